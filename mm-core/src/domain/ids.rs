@@ -1,0 +1,287 @@
+//! Names of things: the venue's and ours.
+
+use super::order::Outcome;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::fmt;
+
+/// Why an id was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadId {
+    /// A token id is a decimal `uint256` without sign or leading zero.
+    #[error("token id {0:?} is not a decimal of 1 to 78 digits")]
+    Token(Box<str>),
+    /// A condition id is `0x` and 62 or 64 hex digits.
+    #[error("condition id {0:?} is not 0x and 62 or 64 hex digits")]
+    Condition(Box<str>),
+    /// An order id is `0x` and 64 hex digits.
+    #[error("order id {0:?} is not 0x and 64 hex digits")]
+    Order(Box<str>),
+    /// A digest is 64 hex digits.
+    #[error("digest {0:?} is not 64 hex digits")]
+    Digest(Box<str>),
+    /// Trade and event ids: 1 to 128 visible ASCII characters.
+    #[error("id {0:?} is empty, too long or not visible ASCII")]
+    Opaque(Box<str>),
+}
+
+/// Serde through `Display` and `parse`, so every place that reads an id checks it.
+macro_rules! serde_as_text {
+    ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                s.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+                Self::parse(&text).map_err(de::Error::custom)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+/// An outcome token: the venue's decimal `uint256`, checked.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(Box<str>);
+
+impl TokenId {
+    /// Checks the venue's decimal string.
+    ///
+    /// # Errors
+    /// [`BadId::Token`].
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        let digits = !text.is_empty() && text.len() <= 78 && text.bytes().all(|b| b.is_ascii_digit());
+        if digits && (text == "0" || !text.starts_with('0')) {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadId::Token(text.into()))
+        }
+    }
+
+    /// The decimal digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+serde_as_text!(TokenId);
+
+impl std::borrow::Borrow<str> for TokenId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A market's condition id: lower-case `0x` and 64 hex digits (62 for the venue's protocol-V2 markets).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConditionId(Box<str>);
+
+impl ConditionId {
+    /// Checks and lower-cases the venue's hex string.
+    ///
+    /// # Errors
+    /// [`BadId::Condition`].
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        match text.strip_prefix("0x") {
+            Some(hex) if matches!(hex.len(), 62 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                Ok(Self(text.to_ascii_lowercase().into()))
+            }
+            _ => Err(BadId::Condition(text.into())),
+        }
+    }
+
+    /// The lower-case hex with its `0x`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConditionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+serde_as_text!(ConditionId);
+
+macro_rules! opaque_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Checks length and characters; the meaning is the venue's.
+            ///
+            /// # Errors
+            /// [`BadId::Opaque`].
+            pub fn parse(text: &str) -> Result<Self, BadId> {
+                if (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(BadId::Opaque(text.into()))
+                }
+            }
+
+            /// The venue's string.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        serde_as_text!($name);
+    };
+}
+
+opaque_id!(
+    /// The venue's id of a trade (a UUID today).
+    TradeId
+);
+opaque_id!(
+    /// A group of markets whose outcomes exclude each other, or whose risk is counted together.
+    EventId
+);
+
+/// Writes bytes as lower-case hex.
+fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    for byte in bytes {
+        write!(f, "{byte:02x}")?;
+    }
+    Ok(())
+}
+
+/// Reads exactly `N` bytes of hex.
+fn read_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    if hex.len() != 2 * N || !hex.is_ascii() {
+        return None;
+    }
+    let mut out = [0u8; N];
+    for (byte, pair) in out.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = u8::try_from(high * 16 + low).ok()?;
+    }
+    Some(out)
+}
+
+/// An order's EIP-712 digest, which *is* the venue's order id and is known before the order is sent
+/// (`signing.md` section 3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderId([u8; 32]);
+
+impl OrderId {
+    /// From the digest's bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The digest's bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Checks `0x` and 64 hex digits.
+    ///
+    /// # Errors
+    /// [`BadId::Order`].
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        text.strip_prefix("0x").and_then(read_hex).map(Self).ok_or_else(|| BadId::Order(text.into()))
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("0x")?;
+        write_hex(f, &self.0)
+    }
+}
+serde_as_text!(OrderId);
+
+/// A SHA-256 of something: configuration, state, policy.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// SHA-256 of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        use sha2::Digest as _;
+        Self(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// Checks 64 hex digits.
+    ///
+    /// # Errors
+    /// [`BadId::Digest`].
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        read_hex(text).map(Self).ok_or_else(|| BadId::Digest(text.into()))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(f, &self.0)
+    }
+}
+serde_as_text!(Digest);
+
+/// Our own order number, unique within a run. `(run, ClientOrderId)` is the intent id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientOrderId(pub u64);
+
+impl fmt::Display for ClientOrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A row in the [`super::Universe`]. Rows never move or vanish in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MarketIx(pub u16);
+
+impl MarketIx {
+    /// As an index into per-market vectors.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One outcome token by its row and side: what the hot paths carry instead of a 78-digit string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Token {
+    /// The market's row.
+    pub market: MarketIx,
+    /// Which of its two outcomes.
+    pub outcome: Outcome,
+}
+
+impl Token {
+    /// The market's other token.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        Self { market: self.market, outcome: self.outcome.other() }
+    }
+}

@@ -1,0 +1,96 @@
+use super::*;
+use proptest::prelude::*;
+
+#[test]
+fn decimals_of_the_venue() {
+    let price = |t: &str| Price::parse(t).map(|p| p.to_string());
+    assert_eq!(price("0.1").as_deref(), Ok("0.1"));
+    assert_eq!(price(".48").as_deref(), Ok("0.48"));
+    assert_eq!(price("0.50").as_deref(), Ok("0.5"));
+    assert_eq!(price("1").as_deref(), Ok("1"));
+    assert_eq!(price("0.12345"), Err(BadDecimal::TooFine(4)));
+    assert_eq!(price("1.0001"), Err(BadDecimal::TooLarge));
+    assert_eq!(price(""), Err(BadDecimal::Empty));
+    assert_eq!(price("."), Err(BadDecimal::Empty));
+    for bad in ["-0.1", "+0.1", "1e-1", " 0.1", "0.1.2", "0,1", "NaN", "٠.١"] {
+        assert!(matches!(price(bad), Err(BadDecimal::Character(_))), "{bad}");
+    }
+    assert_eq!(Qty::parse("219.217767").map(Qty::micro), Ok(219_217_767));
+    assert_eq!(Qty::parse("18446744073710"), Err(BadDecimal::TooLarge));
+}
+
+#[test]
+fn ticks_round_inside_the_range() {
+    let p = Price::parse("0.9999").expect("a price");
+    assert_eq!(p.to_tick_up(TickSize::CENT), Price::ONE);
+    assert_eq!(p.to_tick_down(TickSize::CENT).to_string(), "0.99");
+    assert!(!Price::ONE.is_orderable(TickSize::CENT));
+    assert!(!Price::ZERO.is_orderable(TickSize::CENT));
+    assert_eq!(TickSize::parse("0.0025").map(TickSize::price_decimals), Ok(4));
+    assert!(TickSize::parse("0.02").is_err());
+}
+
+#[test]
+fn timestamps_print_as_utc() {
+    assert_eq!(Timestamp::from_ms(1_780_795_851_472).to_string(), "2026-06-07T01:30:51.472Z");
+    assert_eq!(Timestamp::from_ms(951_782_400_000).to_string(), "2000-02-29T00:00:00.000Z");
+}
+
+#[test]
+fn ids_are_checked() {
+    assert!(TokenId::parse("0123").is_err());
+    assert!(TokenId::parse("12a").is_err());
+    assert!(ConditionId::parse("0xzz").is_err());
+    let id = OrderId::parse(&format!("0x{}", "AB".repeat(32))).expect("an id");
+    assert_eq!(id.to_string(), format!("0x{}", "ab".repeat(32)));
+    let back: OrderId = serde_json::from_str(&serde_json::to_string(&id).expect("text")).expect("an id");
+    assert_eq!(back, id);
+}
+
+#[test]
+fn a_universe_grows_only_at_its_end() {
+    let market = |n: u8| Market {
+        condition: ConditionId::parse(&format!("0x{}", format!("{n:02x}").repeat(32))).expect("an id"),
+        event: None,
+        yes: TokenId::parse(&format!("{n}1")).expect("an id"),
+        no: TokenId::parse(&format!("{n}2")).expect("an id"),
+        tick: TickSize::CENT,
+        min_order: Qty::ZERO,
+        neg_risk: false,
+        ready: true,
+        rewards: None,
+        starts: None,
+        ends: None,
+    };
+    let mut universe = Universe::new(vec![market(1)]).expect("one market");
+    universe.update(vec![market(1), market(2)]).expect("a longer picture");
+    assert_eq!(universe.token("22"), Some(Token { market: MarketIx(1), outcome: Outcome::No }));
+    assert!(matches!(universe.update(vec![market(2), market(1)]), Err(UniverseError::RowMoved { row: 0, .. })));
+    assert!(matches!(universe.update(vec![market(1)]), Err(UniverseError::RowsVanished { given: 1, known: 2 })));
+    assert!(matches!(Universe::new(vec![market(3), market(3)]), Err(UniverseError::DuplicateToken(_))));
+}
+
+proptest! {
+    #[test]
+    fn decimals_survive_the_round_trip(n in any::<u64>()) {
+        let q = Qty::from_micro(n);
+        prop_assert_eq!(Qty::parse(&q.to_string()), Ok(q));
+    }
+
+    #[test]
+    fn the_two_roundings_enclose_the_product(p in 0u16..=10_000, n in any::<u64>()) {
+        let (p, q) = (Price::from_ten_thousandths(p).expect("in range"), Qty::from_micro(n));
+        let exact = u128::from(p.ten_thousandths()) * u128::from(n);
+        prop_assert!(u128::from(cost_floor(p, q).micro()) * 10_000 <= exact);
+        prop_assert!(u128::from(cost_ceil(p, q).micro()) * 10_000 >= exact);
+        prop_assert!(cost_ceil(p, q).micro() - cost_floor(p, q).micro() <= 1);
+        if q.is_orderable() { prop_assert_eq!(cost_floor(p, q), cost_ceil(p, q)); }
+    }
+
+    #[test]
+    fn ticks_enclose_the_price(p in 0u16..=10_000, t in 0usize..6) {
+        let (p, t) = (Price::from_ten_thousandths(p).expect("in range"), TickSize::ALL[t]);
+        prop_assert!(p.to_tick_down(t) <= p && p <= p.to_tick_up(t));
+        prop_assert!(p.to_tick_down(t).is_on(t) && p.to_tick_up(t).is_on(t));
+    }
+}
