@@ -1,0 +1,111 @@
+//! A plain-data picture of the engine for metrics, the live table and screens. Never read back by the engine.
+
+use crate::domain::{ClientOrderId, ConditionId, MarketIx, Outcome, Price, Qty, Side, Timestamp, Usdc};
+use crate::protocol::{Gate, Held};
+use serde::{Deserialize, Serialize};
+
+/// The whole engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Turns absorbed.
+    pub seq: u64,
+    /// Time of the last turn.
+    pub at: Timestamp,
+    /// The executor's gate as last told; `Unchecked` while it is not connected.
+    pub gate: Gate,
+    /// An operator paused quoting.
+    pub paused: bool,
+    /// Why nothing is quoted anywhere, if so (kill condition or cool-down).
+    pub halted_by: Option<String>,
+    /// One row a market.
+    pub markets: Vec<MarketSnapshot>,
+    /// Running totals.
+    pub totals: Totals,
+}
+
+/// One market.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketSnapshot {
+    /// Its row.
+    pub market: MarketIx,
+    /// The venue's id.
+    pub condition: ConditionId,
+    /// `synced`, `unsynced` or `suspect`.
+    pub sync: String,
+    /// Best bid of YES.
+    pub bid: Option<Price>,
+    /// Best ask of YES.
+    pub ask: Option<Price>,
+    /// Reference midpoint (our own orders left out), dollars, up to five decimals.
+    pub midpoint: Option<String>,
+    /// Live orders.
+    pub orders: Vec<OrderSnapshot>,
+    /// Why nothing is quoted here, if so: the name of the `NoQuote`.
+    pub no_quote: Option<String>,
+    /// Reward score (Q_min) of our orders as they rest now, decimal.
+    pub q_min: String,
+    /// Our share of the market's total score now, against the book as one other maker, in percent with two decimals.
+    pub share_percent: String,
+    /// Sum of `rate_per_day / 1440 × share` over the minutes sampled so far, decimal dollars.
+    pub expected_rewards: String,
+    /// Shares held.
+    pub yes: Held,
+    /// Shares held.
+    pub no: Held,
+    /// Witness comparisons with REST that were equal.
+    pub witness_equal: u64,
+    /// Witness comparisons that differed.
+    pub witness_differs: u64,
+    /// Times the book was replaced or lost.
+    pub epoch: u64,
+}
+
+/// One live order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderSnapshot {
+    /// Our number.
+    pub id: ClientOrderId,
+    /// Token.
+    pub outcome: Outcome,
+    /// Side.
+    pub side: Side,
+    /// Limit price of that token.
+    pub price: Price,
+    /// Size.
+    pub qty: Qty,
+    /// Filled so far.
+    pub filled: Qty,
+    /// `pending-new`, `open`, `pending-cancel` or `unknown`.
+    pub state: String,
+}
+
+/// Totals since the run began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Market-channel frames absorbed.
+    pub frames: u64,
+    /// Frames decoded on the tolerant road.
+    pub slow_road: u64,
+    /// Events of unknown type.
+    pub unknown_events: u64,
+    /// Frames of a known type that did not decode.
+    pub bad_frames: u64,
+    /// `Place` actions.
+    pub placed: u64,
+    /// `Cancel` actions.
+    pub canceled: u64,
+    /// `CancelAll` actions.
+    pub cancel_all: u64,
+    /// Orders the venue accepted.
+    pub accepted: u64,
+    /// Orders refused by policy.
+    pub refused: u64,
+    /// Orders rejected by the venue.
+    pub rejected: u64,
+    /// Distinct (trade, order) fills.
+    pub fills: u64,
+    /// Dollars paid for fills that stand.
+    pub bought: Usdc,
+    /// Books that lost their sync.
+    pub books_broken: u64,
+}
