@@ -1,2 +1,96 @@
-//! x
-fn main() {}
+//! `prove`: the proof runner and the task door of the repository.
+//!
+//! Every claim about the product is a [`proof::Proof`]: a run that can refute it and a sabotage that must. The results go
+//! to `artifacts/proofs/latest/`; the exit code is the verdict.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
+
+mod proof;
+mod proofs;
+mod registry;
+mod report;
+mod runner;
+mod shell;
+mod vectors;
+
+use clap::{Args, Parser, Subcommand};
+use proof::Depth;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Tries the product's claims and runs its demo.
+#[derive(Parser)]
+#[command(name = "prove", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Args, Clone)]
+struct Options {
+    /// Run the large counts
+    #[arg(long, global = true)]
+    full: bool,
+    /// A proof that could not be tried is a failure
+    #[arg(long, global = true)]
+    strict: bool,
+    /// Seed of everything random
+    #[arg(long, global = true, default_value_t = 7)]
+    seed: u64,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// All proofs (what `prove` alone does)
+    All,
+    /// The gate of a few minutes
+    Quick,
+    /// Every claim and its sabotage
+    List,
+    /// Run every known vector file of a folder
+    Vectors {
+        /// Folder with the vector files
+        dir: PathBuf,
+    },
+    /// A milestone (`m3`) or one proof by its id
+    #[command(external_subcommand)]
+    Named(Vec<String>),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("prove: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `Ok(false)` is a verdict, `Err` a command that could not be carried out.
+fn run(cli: Cli) -> Result<bool, String> {
+    let depth = if cli.options.full { Depth::Full } else { Depth::Default };
+    let prove = |selection: &str, depth| {
+        runner::prove(selection, depth, cli.options.seed, cli.options.strict).map_err(|e| e.to_string())
+    };
+    match cli.command {
+        None | Some(Command::All) => prove("all", depth),
+        Some(Command::Quick) => prove("quick", Depth::Quick),
+        Some(Command::List) => {
+            runner::list();
+            Ok(true)
+        }
+        Some(Command::Vectors { dir }) => {
+            let totals = vectors::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
+            Ok(totals.failed == 0)
+        }
+        Some(Command::Named(words)) => match words.as_slice() {
+            [name] => prove(name, depth),
+            _ => Err(format!("one milestone or proof at a time, not {words:?}; see `prove --help`")),
+        },
+    }
+}

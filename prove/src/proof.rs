@@ -4,28 +4,28 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// One claim about the product and how it is tried.
-pub struct Proof {
+pub(crate) struct Proof {
     /// Stable, kebab-case, cited in `config/milestones.toml`.
-    pub id: &'static str,
+    pub(crate) id: &'static str,
     /// 0 to 8.
-    pub milestone: u8,
+    pub(crate) milestone: u8,
     /// One sentence a stranger can judge.
-    pub claim: &'static str,
+    pub(crate) claim: &'static str,
     /// Part of `prove quick`.
-    pub quick: bool,
+    pub(crate) quick: bool,
     /// Fewest cases that make the claim more than a gesture; fewer is a failure.
-    pub min_cases: u64,
+    pub(crate) min_cases: u64,
     /// Tries the claim.
-    pub run: fn(&mut Bench) -> Verdict,
+    pub(crate) run: fn(&mut Bench) -> Verdict,
     /// What `sabotage` breaks, in a few words.
-    pub sabotage_claim: &'static str,
+    pub(crate) sabotage_claim: &'static str,
     /// The same run with one thing broken: must come back refuted, or the proof is vacuous.
-    pub sabotage: Option<fn(&mut Bench) -> Verdict>,
+    pub(crate) sabotage: Option<fn(&mut Bench) -> Verdict>,
 }
 
 /// What a run found.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The claim held in every case.
     Proved(Evidence),
     /// It did not: the facts say where.
@@ -36,18 +36,18 @@ pub enum Verdict {
 
 /// What stands behind a verdict. No durations here: two runs of one commit must be comparable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// Things tried.
-    pub cases: u64,
+    pub(crate) cases: u64,
     /// Name and value, in order of importance.
-    pub facts: Vec<(String, String)>,
+    pub(crate) facts: Vec<(String, String)>,
     /// Files written below the evidence folder.
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
 }
 
 impl Evidence {
     /// Adds a fact.
-    pub fn fact(&mut self, name: &str, value: impl std::fmt::Display) {
+    pub(crate) fn fact(&mut self, name: &str, value: impl std::fmt::Display) {
         self.facts.push((name.to_owned(), value.to_string()));
     }
 }
@@ -55,7 +55,7 @@ impl Evidence {
 /// How many cases a proof should run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Depth {
+pub(crate) enum Depth {
     /// `prove quick`: minutes for everything.
     Quick,
     /// `prove`: the default.
@@ -67,7 +67,7 @@ pub enum Depth {
 impl Depth {
     /// One of three counts.
     #[must_use]
-    pub const fn pick(self, quick: u64, default: u64, full: u64) -> u64 {
+    pub(crate) const fn pick(self, quick: u64, default: u64, full: u64) -> u64 {
         match self {
             Self::Quick => quick,
             Self::Default => default,
@@ -77,23 +77,23 @@ impl Depth {
 }
 
 /// What a proof may use.
-pub struct Bench {
+pub(crate) struct Bench {
     /// The repository.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// A folder of this proof's own, made before it runs.
-    pub evidence: PathBuf,
+    pub(crate) evidence: PathBuf,
     /// Seed of everything random; printed in the report.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// How deep to go.
-    pub depth: Depth,
+    pub(crate) depth: Depth,
     /// The profile's folder with the built binaries.
-    pub bin_dir: PathBuf,
+    pub(crate) bin_dir: PathBuf,
 }
 
 impl Bench {
     /// A built binary of this workspace.
     #[must_use]
-    pub fn binary(&self, name: &str) -> PathBuf {
+    pub(crate) fn binary(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)
     }
 
@@ -101,7 +101,7 @@ impl Bench {
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn keep(&self, name: &str, bytes: impl AsRef<[u8]>) -> std::io::Result<PathBuf> {
+    pub(crate) fn keep(&self, name: &str, bytes: impl AsRef<[u8]>) -> std::io::Result<PathBuf> {
         std::fs::write(self.evidence.join(name), bytes)?;
         Ok(Path::new(name).to_owned())
     }

@@ -1,0 +1,1 @@
+//! The proofs, one file for each area. Each exports a slice; [`crate::registry`] joins them by hand.
