@@ -11,6 +11,7 @@ mod registry;
 mod report;
 mod runner;
 mod shell;
+mod tidy;
 mod vectors;
 
 use clap::{Args, Parser, Subcommand};

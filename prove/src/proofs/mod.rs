@@ -1,1 +1,3 @@
 //! The proofs, one file for each area. Each exports a slice; [`crate::registry`] joins them by hand.
+
+pub(crate) mod house;
