@@ -1,1 +1,18 @@
-//! x
+//! The key holder: policy, ledger, signing, cancel-all.
+//!
+//! What holds here:
+//!
+//! 1. **Only this crate touches the key and the API credentials**, and none of them can be printed, copied or serialized.
+//! 2. **Policy before signature.** `Approved` has one maker, policy, and one taker, `sign`.
+//! 3. **Record, then act.** The row with the order's hash is durable before the order is sent; a missing answer is
+//!    `Unknown` and is settled by looking, never by sending again.
+//! 4. **Cancels never pass through policy**, and they have their own connection and their own share of the rate limit.
+//! 5. **Unknown is shut.** The gate starts shut, and anything not known to be well keeps it so.
+
+pub mod auth;
+pub mod eip712;
+pub mod key;
+pub mod sign;
+#[doc(hidden)]
+pub mod vectors;
+pub mod wallets;

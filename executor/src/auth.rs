@@ -1,0 +1,149 @@
+//! Login (L1) and request (L2) headers of the venue's API (`signing.md` sections 1 and 2).
+//!
+//! Credentials are as secret as the key: no `Debug`, no `Display`, no serde, wiped on drop.
+
+use crate::eip712::{Chain, auth_domain_separator, auth_struct_hash, typed_data_digest};
+use crate::key::Key;
+use alloy_primitives::{Address, B256, hex};
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use mm_core::venue::rest::ApiKeyBody;
+use sha2::Sha256;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// Name and value of a header.
+pub type Header = (&'static str, String);
+
+/// URL-safe base64; reads text with and without padding, writes it with.
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The digest of an API login.
+pub(crate) fn login_digest(chain: Chain, address: Address, timestamp: &str, nonce: u64) -> B256 {
+    typed_data_digest(auth_domain_separator(chain), auth_struct_hash(address, timestamp, nonce))
+}
+
+/// L1 headers: proves at `unix_s` that we hold the key, to create or derive the credentials number `nonce`.
+#[must_use]
+pub fn login_headers(key: &Key, chain: Chain, unix_s: u64, nonce: u64) -> [Header; 4] {
+    let timestamp = unix_s.to_string();
+    let signature = key.sign_digest(login_digest(chain, key.address(), &timestamp, nonce));
+    [
+        ("POLY_ADDRESS", key.address().to_checksum(None)),
+        ("POLY_SIGNATURE", hex::encode_prefixed(signature)),
+        ("POLY_TIMESTAMP", timestamp),
+        ("POLY_NONCE", nonce.to_string()),
+    ]
+}
+
+/// API credentials of one key.
+///
+/// ```compile_fail
+/// fn show(secret: &executor::auth::Credentials) -> String { format!("{secret:?}") }
+/// ```
+/// ```compile_fail
+/// fn twice(secret: &executor::auth::Credentials) -> executor::auth::Credentials { secret.clone() }
+/// ```
+pub struct Credentials {
+    address: Address,
+    api_key: Zeroizing<String>,
+    secret: Zeroizing<Vec<u8>>,
+    /// As the venue wrote it: the user channel wants the text.
+    secret_text: Zeroizing<String>,
+    passphrase: Zeroizing<String>,
+}
+
+/// The venue's answer to a login is not a set of credentials. Names the field, never its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("credentials from the venue: {0}")]
+pub struct BadCredentials(&'static str);
+
+impl Credentials {
+    /// Checks what the venue sent and takes it over.
+    ///
+    /// # Errors
+    /// [`BadCredentials`] when a part is empty, too long, or could not travel in a header.
+    pub fn new(address: Address, body: ApiKeyBody) -> Result<Self, BadCredentials> {
+        let ApiKeyBody { api_key, secret, passphrase } = body;
+        let (api_key, passphrase) = (Zeroizing::new(api_key), Zeroizing::new(passphrase));
+        let secret_text = Zeroizing::new(secret);
+        let is_plain = |text: &str| (1..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if !is_plain(&api_key) {
+            return Err(BadCredentials("apiKey is empty, too long or not plain text"));
+        }
+        if !is_plain(&passphrase) {
+            return Err(BadCredentials("passphrase is empty, too long or not plain text"));
+        }
+        if !is_plain(&secret_text) {
+            return Err(BadCredentials("secret is empty, too long or not plain text"));
+        }
+        let secret = decode_secret(&secret_text).ok_or(BadCredentials("secret is not base64"))?;
+        Ok(Self { address, api_key, secret, secret_text, passphrase })
+    }
+
+    /// The key's UUID: `owner` of every posted order. Not enough to do anything with.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.api_key
+    }
+
+    /// L2 headers for one request. `path` is without query; `body` is the exact bytes sent.
+    #[must_use]
+    pub fn request_headers(&self, unix_s: u64, method: &str, path: &str, body: &[u8]) -> [Header; 5] {
+        let timestamp = unix_s.to_string();
+        let signature = request_signature(&self.secret, &timestamp, method, path, body);
+        [
+            ("POLY_ADDRESS", self.address.to_checksum(None)),
+            ("POLY_API_KEY", self.api_key.as_str().to_owned()),
+            ("POLY_PASSPHRASE", self.passphrase.as_str().to_owned()),
+            ("POLY_SIGNATURE", signature),
+            ("POLY_TIMESTAMP", timestamp),
+        ]
+    }
+
+    /// The user-channel subscription for `markets` (empty: all of the account). The text carries the secret: send it and
+    /// drop it.
+    pub(crate) fn subscription(&self, markets: &[String]) -> Zeroizing<String> {
+        use mm_core::venue::user_ws::{Subscribe, SubscribeAuth};
+        let mut message = Subscribe {
+            auth: SubscribeAuth {
+                api_key: self.api_key.as_str().to_owned(),
+                secret: self.secret_text.as_str().to_owned(),
+                passphrase: self.passphrase.as_str().to_owned(),
+            },
+            kind: "user".to_owned(),
+            markets: markets.to_vec(),
+        };
+        let text = serde_json::to_string(&message).expect("strings always serialize");
+        message.auth.secret.zeroize();
+        message.auth.passphrase.zeroize();
+        Zeroizing::new(text)
+    }
+}
+
+/// base64url(HMAC-SHA256(secret, timestamp ‖ METHOD ‖ path ‖ body)).
+pub(crate) fn request_signature(secret: &[u8], timestamp: &str, method: &str, path: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    for part in [timestamp.as_bytes(), method.as_bytes(), path.as_bytes(), body] {
+        mac.update(part);
+    }
+    URL_SAFE.encode(mac.finalize().into_bytes())
+}
+
+/// Reads a secret in either base64 alphabet, with or without padding; anything else is `None`.
+pub(crate) fn decode_secret(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let url_safe: Zeroizing<String> = Zeroizing::new(
+        text.chars()
+            .map(|c| match c {
+                '+' => '-',
+                '/' => '_',
+                other => other,
+            })
+            .collect(),
+    );
+    URL_SAFE.decode(url_safe.as_bytes()).ok().map(Zeroizing::new)
+}
