@@ -12,5 +12,7 @@
 
 pub mod domain;
 pub mod event;
+#[cfg(feature = "io")]
+pub mod io;
 pub mod protocol;
 pub mod venue;

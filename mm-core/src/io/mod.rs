@@ -1,0 +1,9 @@
+//! Everything that waits, blocks or talks: the only module of the library that may name a runtime, a socket or a file.
+//!
+//! Each part turns the outside world into plain data (`Input`s, frames, bytes) and plain data into effects. None of them
+//! decides anything about quotes, orders or risk.
+
+pub mod clock;
+pub mod http;
+pub mod tls;
+pub mod uds;
