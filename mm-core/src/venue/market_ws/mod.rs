@@ -1,7 +1,62 @@
 //! Frames of the market channel (`clob-streams.md` sections 2 to 4), both ways.
+//!
+//! Decoding has two roads with one meaning: [`decode`] tries a scanner for the venue's usual shapes and hands everything
+//! else to [`decode_tolerant`]. A malformed event of a known type refuses its whole frame, because a change that is
+//! skipped silently spoils a book; an unknown type is kept by name and survived.
+
+mod encode;
+mod events;
+mod fast;
+mod tolerant;
+
+pub use encode::{encode, encode_all, encode_rest_book, subscribe_frame, unsubscribe_frame};
+pub use events::to_market_events;
+pub use tolerant::{decode_rest_book, decode_rest_levels, decode_tolerant};
 
 use crate::domain::{ConditionId, Price, Qty, Side, TickSize, TokenId};
 use crate::event::{BookHash, Top};
+
+/// One side of a book as the wire has it.
+pub type WireLevels = Vec<(Price, Qty)>;
+
+/// Which decoder read a frame. The share of [`Road::Tolerant`] is a metric: a jump means the venue changed its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Road {
+    /// The scanner for the usual shapes.
+    Fast,
+    /// Serde, for everything else.
+    Tolerant,
+}
+
+/// Why a frame was refused as a whole. The books it may have been about cannot be trusted any longer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrame {
+    /// It begins like JSON and is not an event or a list of events.
+    #[error("frame is neither an event nor a list of events: {what}")]
+    Json {
+        /// The parser's words, with line and column.
+        what: Box<str>,
+    },
+    /// An event of a known type does not say what its type must say.
+    #[error("malformed {event_type}: {what}")]
+    Event {
+        /// The type, or `rest book`.
+        event_type: &'static str,
+        /// What is wrong, with line and column where known.
+        what: Box<str>,
+    },
+}
+
+/// Decodes one text frame and tells which road it took.
+///
+/// # Errors
+/// [`BadFrame`], exactly when [`decode_tolerant`] refuses the text.
+pub fn decode(text: &str) -> Result<(MarketFrame, Road), BadFrame> {
+    match fast::decode(text) {
+        Some(frame) => Ok((frame, Road::Fast)),
+        None => decode_tolerant(text).map(|frame| (frame, Road::Tolerant)),
+    }
+}
 
 /// What a text frame of the market channel holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +143,7 @@ pub enum WireEvent {
 /// `book`, and the body of REST `GET /book`, which has the same keys and a few more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookMessage {
-    /// Condition id; missing in shortened recordings only.
+    /// Condition id.
     pub market: ConditionId,
     /// Token.
     pub token: TokenId,
@@ -137,3 +192,6 @@ pub struct LevelChange {
     /// Announced best prices after the whole batch; `None` in older forms.
     pub top: Option<Top>,
 }
+
+#[cfg(test)]
+mod tests;
