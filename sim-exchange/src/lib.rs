@@ -9,6 +9,7 @@
 //! 4. **Every draw has a name** (`draws`): nothing one agent does shifts another's numbers.
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod exchange;
 pub mod scenario;
 pub mod tape;
