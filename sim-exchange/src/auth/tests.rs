@@ -109,9 +109,10 @@ fn a_signature_in_its_malleable_form_is_refused() {
     let vector = &order_vectors("2")[0];
     let refused = verify(vector, |post| {
         let mut bytes = parse_hex(&post.order.signature).expect("hex");
-        let order: alloy_primitives::U256 = "115792089237316195423570985008687907852837564279074904382605163141518161494337"
-            .parse()
-            .expect("the order of the curve");
+        let order: alloy_primitives::U256 =
+            "115792089237316195423570985008687907852837564279074904382605163141518161494337"
+                .parse()
+                .expect("the order of the curve");
         let s = alloy_primitives::U256::from_be_slice(&bytes[32..64]);
         bytes[32..64].copy_from_slice(&(order - s).to_be_bytes::<32>());
         bytes[64] = 55 - bytes[64];
@@ -123,7 +124,10 @@ fn a_signature_in_its_malleable_form_is_refused() {
 #[test]
 fn orders_of_others_are_refused_with_the_venues_words() {
     let vector = &order_vectors("2")[0];
-    assert_eq!(verify(vector, |post| post.owner = "11111111-2222-3333-4444-555555555555".into()), Err(AuthError::Owner));
+    assert_eq!(
+        verify(vector, |post| post.owner = "11111111-2222-3333-4444-555555555555".into()),
+        Err(AuthError::Owner)
+    );
     let other = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
     assert_eq!(verify(vector, |post| post.order.signer = other.into()), Err(AuthError::Signer));
     assert_eq!(verify(vector, |post| post.order.maker = other.into()), Err(AuthError::Signature));
@@ -161,9 +165,12 @@ fn l1_headers_prove_an_address_and_nothing_else() {
     for vector in vectors(include_str!("../../testdata/l1.json")) {
         let domain = Domain::new(vector["chain"].as_u64().expect("a chain id"));
         let get = |name: &str| vector["headers"][name.to_ascii_uppercase()].as_str();
-        let headers = PolyHeaders::read(|name| get(name));
+        let headers = PolyHeaders::read(get);
         let (key, nonce) = verify_l1(&domain, &headers).unwrap_or_else(|why| panic!("{}: {why}", vector["id"]));
-        assert_eq!((key, nonce.to_string().as_str()), (address(get("poly_address").expect("there")), get("poly_nonce").expect("there")));
+        assert_eq!(
+            (key, nonce.to_string().as_str()),
+            (address(get("poly_address").expect("there")), get("poly_nonce").expect("there"))
+        );
 
         let lower = get("poly_address").expect("there").to_ascii_lowercase();
         assert!(verify_l1(&domain, &PolyHeaders { address: Some(&lower), ..headers }).is_ok());
@@ -192,7 +199,11 @@ fn the_hmac_equals_the_published_ones_and_covers_every_part() {
         for n in 0..4 {
             let mut spoilt = parts.map(str::to_owned);
             spoilt[n].push('x');
-            assert!(!l2::hmac_matches(&key, &[0, 1, 2, 3].map(|i| spoilt[i].as_bytes()), &tag), "{} part {n}", vector["id"]);
+            assert!(
+                !l2::hmac_matches(&key, &[0, 1, 2, 3].map(|i| spoilt[i].as_bytes()), &tag),
+                "{} part {n}",
+                vector["id"]
+            );
         }
     }
 }
@@ -206,7 +217,10 @@ fn keys_come_from_seed_address_and_nonce() {
     assert_eq!((made.secret.len(), made.passphrase.len(), made.api_key.len()), (44, 64, 36));
     assert_eq!(ring.create(address, 0).err(), Some(AuthError::Create));
     let derived = ring.derive(address, 0).expect("made above");
-    assert_eq!((&derived.api_key, &derived.secret, &derived.passphrase), (&made.api_key, &made.secret, &made.passphrase));
+    assert_eq!(
+        (&derived.api_key, &derived.secret, &derived.passphrase),
+        (&made.api_key, &made.secret, &made.passphrase)
+    );
     let second = ring.create(address, 1).expect("another nonce");
     assert_ne!((&second.api_key, &second.secret), (&made.api_key, &made.secret));
     assert_ne!(Keyring::new(8).create(address, 0).expect("free").api_key, made.api_key);
