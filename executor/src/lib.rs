@@ -8,10 +8,20 @@
 //!    `Unknown` and is settled by looking, never by sending again.
 //! 4. **Cancels never pass through policy**, and they have their own connection and their own share of the rate limit.
 //! 5. **Unknown is shut.** The gate starts shut, and anything not known to be well keeps it so.
+//! 6. **The deciding part is pure.** [`desk`], [`policy`], [`exposure`], [`gate`] and [`outcome`] have no clock, IO,
+//!    randomness or hash-ordered map; time is an argument.
 
 pub mod auth;
+pub mod config;
+pub mod desk;
 pub mod eip712;
+pub mod exposure;
+pub mod gate;
 pub mod key;
+pub mod outcome;
+pub mod policy;
+pub mod recorded;
+pub mod rows;
 pub mod sign;
 #[doc(hidden)]
 pub mod vectors;

@@ -1,0 +1,119 @@
+//! What goes into a desk's turn and what comes out of it.
+
+use crate::outcome::{VenueCall, VenueReply};
+use crate::policy::{Approved, Policy};
+use crate::recorded::Recorded;
+use crate::rows::LedgerRow;
+use mm_core::domain::ClientOrderId;
+use mm_core::protocol::{FromExecutor, ToExecutor};
+use mm_core::venue::user_ws::UserEvent;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum DeskInput {
+    /// A core connected. Another one while the first lives is refused by the shell as busy.
+    CoreUp {
+        /// The peer's user id.
+        uid: u32,
+    },
+    /// The core's connection is gone.
+    CoreLost,
+    /// A message of the core.
+    Core(ToExecutor),
+    /// The intent row of this order is durable.
+    Recorded(ClientOrderId, Recorded),
+    /// A row could not be written, or the ledger is damaged. Latches.
+    LedgerFailed(Box<str>),
+    /// The reply to [`Effect::Call`] or [`Effect::Post`] number `call`.
+    Reply {
+        /// Number of the call.
+        call: u64,
+        /// What came.
+        reply: VenueReply,
+    },
+    /// An event of the user stream.
+    User(Box<UserEvent>),
+    /// The user stream is subscribed (`true`) or broken (`false`). A frame that does not decode breaks it.
+    UserLink {
+        /// Whether it is up.
+        up: bool,
+    },
+    /// A person's wish, answered by [`Effect::Answer`] with the same ticket.
+    Operator {
+        /// The shell's number for the question.
+        ticket: u64,
+        /// What is wished.
+        op: Op,
+    },
+}
+
+/// A person's wish.
+#[derive(Debug)]
+pub enum Op {
+    /// Open the latch, if every precondition holds.
+    Arm,
+    /// Latch and cancel everything.
+    Halt {
+        /// Why; shown in `status`.
+        why: Box<str>,
+    },
+    /// Cancel everything; the gate opens again by itself when nothing rests.
+    CancelAll,
+    /// Take a policy that is tighter in every field.
+    Tighten(Box<Policy>),
+    /// Place nothing more, cancel everything. `status().flat` says when it is confirmed and the process may end.
+    Drain,
+}
+
+/// Something to do, in this order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Append a row, in order and durably. Answered by [`DeskInput::Recorded`] for an intent, by
+    /// [`DeskInput::LedgerFailed`] when any row cannot be written.
+    Record(LedgerRow),
+    /// Sign and post once. Answered by [`DeskInput::Reply`], always.
+    Post {
+        /// Number of the call.
+        call: u64,
+        /// Leave to sign.
+        approved: Approved,
+        /// Its durable row.
+        row: Recorded,
+    },
+    /// With `submit = "withhold"`: sign as if to post, and do not. No answer is expected.
+    SignOnly {
+        /// Leave to sign.
+        approved: Approved,
+        /// Its durable row.
+        row: Recorded,
+    },
+    /// Call the venue. Answered by [`DeskInput::Reply`], always.
+    Call {
+        /// Number of the call.
+        call: u64,
+        /// The call.
+        request: VenueCall,
+    },
+    /// Tell the core. Dropped when none is connected.
+    Tell(FromExecutor),
+    /// Close the core's connection after what was told.
+    Hangup,
+    /// Break and renew the user stream: it does not tell what REST knows.
+    RenewUserLink,
+    /// Write the marker file that holds the latch even without a ledger.
+    Latch {
+        /// Why.
+        why: Box<str>,
+    },
+    /// Remove the marker file: an operator armed.
+    Unlatch,
+    /// Answer an operator.
+    Answer {
+        /// The question's number.
+        ticket: u64,
+        /// Done, or every reason why not.
+        result: Result<Box<str>, Vec<Box<str>>>,
+    },
+    /// Tell people.
+    Alert(Box<str>),
+}

@@ -1,0 +1,447 @@
+//! What is open and what it could cost in the worst case: a fold over the ledger's rows.
+//!
+//! Reservations are rounded against us and are released only by evidence that an order can no longer trade. Days are UTC
+//! days and never go back. Nothing here reads a clock: `at` is an argument.
+
+mod order;
+#[cfg(test)]
+mod tests;
+
+pub use order::{Phase, Tracked};
+
+use crate::rows::{Became, IntentRow, LedgerRow};
+use mm_core::domain::{
+    ClientOrderId, ConditionId, Digest, Nanos, NewOrder, OrderId, Price, Qty, Side, Timestamp, TokenId, TradeId, Usdc,
+};
+use mm_core::protocol::{Held, Stage};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Finished orders that are remembered, so that a late fill or a stale listing is recognised as ours. Beyond this the
+/// oldest are forgotten; a trade on one of them would count as foreign and halt.
+pub const FINISHED_MAX: usize = 50_000;
+
+/// The window of the orders-per-minute cap.
+const MINUTE: Nanos = Nanos::from_secs(60);
+
+/// Dollars at risk in one market or in all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What open buys would take if they filled: resting, in flight, unknown, and matched without a trade seen yet.
+    pub open: Usdc,
+    /// Cost of what was bought and not sold.
+    pub cost: Usdc,
+}
+
+impl Standing {
+    /// Everything fills.
+    #[must_use]
+    pub const fn worst_case(self) -> Usdc {
+        self.open.saturating_add(self.cost)
+    }
+}
+
+/// Counters of a UTC day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Day {
+    /// Days since 1970.
+    pub day: u64,
+    /// Cost of filled buys.
+    pub bought: Usdc,
+    /// Notional of all placements.
+    pub placed: Usdc,
+}
+
+/// Shares of one token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Holding {
+    market: Option<ConditionId>,
+    /// Buys less sells, from the moment they match.
+    matched: Qty,
+    /// Settled buys less sells from the moment they match: may be sold.
+    confirmed: Qty,
+    /// Shares behind `cost`.
+    costed: Qty,
+    /// What `costed` was bought for.
+    cost: Usdc,
+    /// Shares open sells have reserved.
+    reserved: Qty,
+    /// Trades that are neither confirmed nor failed.
+    unsettled: u32,
+}
+
+/// The fold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    epoch: u64,
+    run: u64,
+    orders: BTreeMap<OrderId, Tracked>,
+    intents: BTreeMap<(u64, ClientOrderId), OrderId>,
+    live: BTreeMap<ConditionId, BTreeSet<OrderId>>,
+    open_count: u32,
+    finished: VecDeque<OrderId>,
+    markets: BTreeMap<ConditionId, Standing>,
+    total: Standing,
+    holdings: BTreeMap<TokenId, Holding>,
+    day: Day,
+    minute: VecDeque<Timestamp>,
+    halted: Option<Box<str>>,
+}
+
+impl Exposure {
+    /// What `rows`, in their order, add up to. Every order that had not ended is unknown afterwards: whether its POST left
+    /// or its cancel landed cannot be told from here.
+    pub fn recover<'a>(rows: impl IntoIterator<Item = &'a LedgerRow>) -> Self {
+        let mut exposure = Self::default();
+        for row in rows {
+            exposure.apply(row);
+        }
+        for tracked in exposure.orders.values_mut().filter(|tracked| tracked.is_live()) {
+            tracked.phase = Phase::Unknown { likely_rejected: false };
+        }
+        exposure
+    }
+
+    /// Adds one row.
+    pub fn apply(&mut self, row: &LedgerRow) {
+        match row {
+            LedgerRow::Epoch { epoch, .. } => self.epoch = *epoch,
+            LedgerRow::Run { run, .. } => self.run = *run,
+            LedgerRow::Intent(row) => self.intend(row),
+            LedgerRow::Outcome { order, became, .. } => self.resolve(order, became),
+            LedgerRow::Fill { at, order, trade, price, qty, stage } => {
+                self.fill(*at, order, trade, *price, *qty, *stage);
+            }
+            LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
+            LedgerRow::DaySpent { at } => {
+                self.roll(*at);
+                (self.day.bought, self.day.placed) = (Usdc::MAX, Usdc::MAX);
+            }
+            LedgerRow::Halt { why, .. } => self.halted = Some(why.clone()),
+            LedgerRow::Arm { .. } => self.halted = None,
+            LedgerRow::Refused(_) | LedgerRow::Tightened { .. } => {}
+        }
+    }
+
+    /// The start of this ledger the rows have reached; 0 for none.
+    #[must_use]
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The core's last run; 0 for none.
+    #[must_use]
+    pub const fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// Why it was halted, if it was not armed since.
+    #[must_use]
+    pub fn halted(&self) -> Option<&str> {
+        self.halted.as_deref()
+    }
+
+    /// Dollars at risk in one market.
+    #[must_use]
+    pub fn market(&self, market: &ConditionId) -> Standing {
+        self.markets.get(market).copied().unwrap_or_default()
+    }
+
+    /// Dollars at risk in all markets.
+    #[must_use]
+    pub const fn total(&self) -> Standing {
+        self.total
+    }
+
+    /// Orders that rest, may rest or may yet land.
+    #[must_use]
+    pub const fn open_orders(&self) -> u32 {
+        self.open_count
+    }
+
+    /// The counters of the day `at` falls in, or of a later day if one was already reached.
+    #[must_use]
+    pub fn day(&self, at: Timestamp) -> Day {
+        if at.day() > self.day.day { Day { day: at.day(), ..Day::default() } } else { self.day }
+    }
+
+    /// Placements in the 60 seconds before `at`.
+    #[must_use]
+    pub fn placed_last_minute(&self, at: Timestamp) -> u32 {
+        let from = at.minus(MINUTE);
+        let older = self.minute.partition_point(|stamp| *stamp <= from);
+        u32::try_from(self.minute.len() - older).unwrap_or(u32::MAX)
+    }
+
+    /// Settled shares of a token that no open sell has reserved.
+    #[must_use]
+    pub fn free_shares(&self, token: &TokenId) -> Qty {
+        self.holdings.get(token).map_or(Qty::ZERO, |held| held.confirmed.saturating_sub(held.reserved))
+    }
+
+    /// Shares of a token.
+    #[must_use]
+    pub fn held(&self, token: &TokenId) -> Held {
+        self.holdings
+            .get(token)
+            .map_or(Held::default(), |held| Held { matched: held.matched, confirmed: held.confirmed })
+    }
+
+    /// Whether nothing is under way on a token, so that a reading of its balance can be compared with the fold.
+    #[must_use]
+    pub fn is_settled(&self, token: &TokenId) -> bool {
+        self.holdings.get(token).is_none_or(|held| held.unsettled == 0 && held.reserved.is_zero())
+            && !self.live_orders().any(|tracked| tracked.row.token == *token)
+    }
+
+    /// Our own live order that `order` would meet, as its price in the token of `order`: same token or the complement.
+    #[must_use]
+    pub fn crosses(&self, market: &ConditionId, order: &NewOrder) -> Option<Price> {
+        let (side, price) = order.in_yes_terms();
+        self.live.get(market)?.iter().filter_map(|id| self.orders.get(id)).find_map(|ours| {
+            let (own_side, own_price) = ours.in_yes_terms();
+            let meets = match side {
+                Side::Buy => own_side == Side::Sell && price >= own_price,
+                Side::Sell => own_side == Side::Buy && price <= own_price,
+            };
+            let same_token = ours.row.outcome == order.token.outcome;
+            meets.then(|| if same_token { ours.row.price } else { ours.row.price.complement() })
+        })
+    }
+
+    /// An order of ours, ended or not.
+    #[must_use]
+    pub fn order(&self, id: &OrderId) -> Option<&Tracked> {
+        self.orders.get(id)
+    }
+
+    /// The order a core's number stands for.
+    #[must_use]
+    pub fn intent(&self, run: u64, id: ClientOrderId) -> Option<&Tracked> {
+        self.intents.get(&(run, id)).and_then(|order| self.orders.get(order))
+    }
+
+    /// Orders that have not ended, by market and hash.
+    pub fn live_orders(&self) -> impl Iterator<Item = &Tracked> {
+        self.live.values().flatten().filter_map(|id| self.orders.get(id))
+    }
+
+    /// Orders of one market that have not ended.
+    pub fn live_in(&self, market: &ConditionId) -> impl Iterator<Item = &Tracked> {
+        self.live.get(market).into_iter().flatten().filter_map(|id| self.orders.get(id))
+    }
+
+    /// Orders with a trade that is not settled, or with a matched part no trade was seen for.
+    pub fn unsettled_orders(&self) -> impl Iterator<Item = &Tracked> {
+        self.orders.values().filter(|tracked| {
+            let settled = |stage: &Stage| matches!(stage, Stage::Confirmed | Stage::Failed);
+            !tracked.is_live()
+                && (!tracked.open_qty().is_zero() || tracked.fills.values().any(|(_, _, stage)| !settled(stage)))
+        })
+    }
+
+    /// SHA-256 over what a decision rests on.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        use std::fmt::Write as _;
+        let mut text = format!("{:?} {:?} {} {}", self.total, self.day, self.open_count, self.minute.len());
+        for (market, standing) in &self.markets {
+            write!(text, " {market} {standing:?}").expect("writing to a string cannot fail");
+        }
+        Digest::of(text.as_bytes())
+    }
+
+    fn intend(&mut self, row: &IntentRow) {
+        self.roll(row.at);
+        let notional = mm_core::domain::cost_ceil(row.price, row.qty);
+        self.day.placed = self.day.placed.saturating_add(notional);
+        let from = row.at.minus(MINUTE);
+        while self.minute.front().is_some_and(|stamp| *stamp <= from) {
+            self.minute.pop_front();
+        }
+        self.minute.push_back(row.at.max(self.minute.back().copied().unwrap_or_default()));
+        self.holdings.entry(row.token.clone()).or_default().market = Some(row.market.clone());
+        self.intents.insert((row.run, row.id), row.order);
+        let tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new() };
+        self.count(&tracked);
+        self.orders.insert(row.order, tracked);
+    }
+
+    fn resolve(&mut self, id: &OrderId, became: &Became) {
+        let Some(phase) = self.orders.get(id).and_then(|tracked| tracked.after(became)) else { return };
+        let Some(mut tracked) = self.orders.remove(id) else { return };
+        self.discount(&tracked);
+        let was_live = tracked.is_live();
+        tracked.phase = phase;
+        self.count(&tracked);
+        if was_live && !tracked.is_live() {
+            self.finished.push_back(*id);
+        }
+        self.orders.insert(*id, tracked);
+        while self.finished.len() > FINISHED_MAX {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(id) = self.finished.pop_front() else { return };
+        // An order can be revived by evidence that it rests after all; then it is not finished.
+        if self.orders.get(&id).is_some_and(|tracked| !tracked.is_live())
+            && let Some(tracked) = self.orders.remove(&id)
+        {
+            self.discount(&tracked);
+            self.intents.remove(&(tracked.row.run, tracked.row.id));
+        }
+    }
+
+    fn fill(&mut self, at: Timestamp, id: &OrderId, trade: &TradeId, price: Price, qty: Qty, stage: Stage) {
+        let Some(mut tracked) = self.orders.remove(id) else { return };
+        let known = tracked.fills.get(trade).copied();
+        if order::progresses(known.map(|(_, _, stage)| stage), stage) {
+            self.roll(at);
+            self.discount(&tracked);
+            // The first telling of a trade fixes its size: a later one only moves its stage.
+            let (price, qty) = known.map_or((price, qty), |(price, qty, _)| (price, qty));
+            tracked.fills.insert(trade.clone(), (price, qty, stage));
+            self.count(&tracked);
+            if known.is_none() {
+                self.matched(&tracked.row, price, qty);
+            }
+            match stage {
+                Stage::Confirmed => self.confirmed(&tracked.row, qty),
+                Stage::Failed => self.failed(&tracked.row, price, qty),
+                Stage::Matched | Stage::Mined | Stage::Retrying => {}
+            }
+        }
+        self.orders.insert(*id, tracked);
+    }
+
+    /// A match counts as spent money at once.
+    fn matched(&mut self, row: &IntentRow, price: Price, qty: Qty) {
+        let held = self.holdings.entry(row.token.clone()).or_default();
+        held.unsettled += 1;
+        match row.side {
+            Side::Buy => {
+                let cost = mm_core::domain::cost_ceil(price, qty);
+                held.matched = held.matched.saturating_add(qty);
+                held.costed = held.costed.saturating_add(qty);
+                held.cost = held.cost.saturating_add(cost);
+                self.day.bought = self.day.bought.saturating_add(cost);
+                self.add_cost(&row.market, cost);
+            }
+            Side::Sell => {
+                held.matched = held.matched.saturating_sub(qty);
+                held.confirmed = held.confirmed.saturating_sub(qty);
+            }
+        }
+    }
+
+    fn confirmed(&mut self, row: &IntentRow, qty: Qty) {
+        let held = self.holdings.entry(row.token.clone()).or_default();
+        held.unsettled = held.unsettled.saturating_sub(1);
+        match row.side {
+            Side::Buy => held.confirmed = held.confirmed.saturating_add(qty),
+            Side::Sell => {
+                let released = held.release(qty);
+                self.take_cost(&row.market, released);
+            }
+        }
+    }
+
+    /// The trade did not happen. The day's counter keeps it: a cap is never given back.
+    fn failed(&mut self, row: &IntentRow, price: Price, qty: Qty) {
+        let held = self.holdings.entry(row.token.clone()).or_default();
+        held.unsettled = held.unsettled.saturating_sub(1);
+        match row.side {
+            Side::Buy => {
+                let cost = mm_core::domain::cost_ceil(price, qty).min(held.cost);
+                held.matched = held.matched.saturating_sub(qty);
+                held.costed = held.costed.saturating_sub(qty);
+                held.cost = held.cost.saturating_sub(cost);
+                self.take_cost(&row.market, cost);
+            }
+            Side::Sell => {
+                held.matched = held.matched.saturating_add(qty);
+                held.confirmed = held.confirmed.saturating_add(qty);
+            }
+        }
+    }
+
+    fn hold(&mut self, token: &TokenId, market: &ConditionId, confirmed: Qty) {
+        let held = self.holdings.entry(token.clone()).or_default();
+        held.market = Some(market.clone());
+        (held.matched, held.confirmed) = (confirmed, confirmed);
+        // Shares that left without a sale of ours take their cost along; shares that came have none.
+        let gone = held.costed.saturating_sub(confirmed);
+        let released = held.release(gone);
+        self.take_cost(market, released);
+    }
+
+    fn add_cost(&mut self, market: &ConditionId, cost: Usdc) {
+        let standing = self.markets.entry(market.clone()).or_default();
+        standing.cost = standing.cost.saturating_add(cost);
+        self.total.cost = self.total.cost.saturating_add(cost);
+    }
+
+    fn take_cost(&mut self, market: &ConditionId, cost: Usdc) {
+        let standing = self.markets.entry(market.clone()).or_default();
+        standing.cost = standing.cost.saturating_sub(cost);
+        self.total.cost = self.total.cost.saturating_sub(cost);
+    }
+
+    /// Adds an order's open part to the totals.
+    fn count(&mut self, tracked: &Tracked) {
+        let (cost, shares) = (tracked.open_cost(), tracked.open_shares());
+        let standing = self.markets.entry(tracked.row.market.clone()).or_default();
+        standing.open = standing.open.saturating_add(cost);
+        self.total.open = self.total.open.saturating_add(cost);
+        let held = self.holdings.entry(tracked.row.token.clone()).or_default();
+        held.reserved = held.reserved.saturating_add(shares);
+        if tracked.is_live() && self.live.entry(tracked.row.market.clone()).or_default().insert(tracked.row.order) {
+            self.open_count += 1;
+        }
+    }
+
+    /// Takes an order's open part off the totals.
+    fn discount(&mut self, tracked: &Tracked) {
+        let (cost, shares) = (tracked.open_cost(), tracked.open_shares());
+        let standing = self.markets.entry(tracked.row.market.clone()).or_default();
+        standing.open = standing.open.saturating_sub(cost);
+        self.total.open = self.total.open.saturating_sub(cost);
+        let held = self.holdings.entry(tracked.row.token.clone()).or_default();
+        held.reserved = held.reserved.saturating_sub(shares);
+        if self.live.get_mut(&tracked.row.market).is_some_and(|ids| ids.remove(&tracked.row.order)) {
+            self.open_count -= 1;
+        }
+    }
+
+    fn roll(&mut self, at: Timestamp) {
+        self.day = self.day(at);
+    }
+}
+
+impl Holding {
+    /// Takes `qty` shares and their part of the cost away; what stays is rounded up, against us. Returns what left.
+    fn release(&mut self, qty: Qty) -> Usdc {
+        let stays = self.costed.saturating_sub(qty);
+        let left = if self.costed.is_zero() {
+            Usdc::ZERO
+        } else {
+            let scaled = u128::from(self.cost.micro()) * u128::from(stays.micro());
+            let micro = scaled.div_ceil(u128::from(self.costed.micro()));
+            Usdc::from_micro(u64::try_from(micro).expect("a part of the cost is at most the cost"))
+        };
+        let released = self.cost.saturating_sub(left);
+        (self.costed, self.cost) = (stays, left);
+        released
+    }
+}
+
+impl Tracked {
+    /// Side and price in YES terms.
+    fn in_yes_terms(&self) -> (Side, Price) {
+        match self.row.outcome {
+            mm_core::domain::Outcome::Yes => (self.row.side, self.row.price),
+            mm_core::domain::Outcome::No => (self.row.side.other(), self.row.price.complement()),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! One order as the ledger knows it.
+
+use crate::rows::{Became, IntentRow};
+use mm_core::domain::{Price, Qty, Side, TradeId, Usdc, cost_ceil};
+use mm_core::protocol::Stage;
+use std::collections::BTreeMap;
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Recorded; perhaps on its way, no answer yet.
+    InFlight,
+    /// The venue has it.
+    Open,
+    /// Sent, and nothing proves what became of it: counts as resting.
+    Unknown {
+        /// One clean look-up settles it.
+        likely_rejected: bool,
+    },
+    /// It can no longer rest or land.
+    Ended {
+        /// How much had matched, by the venue's last word.
+        matched: Qty,
+    },
+}
+
+/// An order of ours, from its intent row on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracked {
+    /// What was recorded before it was sent.
+    pub row: IntentRow,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Its trades: price, shares and how far settlement is.
+    pub fills: BTreeMap<TradeId, (Price, Qty, Stage)>,
+}
+
+impl Tracked {
+    /// Whether it rests, may rest or may yet land.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        !matches!(self.phase, Phase::Ended { .. })
+    }
+
+    /// Shares of all its trades, failed ones included: a failed trade does not come back to the book.
+    #[must_use]
+    pub fn traded(&self) -> Qty {
+        self.fills.values().fold(Qty::ZERO, |sum, (_, qty, _)| sum.saturating_add(*qty))
+    }
+
+    /// Shares that may still trade, or have by the venue's word and no trade was seen yet.
+    #[must_use]
+    pub fn open_qty(&self) -> Qty {
+        let most = match self.phase {
+            Phase::Ended { matched } => matched,
+            _ => self.row.qty,
+        };
+        most.saturating_sub(self.traded())
+    }
+
+    /// Dollars its open part could take.
+    #[must_use]
+    pub fn open_cost(&self) -> Usdc {
+        match self.row.side {
+            Side::Buy => cost_ceil(self.row.price, self.open_qty()),
+            Side::Sell => Usdc::ZERO,
+        }
+    }
+
+    /// Shares its open part could give.
+    #[must_use]
+    pub fn open_shares(&self) -> Qty {
+        match self.row.side {
+            Side::Buy => Qty::ZERO,
+            Side::Sell => self.open_qty(),
+        }
+    }
+
+    /// The phase after a row, or `None` when the row says nothing new. An ended order stays ended; only an order that was
+    /// thought never to have rested can still turn out to rest.
+    pub(super) fn after(&self, became: &Became) -> Option<Phase> {
+        let next = match (self.phase, became) {
+            (Phase::Ended { matched }, Became::Ended { matched: later }) if *later > matched => {
+                Phase::Ended { matched: *later }
+            }
+            (Phase::Ended { matched }, Became::Accepted) if matched.is_zero() && self.fills.is_empty() => Phase::Open,
+            (Phase::Ended { .. }, _) | (Phase::Open, Became::Unknown { .. }) => return None,
+            (_, Became::Accepted) => Phase::Open,
+            (_, Became::Unknown { likely_rejected, .. }) => Phase::Unknown { likely_rejected: *likely_rejected },
+            (_, Became::Ended { matched }) => Phase::Ended { matched: *matched },
+            (_, Became::NotSent { .. } | Became::Rejected { .. } | Became::NeverLanded) => {
+                Phase::Ended { matched: Qty::ZERO }
+            }
+        };
+        (next != self.phase).then_some(next)
+    }
+}
+
+/// Whether a trade's settlement moves forward: final stages are final, a late lower one is ignored.
+pub(super) fn progresses(from: Option<Stage>, to: Stage) -> bool {
+    match from {
+        None => true,
+        Some(Stage::Confirmed | Stage::Failed) => false,
+        Some(known) => known != to && to != Stage::Matched,
+    }
+}

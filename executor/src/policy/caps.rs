@@ -1,0 +1,59 @@
+//! The caps, each with the direction that is tighter declared beside it.
+
+use mm_core::domain::{Price, Qty, Usdc};
+use serde::Serialize;
+
+/// A field a new policy would loosen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} would be loosened")]
+pub struct Loosened(pub Box<str>);
+
+/// A field without a direction does not compile, so none can be forgotten when a policy is tightened.
+macro_rules! caps {
+    ($($(#[$doc:meta])* $name:ident: $type:ty, tighter = $tighter:tt;)*) => {
+        /// Every cap is mandatory: there is no default for money.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        pub struct PolicyCaps {
+            $($(#[$doc])* pub $name: $type,)*
+        }
+
+        impl PolicyCaps {
+            /// The fields of `new` that allow more than these do.
+            #[must_use]
+            pub fn loosened_by(&self, new: &Self) -> Vec<Loosened> {
+                let mut loosened = Vec::new();
+                $(if caps!(@loosens $tighter, self.$name, new.$name) {
+                    loosened.push(Loosened(stringify!($name).into()));
+                })*
+                loosened
+            }
+        }
+    };
+    (@loosens lower, $old:expr, $new:expr) => { $new > $old };
+    (@loosens higher, $old:expr, $new:expr) => { $new < $old };
+}
+
+caps! {
+    /// Shares of one order.
+    max_order_shares: Qty, tighter = lower;
+    /// Price × size of one order, either side.
+    max_order_usdc: Usdc, tighter = lower;
+    /// Open buys plus cost of what was bought, one market.
+    max_market_usdc: Usdc, tighter = lower;
+    /// The same over all markets.
+    max_total_usdc: Usdc, tighter = lower;
+    /// Orders that rest, are in flight or unknown.
+    max_open_orders: u32, tighter = lower;
+    /// Orders in any 60 seconds.
+    max_orders_per_minute: u32, tighter = lower;
+    /// Filled buys of a UTC day plus everything that could still be bought.
+    max_day_bought_usdc: Usdc, tighter = lower;
+    /// Price × size of all placements of a UTC day, both sides.
+    max_day_placed_usdc: Usdc, tighter = lower;
+    /// Lowest price.
+    min_price: Price, tighter = higher;
+    /// Highest price.
+    max_price: Price, tighter = lower;
+    /// Oldest intent in milliseconds.
+    intent_max_age_ms: u64, tighter = lower;
+}

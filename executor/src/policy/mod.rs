@@ -1,0 +1,148 @@
+//! What may be signed. Deny by default; every rule runs and every reason is told.
+//!
+//! [`decide`] is the only maker of [`Approved`]. A running policy can only get tighter.
+
+mod caps;
+mod decide;
+#[cfg(test)]
+mod tests;
+
+pub use caps::{Loosened, PolicyCaps};
+pub use decide::{Approved, Ask, decide};
+
+use crate::sign::{OrderToken, TokenError};
+use mm_core::domain::{ConditionId, Digest, EventId, Outcome, Qty, TickSize, TokenId};
+use mm_core::protocol::Caps;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A market whose two tokens may be traded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AllowedMarket {
+    /// A name for people.
+    pub slug: Box<str>,
+    /// The venue's market id.
+    pub condition: ConditionId,
+    /// The event whose outcomes exclude each other.
+    pub event: Option<EventId>,
+    /// First token.
+    pub yes: TokenId,
+    /// Second token.
+    pub no: TokenId,
+    /// Orders are signed for the neg-risk exchange.
+    pub neg_risk: bool,
+    /// Grid of its prices.
+    pub tick: TickSize,
+    /// Smallest order.
+    pub min_order: Qty,
+}
+
+/// The checked policy: caps and allow-list. Made by [`crate::config`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    caps: PolicyCaps,
+    markets: Vec<AllowedMarket>,
+    by_token: BTreeMap<TokenId, (usize, Outcome, OrderToken)>,
+    digest: Digest,
+}
+
+/// Why caps and an allow-list are no policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPolicy {
+    /// One token in two places.
+    #[error("token {0} is listed twice")]
+    DuplicateToken(TokenId),
+    /// One market in two places.
+    #[error("condition {0} is listed twice")]
+    DuplicateCondition(ConditionId),
+    /// A token no order can be signed for.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The band is empty.
+    #[error("min_price must be below max_price")]
+    Band,
+}
+
+impl Policy {
+    /// Checks that no token is listed twice and every token can be signed for.
+    ///
+    /// # Errors
+    /// [`BadPolicy`] names the token or relation.
+    pub fn new(caps: PolicyCaps, markets: Vec<AllowedMarket>) -> Result<Self, BadPolicy> {
+        if caps.min_price >= caps.max_price {
+            return Err(BadPolicy::Band);
+        }
+        let mut by_token = BTreeMap::new();
+        let mut conditions = std::collections::BTreeSet::new();
+        for (row, market) in markets.iter().enumerate() {
+            if !conditions.insert(&market.condition) {
+                return Err(BadPolicy::DuplicateCondition(market.condition.clone()));
+            }
+            for (outcome, token) in [(Outcome::Yes, &market.yes), (Outcome::No, &market.no)] {
+                let signable = OrderToken::new(token.clone(), market.neg_risk)?;
+                if by_token.insert(token.clone(), (row, outcome, signable)).is_some() {
+                    return Err(BadPolicy::DuplicateToken(token.clone()));
+                }
+            }
+        }
+        let text = serde_json::to_vec(&(&caps, &markets)).expect("integers and checked strings always serialize");
+        Ok(Self { caps, by_token, digest: Digest::of(&text), markets })
+    }
+
+    /// The caps.
+    #[must_use]
+    pub const fn caps(&self) -> &PolicyCaps {
+        &self.caps
+    }
+
+    /// The allow-list.
+    #[must_use]
+    pub fn markets(&self) -> &[AllowedMarket] {
+        &self.markets
+    }
+
+    /// The allow-list's entry for a token; `None` denies.
+    #[must_use]
+    pub fn token(&self, token: &TokenId) -> Option<(&AllowedMarket, Outcome, &OrderToken)> {
+        let (row, outcome, signable) = self.by_token.get(token)?;
+        Some((&self.markets[*row], *outcome, signable))
+    }
+
+    /// SHA-256 over every cap and market.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// What the core is told so that it can stay inside.
+    #[must_use]
+    pub const fn told(&self) -> Caps {
+        Caps { order: self.caps.max_order_usdc, market: self.caps.max_market_usdc, total: self.caps.max_total_usdc }
+    }
+
+    /// Takes `new` if it is at least as tight in every field and on every market.
+    ///
+    /// # Errors
+    /// Every field that would be loosened; then nothing changes.
+    pub fn tighten(&mut self, new: Self) -> Result<(), Vec<Loosened>> {
+        let mut loosened = self.caps.loosened_by(&new.caps);
+        for market in &new.markets {
+            let held = self.markets.iter().find(|m| m.condition == market.condition);
+            // A coarser grid and a larger minimum allow fewer orders; everything else must be the same.
+            let fits = held.is_some_and(|m| {
+                let same = AllowedMarket { tick: m.tick, min_order: m.min_order, ..market.clone() } == *m;
+                let coarser = market.tick.ten_thousandths().is_multiple_of(m.tick.ten_thousandths());
+                same && coarser && market.min_order >= m.min_order
+            });
+            if !fits {
+                loosened.push(Loosened(format!("market {}", market.condition).into()));
+            }
+        }
+        if loosened.is_empty() {
+            *self = new;
+            Ok(())
+        } else {
+            Err(loosened)
+        }
+    }
+}

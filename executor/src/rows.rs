@@ -1,0 +1,244 @@
+//! What the ledger holds. Every row is written before the thing it allows; the rows alone rebuild [`crate::exposure`].
+
+use mm_core::domain::{
+    ClientOrderId, ConditionId, Digest, OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp, TokenId, TradeId,
+    Usdc,
+};
+use mm_core::protocol::{Gate, Refusal, Stage};
+use serde::{Deserialize, Serialize};
+
+/// One row of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum LedgerRow {
+    /// The executor started.
+    Epoch {
+        /// When.
+        at: Timestamp,
+        /// Counts starts of this ledger from 1.
+        epoch: u64,
+        /// Digest of the policy in force.
+        policy: Digest,
+    },
+    /// A core introduced itself with a new run.
+    Run {
+        /// When.
+        at: Timestamp,
+        /// The core's run.
+        run: u64,
+        /// Digest of the core's configuration.
+        config: Digest,
+    },
+    /// An order policy approved. Durable before its signature exists.
+    Intent(Box<IntentRow>),
+    /// An order policy refused.
+    Refused(Box<RefusedRow>),
+    /// What became of an order.
+    Outcome {
+        /// When it was learnt.
+        at: Timestamp,
+        /// Which order.
+        order: OrderId,
+        /// What is known now.
+        became: Became,
+    },
+    /// Some of an order traded, or the trade's settlement moved on.
+    Fill {
+        /// When it was learnt.
+        at: Timestamp,
+        /// Which order.
+        order: OrderId,
+        /// The venue's trade.
+        trade: TradeId,
+        /// Price of the order's token.
+        price: Price,
+        /// Shares.
+        qty: Qty,
+        /// How far settlement is.
+        stage: Stage,
+    },
+    /// The venue's word on settled shares differs from ours and nothing is under way that explains it: a deposit, a split,
+    /// a merge or a redemption.
+    Holding {
+        /// When it was learnt.
+        at: Timestamp,
+        /// Which token.
+        token: TokenId,
+        /// Its market.
+        market: ConditionId,
+        /// Shares settled.
+        confirmed: Qty,
+    },
+    /// The day's counters must count as spent: the ledger cannot vouch for them.
+    DaySpent {
+        /// When.
+        at: Timestamp,
+    },
+    /// The policy was tightened.
+    Tightened {
+        /// When.
+        at: Timestamp,
+        /// Digest of the new policy.
+        policy: Digest,
+    },
+    /// Latched.
+    Halt {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: Box<str>,
+    },
+    /// The latch was opened.
+    Arm {
+        /// When.
+        at: Timestamp,
+        /// By the configuration after a clean start, not by a person.
+        auto: bool,
+    },
+}
+
+impl LedgerRow {
+    /// When the row was made.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        match self {
+            Self::Intent(row) => row.at,
+            Self::Refused(row) => row.at,
+            Self::Epoch { at, .. }
+            | Self::Run { at, .. }
+            | Self::Outcome { at, .. }
+            | Self::Fill { at, .. }
+            | Self::Holding { at, .. }
+            | Self::DaySpent { at }
+            | Self::Tightened { at, .. }
+            | Self::Halt { at, .. }
+            | Self::Arm { at, .. } => *at,
+        }
+    }
+
+    /// A short stable name of the kind, for tables and logs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Epoch { .. } => "epoch",
+            Self::Run { .. } => "run",
+            Self::Intent(_) => "intent",
+            Self::Refused(_) => "refused",
+            Self::Outcome { .. } => "outcome",
+            Self::Fill { .. } => "fill",
+            Self::Holding { .. } => "holding",
+            Self::DaySpent { .. } => "day-spent",
+            Self::Tightened { .. } => "tightened",
+            Self::Halt { .. } => "halt",
+            Self::Arm { .. } => "arm",
+        }
+    }
+}
+
+/// An approved order with everything that is needed to look for it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntentRow {
+    /// When it was approved.
+    pub at: Timestamp,
+    /// The executor's start it belongs to; part of the salt.
+    pub epoch: u64,
+    /// The core's run.
+    pub run: u64,
+    /// The core's number for it.
+    pub id: ClientOrderId,
+    /// Digest of the order as the core asked for it: a repeated id must carry the same.
+    pub payload: Digest,
+    /// The order's hash: the venue's id for it, unique for ever.
+    pub order: OrderId,
+    /// Salt of the order.
+    pub salt: u64,
+    /// The order's timestamp, milliseconds since 1970.
+    pub at_ms: u64,
+    /// Market.
+    pub market: ConditionId,
+    /// Which of the market's outcomes.
+    pub outcome: Outcome,
+    /// The venue's token.
+    pub token: TokenId,
+    /// Signed for the neg-risk exchange.
+    pub neg_risk: bool,
+    /// Which way.
+    pub side: Side,
+    /// Limit price.
+    pub price: Price,
+    /// Shares.
+    pub qty: Qty,
+    /// How long it lives.
+    pub tif: TimeInForce,
+    /// Dollars a full fill takes: price × size for a buy, nothing for a sell.
+    pub reserve: Usdc,
+    /// The gate as policy saw it.
+    pub gate: Gate,
+    /// Digest of the policy that approved it.
+    pub policy: Digest,
+    /// Digest of the exposure it was judged against.
+    pub exposure: Digest,
+}
+
+/// A refused order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusedRow {
+    /// When.
+    pub at: Timestamp,
+    /// The core's run.
+    pub run: u64,
+    /// The core's number for it.
+    pub id: ClientOrderId,
+    /// Digest of the order as the core asked for it.
+    pub payload: Digest,
+    /// The venue's token, if the core's number for it is known.
+    pub token: Option<TokenId>,
+    /// Every reason.
+    pub why: Vec<Refusal>,
+    /// Digest of the policy that refused it.
+    pub policy: Digest,
+    /// Digest of the exposure it was judged against.
+    pub exposure: Digest,
+}
+
+/// What is known of an order after it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Became {
+    /// Provably never sent.
+    NotSent {
+        /// Why.
+        why: Box<str>,
+    },
+    /// It rests, or did.
+    Accepted,
+    /// The venue said no with a reason it documents.
+    Rejected {
+        /// The venue's words, shortened.
+        why: Box<str>,
+    },
+    /// Sent, and nothing proves what became of it.
+    Unknown {
+        /// What was heard instead.
+        why: Box<str>,
+        /// One clean look-up settles it (executor.md 3.7, `RejectedUnconfirmed`).
+        likely_rejected: bool,
+    },
+    /// Absent everywhere for the whole late-landing horizon.
+    NeverLanded,
+    /// Cancelled, expired or matched whole.
+    Ended {
+        /// The venue's last word on how much had matched.
+        matched: Qty,
+    },
+}
+
+impl Became {
+    /// Whether the order can no longer rest or land.
+    #[must_use]
+    pub const fn is_terminal(&self) -> bool {
+        matches!(self, Self::NotSent { .. } | Self::Rejected { .. } | Self::NeverLanded | Self::Ended { .. })
+    }
+}
