@@ -3,7 +3,9 @@
 //! Each part turns the outside world into plain data (`Input`s, frames, bytes) and plain data into effects. None of them
 //! decides anything about quotes, orders or risk.
 
+pub mod backoff;
 pub mod clock;
 pub mod http;
 pub mod tls;
 pub mod uds;
+pub mod ws;

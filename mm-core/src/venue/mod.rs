@@ -7,5 +7,6 @@
 pub mod market_ws;
 pub mod order;
 pub mod rest;
+pub mod subscribe;
 pub mod text;
 pub mod user_ws;
