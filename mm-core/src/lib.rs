@@ -12,7 +12,10 @@
 
 pub mod domain;
 pub mod event;
+pub mod inventory;
 #[cfg(feature = "io")]
 pub mod io;
 pub mod protocol;
+pub mod quote;
+pub mod rewards;
 pub mod venue;

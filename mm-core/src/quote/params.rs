@@ -1,0 +1,283 @@
+//! The `[quote]` section: raw, overridden by a market's own keys, checked together, typed.
+
+use crate::domain::{BadDecimal, Nanos, Price, Qty, parse_decimal};
+use serde::{Deserialize, Serialize};
+
+/// Decimals of a length in cents, so that it is a whole number of ten-thousandths of a dollar.
+const CENTS_DECIMALS: u32 = 2;
+
+/// `[quote]` as written. Keys without a default must be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawQuote {
+    /// `fixed`.
+    pub strategy: String,
+    /// Distance of both quotes from the reference midpoint, cents.
+    pub distance_cents: String,
+    /// Size of each order, shares; raised to the reward minimum if that is larger.
+    pub size_shares: String,
+    /// Largest size of an order, shares.
+    pub max_size_shares: String,
+    /// A wider book is not quoted, cents.
+    pub max_book_spread_cents: String,
+    /// Most shares of one outcome, resting buys included.
+    pub max_held_shares: String,
+    /// How far both quotes move for each 100 net shares, cents.
+    pub skew_cents_per_100_shares: String,
+    /// Lowest reference midpoint that is quoted, dollars.
+    pub min_midpoint: String,
+    /// Highest reference midpoint that is quoted, dollars.
+    pub max_midpoint: String,
+    /// No quotes this close to the start or end, seconds; 0 ignores both.
+    pub stop_before_end_s: u64,
+    /// Quote only where a pool is funded.
+    pub require_rewards: bool,
+    /// How far above the reward minimum an order starts, so that a small fill does not stop it scoring, percent.
+    #[serde(default = "ten")]
+    pub min_size_headroom_percent: u64,
+    /// From this many confirmed shares of one outcome on, they are sold instead of the other outcome bought, shares;
+    /// empty = never.
+    #[serde(default)]
+    pub sell_from_shares: String,
+}
+
+const fn ten() -> u64 {
+    10
+}
+
+/// A `[[market]]`'s own values for `[quote]` keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuoteOverrides {
+    /// See [`RawQuote::strategy`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<String>,
+    /// See [`RawQuote::distance_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distance_cents: Option<String>,
+    /// See [`RawQuote::size_shares`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_shares: Option<String>,
+    /// See [`RawQuote::max_size_shares`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_size_shares: Option<String>,
+    /// See [`RawQuote::max_book_spread_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_book_spread_cents: Option<String>,
+    /// See [`RawQuote::max_held_shares`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_held_shares: Option<String>,
+    /// See [`RawQuote::skew_cents_per_100_shares`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skew_cents_per_100_shares: Option<String>,
+    /// See [`RawQuote::min_midpoint`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_midpoint: Option<String>,
+    /// See [`RawQuote::max_midpoint`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_midpoint: Option<String>,
+    /// See [`RawQuote::stop_before_end_s`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_before_end_s: Option<u64>,
+    /// See [`RawQuote::require_rewards`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub require_rewards: Option<bool>,
+    /// See [`RawQuote::min_size_headroom_percent`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_size_headroom_percent: Option<u64>,
+    /// See [`RawQuote::sell_from_shares`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sell_from_shares: Option<String>,
+}
+
+impl RawQuote {
+    /// These values with a market's own in their place.
+    #[must_use]
+    pub fn with(&self, own: &QuoteOverrides) -> Self {
+        let text = |own: &Option<String>, base: &String| own.as_ref().unwrap_or(base).clone();
+        Self {
+            strategy: text(&own.strategy, &self.strategy),
+            distance_cents: text(&own.distance_cents, &self.distance_cents),
+            size_shares: text(&own.size_shares, &self.size_shares),
+            max_size_shares: text(&own.max_size_shares, &self.max_size_shares),
+            max_book_spread_cents: text(&own.max_book_spread_cents, &self.max_book_spread_cents),
+            max_held_shares: text(&own.max_held_shares, &self.max_held_shares),
+            skew_cents_per_100_shares: text(&own.skew_cents_per_100_shares, &self.skew_cents_per_100_shares),
+            min_midpoint: text(&own.min_midpoint, &self.min_midpoint),
+            max_midpoint: text(&own.max_midpoint, &self.max_midpoint),
+            stop_before_end_s: own.stop_before_end_s.unwrap_or(self.stop_before_end_s),
+            require_rewards: own.require_rewards.unwrap_or(self.require_rewards),
+            min_size_headroom_percent: own.min_size_headroom_percent.unwrap_or(self.min_size_headroom_percent),
+            sell_from_shares: text(&own.sell_from_shares, &self.sell_from_shares),
+        }
+    }
+}
+
+/// Why a `[quote]` section was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParamError {
+    /// One value is not what its key allows.
+    #[error("{key} = {value:?}: must be {allowed}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        value: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// Two values do not go together.
+    #[error("{low_key} = {low:?} must not be above {high_key} = {high:?}")]
+    Order {
+        /// The key that must be lower.
+        low_key: &'static str,
+        /// Its value.
+        low: String,
+        /// The key that must be higher.
+        high_key: &'static str,
+        /// Its value.
+        high: String,
+    },
+}
+
+impl ParamError {
+    /// The key to look at first.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Value { key, .. } => key,
+            Self::Order { low_key, .. } => low_key,
+        }
+    }
+}
+
+/// How quotes are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Two BUYs, YES and NO, at one distance from the reference midpoint.
+    Fixed,
+}
+
+/// `[quote]`, checked and typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuoteParams {
+    /// How quotes are found.
+    pub strategy: Strategy,
+    /// Distance from the reference midpoint.
+    pub distance: Price,
+    /// Size of each order before minimums.
+    pub size: Qty,
+    /// Largest size of an order.
+    pub max_size: Qty,
+    /// A wider book is not quoted.
+    pub max_book_spread: Price,
+    /// Most shares of one outcome, resting buys included.
+    pub max_held: Qty,
+    /// How far both quotes move for each 100 net shares, before rounding to whole ticks.
+    pub skew_per_100_shares: Price,
+    /// Lowest reference midpoint that is quoted.
+    pub min_midpoint: Price,
+    /// Highest reference midpoint that is quoted.
+    pub max_midpoint: Price,
+    /// No quotes this close to the start or end; zero ignores both.
+    pub stop_before_end: Nanos,
+    /// Quote only where a pool is funded.
+    pub require_rewards: bool,
+    /// How far above the reward minimum an order starts, percent, 0 to 1000.
+    pub min_size_headroom_percent: u64,
+    /// From this many confirmed shares on, they are sold instead of the other outcome bought.
+    pub sell_from: Option<Qty>,
+}
+
+/// A length in cents between `low` and `high` ten-thousandths.
+fn cents(key: &'static str, text: &str, low: u64, high: u64, allowed: &'static str) -> Result<Price, ParamError> {
+    parse_decimal(text, CENTS_DECIMALS)
+        .ok()
+        .filter(|n| (low..=high).contains(n))
+        .and_then(|n| u16::try_from(n).ok())
+        .and_then(Price::from_ten_thousandths)
+        .ok_or_else(|| ParamError::Value { key, value: text.to_owned(), allowed })
+}
+
+/// An order size: whole hundredths of a share above zero.
+fn size(key: &'static str, text: &str) -> Result<Qty, ParamError> {
+    const ALLOWED: &str = "a number of shares above 0 with at most 2 decimals, like \"20\"";
+    let err = |_: BadDecimal| ParamError::Value { key, value: text.to_owned(), allowed: ALLOWED };
+    let qty = Qty::parse(text).map_err(err)?;
+    if qty.is_orderable() { Ok(qty) } else { Err(ParamError::Value { key, value: text.to_owned(), allowed: ALLOWED }) }
+}
+
+fn price(key: &'static str, text: &str) -> Result<Price, ParamError> {
+    Price::parse(text).map_err(|_| ParamError::Value {
+        key,
+        value: text.to_owned(),
+        allowed: "a price between 0 and 1 dollar with at most 4 decimals, like \"0.05\"",
+    })
+}
+
+fn ordered<T: PartialOrd>(low: (&'static str, &str, T), high: (&'static str, &str, T)) -> Result<(), ParamError> {
+    if low.2 <= high.2 {
+        return Ok(());
+    }
+    Err(ParamError::Order { low_key: low.0, low: low.1.to_owned(), high_key: high.0, high: high.1.to_owned() })
+}
+
+impl TryFrom<&RawQuote> for QuoteParams {
+    type Error = ParamError;
+
+    fn try_from(raw: &RawQuote) -> Result<Self, ParamError> {
+        let strategy = match raw.strategy.as_str() {
+            "fixed" => Strategy::Fixed,
+            other => {
+                return Err(ParamError::Value { key: "strategy", value: other.to_owned(), allowed: "\"fixed\"" });
+            }
+        };
+        if raw.min_size_headroom_percent > 1000 {
+            return Err(ParamError::Value {
+                key: "min_size_headroom_percent",
+                value: raw.min_size_headroom_percent.to_string(),
+                allowed: "0 to 1000",
+            });
+        }
+        const HALF: &str = "cents from 0.01 to 50 with at most 2 decimals, like \"1.5\"";
+        const UP_TO_WHOLE: &str = "cents from 0.01 to 100 with at most 2 decimals, like \"6\"";
+        const FROM_ZERO: &str = "cents from 0 to 50 with at most 2 decimals, like \"1\"";
+        let params = Self {
+            strategy,
+            distance: cents("distance_cents", &raw.distance_cents, 1, 5_000, HALF)?,
+            size: size("size_shares", &raw.size_shares)?,
+            max_size: size("max_size_shares", &raw.max_size_shares)?,
+            max_book_spread: cents("max_book_spread_cents", &raw.max_book_spread_cents, 1, 10_000, UP_TO_WHOLE)?,
+            max_held: size("max_held_shares", &raw.max_held_shares)?,
+            skew_per_100_shares: cents(
+                "skew_cents_per_100_shares",
+                &raw.skew_cents_per_100_shares,
+                0,
+                5_000,
+                FROM_ZERO,
+            )?,
+            min_midpoint: price("min_midpoint", &raw.min_midpoint)?,
+            max_midpoint: price("max_midpoint", &raw.max_midpoint)?,
+            stop_before_end: Nanos::from_secs(raw.stop_before_end_s),
+            require_rewards: raw.require_rewards,
+            min_size_headroom_percent: raw.min_size_headroom_percent,
+            sell_from: match raw.sell_from_shares.as_str() {
+                "" => None,
+                text => Some(size("sell_from_shares", text)?),
+            },
+        };
+        ordered(
+            ("size_shares", &raw.size_shares, params.size),
+            ("max_size_shares", &raw.max_size_shares, params.max_size),
+        )?;
+        ordered(
+            ("size_shares", &raw.size_shares, params.size),
+            ("max_held_shares", &raw.max_held_shares, params.max_held),
+        )?;
+        ordered(
+            ("min_midpoint", &raw.min_midpoint, params.min_midpoint),
+            ("max_midpoint", &raw.max_midpoint, params.max_midpoint),
+        )?;
+        Ok(params)
+    }
+}
