@@ -75,7 +75,11 @@ pub(crate) fn build_binaries(root: &Path) -> Result<PathBuf, String> {
         .get_or_init(|| {
             let own = std::env::current_exe().map_err(|e| e.to_string())?;
             let dir = own.parent().ok_or("this binary lies in no folder")?.to_owned();
-            let mut args = vec!["build", "--quiet", "--bins", "-p", "mm-core", "-p", "executor", "-p", "sim-exchange"];
+            // with `prove` among them, so that features unify as in our own build and nothing is compiled twice
+            let mut args = vec!["build", "--quiet", "--bins"];
+            for package in ["mm-core", "executor", "sim-exchange", "prove"] {
+                args.extend(["-p", package]);
+            }
             if dir.ends_with("release") {
                 args.push("--release");
             }
