@@ -10,6 +10,7 @@
 //! 5. **No secret.** Nothing here can reach a key or a credential.
 #![forbid(unsafe_code)]
 
+pub mod book;
 pub mod domain;
 pub mod event;
 pub mod inventory;

@@ -4,6 +4,7 @@
 //! has been seen to vary (numbers for strings, empty strings, missing keys) and strict where a misreading would cost
 //! money. Encoding writes the venue's usual shape.
 
+pub mod book_hash;
 pub mod market_ws;
 pub mod order;
 pub mod rest;

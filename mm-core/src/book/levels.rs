@@ -1,0 +1,152 @@
+//! One side of a book: a dense array of sizes indexed by price, an occupancy bitmap, the best index cached.
+//!
+//! The index is `price / step`, where `step` is the grid of the book and divides every price in it. A finer grid is
+//! built by moving each size to its new index, so a tick change never shifts the meaning of a stored level.
+
+use super::digest::{LevelDigest, level_digest};
+use crate::domain::{Price, Qty, Side};
+
+const WORD: usize = 64;
+
+/// Sizes of one side in YES terms.
+#[derive(Clone, Debug)]
+pub(super) struct SideLevels {
+    side: Side,
+    step: u16,
+    sizes: Vec<Qty>,
+    occupied: Vec<u64>,
+    best: Option<usize>,
+    count: usize,
+    digest: LevelDigest,
+}
+
+impl SideLevels {
+    pub(super) fn new(side: Side, step: u16) -> Self {
+        let len = usize::from(Price::ONE.ten_thousandths() / step) + 1;
+        Self {
+            side,
+            step,
+            sizes: vec![Qty::ZERO; len],
+            occupied: vec![0; len.div_ceil(WORD)],
+            best: None,
+            count: 0,
+            digest: LevelDigest::default(),
+        }
+    }
+
+    fn index(&self, price: Price) -> usize {
+        usize::from(price.ten_thousandths() / self.step)
+    }
+
+    fn price(&self, index: usize) -> Price {
+        u16::try_from(index)
+            .ok()
+            .and_then(|index| index.checked_mul(self.step))
+            .and_then(Price::from_ten_thousandths)
+            .expect("an index of the grid is a price")
+    }
+
+    /// The size at a price; zero where nothing rests, on or off the grid.
+    pub(super) fn get(&self, price: Price) -> Qty {
+        if price.ten_thousandths().is_multiple_of(self.step) { self.sizes[self.index(price)] } else { Qty::ZERO }
+    }
+
+    /// Writes a level; zero removes it. The price must be on the grid.
+    pub(super) fn set(&mut self, price: Price, qty: Qty) {
+        assert!(price.ten_thousandths().is_multiple_of(self.step), "{price} is off the grid of {}", self.step);
+        let index = self.index(price);
+        let old = std::mem::replace(&mut self.sizes[index], qty);
+        if old == qty {
+            return;
+        }
+        if !old.is_zero() {
+            self.digest.remove(level_digest(self.side, price, old));
+        }
+        if !qty.is_zero() {
+            self.digest.add(level_digest(self.side, price, qty));
+        }
+        let (word, bit) = (index / WORD, 1u64 << (index % WORD));
+        if old.is_zero() {
+            self.count += 1;
+            self.occupied[word] |= bit;
+            if self.best.is_none_or(|best| self.is_better(index, best)) {
+                self.best = Some(index);
+            }
+        } else if qty.is_zero() {
+            self.count -= 1;
+            self.occupied[word] &= !bit;
+            if self.best == Some(index) {
+                self.best = self.next_worse(index);
+            }
+        }
+    }
+
+    const fn is_better(&self, index: usize, than: usize) -> bool {
+        match self.side {
+            Side::Buy => index > than,
+            Side::Sell => index < than,
+        }
+    }
+
+    /// The next occupied index behind `index`, away from the best.
+    fn next_worse(&self, index: usize) -> Option<usize> {
+        let (word, bit) = (index / WORD, index % WORD);
+        match self.side {
+            Side::Buy => {
+                let below = self.occupied[word] & ((1u64 << bit) - 1);
+                std::iter::once((word, below))
+                    .chain((0..word).rev().map(|w| (w, self.occupied[w])))
+                    .find(|(_, bits)| *bits != 0)
+                    .map(|(w, bits)| w * WORD + (WORD - 1 - bits.leading_zeros() as usize))
+            }
+            Side::Sell => {
+                let above = self.occupied[word] & !((1u64 << bit) - 1) & !(1u64 << bit);
+                std::iter::once((word, above))
+                    .chain((word + 1..self.occupied.len()).map(|w| (w, self.occupied[w])))
+                    .find(|(_, bits)| *bits != 0)
+                    .map(|(w, bits)| w * WORD + bits.trailing_zeros() as usize)
+            }
+        }
+    }
+
+    pub(super) fn best(&self) -> Option<(Price, Qty)> {
+        self.best.map(|index| (self.price(index), self.sizes[index]))
+    }
+
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    pub(super) const fn digest(&self) -> LevelDigest {
+        self.digest
+    }
+
+    /// All levels, best first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Price, Qty)> {
+        std::iter::successors(self.best, |index| self.next_worse(*index))
+            .map(|index| (self.price(index), self.sizes[index]))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.sizes.fill(Qty::ZERO);
+        self.occupied.fill(0);
+        self.best = None;
+        self.count = 0;
+        self.digest = LevelDigest::default();
+    }
+
+    /// The same levels on a finer grid: `step` must divide the present one.
+    pub(super) fn regrid(&mut self, step: u16) {
+        assert!(self.step.is_multiple_of(step), "{step} does not divide the grid of {}", self.step);
+        let mut finer = Self::new(self.side, step);
+        for (price, qty) in self.iter() {
+            finer.set(price, qty);
+        }
+        *self = finer;
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap(&self) -> usize {
+        self.sizes.capacity() * size_of::<Qty>() + self.occupied.capacity() * size_of::<u64>()
+    }
+}
