@@ -12,4 +12,5 @@
 pub mod auth;
 pub mod exchange;
 pub mod scenario;
+pub mod server;
 pub mod tape;

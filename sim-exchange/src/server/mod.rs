@@ -1,0 +1,227 @@
+//! The venue on loopback: REST and WebSocket in front of one [`Exchange`].
+//!
+//! The front checks who is calling, reads bodies, asks the exchange at the current time and writes its answers in the venue's
+//! words. One lock holds the whole venue, so a request is one step: checked completely before anything changes, and followed
+//! by the frames it caused before the next request is looked at. Time is read in one place ([`front`]) and handed on as
+//! data. No secret is logged; no request, however malformed, can panic the venue or leave half an effect.
+
+mod admin;
+mod auth_routes;
+mod call;
+mod front;
+mod hub;
+mod lists;
+mod markets;
+mod orders;
+mod prices;
+mod reads;
+mod rewards;
+mod side_hosts;
+mod socket;
+mod ws_market;
+mod ws_user;
+
+use crate::exchange::{Exchange, MarketInfo};
+use axum::Router;
+use front::{Front, Shared};
+use mm_core::domain::TickSize;
+use mm_core::io::clock::Clock;
+use serde::Serialize;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Where to listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// The CLOB. Port 0 lets the system choose all ports; otherwise Gamma, Data API and geoblock take the three ports behind it.
+    pub clob: SocketAddr,
+    /// Status and switches, if wanted.
+    pub admin: Option<SocketAddr>,
+}
+
+/// Why the venue cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Anybody who reaches the venue may take an account on it.
+    #[error("{0} is not a loopback address")]
+    NotLoopback(SocketAddr),
+    /// The three side hosts take the ports behind the CLOB's.
+    #[error("port {0} leaves no room for the three ports behind it")]
+    NoRoom(u16),
+    /// In use, or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// The first line `serve` prints: where everything is (architecture, formats).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReadyLine {
+    /// REST, at the root.
+    pub clob: String,
+    /// Sockets: `/market` and `/user` below it.
+    pub ws: String,
+    /// Market metadata.
+    pub gamma: String,
+    /// Positions.
+    pub data: String,
+    /// The endpoint itself.
+    pub geoblock: String,
+    /// `null` when there is none.
+    pub admin: Option<String>,
+    /// Chain orders are signed for.
+    pub chain_id: u64,
+    /// In the exchange's order.
+    pub markets: Vec<ReadyMarket>,
+}
+
+/// One market of a [`ReadyLine`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReadyMarket {
+    /// Token id.
+    pub yes: String,
+    /// Token id.
+    pub no: String,
+    /// Condition id.
+    pub condition: String,
+    /// Name.
+    pub slug: String,
+    /// Smallest price step.
+    #[serde(serialize_with = "tick_text")]
+    pub tick: TickSize,
+    /// Signed for the neg-risk exchange.
+    pub neg_risk: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+fn tick_text<S: serde::Serializer>(tick: &TickSize, s: S) -> Result<S::Ok, S::Error> {
+    s.collect_str(tick)
+}
+
+impl ReadyMarket {
+    fn of(info: &MarketInfo) -> Self {
+        let market = &info.market;
+        Self {
+            yes: market.yes.to_string(),
+            no: market.no.to_string(),
+            condition: market.condition.to_string(),
+            slug: info.slug.clone(),
+            tick: market.tick,
+            neg_risk: market.neg_risk,
+        }
+    }
+}
+
+/// The chain the venue lives on: orders signed for another do not verify.
+const CHAIN_ID: u64 = 137;
+
+/// A venue that is being served.
+pub struct Running {
+    /// Where everything is.
+    pub ready: ReadyLine,
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Running {
+    /// Closes every socket and waits until the last task has ended.
+    pub async fn stop(mut self) {
+        // Nobody listening means every task has ended already.
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Serves `exchange`. API keys are derived from `seed`. When this returns, every port listens.
+///
+/// # Errors
+/// [`ServeError`] names the address.
+pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Running, ServeError> {
+    for address in std::iter::once(listen.clob).chain(listen.admin) {
+        if !address.ip().is_loopback() {
+            return Err(ServeError::NotLoopback(address));
+        }
+    }
+    let clob = bind(listen.clob).await?;
+    let gamma = bind(behind(listen.clob, 1)?).await?;
+    let data = bind(behind(listen.clob, 2)?).await?;
+    let geoblock = bind(behind(listen.clob, 3)?).await?;
+    let admin = match listen.admin {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+
+    let markets = exchange.markets().iter().map(ReadyMarket::of).collect();
+    let ready = ReadyLine {
+        clob: url("http", &clob, ""),
+        ws: url("ws", &clob, "/ws"),
+        gamma: url("http", &gamma, ""),
+        data: url("http", &data, ""),
+        geoblock: url("http", &geoblock, "/api/geoblock"),
+        admin: admin.as_ref().map(|listener| url("http", listener, "")),
+        chain_id: CHAIN_ID,
+        markets,
+    };
+
+    let front: Shared = Arc::new(Front::new(exchange, seed, CHAIN_ID, Clock::new()));
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    let hosts = [
+        (Some(clob), clob_routes(&front, &stopped)),
+        (Some(gamma), side_hosts::gamma(&front)),
+        (Some(data), side_hosts::data(&front)),
+        (Some(geoblock), side_hosts::geoblock(&front)),
+        (admin, admin::routes(&front)),
+    ];
+    for (listener, routes) in hosts {
+        if let Some(listener) = listener {
+            let mut stopped = stopped.clone();
+            tasks.spawn(async move {
+                let served = axum::serve(listener, call::finish(routes)).with_graceful_shutdown(async move { front::told(&mut stopped).await });
+                if let Err(why) = served.await {
+                    tracing::error!(%why, "a listener failed");
+                }
+            });
+        }
+    }
+    tasks.spawn(front::run_on_time(front, stopped));
+    Ok(Running { ready, stop, tasks })
+}
+
+/// Every route of the CLOB host.
+fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
+    Router::new()
+        .merge(markets::routes())
+        .merge(prices::routes())
+        .merge(auth_routes::routes())
+        .merge(orders::routes())
+        .merge(reads::routes())
+        .merge(rewards::routes())
+        .with_state(Arc::clone(front))
+        .merge(socket::routes(front, stopped))
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })
+}
+
+/// The address `offset` ports behind; any port stays any port.
+fn behind(address: SocketAddr, offset: u16) -> Result<SocketAddr, ServeError> {
+    let port = match address.port() {
+        0 => 0,
+        port => port.checked_add(offset).ok_or(ServeError::NoRoom(port))?,
+    };
+    Ok(SocketAddr::new(address.ip(), port))
+}
+
+fn url(scheme: &str, listener: &TcpListener, path: &str) -> String {
+    let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 0));
+    format!("{scheme}://{address}{path}")
+}
