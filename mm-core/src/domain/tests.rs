@@ -94,3 +94,56 @@ proptest! {
         prop_assert!(p.to_tick_down(t).is_on(t) && p.to_tick_up(t).is_on(t));
     }
 }
+
+#[test]
+fn iso_times_are_read_in_every_form_seen_and_nothing_else() {
+    let at = Timestamp::from_ms(1_776_524_400_000);
+    for text in [
+        "2026-04-18T15:00:00Z",
+        "2026-04-18T15:00:00.000Z",
+        "2026-04-18T15:00:00",
+        "2026-04-18 15:00:00+00",
+        "2026-04-18T15:00:00+00:00",
+        "2026-04-18T11:00:00-0400",
+        "2026-04-18T20:30:00+05:30",
+    ] {
+        assert_eq!(Timestamp::parse_iso(text), Some(at), "{text}");
+    }
+    assert_eq!(Timestamp::parse_iso("1970-01-01"), Some(Timestamp::EPOCH));
+    assert_eq!(Timestamp::parse_iso("1970-01-01T00:00:00.000000001Z"), Some(Timestamp::from_nanos(1)));
+    for text in [
+        "",
+        "2026",
+        "2026-04-31",
+        "2026-02-29",
+        "2100-02-29",
+        "2026-13-01",
+        "2026-00-01",
+        "2026-4-18",
+        "1969-12-31",
+        "2026-04-18T25:00:00Z",
+        "2026-04-18T15:60:00Z",
+        "2026-04-18T15:00Z",
+        "2026-04-18T15:00:00ZZ",
+        "2026-04-18T15:00:00.Z",
+        "2026-04-18T15:00:00+1",
+        "1776524400",
+        "+026-04-18",
+        "1970-01-01T00:00:00+01:00",
+    ] {
+        assert_eq!(Timestamp::parse_iso(text), None, "{text}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_printed_time_reads_back(ms in 0u64..16_725_225_600_000) {
+        let at = Timestamp::from_ms(ms);
+        proptest::prop_assert_eq!(Timestamp::parse_iso(&at.to_string()), Some(at));
+    }
+
+    #[test]
+    fn reading_a_time_never_panics(text in "[0-9TZ:+. -]{0,32}") {
+        let _ = Timestamp::parse_iso(&text);
+    }
+}

@@ -31,6 +31,37 @@ impl Timestamp {
         Self(ms.saturating_mul(1_000_000))
     }
 
+    /// Reads ISO 8601 text as venues and people write it: a date, alone or with a time of day behind `T` or a space, a
+    /// fraction of a second, `Z` or an offset. A time without either is taken as UTC. `None` for anything else, for days
+    /// that do not exist and for moments before 1970.
+    #[must_use]
+    pub fn parse_iso(text: &str) -> Option<Self> {
+        let (date, time) = match text.split_once(['T', ' ']) {
+            Some((date, time)) => (date, time),
+            None => (text, "00:00:00Z"),
+        };
+        let (year, rest) = date.split_once('-')?;
+        let (month, day) = rest.split_once('-')?;
+        let days = days_from_civil(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?)?;
+
+        let (time, offset_s) = match time.find(['Z', '+', '-']) {
+            None => (time, 0),
+            Some(at) => (&time[..at], offset_seconds(&time[at..])?),
+        };
+        let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+        let (hour, rest) = clock.split_once(':')?;
+        let (minute, second) = rest.split_once(':')?;
+        let (hour, minute, second) = (digits(hour, 2)?, digits(minute, 2)?, digits(second, 2)?);
+        // A leap second is the last second of its minute: nothing here needs to tell them apart.
+        if hour > 23 || minute > 59 || second > 60 || fraction.is_empty() || fraction.len() > 9 {
+            return None;
+        }
+        let nanos = digits(fraction, fraction.len())? * 10u64.pow(9 - u32::try_from(fraction.len()).ok()?);
+        let local = i64::try_from(days * 86_400 + hour * 3600 + minute * 60 + second.min(59)).ok()?;
+        let seconds = u64::try_from(local - offset_s).ok()?;
+        seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Self)
+    }
+
     /// Nanoseconds since 1970.
     #[must_use]
     pub const fn nanos(self) -> u64 {
@@ -132,4 +163,40 @@ const fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
+}
+
+/// Days since 1970 of a date; `None` for one that does not exist or is before 1970. The inverse of [`civil_from_days`].
+fn days_from_civil(year: u64, month: u64, day: u64) -> Option<u64> {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let shifted_year = year.checked_sub(u64::from(month <= 2))?;
+    let era = shifted_year / 400;
+    let year_of_era = shifted_year % 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = (era * 146_097 + day_of_era).checked_sub(719_468)?;
+    (civil_from_days(days) == (year, month, day)).then_some(days)
+}
+
+/// A number of exactly `len` digits.
+fn digits(text: &str, len: usize) -> Option<u64> {
+    (text.len() == len && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
+}
+
+/// Seconds east of UTC: `Z`, `+hh`, `+hhmm` or `+hh:mm`, either sign.
+fn offset_seconds(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.split_at_checked(1)? {
+        ("Z", "") => return Some(0),
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let (hours, minutes) = match rest.split_once(':') {
+        Some(parts) => parts,
+        None => rest.split_at_checked(2)?,
+    };
+    let minutes = if minutes.is_empty() { 0 } else { digits(minutes, 2)? };
+    let seconds = i64::try_from(digits(hours, 2)? * 3600 + minutes * 60).ok()?;
+    Some(sign * seconds)
 }

@@ -4,8 +4,10 @@
 //! decides anything about quotes, orders or risk.
 
 pub mod backoff;
+pub mod catalog;
 pub mod clock;
 pub mod http;
+pub mod logging;
 pub mod tls;
 pub mod uds;
 pub mod ws;

@@ -1,0 +1,214 @@
+//! The configured markets' facts over public REST: tokens, tick, minimum size, reward terms, times. Fetches all or nothing; an
+//! error names the market and what is missing.
+
+use super::http::{self, HttpError};
+use crate::domain::{ConditionId, Market, Nanos, Price, Qty, RewardTerms, Timestamp, Usdc, parse_decimal};
+use crate::venue::rest::{ClobMarket, ClobRewards, Page, RewardMarket};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+
+/// How many markets are asked about at once.
+const PARALLEL: usize = 8;
+/// Largest answer to any of these calls, in bytes.
+const BODY_MAX: usize = 1024 * 1024;
+
+/// Why the facts of a market are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// No usable answer.
+    #[error("market {market}: GET {path}: {source}")]
+    Http {
+        /// Condition id.
+        market: ConditionId,
+        /// What was asked.
+        path: String,
+        /// What happened.
+        source: HttpError,
+    },
+    /// An answer, but not the one asked for.
+    #[error("market {market}: GET {path}: status {status}: {body}")]
+    Status {
+        /// Condition id.
+        market: ConditionId,
+        /// What was asked.
+        path: String,
+        /// HTTP status.
+        status: u16,
+        /// The beginning of the body.
+        body: String,
+    },
+    /// A body that lacks something or says something impossible.
+    #[error("market {market}: GET {path}: {why}")]
+    Body {
+        /// Condition id.
+        market: ConditionId,
+        /// What was asked.
+        path: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
+}
+
+/// Asks the venue about a fixed list of markets.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    client: reqwest::Client,
+    base: String,
+    conditions: Vec<ConditionId>,
+}
+
+/// The part of `GET /markets/{condition}` that `/clob-markets` lacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct MarketRow {
+    #[serde(default)]
+    active: Option<bool>,
+    #[serde(default)]
+    closed: Option<bool>,
+    #[serde(default)]
+    end_date_iso: Option<String>,
+}
+
+impl Catalog {
+    /// A catalogue of `conditions`, asked at `base` (no slash at its end).
+    #[must_use]
+    pub fn new(client: reqwest::Client, base: &str, conditions: Vec<ConditionId>) -> Self {
+        Self { client, base: base.trim_end_matches('/').to_owned(), conditions }
+    }
+
+    /// All markets, in the order of the list.
+    ///
+    /// # Errors
+    /// The first [`CatalogError`] in that order.
+    pub async fn fetch(&self) -> Result<Vec<Market>, CatalogError> {
+        stream::iter(&self.conditions).map(|condition| self.market(condition)).buffered(PARALLEL).try_collect().await
+    }
+
+    async fn market(&self, condition: &ConditionId) -> Result<Market, CatalogError> {
+        let terms: ClobMarket = self.get(condition, &format!("/clob-markets/{condition}")).await?;
+        // The pool and the end date live elsewhere. A venue that has no such page pays nothing and announces no end.
+        let pool = self.get_known(condition, &format!("/rewards/markets/{condition}")).await?;
+        let row = self.get_known(condition, &format!("/markets/{condition}")).await?;
+        assemble(condition, &terms, pool.as_ref(), row.unwrap_or_default()).map_err(|why| CatalogError::Body {
+            market: condition.clone(),
+            path: format!("/clob-markets/{condition}"),
+            why,
+        })
+    }
+
+    async fn get<T: for<'de> Deserialize<'de>>(&self, market: &ConditionId, path: &str) -> Result<T, CatalogError> {
+        let (status, body) = self.ask(market, path).await?;
+        if status != 200 {
+            let body = body.chars().take(200).collect();
+            return Err(CatalogError::Status { market: market.clone(), path: path.to_owned(), status, body });
+        }
+        self.decode(market, path, &body)
+    }
+
+    /// As [`Self::get`], with 404 for "there is none".
+    async fn get_known<T: for<'de> Deserialize<'de>>(
+        &self,
+        market: &ConditionId,
+        path: &str,
+    ) -> Result<Option<T>, CatalogError> {
+        match self.ask(market, path).await? {
+            (404, _) => Ok(None),
+            (200, body) => self.decode(market, path, &body).map(Some),
+            (status, body) => {
+                let body = body.chars().take(200).collect();
+                Err(CatalogError::Status { market: market.clone(), path: path.to_owned(), status, body })
+            }
+        }
+    }
+
+    async fn ask(&self, market: &ConditionId, path: &str) -> Result<(u16, String), CatalogError> {
+        let url = format!("{}{path}", self.base);
+        http::get_text(&self.client, &url, BODY_MAX).await.map_err(|source| CatalogError::Http {
+            market: market.clone(),
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    fn decode<T: for<'de> Deserialize<'de>>(
+        &self,
+        market: &ConditionId,
+        path: &str,
+        body: &str,
+    ) -> Result<T, CatalogError> {
+        serde_json::from_str(body).map_err(|why| CatalogError::Body {
+            market: market.clone(),
+            path: path.to_owned(),
+            why: why.to_string(),
+        })
+    }
+}
+
+/// One market from the three answers.
+fn assemble(
+    condition: &ConditionId,
+    terms: &ClobMarket,
+    pool: Option<&Page<RewardMarket>>,
+    row: MarketRow,
+) -> Result<Market, String> {
+    if terms.c != *condition {
+        return Err(format!("the answer is about market {}", terms.c));
+    }
+    let [yes, no] = terms.t.as_slice() else {
+        return Err(format!("t: {} tokens where 2 are expected", terms.t.len()));
+    };
+    if yes.t == no.t {
+        return Err(format!("t: token {} stands for both outcomes", yes.t));
+    }
+    Ok(Market {
+        condition: condition.clone(),
+        event: None,
+        yes: yes.t.clone(),
+        no: no.t.clone(),
+        tick: terms.mts,
+        min_order: terms.mos,
+        neg_risk: terms.nr,
+        ready: terms.ao && row.active.unwrap_or(true) && !row.closed.unwrap_or(false),
+        rewards: reward_terms(condition, terms.r.as_ref(), pool)?,
+        starts: moment("gst", terms.gst.as_deref())?,
+        ends: moment("end_date_iso", row.end_date_iso.as_deref())?,
+    })
+}
+
+fn moment(key: &str, text: Option<&str>) -> Result<Option<Timestamp>, String> {
+    match text {
+        None | Some("") => Ok(None),
+        Some(text) => Timestamp::parse_iso(text).map(Some).ok_or_else(|| format!("{key}: {text:?} is not a time")),
+    }
+}
+
+/// Terms of rewards that are paid: enabled, with both bounds, and with a pool above zero.
+fn reward_terms(
+    condition: &ConditionId,
+    terms: Option<&ClobRewards>,
+    pool: Option<&Page<RewardMarket>>,
+) -> Result<Option<RewardTerms>, String> {
+    let Some(ClobRewards { mi: Some(min_size), ma: Some(max_spread), e: true, smoa, moas }) = terms else {
+        return Ok(None);
+    };
+    let rates = pool.iter().flat_map(|page| &page.data).filter(|row| row.condition_id == *condition);
+    let mut rate_per_day = Usdc::ZERO;
+    for rate in rates.flat_map(|row| &row.rewards_config).filter_map(|config| config.rate_per_day.as_deref()) {
+        let rate = Usdc::parse(rate).map_err(|why| format!("rate_per_day: {rate:?}: {why}"))?;
+        rate_per_day = rate_per_day.saturating_add(rate);
+    }
+    if rate_per_day.is_zero() {
+        return Ok(None);
+    }
+    // Cents with two decimals are ten-thousandths of a dollar.
+    let max_spread = parse_decimal(max_spread, 2)
+        .ok()
+        .and_then(|n| u16::try_from(n).ok())
+        .and_then(Price::from_ten_thousandths)
+        .ok_or_else(|| format!("r.ma: {max_spread:?} is not a spread in cents"))?;
+    let min_size = Qty::parse(min_size).map_err(|why| format!("r.mi: {min_size:?}: {why}"))?;
+    let min_age = if *smoa { Nanos::ZERO } else { Nanos::from_secs(moas.unwrap_or(0)) };
+    Ok(Some(RewardTerms { max_spread, min_size, min_age, rate_per_day }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+use super::*;
+use crate::domain::{TickSize, TokenId};
+use crate::io::http::Timeouts;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use std::time::Duration;
+
+const CONDITION: &str = "0x4c27acaa00000000000000000000000000000000000000000000000000000000";
+
+/// The documented body with whole ids.
+const TERMS: &str = r#"{"c":"0x4c27acaa00000000000000000000000000000000000000000000000000000000",
+ "t":[{"t":"58932827","o":"Team Falcons"},{"t":"40344658","o":"Spirit"}],
+ "mts":0.001,"mos":5,"nr":false,"sd":3,"itode":true,"cbos":true,"ibce":true,"rfqe":false,"ao":true,
+ "gst":"2026-04-18T15:00:00Z","aot":"2026-04-17T21:01:26Z","mbf":1000,"tbf":1000,
+ "fd":{"r":0.03,"e":1,"to":true},"r":{"mi":50,"ma":3.5,"e":true,"smoa":false,"moas":4}}"#;
+
+const POOL: &str = r#"{"limit":500,"count":1,"next_cursor":"LTE=","data":[{"question":"?",
+ "condition_id":"0x4c27acaa00000000000000000000000000000000000000000000000000000000","rewards_max_spread":3.5,
+ "rewards_min_size":50,"rewards_config":[{"id":0,"asset_address":"0xC011","start_date":"2026-11-01",
+ "end_date":"2500-12-31","rate_per_day":25,"total_rewards":0},{"asset_address":"0x2791","rate_per_day":"2.5"}]}]}"#;
+
+const ROW: &str = r#"{"active":true,"closed":false,"accepting_orders":true,"end_date_iso":"2026-04-20T00:00:00Z"}"#;
+
+fn condition() -> ConditionId {
+    ConditionId::parse(CONDITION).expect("good")
+}
+
+/// Fetches from a venue that answers with these statuses and bodies.
+fn fetch(terms: (u16, String), pool: (u16, String), row: (u16, String)) -> Result<Vec<Market>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let answer = |(status, body): (u16, String)| {
+            let status = StatusCode::from_u16(status).expect("a status");
+            get(move || async move { (status, body) })
+        };
+        let router = Router::new()
+            .route("/clob-markets/{condition}", answer(terms))
+            .route("/rewards/markets/{condition}", answer(pool))
+            .route("/markets/{condition}", answer(row));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}/", listener.local_addr().expect("bound"));
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        let timeouts = Timeouts { connect: Duration::from_secs(20), total: Duration::from_secs(20) };
+        let client = http::client(timeouts).expect("a client");
+        let markets = Catalog::new(client, &base, vec![condition()]).fetch().await;
+        server.abort();
+        markets.map_err(|why| why.to_string())
+    })
+}
+
+fn ok(body: &str) -> (u16, String) {
+    (200, body.to_owned())
+}
+
+fn none() -> (u16, String) {
+    (404, r#"{"error":"market not found"}"#.to_owned())
+}
+
+#[test]
+fn the_documented_answers_make_a_market() {
+    let markets = fetch(ok(TERMS), ok(POOL), ok(ROW)).expect("good answers");
+    let expected = Market {
+        condition: condition(),
+        event: None,
+        yes: TokenId::parse("58932827").expect("good"),
+        no: TokenId::parse("40344658").expect("good"),
+        tick: TickSize::parse("0.001").expect("good"),
+        min_order: Qty::parse("5").expect("good"),
+        neg_risk: false,
+        ready: true,
+        rewards: Some(RewardTerms {
+            max_spread: Price::parse("0.035").expect("good"),
+            min_size: Qty::parse("50").expect("good"),
+            min_age: Nanos::from_secs(4),
+            rate_per_day: Usdc::parse("27.5").expect("good"),
+        }),
+        starts: Timestamp::parse_iso("2026-04-18T15:00:00Z"),
+        ends: Timestamp::parse_iso("2026-04-20"),
+    };
+    assert_eq!(markets, [expected]);
+}
+
+#[test]
+fn pages_that_do_not_exist_mean_no_rewards_and_no_end() {
+    let markets = fetch(ok(TERMS), none(), none()).expect("the rest is optional");
+    assert_eq!((&markets[0].rewards, markets[0].ends, markets[0].ready), (&None, None, true));
+}
+
+#[test]
+fn partial_or_disabled_terms_pay_nothing() {
+    for r in ["null", r#"{"e":false,"mi":50,"ma":3.5}"#, r#"{"e":true,"mi":50}"#, r#"{"e":true,"ma":3.5}"#] {
+        let start = TERMS.find(r#""r":{"mi""#).expect("there");
+        let terms = format!("{}\"r\":{r}}}", &TERMS[..start]);
+        let markets = fetch(ok(&terms), ok(POOL), none()).expect(r);
+        assert_eq!(markets[0].rewards, None, "{r}");
+    }
+}
+
+#[test]
+fn a_market_that_takes_no_orders_is_not_ready() {
+    let closed = ROW.replace(r#""closed":false"#, r#""closed":true"#);
+    assert!(!fetch(ok(TERMS), none(), ok(&closed)).expect("good")[0].ready);
+    let inactive = ROW.replace(r#""active":true"#, r#""active":false"#);
+    assert!(!fetch(ok(TERMS), none(), ok(&inactive)).expect("good")[0].ready);
+    let paused = TERMS.replace(r#""ao":true"#, r#""ao":false"#);
+    assert!(!fetch(ok(&paused), none(), ok(ROW)).expect("good")[0].ready);
+}
+
+#[test]
+fn errors_name_the_market_and_what_is_missing() {
+    let wrong = |from: &str, to: &str| fetch(ok(&TERMS.replace(from, to)), none(), none()).expect_err(from);
+    let cases = [
+        (fetch(none(), none(), none()).expect_err("404"), "status 404: {\"error\":\"market not found\"}"),
+        (fetch(ok("{}"), none(), none()).expect_err("empty"), "missing field `c`"),
+        (fetch(ok(TERMS), (500, "oops".to_owned()), none()).expect_err("500"), "/rewards/markets/"),
+        (wrong(r#""mts":0.001,"#, ""), "missing field `mts`"),
+        (wrong(r#""mts":0.001"#, r#""mts":0.003"#), "0.003"),
+        (wrong(r#",{"t":"40344658","o":"Spirit"}"#, ""), "1 tokens where 2 are expected"),
+        (wrong("40344658", "58932827"), "stands for both outcomes"),
+        (wrong(r#""c":"0x4c27acaa0"#, r#""c":"0x4c27acaa1"#), "the answer is about market 0x4c27acaa1"),
+        (wrong("2026-04-18T15:00:00Z", "tomorrow"), "gst: \"tomorrow\" is not a time"),
+    ];
+    for (error, part) in cases {
+        assert!(error.contains(part) && error.contains(CONDITION), "{error:?} does not say {part:?}");
+    }
+}
