@@ -81,7 +81,11 @@ impl Settlement {
     /// gets is the exact rest, so nothing is lost.
     #[must_use]
     pub fn new(
-        market: usize, taker: (Party, Outcome, Side), maker: (Party, Outcome, Side), maker_price: Price, qty: Qty,
+        market: usize,
+        taker: (Party, Outcome, Side),
+        maker: (Party, Outcome, Side),
+        maker_price: Price,
+        qty: Qty,
         fee: Usdc,
     ) -> Self {
         let maker_cash = cost_floor(maker_price, qty);
@@ -224,7 +228,9 @@ impl Accounts {
         for leg in [&trade.taker, &trade.maker] {
             let (asset, amount) = match leg.side {
                 Side::Buy => (Asset::Share(trade.market, leg.outcome), leg.qty.micro()),
-                Side::Sell => (Asset::Usdc, leg.cash.micro().checked_sub(leg.fee.micro()).expect("a fee is part of it")),
+                Side::Sell => {
+                    (Asset::Usdc, leg.cash.micro().checked_sub(leg.fee.micro()).expect("a fee is part of it"))
+                }
             };
             add(self.purse(leg.party), asset, amount);
             self.fees = self.fees.checked_add(leg.fee.micro()).expect(FITS);

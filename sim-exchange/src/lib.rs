@@ -9,8 +9,11 @@
 //! 4. **Every draw has a name** (`draws`): nothing one agent does shifts another's numbers.
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 pub mod auth;
+pub mod draws;
 pub mod exchange;
+pub mod mechanism;
 pub mod scenario;
 pub mod server;
 pub mod tape;

@@ -1,6 +1,6 @@
 //! The words the venue speaks to its front: requests, answers, notices. Plain data.
 
-use mm_core::domain::{ConditionId, Market, OrderId, Price, Qty, Side, TimeInForce, TokenId, Usdc};
+use mm_core::domain::{ConditionId, Market, OrderId, Outcome, Price, Qty, Side, TimeInForce, TokenId, Usdc};
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::rest::{FeeTerms, PostOrderReply};
 use mm_core::venue::user_ws::UserEvent;
@@ -131,6 +131,8 @@ pub struct MarketInfo {
     pub outcomes: [String; 2],
     /// Taker fee, `None` when there is none.
     pub fee: Option<FeeTerms>,
+    /// Newest trade, recorded or between accounts: token, price of that token, the taker's side.
+    pub last_trade: Option<(Outcome, Price, Side)>,
 }
 
 /// Which orders a listing is about; empty means all of the account's.

@@ -149,8 +149,8 @@ impl Scenario {
     /// # Errors
     /// [`ScenarioError`] names the file and the key.
     pub fn load(path: &Path) -> Result<Self, ScenarioError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ScenarioError::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ScenarioError::Read { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         Self::parse(&text, folder)
             .map_err(|source| ScenarioError::In { path: path.to_owned(), source: Box::new(source) })
@@ -317,11 +317,14 @@ fn terms(keys: &mut Keys, base: &Terms) -> Result<Terms, ScenarioError> {
 
 fn market(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<MarketSpec, ScenarioError> {
     let slug = keys.text("slug")?.ok_or_else(|| keys.bad("slug", "missing"))?;
-    if slug.is_empty() || slug.len() > 128 || !slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+    if slug.is_empty() || slug.len() > 128 || !slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    {
         return Err(keys.bad("slug", format_args!("{slug:?}: 1 to 128 letters, digits, - and _")));
     }
     let condition = match keys.text("condition")? {
-        None if taped => return Err(keys.bad("condition", "missing: with a tape it says which recorded market this is")),
+        None if taped => {
+            return Err(keys.bad("condition", "missing: with a tape it says which recorded market this is"));
+        }
         None => None,
         Some(text) => Some(ConditionId::parse(&text).map_err(|why| keys.bad("condition", why))?),
     };
@@ -384,7 +387,13 @@ fn later(keys: &mut Keys) -> Result<(), ScenarioError> {
     }
     for mut fault in keys.tables("fault")? {
         let kind = fault.text("kind")?.ok_or_else(|| fault.bad("kind", "missing"))?;
-        return Err(fault.bad("kind", format_args!("fault {kind:?} is not supported yet")));
+        let rate = fault.decimal("rate_per_h", 6, u64::MAX)?;
+        let (at_event, lasts) = (fault.number("at_event", 0, u64::MAX)?, fault.ms("lasts_ms")?);
+        if rate != Some(0) || at_event.is_some() {
+            return Err(fault.bad("kind", format_args!("fault {kind:?} is not supported yet; rate_per_h = 0 keeps the row")));
+        }
+        let _ = lasts;
+        fault.end()?;
     }
     if let Some(bot) = keys.table("bot")? {
         return Err(bot.bad("mm_core", "a bot inside the world is not supported yet"));

@@ -1,7 +1,7 @@
 //! A TOML table that knows its path, hands out each key once and refuses what is left.
 
 use super::ScenarioError;
-use mm_core::domain::{parse_decimal, Nanos, Price, Qty, Usdc};
+use mm_core::domain::{Nanos, Price, Qty, Usdc, parse_decimal};
 use toml::{Table, Value};
 
 /// One table being read.

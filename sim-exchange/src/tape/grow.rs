@@ -47,7 +47,7 @@ pub enum Op {
 }
 
 /// All changes of one market at one of its timestamps.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// When it is due, milliseconds of tape time: the latest timestamp seen up to its last event.
     pub due_ms: u64,
@@ -137,7 +137,10 @@ impl Report {
         for (condition, m) in &self.markets {
             let allowed = m.timestamps.div_ceil(1_000);
             if m.repairs > allowed {
-                out.push(format!("{condition}: {} repairs, {allowed} allowed for {} timestamps", m.repairs, m.timestamps));
+                out.push(format!(
+                    "{condition}: {} repairs, {allowed} allowed for {} timestamps",
+                    m.repairs, m.timestamps
+                ));
             }
             if m.closed > 0 {
                 out.push(format!("{condition}: closed {} times because an announced level was unknown", m.closed));

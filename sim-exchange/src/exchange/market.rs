@@ -1,0 +1,133 @@
+//! One market: its facts, its book, and the public messages made from them.
+
+use crate::mechanism::OrderBook;
+use crate::scenario::Fee;
+use mm_core::domain::{Market, Outcome, Price, Qty, Side};
+use mm_core::event::{BookHash, Top};
+use mm_core::venue::market_ws::{BookMessage, LevelChange, PriceChange, WireEvent};
+use mm_core::venue::rest::FeeTerms;
+
+/// One market of the venue.
+pub(super) struct MarketState {
+    pub(super) facts: Market,
+    pub(super) slug: String,
+    pub(super) outcomes: [String; 2],
+    pub(super) fee: Option<Fee>,
+    pub(super) book: OrderBook,
+    /// Shown and traded.
+    pub(super) open: bool,
+    /// Time of the book's state, the venue's milliseconds.
+    pub(super) changed_ms: u64,
+    /// Newest print, the venue's way: three decimals; empty before the first.
+    pub(super) last_trade: String,
+    /// The newest print itself: token, price and the taker's side.
+    pub(super) last_print: Option<(Outcome, Price, Side)>,
+    /// Reward samples taken so far.
+    pub(super) samples: u64,
+}
+
+/// A level of the public book that changed, and the token that is named first.
+pub(super) type Changed = (Side, Price, Outcome);
+
+impl MarketState {
+    pub(super) fn top(&self) -> Top {
+        Top { bid: self.book.best(Side::Buy), ask: self.book.best(Side::Sell) }
+    }
+
+    pub(super) fn note_print(&mut self, outcome: Outcome, side: Side, price: Price) {
+        self.last_print = Some((outcome, price, side));
+        let (whole, rest) = (price.ten_thousandths() / 10_000, price.ten_thousandths() % 10_000);
+        // a fourth decimal is kept where there is one: dropping it would name another price
+        self.last_trade =
+            if rest % 10 == 0 { format!("{whole}.{:03}", rest / 10) } else { format!("{whole}.{rest:04}") };
+    }
+
+    /// The public book of one token with everything REST tells; the stream leaves out two keys.
+    pub(super) fn message(&self, outcome: Outcome) -> BookMessage {
+        // bids rise and asks fall on the wire; the NO book is the mirror
+        let (bids, mut asks) = match outcome {
+            Outcome::Yes => (self.book.levels(Side::Buy), self.book.levels(Side::Sell)),
+            Outcome::No => (mirror(self.book.levels(Side::Sell)), mirror(self.book.levels(Side::Buy))),
+        };
+        asks.reverse();
+        let mut message = BookMessage {
+            market: self.facts.condition.clone(),
+            token: self.facts.token_id(outcome).clone(),
+            bids,
+            asks,
+            venue_ms: self.changed_ms,
+            hash: None,
+            tick: Some(self.facts.tick),
+            min_order: Some(self.facts.min_order),
+            neg_risk: Some(self.facts.neg_risk),
+            last_trade: Some(self.last_trade.as_str().into()),
+        };
+        message.hash = hash(&message);
+        message
+    }
+
+    /// What the stream sends as a `book`.
+    pub(super) fn snapshot(&self, outcome: Outcome) -> BookMessage {
+        BookMessage { min_order: None, neg_risk: None, ..self.message(outcome) }
+    }
+
+    /// One `price_change` for each level, both tokens in it, all with the top and hash after the last of them.
+    pub(super) fn changes(&self, levels: &[Changed]) -> Vec<WireEvent> {
+        if levels.is_empty() {
+            return Vec::new();
+        }
+        let hashes = [self.message(Outcome::Yes).hash, self.message(Outcome::No).hash];
+        let top = self.top();
+        let entry = |outcome: Outcome, side: Side, price: Price| {
+            let qty = self.book.public(side, price);
+            let (side, price) = crate::tape::grow::in_yes_terms(outcome, side, price);
+            let hash = hashes[usize::from(outcome == Outcome::No)];
+            let token = self.facts.token_id(outcome).clone();
+            LevelChange { token, price, qty, side, hash, top: Some(top.in_yes_terms(outcome)) }
+        };
+        let mut out = Vec::new();
+        for (n, (side, price, first)) in levels.iter().enumerate() {
+            if levels[..n].iter().any(|(s, p, _)| (s, p) == (side, price)) {
+                continue;
+            }
+            out.push(WireEvent::PriceChange(PriceChange {
+                market: self.facts.condition.clone(),
+                changes: vec![entry(*first, *side, *price), entry(first.other(), *side, *price)],
+                venue_ms: self.changed_ms,
+            }));
+        }
+        out
+    }
+
+    /// The taker's fee: shares × rate × (p(1 − p))^exponent, in whole 0.00001 dollars, a fraction counted whole.
+    pub(super) fn fee(&self, price: Price, qty: Qty) -> mm_core::domain::Usdc {
+        use mm_core::domain::Usdc;
+        const STEP_MICRO: u128 = 10;
+        let Some(fee) = self.fee else { return Usdc::ZERO };
+        let p = u128::from(price.ten_thousandths());
+        let curve = p * (10_000 - p);
+        // curve^exponent is at most 6.25e14, the rate 1e6, an amount 1e15: below 2^128
+        let scaled = u128::from(qty.micro()) * u128::from(fee.rate_micro) * curve.pow(fee.exponent);
+        let unit = 1_000_000 * 100_000_000u128.pow(fee.exponent);
+        let micro = scaled.div_ceil(unit * STEP_MICRO) * STEP_MICRO;
+        Usdc::from_micro(u64::try_from(micro).expect("a fee is at most the shares it is paid on, rounded up"))
+    }
+
+    pub(super) fn fee_terms(&self) -> Option<FeeTerms> {
+        self.fee.map(|fee| FeeTerms {
+            r: mm_core::domain::Usdc::from_micro(fee.rate_micro).to_string(),
+            e: fee.exponent.to_string(),
+            to: true,
+        })
+    }
+}
+
+/// A side seen from the other token, again by rising price.
+fn mirror(levels: Vec<(Price, Qty)>) -> Vec<(Price, Qty)> {
+    levels.into_iter().rev().map(|(price, qty)| (price.complement(), qty)).collect()
+}
+
+fn hash(message: &BookMessage) -> Option<BookHash> {
+    let _ = message;
+    None
+}
