@@ -4,6 +4,8 @@ use crate::mechanism::OrderBook;
 use crate::scenario::Fee;
 use mm_core::domain::{Market, Outcome, Price, Qty, Side};
 use mm_core::event::{BookHash, Top};
+use mm_core::rewards::Depth;
+use mm_core::venue::book_hash::{HashInputs, OpenHash, last_trade_text};
 use mm_core::venue::market_ws::{BookMessage, LevelChange, PriceChange, WireEvent};
 use mm_core::venue::rest::FeeTerms;
 
@@ -36,10 +38,7 @@ impl MarketState {
 
     pub(super) fn note_print(&mut self, outcome: Outcome, side: Side, price: Price) {
         self.last_print = Some((outcome, price, side));
-        let (whole, rest) = (price.ten_thousandths() / 10_000, price.ten_thousandths() % 10_000);
-        // a fourth decimal is kept where there is one: dropping it would name another price
-        self.last_trade =
-            if rest % 10 == 0 { format!("{whole}.{:03}", rest / 10) } else { format!("{whole}.{rest:04}") };
+        self.last_trade = last_trade_text(price);
     }
 
     /// The public book of one token with everything REST tells; the stream leaves out two keys.
@@ -127,7 +126,26 @@ fn mirror(levels: Vec<(Price, Qty)>) -> Vec<(Price, Qty)> {
     levels.into_iter().rev().map(|(price, qty)| (price.complement(), qty)).collect()
 }
 
+/// The venue's hash; every input is in the message.
 fn hash(message: &BookMessage) -> Option<BookHash> {
-    let _ = message;
-    None
+    let inputs = HashInputs {
+        market: message.market.as_str(),
+        token: message.token.as_str(),
+        venue_ms: message.venue_ms,
+        min_order: message.min_order?,
+        tick: message.tick?,
+        neg_risk: message.neg_risk?,
+    };
+    let open = OpenHash::new(&inputs, message.bids.iter().copied(), message.asks.iter().copied());
+    Some(open.close(message.last_trade.as_deref().unwrap_or_default()))
+}
+
+impl Depth for OrderBook {
+    fn levels(&self, side: Side) -> impl Iterator<Item = (Price, Qty)> {
+        let mut levels = Self::levels(self, side);
+        if side == Side::Buy {
+            levels.reverse();
+        }
+        levels.into_iter()
+    }
 }

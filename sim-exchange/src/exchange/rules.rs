@@ -1,14 +1,17 @@
 //! What happens by itself: settlement, expiry, the dead-man's switch, the recording, the reward sample.
 
 use super::market::Changed;
-use super::trades::{CANCELED, EXPIRED, MARKET_GONE, Stage, Taker};
+use super::trades::{CANCELED, EXPIRED, MARKET_GONE, Taker};
 use super::{AccountIx, Exchange, Filter, Notice};
 use crate::accounts::Party;
 use crate::draws::Draws;
 use crate::mechanism::{Maker, Match};
 use crate::tape::Op;
 use crate::tape::grow::in_yes_terms;
-use mm_core::domain::{MarketIx, Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Token};
+use mm_core::domain::{
+    MarketIx, Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, TickSize, TimeInForce, Timestamp, Token,
+};
+use mm_core::rewards::{Fixed12, Own, score};
 use mm_core::venue::market_ws::WireEvent;
 use std::collections::BTreeMap;
 
@@ -262,7 +265,7 @@ impl Exchange {
         state.facts.ready = false;
     }
 
-    fn change_tick(&mut self, row: usize, new: mm_core::domain::TickSize) {
+    fn change_tick(&mut self, row: usize, new: TickSize) {
         let state = &mut self.markets[row];
         let old = std::mem::replace(&mut state.facts.tick, new);
         if old != new && state.open {
@@ -351,17 +354,26 @@ impl Exchange {
         }
     }
 
-    /// What each account that scores in a market earns by this sample, in millionths of a dollar.
+    /// What each account that scores in a market earns by this sample, in millionths of a dollar rounded down. Everything
+    /// that is not the account's own, recorded or not, counts as one other maker.
     fn sample_market(&self, row: usize) -> Vec<(AccountIx, u64)> {
-        let _ = (row, MarketIx(0), Stage::Matched, TimeInForce::Gtc);
-        let _ = |t: Token, p: Price| NewOrder {
-            token: t,
-            side: Side::Buy,
-            price: p,
-            qty: Qty::ZERO,
-            post_only: true,
-            tif: TimeInForce::Gtc,
-        };
-        Vec::new()
+        let state = &self.markets[row];
+        let Some(terms) = &state.facts.rewards else { return Vec::new() };
+        let market = MarketIx(u16::try_from(row).expect("the universe numbers its rows in 16 bits"));
+        let mut own: BTreeMap<AccountIx, Vec<Own>> = BTreeMap::new();
+        for (_, _, resting) in state.book.orders() {
+            let Some(order) = self.orders.get(&resting.id) else { continue };
+            let token = Token { market, outcome: order.outcome };
+            let (side, price, qty) = (order.side, order.price, resting.remaining);
+            let order_now = NewOrder { token, side, price, qty, post_only: true, tif: TimeInForce::Gtc };
+            own.entry(resting.account).or_default().push(Own { order: order_now, age: self.now.since(order.at) });
+        }
+        let scores = own.into_iter().map(|(account, orders)| (account, score(&state.book, &orders, terms)));
+        // twelve decimals of a dollar down to six
+        let micro = |units: u128| u64::try_from(units / 1_000_000).unwrap_or(u64::MAX);
+        scores
+            .filter(|(_, s)| s.q_min > Fixed12::ZERO)
+            .map(|(account, s)| (account, micro(s.minute_reward.units())))
+            .collect()
     }
 }

@@ -11,10 +11,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(super) fn routes(front: &Shared) -> Router {
-    Router::new()
-        .route("/status", get(status))
-        .route("/geoblock", post(geoblock))
-        .with_state(Arc::clone(front))
+    Router::new().route("/status", get(status)).route("/geoblock", post(geoblock)).with_state(Arc::clone(front))
 }
 
 async fn status(State(front): State<Shared>) -> Answer {

@@ -15,11 +15,8 @@ pub(super) fn page<T>(call: &Call, rows: Vec<T>) -> Result<Page<T>, ApiError> {
     let total = rows.len();
     let data: Vec<T> = rows.into_iter().skip(offset).take(PAGE).collect();
     let next = offset.saturating_add(data.len());
-    let next_cursor = if next < total && !data.is_empty() {
-        STANDARD.encode(next.to_string())
-    } else {
-        LAST_CURSOR.to_owned()
-    };
+    let next_cursor =
+        if next < total && !data.is_empty() { STANDARD.encode(next.to_string()) } else { LAST_CURSOR.to_owned() };
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     Ok(Page { limit: count(PAGE), count: count(data.len()), next_cursor, data })
 }

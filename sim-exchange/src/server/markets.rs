@@ -94,7 +94,8 @@ async fn clob_market(State(front): State<Shared>, Path(condition): Path<String>)
     step(&front, |venue| {
         let info = market_at(venue, &condition)?;
         let market = &info.market;
-        let token = |outcome: Outcome, name: &String| ClobToken { t: market.token_id(outcome).clone(), o: name.clone() };
+        let token =
+            |outcome: Outcome, name: &String| ClobToken { t: market.token_id(outcome).clone(), o: name.clone() };
         Ok(Reply::of(&ClobMarket {
             c: market.condition.clone(),
             t: vec![token(Outcome::Yes, &info.outcomes[0]), token(Outcome::No, &info.outcomes[1])],
@@ -151,9 +152,9 @@ fn list(
 
 fn simplified_row(venue: &Venue, info: &MarketInfo) -> Value {
     let market = &info.market;
-    let rates = market.rewards.as_ref().map(|terms| {
-        json!([{"asset_address": COLLATERAL, "rewards_daily_rate": number(&terms.rate_per_day.to_string())}])
-    });
+    let rates = market.rewards.as_ref().map(
+        |terms| json!([{"asset_address": COLLATERAL, "rewards_daily_rate": number(&terms.rate_per_day.to_string())}]),
+    );
     let (min_size, max_spread) = match &market.rewards {
         Some(terms) => (number(&terms.min_size.to_string()), number(&max_spread_cents(terms))),
         None => (json!(0), json!(0)),

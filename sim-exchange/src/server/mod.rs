@@ -184,7 +184,8 @@ pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Runn
         if let Some(listener) = listener {
             let mut stopped = stopped.clone();
             tasks.spawn(async move {
-                let served = axum::serve(listener, call::finish(routes)).with_graceful_shutdown(async move { front::told(&mut stopped).await });
+                let served = axum::serve(listener, call::finish(routes))
+                    .with_graceful_shutdown(async move { front::told(&mut stopped).await });
                 if let Err(why) = served.await {
                     tracing::error!(%why, "a listener failed");
                 }

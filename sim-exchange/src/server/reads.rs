@@ -114,10 +114,11 @@ fn beat_along(venue: &mut Venue, at: Timestamp, caller: &Caller, own: AccountIx)
         if *account != own {
             let next = exchange.heartbeat(at, *account, beat.as_deref());
             // After a sweep the chain starts anew; the exchange says with which id.
-            *beat = next.or_else(|expected| {
-                exchange.heartbeat(at, *account, Some(expected.as_str()).filter(|id| !id.is_empty()))
-            })
-            .ok();
+            *beat = next
+                .or_else(|expected| {
+                    exchange.heartbeat(at, *account, Some(expected.as_str()).filter(|id| !id.is_empty()))
+                })
+                .ok();
         }
     }
 }
@@ -126,7 +127,8 @@ async fn balance(State(front): State<Shared>, call: Call) -> Answer {
     step(&front, |venue| {
         let caller = call.l2(venue)?;
         let (token, kind) = balance_of_what(&call)?;
-        let balance = account_of(venue, &caller, kind).map_or(0, |account| venue.exchange.balance(account, token.as_ref()));
+        let balance =
+            account_of(venue, &caller, kind).map_or(0, |account| venue.exchange.balance(account, token.as_ref()));
         let allowances = Domain::spenders().into_iter().map(|spender| (spender, UNLIMITED.to_owned())).collect();
         Ok(Reply::of(&BalanceAllowance { balance, allowances }))
     })

@@ -58,7 +58,8 @@ fn filtered(venue: &Venue, at: Timestamp, call: &Call) -> Result<Vec<Value>, Api
         return Ok(Vec::new());
     }
     let named = |name: &str, values: &[&str]| {
-        call.query(name).is_none_or(|asked| asked.split(',').any(|one| values.iter().any(|v| v.eq_ignore_ascii_case(one))))
+        call.query(name)
+            .is_none_or(|asked| asked.split(',').any(|one| values.iter().any(|v| v.eq_ignore_ascii_case(one))))
     };
     let keep = |info: &MarketInfo| {
         let market = &info.market;
