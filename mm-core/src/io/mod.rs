@@ -6,8 +6,10 @@
 pub mod backoff;
 pub mod catalog;
 pub mod clock;
+pub mod frames;
 pub mod http;
 pub mod logging;
+pub mod recorded;
 pub mod tls;
 pub mod uds;
 pub mod ws;
