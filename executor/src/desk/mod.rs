@@ -1,17 +1,35 @@
 //! The executor without IO: [`Desk::turn`] takes what happened and says what to do.
 //!
-//! Starts shut and halted. Never posts without a durable row, never sends an order twice, never waits for anything.
+//! Starts shut and halted. Never posts without a durable row, never sends an order twice, never waits for anything. Every
+//! input is absorbed before anything is decided, so a halt that arrived with a ready order keeps that order in.
 
+mod checks;
 mod io;
+mod operator;
+mod orders;
+mod readings;
+mod session;
+mod status;
+mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub use io::{DeskInput, Effect, Op};
+pub use status::Status;
 
 use crate::exposure::Exposure;
-use crate::gate::GateTimes;
-use crate::policy::Policy;
-use crate::rows::LedgerRow;
+use crate::gate::{GateTimes, Health};
+use crate::outcome::{Lost, VenueCall, VenueReply};
+use crate::policy::{Approved, Policy};
+use crate::recorded::Recorded;
+use crate::rows::{Became, LedgerRow};
 use crate::sign::Account;
-use mm_core::domain::Timestamp;
+use mm_core::domain::{Nanos, OrderId, Timestamp, TokenId};
+use mm_core::protocol::{FromExecutor, Gate, Shut};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A shell that has not answered this long after a call's own limit has lost it.
+const REPLY_GRACE: Nanos = Nanos::from_secs(1);
 
 /// What a desk is set up with.
 #[derive(Clone, Debug)]
@@ -28,31 +46,126 @@ pub struct Setup {
     pub auto_arm: bool,
 }
 
+/// What a call under way was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Purpose {
+    Post(OrderId),
+    Cancel(Vec<OrderId>),
+    SweepCancel,
+    MarketCancel,
+    Reading,
+    Trades,
+    Look(OrderId),
+    Beat,
+    Balance(Option<TokenId>),
+    Geoblock,
+    ClosedOnly,
+    Clock,
+    Scoring(Vec<OrderId>),
+    Renew,
+}
+
+/// A call under way.
+#[derive(Clone, Debug)]
+struct Pending {
+    purpose: Purpose,
+    sent: Timestamp,
+    due: Timestamp,
+}
+
 /// The state machine.
 pub struct Desk {
     setup: Setup,
     exposure: Exposure,
+    health: Health,
     at: Timestamp,
+    /// The earliest timer that has not fired.
+    wake: Timestamp,
+    epoch_written: bool,
+    next_call: u64,
+    calls: BTreeMap<u64, Pending>,
+    session: session::Session,
+    /// Approved, row not yet durable.
+    waiting: BTreeMap<OrderId, Approved>,
+    /// Row durable, to be posted at the end of the turn.
+    ready: Vec<(Approved, Recorded)>,
+    errands: BTreeMap<OrderId, orders::Errand>,
+    checks: checks::Checks,
+    readings: readings::Readings,
+    sweep: Option<sweep::Sweep>,
+    /// Confirmed flat, and nothing was posted since.
+    flat: bool,
+    /// A start was confirmed clean.
+    booted: bool,
+    auto_arm: bool,
+    was_open: bool,
+    pauses: VecDeque<Timestamp>,
+    told: Option<Gate>,
 }
 
 impl Desk {
     /// A desk that remembers what `rows` tell. `latched` is the marker file's text, if there is one.
     #[must_use]
     pub fn recover<'a>(setup: Setup, rows: impl IntoIterator<Item = &'a LedgerRow>, latched: Option<Box<str>>) -> Self {
-        let _ = latched;
-        Self { setup, exposure: Exposure::recover(rows), at: Timestamp::EPOCH }
+        let exposure = Exposure::recover(rows);
+        let was_halted = latched.or_else(|| exposure.halted().map(Into::into));
+        let auto_arm = setup.auto_arm && was_halted.is_none();
+        let halted = was_halted.unwrap_or_else(|| "started and not yet armed".into());
+        let health = Health { halted: Some(halted), withhold: setup.withhold, ..Health::default() };
+        let errands = exposure.live_orders().map(|tracked| (tracked.row.order, orders::Errand::left_over(tracked)));
+        Self {
+            errands: errands.collect(),
+            session: session::Session::default(),
+            setup,
+            exposure,
+            health,
+            at: Timestamp::EPOCH,
+            wake: Timestamp::EPOCH,
+            epoch_written: false,
+            next_call: 1,
+            calls: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            ready: Vec::new(),
+            checks: checks::Checks::default(),
+            readings: readings::Readings::default(),
+            sweep: None,
+            flat: false,
+            booted: false,
+            auto_arm,
+            was_open: false,
+            pauses: VecDeque::new(),
+            told: None,
+        }
     }
 
     /// Takes what happened up to `at`, says what to do. `at` never goes back: an earlier one counts as the last.
     pub fn turn(&mut self, at: Timestamp, inputs: Vec<DeskInput>, out: &mut Vec<Effect>) {
         self.at = self.at.max(at);
-        let _ = (inputs, out);
+        self.wake = Timestamp::MAX;
+        if !self.epoch_written {
+            self.epoch_written = true;
+            let epoch = self.exposure.epoch() + 1;
+            self.record(LedgerRow::Epoch { at: self.at, epoch, policy: self.setup.policy.digest() }, out);
+            self.start_sweep(out);
+        }
+        for input in inputs {
+            self.absorb(input, out);
+        }
+        self.expire_calls(out);
+        self.step_checks(out);
+        self.watch(out);
+        self.step_sweep(out);
+        self.step_orders(out);
+        self.step_readings(out);
+        self.post_ready(out);
+        self.step_heartbeat(out);
+        self.tell_gate(out);
     }
 
     /// When to call again if nothing arrives. An empty turn is how a timer fires.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
+        (self.wake < Timestamp::MAX).then_some(self.wake)
     }
 
     /// The policy in force.
@@ -65,5 +178,175 @@ impl Desk {
     #[must_use]
     pub const fn exposure(&self) -> &Exposure {
         &self.exposure
+    }
+
+    /// The gate as of the last turn.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.health.read(self.at, &self.setup.times)
+    }
+
+    fn absorb(&mut self, input: DeskInput, out: &mut Vec<Effect>) {
+        match input {
+            DeskInput::CoreUp { uid } => self.core_up(uid, out),
+            DeskInput::CoreLost => self.core_lost(),
+            DeskInput::Core(message) => self.core_says(message, out),
+            DeskInput::Recorded(_, row) => self.recorded(row),
+            DeskInput::LedgerFailed(why) => self.ledger_failed(&why, out),
+            DeskInput::Reply { call, reply } => {
+                if let Some(pending) = self.calls.remove(&call) {
+                    self.replied(pending, &reply, out);
+                }
+            }
+            DeskInput::User(event) => self.user_says(*event, out),
+            DeskInput::UserLink { up } => self.user_link(up),
+            DeskInput::Operator { ticket, op } => self.operate(ticket, op, out),
+        }
+    }
+
+    fn replied(&mut self, pending: Pending, reply: &VenueReply, out: &mut Vec<Effect>) {
+        self.heed_sign(&pending.purpose, reply, out);
+        match pending.purpose {
+            Purpose::Post(order) => self.post_replied(order, reply, out),
+            Purpose::Cancel(ids) => self.cancel_replied(&ids, reply),
+            Purpose::SweepCancel => self.sweep_cancel_replied(),
+            Purpose::MarketCancel | Purpose::Renew => {}
+            Purpose::Reading => self.page_replied(reply, out),
+            Purpose::Trades => self.trades_replied(reply, out),
+            Purpose::Look(order) => self.look_replied(order, reply, out),
+            Purpose::Beat => self.beat_replied(pending.sent, reply, out),
+            Purpose::Balance(token) => self.balance_replied(token, reply, out),
+            Purpose::Geoblock => self.geoblock_replied(pending.sent, reply, out),
+            Purpose::ClosedOnly => self.closed_only_replied(pending.sent, reply, out),
+            Purpose::Clock => self.clock_replied(pending.sent, reply, out),
+            Purpose::Scoring(ids) => self.scoring_replied(&ids, reply, out),
+        }
+    }
+
+    /// Starts a call. Its reply, or its loss, comes back under the number.
+    fn call(&mut self, purpose: Purpose, request: VenueCall, out: &mut Vec<Effect>) {
+        let limit =
+            if request.is_cancel() { self.setup.times.cancel_timeout } else { self.setup.times.request_timeout };
+        let call = self.pend(purpose, limit);
+        out.push(Effect::Call { call, request });
+    }
+
+    fn pend(&mut self, purpose: Purpose, limit: Nanos) -> u64 {
+        let call = self.next_call;
+        self.next_call += 1;
+        let due = self.at.plus(limit).plus(REPLY_GRACE);
+        self.calls.insert(call, Pending { purpose, sent: self.at, due });
+        call
+    }
+
+    /// Whether a call of this kind is under way.
+    fn calling(&self, is: impl Fn(&Purpose) -> bool) -> bool {
+        self.calls.values().any(|pending| is(&pending.purpose))
+    }
+
+    fn expire_calls(&mut self, out: &mut Vec<Effect>) {
+        let overdue: Vec<u64> =
+            self.calls.iter().filter(|(_, pending)| self.at >= pending.due).map(|(call, _)| *call).collect();
+        for call in overdue {
+            if let Some(pending) = self.calls.remove(&call) {
+                self.replied(pending, &VenueReply::Lost(Lost::Timeout), out);
+            }
+        }
+    }
+
+    fn wake_at(&mut self, at: Timestamp) {
+        self.wake = self.wake.min(at.max(self.at.plus(Nanos::from_nanos(1))));
+    }
+
+    /// Applies a row and has it written. Without a ledger it is only applied: what is true stays true.
+    fn record(&mut self, row: LedgerRow, out: &mut Vec<Effect>) {
+        self.exposure.apply(&row);
+        if !self.health.ledger_failed {
+            out.push(Effect::Record(row));
+        }
+    }
+
+    /// Shuts for good, until armed. Cancels everything.
+    fn halt(&mut self, why: &str, out: &mut Vec<Effect>) {
+        let fresh = self.exposure.halted().is_none();
+        if fresh || self.health.halted.is_none() {
+            self.record(LedgerRow::Halt { at: self.at, why: why.into() }, out);
+            out.push(Effect::Latch { why: why.into() });
+            self.health.halted = Some(why.into());
+        }
+        out.push(Effect::Alert(format!("halted: {why}").into()));
+        self.auto_arm = false;
+        self.start_sweep(out);
+    }
+
+    fn ledger_failed(&mut self, why: &str, out: &mut Vec<Effect>) {
+        self.health.ledger_failed = true;
+        // No row, no signature: what waits for its row never leaves.
+        for order in std::mem::take(&mut self.waiting).into_keys() {
+            let became = Became::NotSent { why: "the ledger failed".into() };
+            self.record(LedgerRow::Outcome { at: self.at, order, became }, out);
+            self.tell(&order, |id| FromExecutor::Rejected { id, why: "the ledger failed".into() }, out);
+        }
+        self.halt(&format!("ledger: {why}"), out);
+    }
+
+    /// The moment the gate falls shut, everything that rests goes; too many times in a while, and a person must look.
+    fn watch(&mut self, out: &mut Vec<Effect>) {
+        let gate = self.gate();
+        if self.was_open && !gate.is_open(self.at) {
+            self.was_open = false;
+            let shut = match gate {
+                Gate::Shut(shut) => shut,
+                Gate::Unchecked | Gate::Open { .. } => Shut::CheckFailed,
+            };
+            // A cancel-all somebody asked for is under way already and is no pause.
+            if self.health.halted.is_none() && self.health.pausing.is_none() && !self.health.draining {
+                self.pause(shut, out);
+            }
+        }
+    }
+
+    /// Cancels everything; the gate opens by itself when nothing rests and nothing else shuts it.
+    fn pause(&mut self, shut: Shut, out: &mut Vec<Effect>) {
+        let from = self.at.minus(self.setup.times.pause_window);
+        while self.pauses.front().is_some_and(|pause| *pause < from) {
+            self.pauses.pop_front();
+        }
+        self.pauses.push_back(self.at);
+        out.push(Effect::Alert(format!("paused: {shut:?}").into()));
+        let count = u32::try_from(self.pauses.len()).unwrap_or(u32::MAX);
+        if count > self.setup.times.pauses_max {
+            self.halt(&format!("paused {count} times in a while, last for {shut:?}"), out);
+        } else {
+            self.health.pausing = Some(shut);
+            self.start_sweep(out);
+        }
+    }
+
+    fn tell_gate(&mut self, out: &mut Vec<Effect>) {
+        let gate = self.gate();
+        if let Some(due) = self.calls.values().map(|pending| pending.due).min() {
+            self.wake_at(due);
+        }
+        self.was_open = gate.is_open(self.at);
+        if let Gate::Open { until } = gate {
+            self.wake_at(until);
+        }
+        if let Some(until) = self.health.venue_shut_until {
+            if self.at < until {
+                self.wake_at(until);
+            } else {
+                self.health.venue_shut_until = None;
+            }
+        }
+        // The core knows its own lease: telling it that expiry twice a second would be noise.
+        let told = match gate {
+            Gate::Open { .. } => Gate::Open { until: self.health.until(&self.setup.times, false) },
+            shut => shut,
+        };
+        if self.session.is_up() && self.told != Some(told) {
+            self.told = Some(told);
+            out.push(Effect::Tell(FromExecutor::Gate(told)));
+        }
     }
 }

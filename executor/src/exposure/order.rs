@@ -78,7 +78,7 @@ impl Tracked {
 
     /// The phase after a row, or `None` when the row says nothing new. An ended order stays ended; only an order that was
     /// thought never to have rested can still turn out to rest.
-    pub(super) fn after(&self, became: &Became) -> Option<Phase> {
+    pub(crate) fn after(&self, became: &Became) -> Option<Phase> {
         let next = match (self.phase, became) {
             (Phase::Ended { matched }, Became::Ended { matched: later }) if *later > matched => {
                 Phase::Ended { matched: *later }
@@ -93,6 +93,14 @@ impl Tracked {
             }
         };
         (next != self.phase).then_some(next)
+    }
+}
+
+impl Tracked {
+    /// Whether a trade at this stage is news.
+    #[must_use]
+    pub fn would_progress(&self, trade: &TradeId, stage: Stage) -> bool {
+        progresses(self.fills.get(trade).map(|(_, _, known)| *known), stage)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whether orders may leave: every check with its age, combined. Unknown is shut.
 
-use mm_core::domain::Nanos;
+use mm_core::domain::{Nanos, Timestamp};
+use mm_core::protocol::{Gate, Shut};
+use serde::{Deserialize, Serialize};
 
 /// Times of the gate and of the desk's calls (architecture section 12, points 12 and 20; `[gate]` of the configuration).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,4 +51,169 @@ pub struct GateTimes {
     pub pause_window: Nanos,
     /// More pauses than this within the window: halt.
     pub pauses_max: u32,
+}
+
+/// One reason why the gate is shut, or why it would be, with its age.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Which check.
+    pub shut: Shut,
+    /// In words.
+    pub why: Box<str>,
+    /// Age of what the check rests on, in milliseconds; `None` when there was never an answer.
+    pub age_ms: Option<u64>,
+}
+
+/// Everything the gate rests on. The desk writes it, [`Health::read`] judges it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The latch, with its reason.
+    pub halted: Option<Box<str>>,
+    /// The ledger could not be written.
+    pub ledger_failed: bool,
+    /// When the place was last found clear. A block clears it.
+    pub geo_clear: Option<Timestamp>,
+    /// The place is blocked, until a clear answer.
+    pub geo_blocked: Option<Box<str>>,
+    /// When the account was last found unrestricted.
+    pub closed_only_clear: Option<Timestamp>,
+    /// The account may only close positions.
+    pub closed_only: bool,
+    /// No placements before this moment: the venue restarts, is cancel-only or throttles.
+    pub venue_shut_until: Option<Timestamp>,
+    /// When the venue last accepted a heartbeat.
+    pub beat: Option<Timestamp>,
+    /// The last lease: when, and the age of the oldest feed then.
+    pub lease: Option<(Timestamp, Nanos)>,
+    /// The user stream is subscribed.
+    pub user_up: bool,
+    /// The user stream did not tell what REST knows.
+    pub user_mute: bool,
+    /// The last word of the user stream or of REST about our orders.
+    pub user_word: Option<Timestamp>,
+    /// Orders rest since.
+    pub resting_since: Option<Timestamp>,
+    /// The last comparison with the venue's clock: when, and how far apart.
+    pub clock: Option<(Timestamp, Nanos)>,
+    /// A pause that has not cancelled everything yet.
+    pub pausing: Option<Shut>,
+    /// Shutting down: nothing more is placed.
+    pub draining: bool,
+    /// Heartbeat, user stream and closed-only do not apply: no order leaves.
+    pub withhold: bool,
+}
+
+impl Health {
+    /// The gate at `at`.
+    #[must_use]
+    pub fn read(&self, at: Timestamp, times: &GateTimes) -> Gate {
+        match self.reasons(at, times).first() {
+            Some(reason) => Gate::Shut(reason.shut),
+            None => Gate::Open { until: self.until(times, true) },
+        }
+    }
+
+    /// Every reason to be shut, the most lasting first. Empty: open.
+    #[must_use]
+    pub fn reasons(&self, at: Timestamp, times: &GateTimes) -> Vec<Reason> {
+        let mut reasons = Vec::new();
+        let mut say = |shut, why: Box<str>, since: Option<Timestamp>| {
+            reasons.push(Reason { shut, why, age_ms: since.map(|since| at.since(since).ms()) });
+        };
+        if let Some(place) = &self.geo_blocked {
+            say(Shut::Geoblocked, format!("the venue may not be traded from here ({place})").into(), None);
+        }
+        if let Some(why) = &self.halted {
+            say(Shut::Halted, why.clone(), None);
+        }
+        if self.draining {
+            say(Shut::Halted, "shutting down".into(), None);
+        }
+        if self.ledger_failed {
+            say(Shut::Ledger, "the ledger cannot be written".into(), None);
+        }
+        if self.geo_blocked.is_none() && !fresh(self.geo_clear, at, times.geoblock_max_age) {
+            say(Shut::CheckFailed, "the geoblock check has no fresh answer".into(), self.geo_clear);
+        }
+        match self.clock {
+            None => say(Shut::CheckFailed, "the venue's clock was never read".into(), None),
+            Some((read, _)) if !fresh(Some(read), at, times.clock_max_age) => {
+                say(Shut::CheckFailed, "the venue's clock has no fresh reading".into(), Some(read));
+            }
+            Some((read, apart)) if apart > times.clock_pause => {
+                say(Shut::Clock, format!("our clock is {} ms off the venue's", apart.ms()).into(), Some(read));
+            }
+            Some(_) => {}
+        }
+        if !self.withhold {
+            if self.closed_only {
+                say(Shut::ClosedOnly, "the account may only close positions".into(), None);
+            } else if !fresh(self.closed_only_clear, at, times.closed_only_max_age) {
+                let why = "the closed-only check has no fresh answer".into();
+                say(Shut::CheckFailed, why, self.closed_only_clear);
+            }
+            if !self.user_up {
+                say(Shut::UserStream, "the user stream is down".into(), self.user_word);
+            } else if self.user_mute {
+                say(Shut::UserStream, "the user stream does not tell what REST knows".into(), self.user_word);
+            } else if let Some(dead) = self.user_dead_at(times)
+                && at >= dead
+            {
+                say(Shut::UserStream, "neither the user stream nor REST answers".into(), self.user_word);
+            }
+        }
+        if self.venue_shut_until.is_some_and(|until| at < until) {
+            say(Shut::Venue, "the venue takes no orders".into(), None);
+        }
+        match self.lease {
+            None => say(Shut::CoreSilent, "no core is connected".into(), None),
+            Some((last, _)) if !fresh(Some(last), at, times.core_silent) => {
+                say(Shut::CoreSilent, "the core is silent".into(), Some(last));
+            }
+            Some((last, feed)) if feed > times.feed_max_age => {
+                say(Shut::CoreSilent, format!("the core's feed is {} ms old", feed.ms()).into(), Some(last));
+            }
+            Some(_) => {}
+        }
+        if let Some(shut) = self.pausing {
+            say(shut, "cancelling everything after a pause".into(), None);
+        }
+        // Last, so that "the heartbeat is all that is missing" can be told from the first reason.
+        if !self.withhold && !fresh(self.beat, at, times.heartbeat_max_age) {
+            say(Shut::HeartbeatLost, "no heartbeat was accepted lately".into(), self.beat);
+        }
+        reasons
+    }
+
+    /// The earliest moment a check expires. Without the lease for the core: it knows its own.
+    #[must_use]
+    pub fn until(&self, times: &GateTimes, with_lease: bool) -> Timestamp {
+        let mut until = Timestamp::MAX;
+        let mut least = |since: Option<Timestamp>, age: Nanos| {
+            until = until.min(since.unwrap_or_default().plus(age));
+        };
+        least(self.geo_clear, times.geoblock_max_age);
+        least(self.clock.map(|(read, _)| read), times.clock_max_age);
+        if !self.withhold {
+            least(self.closed_only_clear, times.closed_only_max_age);
+            least(self.beat, times.heartbeat_max_age);
+            if let Some(dead) = self.user_dead_at(times) {
+                least(Some(dead), Nanos::ZERO);
+            }
+        }
+        if with_lease {
+            least(self.lease.map(|(last, _)| last), times.core_silent);
+        }
+        until
+    }
+
+    /// When the last word on resting orders is too old; `None` while nothing rests.
+    fn user_dead_at(&self, times: &GateTimes) -> Option<Timestamp> {
+        let since = self.resting_since?;
+        Some(self.user_word.unwrap_or_default().max(since).plus(times.user_dead))
+    }
+}
+
+fn fresh(since: Option<Timestamp>, at: Timestamp, age: Nanos) -> bool {
+    since.is_some_and(|since| at < since.plus(age))
 }

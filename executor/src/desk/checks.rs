@@ -1,0 +1,295 @@
+//! Periodic checks: geoblock, closed-only, clock, heartbeat, balances, scoring; and what any reply says of the venue.
+
+use super::{Desk, Effect, Purpose};
+use crate::exposure::Phase;
+use crate::outcome::{self, Beat, Geo, Sign, VenueCall, VenueReply};
+use crate::rows::LedgerRow;
+use mm_core::domain::{Nanos, OrderId, Timestamp, TokenId, Usdc};
+use mm_core::protocol::{FromExecutor, Shut};
+use std::collections::BTreeSet;
+
+/// A check that failed is tried again after this, or after its period if that is shorter.
+const RETRY: Nanos = Nanos::from_secs(5);
+/// A lost beat is sent again after this.
+const BEAT_RETRY: Nanos = Nanos::from_secs(1);
+/// Refused heartbeats in a row that mean somebody else feeds the chain.
+const BEATS_REFUSED_MAX: u32 = 3;
+/// The venue forgets a chain after this long without a beat.
+const CHAIN_LIFE: Nanos = Nanos::from_secs(10);
+/// How long a 425, and a 503 without a hint, shut the gate.
+const RESTART_WAIT: Nanos = Nanos::from_secs(5);
+const DISABLED_WAIT: Nanos = Nanos::from_secs(30);
+/// Longest wait a venue's hint is believed.
+const HINT_MAX_S: u64 = 300;
+/// Fills settle in bursts: balances are asked this long after the first.
+const BALANCE_DELAY: Nanos = Nanos::from_secs(1);
+/// Between two questions whether orders score, and most orders in one.
+const SCORING_EVERY: Nanos = Nanos::from_secs(60);
+const SCORING_MAX: usize = 500;
+
+/// When each check is due, and what it remembers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Checks {
+    geoblock_at: Timestamp,
+    closed_only_at: Timestamp,
+    clock_at: Timestamp,
+    scoring_at: Timestamp,
+    renew_at: Timestamp,
+    beat_at: Timestamp,
+    beat_id: Box<str>,
+    /// The last beat's answer was lost: the chain's id is uncertain.
+    beat_lost: bool,
+    beats_refused: u32,
+    balance_at: Option<Timestamp>,
+    wanted: BTreeSet<TokenId>,
+    asked: BTreeSet<Option<TokenId>>,
+    usdc: Option<Usdc>,
+}
+
+impl Desk {
+    pub(super) fn step_checks(&mut self, out: &mut Vec<Effect>) {
+        self.due(self.checks.geoblock_at, &Purpose::Geoblock, VenueCall::Geoblock, out);
+        self.due(self.checks.clock_at, &Purpose::Clock, VenueCall::Time, out);
+        if self.setup.withhold {
+            return;
+        }
+        self.due(self.checks.closed_only_at, &Purpose::ClosedOnly, VenueCall::ClosedOnly, out);
+        self.step_balances(out);
+        self.step_scoring(out);
+    }
+
+    /// Makes a check's call when it is due and none is under way.
+    fn due(&mut self, when: Timestamp, purpose: &Purpose, request: VenueCall, out: &mut Vec<Effect>) {
+        if self.calling(|under_way| under_way == purpose) {
+            return;
+        }
+        if self.at >= when {
+            self.call(purpose.clone(), request, out);
+        } else {
+            self.wake_at(when);
+        }
+    }
+
+    /// What a reply says besides the answer. Any 403 has the place checked again before anything else leaves.
+    pub(super) fn heed_sign(&mut self, purpose: &Purpose, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let hint = match reply {
+            VenueReply::Answer(answer) => answer.retry_after_s.map(|s| Nanos::from_secs(s.min(HINT_MAX_S))),
+            _ => None,
+        };
+        let placing = matches!(purpose, Purpose::Post(_));
+        match outcome::sign(reply) {
+            Some(Sign::Forbidden | Sign::Region) if *purpose != Purpose::Geoblock => {
+                self.health.geo_clear = None;
+                self.checks.geoblock_at = self.at;
+                if placing && outcome::sign(reply) == Some(Sign::Region) {
+                    self.halt("the venue refused an order for our region", out);
+                }
+            }
+            Some(Sign::Restarting) if placing => self.shut_venue(hint.unwrap_or(RESTART_WAIT)),
+            Some(Sign::NoPlacing) if placing => self.shut_venue(hint.unwrap_or(DISABLED_WAIT)),
+            Some(Sign::ClosedOnly) if placing => {
+                self.health.closed_only = true;
+                self.checks.closed_only_at = self.at;
+            }
+            Some(Sign::Unauthorized) if *purpose != Purpose::Renew && self.at >= self.checks.renew_at => {
+                self.checks.renew_at = self.at.plus(RETRY);
+                self.call(Purpose::Renew, VenueCall::RenewCredentials, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn shut_venue(&mut self, wait: Nanos) {
+        let until = self.at.plus(wait);
+        self.health.venue_shut_until = self.health.venue_shut_until.max(Some(until));
+    }
+
+    pub(super) fn geoblock_replied(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
+        match outcome::geoblock(reply) {
+            Geo::Clear => {
+                self.health.geo_blocked = None;
+                self.health.geo_clear = Some(sent);
+                self.checks.geoblock_at = self.at.plus(self.setup.times.geoblock_every);
+                self.try_auto_arm(out);
+            }
+            Geo::Blocked(place) => {
+                self.health.geo_clear = None;
+                self.health.geo_blocked = Some(place);
+                self.checks.geoblock_at = self.at.plus(self.setup.times.geoblock_every);
+                self.halt("the venue may not be traded from here", out);
+            }
+            // An old clear answer stays good until it is too old; nothing new is learnt from a failure.
+            Geo::Unknown(why) => {
+                out.push(Effect::Alert(format!("geoblock check: {why}").into()));
+                self.checks.geoblock_at = self.at.plus(self.setup.times.geoblock_every.min(RETRY));
+            }
+        }
+    }
+
+    pub(super) fn closed_only_replied(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let (wait, closed) = match outcome::closed_only(reply) {
+            Ok(closed) => (self.setup.times.closed_only_every, Some(closed)),
+            Err(_) => (self.setup.times.closed_only_every.min(RETRY), None),
+        };
+        self.checks.closed_only_at = self.at.plus(wait);
+        if let Some(closed) = closed {
+            self.health.closed_only = closed;
+            self.health.closed_only_clear = (!closed).then_some(sent);
+            self.try_auto_arm(out);
+        }
+    }
+
+    pub(super) fn clock_replied(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let Ok(secs) = outcome::time(reply) else {
+            self.checks.clock_at = self.at.plus(self.setup.times.clock_every.min(RETRY));
+            return;
+        };
+        self.checks.clock_at = self.at.plus(self.setup.times.clock_every);
+        // The venue read its clock between our sending and now, and told whole seconds.
+        let (first, last) = (
+            Timestamp::from_ms(secs.saturating_mul(1000)),
+            Timestamp::from_ms(secs.saturating_add(1).saturating_mul(1000)),
+        );
+        let apart = sent.since(last).max(first.since(self.at));
+        self.health.clock = Some((self.at, apart));
+        if apart > self.setup.times.clock_halt {
+            self.halt(&format!("our clock is {} ms off the venue's", apart.ms()), out);
+        }
+        self.try_auto_arm(out);
+    }
+
+    /// Feeds the venue's dead-man switch, from the deciding loop itself, and only while all else is well.
+    pub(super) fn step_heartbeat(&mut self, out: &mut Vec<Effect>) {
+        let reasons = self.health.reasons(self.at, &self.setup.times);
+        let well = self.health.pausing.is_none() && reasons.iter().all(|reason| reason.shut == Shut::HeartbeatLost);
+        if self.setup.withhold || !well || self.health.draining || self.calling(|purpose| *purpose == Purpose::Beat) {
+            return;
+        }
+        if self.at >= self.checks.beat_at {
+            self.checks.beat_at = self.at.plus(self.setup.times.heartbeat_every);
+            let id = self.checks.beat_id.clone();
+            self.call(Purpose::Beat, VenueCall::Heartbeat { id }, out);
+        } else {
+            self.wake_at(self.checks.beat_at);
+        }
+    }
+
+    pub(super) fn beat_replied(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
+        match outcome::heartbeat(reply) {
+            Beat::Accepted(next) => {
+                self.health.beat = Some(sent);
+                self.checks.beat_id = next;
+                (self.checks.beat_lost, self.checks.beats_refused) = (false, 0);
+            }
+            Beat::Expected(expected) => {
+                // A lost answer or a chain that ran out looks like this. An unbroken one does not: then another feeds it.
+                let unbroken =
+                    self.health.beat.is_some_and(|beat| self.at < beat.plus(CHAIN_LIFE)) && !self.checks.beat_lost;
+                self.checks.beats_refused += 1;
+                self.checks.beat_id = expected;
+                self.checks.beat_at = self.at;
+                if unbroken || self.checks.beats_refused >= BEATS_REFUSED_MAX {
+                    self.checks.beats_refused = 0;
+                    self.health.beat = None;
+                    self.halt("another program feeds this account's heartbeat", out);
+                }
+            }
+            Beat::Failed(why) => {
+                out.push(Effect::Alert(format!("heartbeat: {why}").into()));
+                self.checks.beat_lost = true;
+                self.checks.beat_at = self.at.plus(BEAT_RETRY);
+            }
+        }
+    }
+
+    pub(super) fn want_all_balances(&mut self, out: &mut Vec<Effect>) {
+        if self.setup.withhold {
+            // No wallet stands behind withheld orders: the core is shown what policy would let it use.
+            let usdc = self.setup.policy.caps().max_total_usdc;
+            out.push(Effect::Tell(FromExecutor::Balance { usdc, tokens: Vec::new() }));
+            return;
+        }
+        let known =
+            self.session.tokens().map(|(_, token)| token).filter(|token| self.setup.policy.token(token).is_some());
+        self.checks.wanted = known.cloned().collect();
+        self.checks.balance_at = Some(self.at);
+    }
+
+    pub(super) fn want_balances(&mut self, token: &TokenId) {
+        self.checks.wanted.insert(token.clone());
+        let soon = self.at.plus(BALANCE_DELAY);
+        self.checks.balance_at = Some(self.checks.balance_at.unwrap_or(soon).min(soon));
+    }
+
+    fn step_balances(&mut self, out: &mut Vec<Effect>) {
+        let Some(when) = self.checks.balance_at else { return };
+        if self.at < when {
+            self.wake_at(when);
+            return;
+        }
+        if !self.checks.asked.is_empty() {
+            return;
+        }
+        self.checks.balance_at = None;
+        let wanted = std::mem::take(&mut self.checks.wanted);
+        for token in std::iter::once(None).chain(wanted.into_iter().map(Some)) {
+            self.checks.asked.insert(token.clone());
+            self.call(Purpose::Balance(token.clone()), VenueCall::Balance(token), out);
+        }
+    }
+
+    pub(super) fn balance_replied(&mut self, token: Option<TokenId>, reply: &VenueReply, out: &mut Vec<Effect>) {
+        self.checks.asked.remove(&token);
+        match (outcome::balance(reply), token) {
+            (Ok((usdc, _)), None) => self.checks.usdc = Some(usdc),
+            (Ok((_, shares)), Some(token)) => {
+                // Compared only while nothing is under way: then a difference is a deposit, a split, a merge or the like.
+                if self.exposure.is_settled(&token)
+                    && self.exposure.held(&token).confirmed != shares
+                    && let Some((market, _, _)) = self.setup.policy.token(&token)
+                {
+                    let market = market.condition.clone();
+                    self.record(LedgerRow::Holding { at: self.at, token, market, confirmed: shares }, out);
+                }
+            }
+            (Err(_), token) => {
+                self.checks.wanted.extend(token);
+                self.checks.balance_at = Some(self.at.plus(RETRY));
+            }
+        }
+        if self.checks.asked.is_empty()
+            && let Some(usdc) = self.checks.usdc
+            && self.session.is_up()
+        {
+            let tokens = self.session.tokens().map(|(number, token)| (*number, self.exposure.held(token)));
+            let tokens = tokens.filter(|(_, held)| !held.matched.is_zero() || !held.confirmed.is_zero()).collect();
+            out.push(Effect::Tell(FromExecutor::Balance { usdc, tokens }));
+        }
+    }
+
+    fn step_scoring(&mut self, out: &mut Vec<Effect>) {
+        if !self.session.is_up() || self.exposure.open_orders() == 0 {
+            return;
+        }
+        if self.at < self.checks.scoring_at {
+            self.wake_at(self.checks.scoring_at);
+            return;
+        }
+        self.checks.scoring_at = self.at.plus(SCORING_EVERY);
+        let resting = self.exposure.live_orders().filter(|tracked| tracked.phase == Phase::Open);
+        let ids: Vec<OrderId> = resting.map(|tracked| tracked.row.order).take(SCORING_MAX).collect();
+        if !ids.is_empty() {
+            self.call(Purpose::Scoring(ids.clone()), VenueCall::Scoring(ids), out);
+        }
+    }
+
+    pub(super) fn scoring_replied(&mut self, ids: &[OrderId], reply: &VenueReply, out: &mut Vec<Effect>) {
+        let answer = outcome::scoring(reply).unwrap_or_default();
+        let run = self.exposure.run();
+        for order in ids {
+            let Some(tracked) = self.exposure.order(order).filter(|tracked| tracked.row.run == run) else { continue };
+            let scoring = answer.get(order).copied();
+            out.push(Effect::Tell(FromExecutor::Scoring { id: tracked.row.id, scoring }));
+        }
+    }
+}

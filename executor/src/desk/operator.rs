@@ -1,0 +1,79 @@
+//! What a person wants. Halting is always allowed; arming only when every precondition holds.
+
+use super::{Desk, Effect, Op};
+use crate::rows::LedgerRow;
+use mm_core::protocol::Shut;
+
+impl Desk {
+    pub(super) fn operate(&mut self, ticket: u64, op: Op, out: &mut Vec<Effect>) {
+        let result = match op {
+            Op::Arm => self.arm(false, out).map(|()| "armed".into()),
+            Op::Halt { why } => {
+                self.halt(&format!("operator: {why}"), out);
+                Ok("halted; cancelling everything".into())
+            }
+            Op::CancelAll => {
+                if self.health.halted.is_none() {
+                    self.health.pausing = Some(Shut::CheckFailed);
+                }
+                self.start_sweep(out);
+                Ok("cancelling everything".into())
+            }
+            Op::Tighten(policy) => match self.setup.policy.tighten(*policy) {
+                Ok(()) => {
+                    let digest = self.setup.policy.digest();
+                    self.record(LedgerRow::Tightened { at: self.at, policy: digest }, out);
+                    Ok(format!("policy {digest}").into())
+                }
+                Err(loosened) => Err(loosened.into_iter().map(|field| field.to_string().into()).collect()),
+            },
+            Op::Drain => {
+                self.health.draining = true;
+                self.start_sweep(out);
+                Ok("cancelling everything".into())
+            }
+        };
+        out.push(Effect::Answer { ticket, result });
+    }
+
+    /// What still stands between a halt and an armed desk.
+    pub(super) fn arm_blockers(&self) -> Vec<Box<str>> {
+        const MUST_HOLD: [Shut; 5] = [Shut::Geoblocked, Shut::CheckFailed, Shut::ClosedOnly, Shut::Ledger, Shut::Clock];
+        let reasons = self.health.reasons(self.at, &self.setup.times);
+        let mut blockers: Vec<Box<str>> =
+            reasons.into_iter().filter(|reason| MUST_HOLD.contains(&reason.shut)).map(|reason| reason.why).collect();
+        if !self.flat {
+            let open = self.exposure.open_orders();
+            blockers.push(format!("not confirmed flat: {open} orders rest, may rest or are unknown").into());
+        }
+        if self.health.draining {
+            blockers.push("shutting down".into());
+        }
+        blockers
+    }
+
+    fn arm(&mut self, auto: bool, out: &mut Vec<Effect>) -> Result<(), Vec<Box<str>>> {
+        if self.health.halted.is_none() {
+            return Ok(());
+        }
+        let blockers = self.arm_blockers();
+        if !blockers.is_empty() {
+            return Err(blockers);
+        }
+        self.record(LedgerRow::Arm { at: self.at, auto }, out);
+        self.health.halted = None;
+        self.auto_arm = false;
+        self.pauses.clear();
+        out.push(Effect::Unlatch);
+        out.push(Effect::Alert(if auto { "armed by itself after a clean start" } else { "armed" }.into()));
+        Ok(())
+    }
+
+    /// After a clean start, where the configuration allows it; never after a halt.
+    pub(super) fn try_auto_arm(&mut self, out: &mut Vec<Effect>) {
+        if self.auto_arm && self.booted && self.flat {
+            // Not yet: the next answer tries again.
+            let _ = self.arm(true, out);
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! One order's way: posted once, settled by looking, cancelled until it is gone. Never sent again.
+
+use super::{Desk, Effect, Purpose};
+use crate::exposure::{Phase, Tracked};
+use crate::outcome::{self, Placed, VenueCall, VenueReply};
+use crate::recorded::Recorded;
+use crate::rows::{Became, LedgerRow};
+use mm_core::domain::{Nanos, OrderId, Price, Qty, TimeInForce, Timestamp, TradeId};
+use mm_core::protocol::{FromExecutor, Stage};
+use mm_core::venue::rest::plain_status;
+use mm_core::venue::user_ws::UserEvent;
+
+/// First and longest wait between two look-ups of an order.
+const LOOK_WAITS: (Nanos, Nanos) = (Nanos::from_ms(1000), Nanos::from_ms(8000));
+/// First and longest wait between two cancels of an order.
+const CANCEL_WAITS: (Nanos, Nanos) = (Nanos::from_ms(200), Nanos::from_ms(2000));
+/// A GTD order is given this long after its end to vanish.
+const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
+
+/// What is being done about a live order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errand {
+    /// When its POST left, or may have.
+    posted: Timestamp,
+    /// It shall go.
+    cancel: bool,
+    cancel_at: Option<Timestamp>,
+    cancel_wait: Nanos,
+    /// The venue's answer to a cancel named it.
+    cancel_acked: bool,
+    /// The stream said it ended, with this much matched.
+    stream_end: Option<Qty>,
+    look_at: Option<Timestamp>,
+    look_wait: Nanos,
+}
+
+impl Errand {
+    /// For an order a restart found without an end.
+    pub(super) fn left_over(tracked: &Tracked) -> Self {
+        Self { posted: tracked.row.at, cancel: true, look_at: Some(Timestamp::EPOCH), ..Self::default() }
+    }
+}
+
+/// The next wait of a doubling series.
+fn doubled(wait: &mut Nanos, (first, longest): (Nanos, Nanos)) -> Nanos {
+    *wait = if *wait == Nanos::ZERO { first } else { Nanos::from_nanos(wait.nanos() * 2).min(longest) };
+    *wait
+}
+
+impl Desk {
+    pub(super) fn recorded(&mut self, row: Recorded) {
+        if let Some(approved) = self.waiting.remove(&row.order()) {
+            self.ready.push((approved, row));
+        }
+    }
+
+    /// The last check before the wire: what was approved and recorded leaves only through an open gate.
+    pub(super) fn post_ready(&mut self, out: &mut Vec<Effect>) {
+        for (approved, row) in std::mem::take(&mut self.ready) {
+            let order = row.order();
+            let open = self.gate().is_open(self.at) && self.sweep.is_none() && !self.health.draining;
+            let wanted = self.errands.get(&order).is_none_or(|errand| !errand.cancel);
+            if !open || !wanted {
+                let why: Box<str> =
+                    if wanted { "the gate shut before it left" } else { "cancelled before it left" }.into();
+                self.became(order, Became::NotSent { why: why.clone() }, out);
+                self.errands.remove(&order);
+                let say = |id| match wanted {
+                    true => FromExecutor::Rejected { id, why: why.clone() },
+                    false => FromExecutor::Canceled { id, matched: Qty::ZERO },
+                };
+                self.tell(&order, say, out);
+            } else if self.setup.withhold {
+                self.flat = false;
+                out.push(Effect::SignOnly { approved, row });
+                self.land(order, out);
+            } else {
+                self.flat = false;
+                self.errands.insert(order, Errand { posted: self.at, ..Errand::default() });
+                let call = self.pend(Purpose::Post(order), self.setup.times.request_timeout);
+                out.push(Effect::Post { call, approved, row });
+            }
+        }
+    }
+
+    pub(super) fn post_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let in_flight = self.exposure.order(&order).is_some_and(|tracked| tracked.phase == Phase::InFlight);
+        match outcome::placed(reply, order) {
+            Placed::Accepted => self.land(order, out),
+            Placed::NotSent(why) => self.refused(order, Became::NotSent { why: why.clone() }, &why, out),
+            Placed::Rejected(why) => self.refused(order, Became::Rejected { why: why.clone() }, &why, out),
+            Placed::RejectedUnconfirmed(why) if in_flight => self.doubt(order, why, true, out),
+            Placed::Unknown(why) if in_flight => self.doubt(order, why, false, out),
+            Placed::RejectedUnconfirmed(_) | Placed::Unknown(_) => {}
+            Placed::IdMismatch(other) => {
+                self.doubt(order, format!("the answer names {other}").into(), false, out);
+                self.halt(&format!("the venue answered for {order} with {other}"), out);
+            }
+        }
+    }
+
+    /// A documented no. Only an order nothing was heard of can be refused: evidence that it rests weighs more.
+    fn refused(&mut self, order: OrderId, became: Became, why: &str, out: &mut Vec<Effect>) {
+        let rests = self.exposure.order(&order).is_none_or(|t| t.phase == Phase::Open || !t.fills.is_empty());
+        if rests {
+            out.push(Effect::Alert(format!("{order} was refused ({why}) and yet it rests").into()));
+            self.look_soon(order);
+            return;
+        }
+        self.became(order, became, out);
+        self.errands.remove(&order);
+        self.tell(&order, |id| FromExecutor::Rejected { id, why: why.into() }, out);
+    }
+
+    /// No proof either way: it holds its reservation, is cancelled by its hash (harmless if absent) and looked for.
+    pub(super) fn doubt(&mut self, order: OrderId, why: Box<str>, likely_rejected: bool, out: &mut Vec<Effect>) {
+        self.became(order, Became::Unknown { why, likely_rejected }, out);
+        self.tell(&order, |id| FromExecutor::Unknown { id }, out);
+        self.want_gone(order);
+        let at = self.at;
+        let errand = self.errands.entry(order).or_default();
+        errand.look_at = Some(at.plus(doubled(&mut errand.look_wait, LOOK_WAITS)));
+    }
+
+    /// Evidence that the venue has it.
+    pub(super) fn land(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        let Some(tracked) = self.exposure.order(&order) else { return };
+        if tracked.phase == Phase::Open || tracked.after(&Became::Accepted).is_none() {
+            return;
+        }
+        let posted = tracked.row.at;
+        self.became(order, Became::Accepted, out);
+        self.errands.entry(order).or_insert(Errand { posted, ..Errand::default() });
+        self.tell(&order, |id| FromExecutor::Accepted { id, order }, out);
+    }
+
+    /// It can no longer trade beyond `matched`.
+    pub(super) fn end(&mut self, order: OrderId, became: Became, out: &mut Vec<Effect>) {
+        let Some(tracked) = self.exposure.order(&order) else { return };
+        if tracked.after(&became).is_none() {
+            return;
+        }
+        let whole = tracked.row.qty;
+        let matched = match became {
+            Became::Ended { matched } => matched,
+            _ => Qty::ZERO,
+        };
+        self.became(order, became, out);
+        self.errands.remove(&order);
+        if matched < whole {
+            self.tell(&order, |id| FromExecutor::Canceled { id, matched }, out);
+        }
+        if !matched.is_zero() {
+            self.readings.trades_soon = true;
+        }
+    }
+
+    fn became(&mut self, order: OrderId, became: Became, out: &mut Vec<Effect>) {
+        if self.exposure.order(&order).is_some_and(|tracked| tracked.after(&became).is_some()) {
+            self.record(LedgerRow::Outcome { at: self.at, order, became }, out);
+        }
+    }
+
+    /// Wants an order gone; repeated until it is.
+    pub(super) fn want_gone(&mut self, order: OrderId) {
+        let at = self.at;
+        let errand = self.errands.entry(order).or_insert(Errand { posted: at, ..Errand::default() });
+        errand.cancel = true;
+        if errand.cancel_at.is_none() && !errand.cancel_acked {
+            errand.cancel_at = Some(at);
+        }
+    }
+
+    pub(super) fn look_soon(&mut self, order: OrderId) {
+        if let Some(errand) = self.errands.get_mut(&order) {
+            errand.look_at = Some(self.at);
+        }
+    }
+
+    /// Sends what is due: cancels first, in as few calls as possible, then look-ups.
+    pub(super) fn step_orders(&mut self, out: &mut Vec<Effect>) {
+        let at = self.at;
+        if self.setup.withhold {
+            // Nothing ever left: a cancel succeeds at once.
+            let gone: Vec<OrderId> =
+                self.errands.iter().filter(|(_, errand)| errand.cancel).map(|(order, _)| *order).collect();
+            for order in gone {
+                if !self.is_on_its_way(&order) {
+                    self.end(order, Became::Ended { matched: Qty::ZERO }, out);
+                }
+            }
+            return;
+        }
+        let mut due = Vec::new();
+        for (order, errand) in &mut self.errands {
+            if errand.cancel_at.is_some_and(|when| when <= at) && !self.waiting.contains_key(order) {
+                errand.cancel_at = None;
+                due.push(*order);
+            }
+        }
+        for ids in due.chunks(VenueCall::CANCEL_MAX) {
+            self.call(Purpose::Cancel(ids.to_vec()), VenueCall::Cancel(ids.to_vec()), out);
+        }
+        let mut looks = Vec::new();
+        for (order, errand) in &mut self.errands {
+            if errand.look_at.is_some_and(|when| when <= at) {
+                errand.look_at = None;
+                looks.push(*order);
+            }
+        }
+        for order in looks {
+            self.call(Purpose::Look(order), VenueCall::Order(order), out);
+        }
+        // An order that has not left is cancelled by not sending it.
+        let left = self.errands.iter().filter(|(order, _)| !self.waiting.contains_key(order));
+        let timers = left.flat_map(|(_, errand)| [errand.cancel_at, errand.look_at]).flatten().min();
+        if let Some(when) = timers {
+            self.wake_at(when);
+        }
+    }
+
+    pub(super) fn cancel_replied(&mut self, ids: &[OrderId], reply: &VenueReply) {
+        let at = self.at;
+        let answer = outcome::cancel(reply);
+        for order in ids {
+            let Some(errand) = self.errands.get_mut(order) else { continue };
+            match &answer {
+                // A hint: the stream or a look-up must say it too, and how much had matched.
+                Ok((canceled, _)) if canceled.contains(order) => {
+                    errand.cancel_acked = true;
+                    let soon = if errand.stream_end.is_some() { at } else { at.plus(LOOK_WAITS.0) };
+                    errand.look_at = Some(errand.look_at.unwrap_or(soon).min(soon));
+                }
+                Ok(_) => {
+                    errand.look_at = Some(errand.look_at.unwrap_or(at).min(at));
+                    errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS)));
+                }
+                Err(_) => errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS))),
+            }
+        }
+    }
+
+    pub(super) fn look_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let at = self.at;
+        let Some(errand) = self.errands.get_mut(&order) else { return };
+        let again = at.plus(doubled(&mut errand.look_wait, LOOK_WAITS));
+        match outcome::order(reply, order) {
+            Err(_) => errand.look_at = Some(again),
+            Ok(Some(found)) => match plain_status(&found.status).as_str() {
+                "LIVE" | "DELAYED" | "UNMATCHED" => {
+                    if errand.cancel {
+                        errand.cancel_acked = false;
+                        errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
+                        errand.look_at = Some(again);
+                    }
+                    self.land(order, out);
+                    self.seen_resting();
+                    self.heed_matched(order, found.size_matched);
+                }
+                "MATCHED" => self.end(order, Became::Ended { matched: found.size_matched }, out),
+                status if status.starts_with("CANCEL") || status == "INVALID" || status == "EXPIRED" => {
+                    self.end(order, Became::Ended { matched: found.size_matched }, out);
+                }
+                _ => errand.look_at = Some(again),
+            },
+            Ok(None) => {
+                errand.look_at = Some(again);
+                self.absent(order, out);
+            }
+        }
+    }
+
+    /// "Not found" does not mean "never landed": only one of a few endpoints said so, and a throttled POST may be late.
+    fn absent(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        let Some(tracked) = self.exposure.order(&order) else { return };
+        let posted = self.errands.get(&order).map_or(tracked.row.at, |errand| errand.posted);
+        if tracked.phase == (Phase::Unknown { likely_rejected: true }) && tracked.fills.is_empty() {
+            self.end(order, Became::NeverLanded, out);
+            return;
+        }
+        let mut horizon = posted.plus(self.setup.times.late_landing);
+        if let TimeInForce::Gtd(end) = tracked.row.tif {
+            horizon = horizon.max(end.plus(EXPIRY_MARGIN));
+        }
+        // Open orders and trades must have been read whole after the horizon, and have not told of it.
+        let read = self.readings.orders_read.min(self.readings.trades_read);
+        if self.at >= horizon && read.is_some_and(|read| read >= horizon) {
+            let matched = tracked.traded();
+            let became = match tracked.phase {
+                Phase::Unknown { .. } if matched.is_zero() => Became::NeverLanded,
+                _ => Became::Ended { matched },
+            };
+            self.end(order, became, out);
+        }
+    }
+
+    /// The venue says this much matched: if no trade was seen for it, ask for trades.
+    pub(super) fn heed_matched(&mut self, order: OrderId, matched: Qty) {
+        if self.exposure.order(&order).is_some_and(|tracked| matched > tracked.traded()) {
+            self.readings.trades_soon = true;
+        }
+    }
+
+    pub(super) fn user_link(&mut self, up: bool) {
+        self.health.user_up = up;
+        self.health.user_mute = false;
+        self.readings.rest_first.clear();
+        // Nothing is replayed after a gap: read what was missed.
+        self.readings.probe_at = self.at;
+    }
+
+    pub(super) fn user_says(&mut self, event: UserEvent, out: &mut Vec<Effect>) {
+        self.health.user_word = Some(self.at);
+        match event {
+            UserEvent::Order(event) => {
+                let order = event.id;
+                if self.exposure.order(&order).is_none() {
+                    self.foreign(order, out);
+                    return;
+                }
+                if event.kind.eq_ignore_ascii_case("CANCELLATION") {
+                    let matched = event.size_matched.unwrap_or(Qty::ZERO);
+                    self.stream_end(order, matched, out);
+                } else {
+                    self.land(order, out);
+                    self.heed_matched(order, event.size_matched.unwrap_or(Qty::ZERO));
+                }
+            }
+            UserEvent::Trade(event) => {
+                let parts = event.maker_orders.iter().map(|part| (part.order_id, part.price, part.matched_amount));
+                let parts: Vec<_> = parts.chain(taker_part(&event.taker_order_id, event.price, event.size)).collect();
+                for (order, price, qty) in parts {
+                    self.traded(order, &event.id, price, qty, &event.status, true, out);
+                }
+            }
+            UserEvent::Unknown { .. } => {}
+        }
+    }
+
+    /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too.
+    fn stream_end(&mut self, order: OrderId, matched: Qty, out: &mut Vec<Effect>) {
+        match self.errands.get_mut(&order) {
+            Some(errand) if !errand.cancel_acked => {
+                errand.stream_end = Some(matched);
+                errand.look_at = Some(self.at);
+            }
+            _ => self.end(order, Became::Ended { matched }, out),
+        }
+    }
+
+    /// A trade on an order, from the stream or from REST. Other people's orders are in the same lists and mean nothing.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call site for each source, and every argument is a fact of the trade"
+    )]
+    pub(super) fn traded(
+        &mut self,
+        order: OrderId,
+        trade: &str,
+        price: Price,
+        qty: Qty,
+        status: &str,
+        from_stream: bool,
+        out: &mut Vec<Effect>,
+    ) {
+        let (Some(tracked), Ok(trade)) = (self.exposure.order(&order), TradeId::parse(trade)) else { return };
+        let stage = match plain_status(status).as_str() {
+            "MATCHED" | "MATCHED_NOT_BROADCASTED" => Stage::Matched,
+            "MINED" => Stage::Mined,
+            "CONFIRMED" => Stage::Confirmed,
+            "RETRYING" => Stage::Retrying,
+            "FAILED" => Stage::Failed,
+            // A word we do not know: the match itself is what must not be missed.
+            _ => Stage::Matched,
+        };
+        let key = (order, trade.clone());
+        if from_stream {
+            self.readings.rest_first.remove(&key);
+        } else if !tracked.fills.contains_key(&trade) {
+            self.readings.rest_first.insert(key, self.at);
+        }
+        if !tracked.would_progress(&trade, stage) {
+            return;
+        }
+        let (token, whole) = (tracked.row.token.clone(), tracked.row.qty);
+        self.land(order, out);
+        self.record(LedgerRow::Fill { at: self.at, order, trade: trade.clone(), price, qty, stage }, out);
+        self.tell(&order, |id| FromExecutor::Fill { id, trade: trade.clone(), price, qty, stage }, out);
+        self.want_balances(&token);
+        let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
+        if traded > whole {
+            self.halt(&format!("{order} traded {traded} shares of {whole}"), out);
+        }
+        if traded >= whole {
+            self.end(order, Became::Ended { matched: traded }, out);
+        }
+    }
+
+    /// An order of our account that is not in the ledger: somebody else uses the key, or the ledger is not ours.
+    pub(super) fn foreign(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        if self.booted {
+            self.halt(&format!("order {order} of our account is not in the ledger"), out);
+        } else {
+            out.push(Effect::Alert(format!("order {order} of our account is not in the ledger; cancelling it").into()));
+        }
+    }
+}
+
+/// Our order as the taker of a trade: it cannot be, since everything is post-only, and is counted all the same.
+pub(super) fn taker_part(taker: &str, price: Price, qty: Qty) -> Option<(OrderId, Price, Qty)> {
+    OrderId::parse(&taker.to_ascii_lowercase()).ok().map(|order| (order, price, qty))
+}

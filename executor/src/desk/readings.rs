@@ -1,0 +1,187 @@
+//! Readings of open orders and trades, page by page. The stream is an accelerator, REST the witness.
+
+use super::{Desk, Effect, Purpose};
+use crate::outcome::{self, VenueCall, VenueReply};
+use mm_core::domain::{Nanos, OrderId, Qty, Timestamp, TradeId};
+use mm_core::venue::rest::{LAST_CURSOR, Page};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Pages of one reading. A longer list fails the reading: it never proves that anything is absent.
+const PAGES_MAX: usize = 64;
+/// Trades are read from this long before the last reading.
+const OVERLAP: Nanos = Nanos::from_secs(60);
+
+/// A reading under way.
+#[derive(Clone, Debug)]
+struct Reading {
+    started: Timestamp,
+    cursors: BTreeSet<Box<str>>,
+    resting: BTreeMap<OrderId, Qty>,
+}
+
+/// What was read, and when to read again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Readings {
+    orders: Option<Reading>,
+    trades: Option<Reading>,
+    /// Start of the last complete reading.
+    pub(super) orders_read: Option<Timestamp>,
+    pub(super) trades_read: Option<Timestamp>,
+    pub(super) probe_at: Timestamp,
+    pub(super) trades_soon: bool,
+    trades_at: Timestamp,
+    /// Trades REST told first: the stream has a moment to tell them too.
+    pub(super) rest_first: BTreeMap<(OrderId, TradeId), Timestamp>,
+}
+
+/// The cursor of the next page; `None` at the end.
+fn next<T>(page: &Page<T>) -> Option<Box<str>> {
+    (!page.next_cursor.is_empty() && page.next_cursor != LAST_CURSOR).then(|| page.next_cursor.as_str().into())
+}
+
+impl Reading {
+    fn new(started: Timestamp) -> Self {
+        Self { started, cursors: BTreeSet::new(), resting: BTreeMap::new() }
+    }
+
+    /// Whether the cursor leads on: one seen before is a loop.
+    fn follows(&mut self, cursor: &str) -> bool {
+        self.cursors.len() < PAGES_MAX && self.cursors.insert(cursor.into())
+    }
+}
+
+impl Desk {
+    pub(super) fn start_reading(&mut self, out: &mut Vec<Effect>) {
+        if self.readings.orders.is_none() {
+            self.readings.orders = Some(Reading::new(self.at));
+            self.call(Purpose::Reading, VenueCall::OpenOrders { cursor: None }, out);
+        }
+    }
+
+    fn start_trades(&mut self, out: &mut Vec<Effect>) {
+        if self.readings.trades.is_none() {
+            self.readings.trades_soon = false;
+            self.readings.trades = Some(Reading::new(self.at));
+            let since = self.trades_since();
+            self.call(Purpose::Trades, VenueCall::Trades { since, cursor: None }, out);
+        }
+    }
+
+    /// Far enough back to see every trade that could still change.
+    fn trades_since(&self) -> Timestamp {
+        let open = self.exposure.live_orders().chain(self.exposure.unsettled_orders()).map(|t| t.row.at).min();
+        let read = self.readings.trades_read.unwrap_or(self.at);
+        read.min(open.unwrap_or(read)).minus(OVERLAP)
+    }
+
+    /// While orders rest, open orders and trades are read even if the stream looks healthy: PONG proves nothing.
+    pub(super) fn step_readings(&mut self, out: &mut Vec<Effect>) {
+        if self.setup.withhold {
+            return;
+        }
+        let at = self.at;
+        let live = self.exposure.open_orders() > 0;
+        self.health.resting_since = if live { Some(self.health.resting_since.unwrap_or(at)) } else { None };
+        let unsettled = live || self.exposure.unsettled_orders().next().is_some();
+        if unsettled || self.readings.trades_soon {
+            if at >= self.readings.probe_at {
+                self.readings.probe_at = at.plus(self.setup.times.user_probe);
+                if live && self.sweep.is_none() {
+                    self.start_reading(out);
+                }
+                self.start_trades(out);
+            } else if self.readings.trades_soon && at >= self.readings.trades_at {
+                self.readings.trades_at = at.plus(self.setup.times.reading_retry);
+                self.start_trades(out);
+            }
+            self.wake_at(self.readings.probe_at);
+            if self.readings.trades_soon {
+                self.wake_at(self.readings.trades_at);
+            }
+        }
+        let tell = self.setup.times.user_tell;
+        if let Some(first) = self.readings.rest_first.values().min().copied() {
+            if at >= first.plus(tell) && !self.health.user_mute && self.health.user_up {
+                self.health.user_mute = true;
+                self.readings.rest_first.clear();
+                out.push(Effect::Alert("the user stream does not tell what REST knows".into()));
+                out.push(Effect::RenewUserLink);
+                self.wake_at(at);
+            } else {
+                self.wake_at(first.plus(tell));
+            }
+        }
+    }
+
+    pub(super) fn page_replied(&mut self, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let Some(mut reading) = self.readings.orders.take() else { return };
+        let Ok(page) = outcome::open_orders(reply) else {
+            self.sweep_read_failed();
+            self.readings.probe_at = self.readings.probe_at.min(self.at.plus(self.setup.times.reading_retry));
+            return;
+        };
+        reading.resting.extend(page.data.iter().map(|order| (order.id, order.size_matched)));
+        match next(&page) {
+            Some(cursor) if reading.follows(&cursor) => {
+                self.readings.orders = Some(reading);
+                self.call(Purpose::Reading, VenueCall::OpenOrders { cursor: Some(cursor) }, out);
+            }
+            Some(_) => self.sweep_read_failed(),
+            None => self.orders_read(reading, out),
+        }
+    }
+
+    /// A complete list of what rests.
+    fn orders_read(&mut self, reading: Reading, out: &mut Vec<Effect>) {
+        self.readings.orders_read = Some(reading.started);
+        self.health.user_word = Some(self.at);
+        self.sweep_read(reading.started, reading.resting.len());
+        for (order, matched) in &reading.resting {
+            if self.exposure.order(order).is_none() {
+                self.foreign(*order, out);
+            } else {
+                self.land(*order, out);
+                self.heed_matched(*order, *matched);
+            }
+        }
+        // A list can be stale: what is missing on it is asked for by its hash.
+        let missing: Vec<OrderId> = self
+            .exposure
+            .live_orders()
+            .filter(|t| t.row.at < reading.started && !reading.resting.contains_key(&t.row.order))
+            .map(|t| t.row.order)
+            .collect();
+        for order in missing {
+            if !self
+                .calling(|purpose| matches!(purpose, Purpose::Look(asked) | Purpose::Post(asked) if *asked == order))
+            {
+                self.look_soon(order);
+            }
+        }
+    }
+
+    pub(super) fn trades_replied(&mut self, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let Some(mut reading) = self.readings.trades.take() else { return };
+        let Ok(page) = outcome::trades(reply) else {
+            self.readings.trades_soon = true;
+            self.readings.trades_at = self.at.plus(self.setup.times.reading_retry);
+            return;
+        };
+        for trade in &page.data {
+            let parts = trade.maker_orders.iter().map(|part| (part.order_id, part.price, part.matched_amount));
+            let taker = super::orders::taker_part(&trade.taker_order_id, trade.price, trade.size);
+            for (order, price, qty) in parts.chain(taker) {
+                self.traded(order, &trade.id, price, qty, &trade.status, false, out);
+            }
+        }
+        match next(&page) {
+            Some(cursor) if reading.follows(&cursor) => {
+                let since = self.trades_since();
+                self.readings.trades = Some(reading);
+                self.call(Purpose::Trades, VenueCall::Trades { since, cursor: Some(cursor) }, out);
+            }
+            Some(_) => {}
+            None => self.readings.trades_read = Some(reading.started),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Replies to everything that is not a placement. `Err` always means: nothing was learnt, and says why.
+
+use super::{VenueReply, error_text, short};
+use mm_core::domain::{OrderId, Qty, Usdc};
+use mm_core::venue::rest::{
+    BalanceAllowance, CancelReply, ClosedOnlyBody, GeoblockBody, HeartbeatReply, OpenOrder, Page, Trade,
+};
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// What a heartbeat's reply proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// Accepted; the id for the next beat.
+    Accepted(Box<str>),
+    /// Refused without effect; the id the venue expects now.
+    Expected(Box<str>),
+    /// Perhaps accepted, perhaps not.
+    Failed(Box<str>),
+}
+
+/// What the geoblock endpoint's reply proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Geo {
+    /// A JSON object with `blocked: false`.
+    Clear,
+    /// A JSON object with `blocked: true`; country and region for people.
+    Blocked(Box<str>),
+    /// Anything else.
+    Unknown(Box<str>),
+}
+
+/// The body of a complete success, or why there is none.
+fn body_of<T: DeserializeOwned>(reply: &VenueReply) -> Result<T, Box<str>> {
+    match reply {
+        VenueReply::NotSent(why) => Err(short(&format!("not sent: {why}"))),
+        VenueReply::Lost(lost) => Err(lost.to_string().into()),
+        VenueReply::Answer(answer) if answer.status == 200 => serde_json::from_slice(&answer.body)
+            .map_err(|why| short(&format!("status 200 with a body that is not what was asked for: {why}"))),
+        VenueReply::Answer(answer) => match error_text(&answer.body) {
+            Some(text) => Err(short(&format!("status {}: {text}", answer.status))),
+            None => Err(format!("status {}", answer.status).into()),
+        },
+    }
+}
+
+/// Any cancel call. `Ok` is the venue's hint, not evidence.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn cancel(reply: &VenueReply) -> Result<(Vec<OrderId>, BTreeMap<OrderId, Box<str>>), Box<str>> {
+    let body: CancelReply = body_of(reply)?;
+    let id = |text: &String| OrderId::parse(&text.to_ascii_lowercase()).ok();
+    let canceled = body.canceled.iter().filter_map(id).collect();
+    let refused = body.not_canceled.iter().filter_map(|(text, why)| Some((id(text)?, short(why)))).collect();
+    Ok((canceled, refused))
+}
+
+/// `POST /v1/heartbeats`.
+#[must_use]
+pub fn heartbeat(reply: &VenueReply) -> Beat {
+    if let VenueReply::Answer(answer) = reply
+        && answer.status == 400
+        && let Ok(body) = serde_json::from_slice::<HeartbeatReply>(&answer.body)
+    {
+        return Beat::Expected(body.heartbeat_id.into());
+    }
+    match body_of::<HeartbeatReply>(reply) {
+        Ok(body) if body.error_msg.is_none() => Beat::Accepted(body.heartbeat_id.into()),
+        Ok(body) => Beat::Failed(short(&body.error_msg.unwrap_or_default())),
+        Err(why) => Beat::Failed(why),
+    }
+}
+
+/// One page of `GET /data/orders`.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn open_orders(reply: &VenueReply) -> Result<Page<OpenOrder>, Box<str>> {
+    body_of(reply)
+}
+
+/// `GET /data/order/{id}`: `Ok(None)` when the venue does not know it, which alone proves nothing.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn order(reply: &VenueReply, asked: OrderId) -> Result<Option<OpenOrder>, Box<str>> {
+    if let VenueReply::Answer(answer) = reply
+        && answer.status == 404
+        && error_text(&answer.body).is_some()
+    {
+        return Ok(None);
+    }
+    match body_of::<Option<OpenOrder>>(reply)? {
+        Some(order) if order.id != asked => Err("an answer about another order".into()),
+        order => Ok(order),
+    }
+}
+
+/// One page of `GET /data/trades`.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn trades(reply: &VenueReply) -> Result<Page<Trade>, Box<str>> {
+    body_of(reply)
+}
+
+/// The geoblock endpoint: only a JSON object with a boolean `blocked` counts.
+#[must_use]
+pub fn geoblock(reply: &VenueReply) -> Geo {
+    match body_of::<GeoblockBody>(reply) {
+        Ok(body) if body.blocked => Geo::Blocked(short(&format!("{} {}", body.country, body.region))),
+        Ok(_) => Geo::Clear,
+        Err(why) => Geo::Unknown(why),
+    }
+}
+
+/// `GET /auth/ban-status/closed-only`.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn closed_only(reply: &VenueReply) -> Result<bool, Box<str>> {
+    body_of::<ClosedOnlyBody>(reply).map(|body| body.closed_only)
+}
+
+/// `GET /time`: Unix seconds.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn time(reply: &VenueReply) -> Result<u64, Box<str>> {
+    body_of(reply)
+}
+
+/// `GET /balance-allowance` of dollars or of a token, in millionths either way.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn balance(reply: &VenueReply) -> Result<(Usdc, Qty), Box<str>> {
+    body_of::<BalanceAllowance>(reply).map(|body| (Usdc::from_micro(body.balance), Qty::from_micro(body.balance)))
+}
+
+/// `POST /orders-scoring`.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn scoring(reply: &VenueReply) -> Result<BTreeMap<OrderId, bool>, Box<str>> {
+    body_of(reply)
+}
