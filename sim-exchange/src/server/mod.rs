@@ -29,6 +29,7 @@ use mm_core::io::clock::Clock;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -122,6 +123,9 @@ impl ReadyMarket {
 /// The chain the venue lives on: orders signed for another do not verify.
 const CHAIN_ID: u64 = 137;
 
+/// How long open requests may take to end after a stop.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
 /// A venue that is being served.
 pub struct Running {
     /// Where everything is.
@@ -131,11 +135,15 @@ pub struct Running {
 }
 
 impl Running {
-    /// Closes every socket and waits until the last task has ended.
+    /// Closes every socket and waits until the last task has ended; one that hangs on a client is cut off after two seconds.
     pub async fn stop(mut self) {
         // Nobody listening means every task has ended already.
         let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WAIT, ended).await.is_err() {
+            tracing::warn!("a connection did not end in time");
+            self.tasks.shutdown().await;
+        }
     }
 }
 

@@ -1,0 +1,32 @@
+//! The venue as a program: `sim-exchange serve` puts a scenario on loopback and says where on its first line.
+
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "sim-exchange", version, about = "The Polymarket CLOB on loopback")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a scenario on the wall clock until SIGINT or SIGTERM
+    Serve(serve::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("sim-exchange: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
