@@ -1,0 +1,216 @@
+//! A stranger's client: raw HTTP and sockets, its own HMAC and signatures, well-known public development keys.
+
+use alloy_primitives::B256;
+use alloy_signer::SignerSync as _;
+use alloy_signer_local::PrivateKeySigner;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
+use futures_util::{SinkExt as _, StreamExt as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use mm_core::io::clock::Clock;
+use mm_core::venue::order::SignedOrderBody;
+use serde_json::{Value, json};
+use sha2::Sha256;
+use sim_exchange::auth::{Domain, order_id};
+use sim_exchange::exchange::Exchange;
+use sim_exchange::scenario::Scenario;
+use sim_exchange::server::{self, Listen, ReadyLine, Running};
+use std::path::Path;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Public development keys number 0 and 1: never fund them.
+pub(crate) const KEYS: [&str; 2] = [
+    "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+];
+
+/// Nothing on loopback takes this long; a test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts the venue of `config/sim/basic.toml` on free ports.
+pub(crate) async fn venue() -> Running {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/basic.toml");
+    let scenario = Scenario::load(&config).expect("the shipped scenario is valid");
+    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+}
+
+/// Status and body of a plain request.
+pub(crate) async fn fetch(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.timeout(PATIENCE).send().await.expect("the venue answers");
+    let (status, kind) = (response.status().as_u16(), response.headers().get("content-type").cloned());
+    let text = response.text().await.expect("a whole body");
+    assert_eq!(
+        kind.and_then(|kind| kind.to_str().ok().map(str::to_owned)).as_deref(),
+        Some("application/json"),
+        "{text}"
+    );
+    (status, serde_json::from_str(&text).unwrap_or_else(|why| panic!("{text:?} is not JSON: {why}")))
+}
+
+/// One L2 request before it is sent: tests spoil it.
+#[derive(Clone)]
+pub(crate) struct Request {
+    pub(crate) method: &'static str,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) body: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
+}
+
+/// One account of the venue.
+pub(crate) struct Trader {
+    pub(crate) http: reqwest::Client,
+    pub(crate) ready: ReadyLine,
+    key: PrivateKeySigner,
+    pub(crate) api_key: String,
+    pub(crate) secret: String,
+    pub(crate) passphrase: String,
+    salt: std::cell::Cell<u64>,
+}
+
+impl Trader {
+    /// Logs in with published L1 headers of public key number `n`.
+    pub(crate) async fn login(ready: &ReadyLine, n: usize) -> Self {
+        let key: PrivateKeySigner = KEYS[n].parse().expect("a key");
+        let file: Value = serde_json::from_str(include_str!("../../testdata/l1.json")).expect("vectors");
+        let of_key = |v: &&Value| {
+            let headers = &v["headers"];
+            let address = headers["POLY_ADDRESS"].as_str().expect("there");
+            v["chain"] == 137
+                && headers["POLY_NONCE"] == "0"
+                && address.eq_ignore_ascii_case(&key.address().to_string())
+        };
+        let vector = file["vectors"].as_array().expect("a list").iter().find(of_key).expect("a vector of the key");
+        let http = reqwest::Client::new();
+        let mut request = http.post(format!("{}/auth/api-key", ready.clob));
+        for (name, value) in vector["headers"].as_object().expect("headers") {
+            request = request.header(name, value.as_str().expect("text"));
+        }
+        let (status, body) = fetch(request).await;
+        assert_eq!(status, 200, "{body}");
+        let text = |name: &str| body[name].as_str().expect("a credential").to_owned();
+        let (api_key, secret, passphrase) = (text("apiKey"), text("secret"), text("passphrase"));
+        Self { http, ready: ready.clone(), key, api_key, secret, passphrase, salt: std::cell::Cell::new(1) }
+    }
+
+    /// A correctly authenticated request.
+    pub(crate) fn request(&self, method: &'static str, path: &str, query: &str, body: &str) -> Request {
+        let timestamp = Clock::new().now().secs().to_string();
+        let key = URL_SAFE.decode(&self.secret).expect("base64");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("any length");
+        mac.update(format!("{timestamp}{method}{path}{body}").as_bytes());
+        let signature = URL_SAFE.encode(mac.finalize().into_bytes());
+        let headers = vec![
+            ("POLY_ADDRESS", self.key.address().to_string()),
+            ("poly_api_key", self.api_key.clone()),
+            ("Poly_Passphrase", self.passphrase.clone()),
+            ("POLY_SIGNATURE", signature),
+            ("POLY_TIMESTAMP", timestamp),
+        ];
+        Request { method, path: path.to_owned(), query: query.to_owned(), body: body.to_owned(), headers }
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> (u16, Value) {
+        let method = request.method.parse().expect("a method");
+        let url = format!("{}{}{}", self.ready.clob, request.path, request.query);
+        let mut builder = self.http.request(method, url).body(request.body);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        fetch(builder).await
+    }
+
+    pub(crate) async fn call(&self, method: &'static str, path: &str, body: &Value) -> (u16, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(self.request(method, path, "", &body)).await
+    }
+
+    /// A signed order body. `cents` of YES in the first market, or of NO.
+    pub(crate) fn order(&self, yes: bool, side: &str, cents: u64, shares: u64) -> Value {
+        self.salt.set(self.salt.get() + 1);
+        let market = &self.ready.markets[0];
+        let (dollars, shares) = (cents * shares * 10_000, shares * 1_000_000);
+        let (maker_amount, taker_amount) = if side == "BUY" { (dollars, shares) } else { (shares, dollars) };
+        let address = self.key.address().to_string();
+        let token = if yes { &market.yes } else { &market.no };
+        let mut order = SignedOrderBody {
+            salt: self.salt.get(),
+            maker: address.clone(),
+            signer: address,
+            token_id: mm_core::domain::TokenId::parse(token).expect("a token"),
+            maker_amount,
+            taker_amount,
+            side: side.to_owned(),
+            expiration: 0,
+            signature_type: 0,
+            timestamp: Clock::new().now().ms(),
+            metadata: format!("0x{}", "0".repeat(64)),
+            builder: format!("0x{}", "0".repeat(64)),
+            signature: String::new(),
+        };
+        let digest = order_id(&order, Domain::new(137).exchange(market.neg_risk)).expect("well-formed");
+        let signature = self.key.sign_hash_sync(&B256::from(*digest.bytes())).expect("a key signs");
+        order.signature = format!("0x{}", alloy_primitives::hex::encode(signature.as_bytes()));
+        json!({"order": order, "owner": self.api_key, "orderType": "GTC", "postOnly": true, "deferExec": false})
+    }
+
+    /// Hash of an order body, computed from its fields.
+    pub(crate) fn id_of(&self, post: &Value) -> String {
+        let order: SignedOrderBody = serde_json::from_value(post["order"].clone()).expect("an order");
+        let exchange = Domain::new(137).exchange(self.ready.markets[0].neg_risk);
+        order_id(&order, exchange).expect("well-formed").to_string()
+    }
+
+    /// Ids of resting orders.
+    pub(crate) async fn open_orders(&self) -> Vec<String> {
+        let (status, page) = self.call("GET", "/data/orders", &Value::Null).await;
+        assert_eq!((status, &page["next_cursor"]), (200, &json!("LTE=")), "{page}");
+        page["data"].as_array().expect("rows").iter().map(|row| row["id"].as_str().expect("an id").to_owned()).collect()
+    }
+}
+
+/// One WebSocket.
+pub(crate) struct Stream {
+    socket: tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>,
+}
+
+impl Stream {
+    /// Opens a channel of the venue and sends the first frame.
+    pub(crate) async fn open(ready: &ReadyLine, channel: &str, first: &Value) -> Self {
+        let (socket, _) = tokio_tungstenite::connect_async(format!("{}/{channel}", ready.ws)).await.expect("upgrades");
+        let mut stream = Self { socket };
+        stream.say(&first.to_string()).await;
+        stream
+    }
+
+    pub(crate) async fn say(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.expect("the venue listens");
+    }
+
+    /// The next text frame; `None` when the venue has closed.
+    pub(crate) async fn next(&mut self) -> Option<String> {
+        loop {
+            let next = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
+            match next {
+                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// The next JSON frame for which `pick` holds.
+    pub(crate) async fn find(&mut self, pick: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let text = self.next().await.expect("the stream goes on");
+            if let Ok(value) = serde_json::from_str::<Value>(&text)
+                && pick(&value)
+            {
+                return value;
+            }
+        }
+    }
+}
