@@ -28,9 +28,10 @@ impl Rebuilt {
         };
     }
 
-    fn wire(&self) -> (Vec<(Price, Qty)>, Vec<(Price, Qty)>) {
+    /// Levels in the wire's order: bids lowest first, asks highest first.
+    fn wire(&self) -> [Vec<(Price, Qty)>; 2] {
         let pair = |(price, qty): (&Price, &Qty)| (*price, *qty);
-        (self.bids.iter().map(pair).collect(), self.asks.iter().rev().map(pair).collect())
+        [self.bids.iter().map(pair).collect(), self.asks.iter().rev().map(pair).collect()]
     }
 }
 
@@ -69,7 +70,7 @@ async fn a_subscriber_gets_the_book_first_and_then_every_change_with_its_hash() 
                     assert_eq!(tokens.len(), 2, "both outcomes: {text}");
                     let of_yes = || change.changes.iter().filter(|c| c.token.as_str() == market.yes);
                     of_yes().for_each(|c| book.set(c.side, c.price, c.qty));
-                    let (bids, asks) = book.wire();
+                    let [bids, asks] = book.wire();
                     let inputs = HashInputs {
                         market: &market.condition,
                         token: &market.yes,
@@ -79,7 +80,7 @@ async fn a_subscriber_gets_the_book_first_and_then_every_change_with_its_hash() 
                         neg_risk: false,
                     };
                     let expected = book_hash(&inputs, bids, asks, &last_trade);
-                    assert_eq!(of_yes().last().and_then(|c| c.hash), Some(expected), "{text}");
+                    assert_eq!(of_yes().next_back().and_then(|c| c.hash), Some(expected), "{text}");
                     ours |= of_yes().any(|c| c.side == Side::Buy && c.price == forty);
                 }
                 // the venue tells a whole book after a trade, and from then on hashes another last price

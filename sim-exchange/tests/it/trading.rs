@@ -11,7 +11,7 @@ async fn a_signed_order_rests_under_its_hash_and_is_cancelled_by_it() {
     let id = trader.id_of(&post);
     let expected = json!({"errorMsg": "", "orderID": id, "takingAmount": "", "makingAmount": "", "status": "live", "success": true});
     assert_eq!(trader.call("POST", "/order", &post).await, (200, expected));
-    assert_eq!(trader.open_orders().await, [id.clone()]);
+    assert_eq!(trader.open_orders().await, std::slice::from_ref(&id));
 
     let (_, order) = trader.call("GET", &format!("/data/order/{id}"), &Value::Null).await;
     for (key, value) in
