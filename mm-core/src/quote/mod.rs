@@ -11,9 +11,11 @@
 
 mod ladder;
 pub mod params;
+mod promises;
 mod skew;
 
 pub use params::{ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
+pub use promises::broken_promise;
 
 use crate::domain::{
     Market, MarketIx, Nanos, NewOrder, Outcome, Price, Qty, RewardTerms, Side, TimeInForce, Timestamp, Token,

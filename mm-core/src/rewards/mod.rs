@@ -19,7 +19,7 @@ mod rebate;
 pub use case::{Case, CaseError, CaseOrder, CaseScore, MakerScore, OthersMode, read_cases};
 pub use epoch::{EpochCase, EpochScore};
 pub use exact::{Fixed12, Ratio};
-pub use ours::{Depth, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, score};
+pub use ours::{Depth, Ladder, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, score};
 pub use rebate::{Fee5, FillFee, RebateCase, RebateScore, fee_equivalent};
 
 use crate::domain::{Price, Qty, format_decimal};

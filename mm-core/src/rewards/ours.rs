@@ -1,12 +1,37 @@
 //! What our own orders score in a public book: the typed road for the engine.
 
 use super::{Fixed12, Formula, Midpoint};
+use crate::book::Book;
 use crate::domain::{Nanos, NewOrder, Price, Qty, RewardTerms, Side};
 
 /// Price levels of one market in YES terms: all that a score needs of a book.
 pub trait Depth {
     /// One side's levels, best first, none of them empty.
     fn levels(&self, side: Side) -> impl Iterator<Item = (Price, Qty)>;
+}
+
+impl Depth for Book {
+    fn levels(&self, side: Side) -> impl Iterator<Item = (Price, Qty)> {
+        Self::levels(self, side)
+    }
+}
+
+/// A book as two plain lists, best first: for tests, proofs and what-if questions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ladder {
+    /// Bids, highest first.
+    pub bids: Vec<(Price, Qty)>,
+    /// Asks, lowest first.
+    pub asks: Vec<(Price, Qty)>,
+}
+
+impl Depth for Ladder {
+    fn levels(&self, side: Side) -> impl Iterator<Item = (Price, Qty)> {
+        match side {
+            Side::Buy => self.bids.iter().copied(),
+            Side::Sell => self.asks.iter().copied(),
+        }
+    }
 }
 
 /// One of our resting orders.

@@ -1,3 +1,4 @@
 //! The proofs, one file for each area. Each exports a slice; [`crate::registry`] joins them by hand.
 
 pub(crate) mod house;
+pub(crate) mod quotes;
