@@ -11,11 +11,15 @@
 #![forbid(unsafe_code)]
 
 pub mod book;
+pub mod config;
 pub mod domain;
+pub mod engine;
 pub mod event;
 pub mod inventory;
 #[cfg(feature = "io")]
 pub mod io;
+pub mod journal;
+pub mod orders;
 pub mod protocol;
 pub mod quote;
 pub mod rewards;

@@ -1,0 +1,190 @@
+//! The keys of `config/mm-core.toml`, as they are written: strings for decimals, integers with the unit in the key.
+//!
+//! Every struct refuses unknown keys. Nothing here is trusted; `Config::try_from` checks it.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawConfig {
+    /// [`super::SCHEMA`].
+    pub schema: u32,
+    /// `[feed]`
+    pub feed: RawFeed,
+    /// `[executor]`
+    pub executor: RawExecutor,
+    /// `[journal]`
+    pub journal: RawJournal,
+    /// `[metrics]`
+    pub metrics: RawMetrics,
+    /// `[orders]`
+    pub orders: RawOrders,
+    /// `[risk]`
+    pub risk: RawRisk,
+    /// `[rewards]`
+    #[serde(default)]
+    pub rewards: RawRewards,
+    /// `[quote]`
+    pub quote: RawQuote,
+    /// `[[market]]`
+    #[serde(default)]
+    pub market: Vec<RawMarket>,
+}
+
+/// `[feed]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawFeed {
+    /// Market channel.
+    pub ws_url: String,
+    /// Public REST.
+    pub rest_url: String,
+    /// 2 to 500, even.
+    pub tokens_per_link: u16,
+    /// Text `PING`.
+    pub ping_every_ms: u64,
+    /// No `PONG`: reconnect.
+    pub pong_timeout_ms: u64,
+    /// Quiet link: ask REST.
+    pub probe_after_ms: u64,
+    /// Silent link and silent REST: books unsynced.
+    pub dead_after_ms: u64,
+    /// No first book: ask REST.
+    pub snapshot_wait_ms: u64,
+    /// Crossed or off the announced top: suspect.
+    pub suspect_after_ms: u64,
+    /// REST comparison.
+    pub witness_every_ms: u64,
+    /// First wait.
+    pub reconnect_min_ms: u64,
+    /// Longest wait.
+    pub reconnect_max_ms: u64,
+}
+
+/// `[executor]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawExecutor {
+    /// Socket path.
+    pub socket: String,
+    /// Lease.
+    pub alive_every_ms: u64,
+}
+
+/// `[journal]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawJournal {
+    /// Folder of runs.
+    pub dir: String,
+    /// Size of one segment.
+    pub segment_mib: u64,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawMetrics {
+    /// Loopback address and port; `""` is off.
+    pub listen: String,
+}
+
+/// `[orders]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawOrders {
+    /// Floor between edits of one market.
+    pub min_edit_interval_ms: u64,
+    /// Do-nothing zone, price.
+    pub do_nothing_cents: String,
+    /// Do-nothing zone, size.
+    pub do_nothing_size_percent: u8,
+    /// Budget.
+    pub calls_per_second: u32,
+    /// Budget.
+    pub calls_burst: u32,
+    /// All markets.
+    pub max_open_orders: u32,
+}
+
+/// `[risk]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRisk {
+    /// One market.
+    pub max_market_usdc: String,
+    /// All markets.
+    pub max_total_usdc: String,
+    /// After a kill condition.
+    pub cool_down_ms: u64,
+}
+
+/// `[rewards]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawRewards {
+    /// Between two samples of the reward ledger.
+    pub sample_every_ms: u64,
+}
+
+impl Default for RawRewards {
+    /// The venue samples once a minute.
+    fn default() -> Self {
+        Self { sample_every_ms: 60_000 }
+    }
+}
+
+/// Writes [`RawQuote`] and [`RawMarket`] from one list of quote keys: serde cannot both flatten and refuse unknown keys.
+macro_rules! quote_keys {
+    ($($(#[$doc:meta])* $key:ident: $type:ty,)*) => {
+        /// `[quote]`: what every market starts from. A missing key is missed only if no market brings its own.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct RawQuote {
+            $($(#[$doc])* #[serde(default)] pub $key: Option<$type>,)*
+        }
+
+        /// `[[market]]`: its condition, and any `[quote]` key that differs here.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct RawMarket {
+            /// The venue's condition id.
+            pub condition: String,
+            $($(#[$doc])* #[serde(default)] pub $key: Option<$type>,)*
+        }
+
+        impl RawMarket {
+            /// This market's quote keys, `base` where it has none of its own.
+            #[must_use]
+            pub fn quote_over(&self, base: &RawQuote) -> RawQuote {
+                RawQuote { $($key: self.$key.clone().or_else(|| base.$key.clone()),)* }
+            }
+        }
+    };
+}
+
+quote_keys! {
+    /// `fixed`.
+    strategy: String,
+    /// From the reference midpoint.
+    distance_cents: String,
+    /// Of each order.
+    size_shares: String,
+    /// Never more.
+    max_size_shares: String,
+    /// A wider book is not quoted.
+    max_book_spread_cents: String,
+    /// Of one outcome, resting buys included.
+    max_held_shares: String,
+    /// Towards reducing inventory.
+    skew_cents_per_100_shares: String,
+    /// No quotes below.
+    min_midpoint: String,
+    /// No quotes above.
+    max_midpoint: String,
+    /// Before start or end; 0 = ignore.
+    stop_before_end_s: u64,
+    /// Quote only where a pool is funded.
+    require_rewards: bool,
+}

@@ -1,0 +1,232 @@
+//! Our orders: what we believe about each, and the fewest actions from what rests to what is wanted.
+//!
+//! Believes only what the executor says. Never replaces an order whose end is not confirmed, so exposure is never
+//! doubled; never resends a placement; forgets ended orders only beyond [`DONE_KEPT`].
+
+mod reconcile;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+pub use reconcile::{Band, Edit, EditRules, Plan, Wish};
+pub use state::{Done, Impossible, OrderState, Tracked};
+
+use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Qty, Timestamp};
+use crate::event::Action;
+use crate::protocol::FromExecutor;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Ended orders remembered, so that late fills and repeated cancels still find their order. The oldest go first.
+pub const DONE_KEPT: usize = 4096;
+
+/// Everything about one market's edits that outlives an order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Edits {
+    /// When the last edit began.
+    last: Option<Timestamp>,
+    /// Cancels of the running edit whose replacement was not placed yet: those placements finish the edit.
+    unfinished: u32,
+    /// The venue or the policy said no: nothing is placed before this.
+    not_before: Option<Timestamp>,
+    /// Consecutive noes.
+    noes: u32,
+}
+
+/// All orders of the run.
+#[derive(Clone, Debug)]
+pub struct OrderManager {
+    rules: EditRules,
+    live: BTreeMap<ClientOrderId, Tracked>,
+    done: BTreeMap<ClientOrderId, Tracked>,
+    done_order: VecDeque<ClientOrderId>,
+    edits: BTreeMap<MarketIx, Edits>,
+    next: u64,
+}
+
+impl OrderManager {
+    /// No orders yet.
+    #[must_use]
+    pub const fn new(rules: EditRules) -> Self {
+        Self {
+            rules,
+            live: BTreeMap::new(),
+            done: BTreeMap::new(),
+            done_order: VecDeque::new(),
+            edits: BTreeMap::new(),
+            next: 1,
+        }
+    }
+
+    /// Takes one message of the executor. Messages that name no order change nothing here, except `Welcome`.
+    ///
+    /// # Errors
+    /// [`Impossible`] when the message contradicts what is known of the order it names.
+    pub fn apply(&mut self, at: Timestamp, event: &FromExecutor) -> Result<(), Impossible> {
+        let (id, name) = match event {
+            FromExecutor::Welcome { open, .. } => {
+                self.adopt(at, open);
+                return Ok(());
+            }
+            FromExecutor::Goodbye { .. } | FromExecutor::Gate(_) | FromExecutor::Balance { .. } => return Ok(()),
+            FromExecutor::Refused { id, .. } => (*id, "Refused"),
+            FromExecutor::Rejected { id, .. } => (*id, "Rejected"),
+            FromExecutor::Accepted { id, .. } => (*id, "Accepted"),
+            FromExecutor::Unknown { id } => (*id, "Unknown"),
+            FromExecutor::Fill { id, .. } => (*id, "Fill"),
+            FromExecutor::Canceled { id, .. } => (*id, "Canceled"),
+            FromExecutor::CancelFailed { id, .. } => (*id, "CancelFailed"),
+            FromExecutor::Scoring { id, .. } => (*id, "Scoring"),
+        };
+        let Some(tracked) = self.live.get_mut(&id).or_else(|| self.done.get_mut(&id)) else {
+            return Err(Impossible { id, state: None, event: name });
+        };
+        let was_live = tracked.state.is_live();
+        let result = tracked.apply(at, id, event);
+        let (is_live, market) = (tracked.state.is_live(), tracked.order.token.market);
+        self.note_answer(at, market, event);
+        match (was_live, is_live) {
+            (true, false) => self.retire(id),
+            (false, true) => self.revive(id),
+            _ => {}
+        }
+        result
+    }
+
+    /// A no of the venue or the policy waits longer each time, so that a rule we do not know costs few calls.
+    fn note_answer(&mut self, at: Timestamp, market: MarketIx, event: &FromExecutor) {
+        let edits = self.edits.entry(market).or_default();
+        match event {
+            FromExecutor::Refused { .. } | FromExecutor::Rejected { .. } => {
+                let step = self.rules.no_wait.nanos().saturating_mul(1 << edits.noes.min(6));
+                edits.noes = edits.noes.saturating_add(1);
+                edits.not_before = Some(at.plus(Nanos::from_nanos(step)));
+            }
+            FromExecutor::Accepted { .. } => {
+                edits.noes = 0;
+                edits.not_before = None;
+            }
+            FromExecutor::CancelFailed { .. } => edits.unfinished = edits.unfinished.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn retire(&mut self, id: ClientOrderId) {
+        if let Some(tracked) = self.live.remove(&id) {
+            self.done.insert(id, tracked);
+            self.done_order.push_back(id);
+            while self.done_order.len() > DONE_KEPT {
+                let oldest = self.done_order.pop_front().expect("it is longer than its limit");
+                self.done.remove(&oldest);
+            }
+        }
+    }
+
+    fn revive(&mut self, id: ClientOrderId) {
+        if let Some(tracked) = self.done.remove(&id) {
+            self.done_order.retain(|other| *other != id);
+            self.live.insert(id, tracked);
+        }
+    }
+
+    /// What the executor says rests, rests. What we thought live and it does not name stays `Unknown` until it is
+    /// resolved: an order on its way is in nobody's list.
+    fn adopt(&mut self, at: Timestamp, open: &[(ClientOrderId, OrderId, NewOrder, Qty)]) {
+        for tracked in self.live.values_mut() {
+            tracked.enter(at, OrderState::Unknown);
+        }
+        for (id, venue, order, matched) in open {
+            self.revive(*id);
+            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::adopted(at, *venue, *order, *matched));
+            tracked.adopt(at, *venue, *matched);
+            self.next = self.next.max(id.0.saturating_add(1));
+        }
+    }
+
+    /// The executor is gone: nothing is known of anything live.
+    pub fn lose(&mut self, at: Timestamp) {
+        for tracked in self.live.values_mut() {
+            tracked.enter(at, OrderState::Unknown);
+        }
+    }
+
+    /// One order, live or remembered.
+    #[must_use]
+    pub fn get(&self, id: ClientOrderId) -> Option<&Tracked> {
+        self.live.get(&id).or_else(|| self.done.get(&id))
+    }
+
+    /// Live orders in the order of their numbers.
+    pub fn live(&self) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
+        self.live.iter().map(|(id, tracked)| (*id, tracked))
+    }
+
+    /// Live orders of one market.
+    pub fn live_in(&self, market: MarketIx) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
+        self.live().filter(move |(_, tracked)| tracked.order.token.market == market)
+    }
+
+    /// Ended orders still remembered.
+    pub fn done(&self) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
+        self.done.iter().map(|(id, tracked)| (*id, tracked))
+    }
+
+    /// Number of live orders.
+    #[must_use]
+    pub fn live_count(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Places one order.
+    pub fn place(&mut self, at: Timestamp, order: NewOrder, out: &mut Vec<Action>) -> ClientOrderId {
+        let id = ClientOrderId(self.next);
+        self.next += 1;
+        let edits = self.edits.entry(order.token.market).or_default();
+        if edits.unfinished > 0 {
+            edits.unfinished -= 1;
+        } else {
+            edits.last = Some(at);
+        }
+        self.live.insert(id, Tracked::new(at, order));
+        out.push(Action::Place { id, order });
+        id
+    }
+
+    /// Cancels one live order. `Unknown` and ended orders are left alone.
+    pub fn cancel(&mut self, at: Timestamp, edit: Edit, out: &mut Vec<Action>) {
+        let Some(tracked) = self.live.get_mut(&edit.id) else { return };
+        let venue = match tracked.state {
+            OrderState::PendingNew | OrderState::Open(_) | OrderState::PendingCancel(_) => tracked.venue_id(),
+            OrderState::Unknown | OrderState::Done(_) => return,
+        };
+        let again = matches!(tracked.state, OrderState::PendingCancel(_));
+        tracked.state = OrderState::PendingCancel(venue);
+        tracked.since = at;
+        tracked.cancel_sent = Some(at);
+        if !again {
+            let edits = self.edits.entry(tracked.order.token.market).or_default();
+            edits.last = Some(at);
+            edits.unfinished = if edit.dangerous { 0 } else { edits.unfinished.saturating_add(1) };
+        }
+        out.push(Action::Cancel { id: edit.id });
+    }
+
+    /// Cancels everything in one market or in all with a single action.
+    pub fn cancel_all(&mut self, at: Timestamp, market: Option<MarketIx>, out: &mut Vec<Action>) {
+        for tracked in self.live.values_mut() {
+            let here = market.is_none_or(|m| m == tracked.order.token.market);
+            if here && !matches!(tracked.state, OrderState::Unknown | OrderState::Done(_)) {
+                tracked.state = OrderState::PendingCancel(tracked.venue_id());
+                tracked.since = at;
+                tracked.cancel_sent = Some(at);
+            }
+        }
+        for (ix, edits) in &mut self.edits {
+            if market.is_none_or(|m| m == *ix) {
+                edits.last = Some(at);
+                edits.unfinished = 0;
+            }
+        }
+        out.push(Action::CancelAll { market });
+    }
+}

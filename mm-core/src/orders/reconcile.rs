@@ -1,0 +1,213 @@
+//! Wanted quotes against live orders: the fewest actions, and never two orders where one is wanted.
+//!
+//! A slot is one wanted order of one (token, side). Every live order occupies at most one slot until its end is
+//! confirmed; a placement goes only into a slot nobody occupies. Floors (minimum edit time, do-nothing zone) hold for
+//! every edit except a dangerous order, which is cancelled at once.
+
+use super::state::{OrderState, Tracked};
+use super::{Edits, OrderManager};
+use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Price, Qty, Side, TickSize, Timestamp, Token};
+
+/// A cancel that got no answer is sent again after this: cancelling twice is harmless.
+const CANCEL_AGAIN: Nanos = Nanos::from_ms(5_000);
+/// A refused cancel is tried again after this.
+const CANCEL_FAILED_WAIT: Nanos = Nanos::from_ms(500);
+
+/// The floors under every edit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EditRules {
+    /// Least time between two edits of one market.
+    pub min_edit_interval: Nanos,
+    /// A move of less than this many ten-thousandths …
+    pub do_nothing_price: u16,
+    /// … with a size change of less than this many percent is no reason to edit.
+    pub do_nothing_size_percent: u8,
+    /// First wait after a refused or rejected placement; doubles up to 64 times.
+    pub no_wait: Nanos,
+}
+
+/// Where an order scores, in YES terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Band {
+    /// Prices must be above this.
+    pub above: Price,
+    /// Prices must be below this.
+    pub below: Price,
+    /// Smallest size that scores.
+    pub min_size: Qty,
+}
+
+impl Band {
+    fn holds(self, order: &NewOrder, remaining: Qty) -> bool {
+        let (_, price) = order.in_yes_terms();
+        price > self.above && price < self.below && remaining >= self.min_size
+    }
+}
+
+/// What one market should look like.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// Wanted resting orders; empty withdraws everything at once.
+    pub want: &'a [NewOrder],
+    /// Reservation price in YES terms: a bid at or above it, an ask at or below it, is dangerous.
+    pub reservation: Option<Price>,
+    /// Where orders score, if anything is paid.
+    pub band: Option<Band>,
+    /// The market's tick now: an order off it cannot stay.
+    pub tick: TickSize,
+}
+
+/// One cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Which order.
+    pub id: ClientOrderId,
+    /// Past every floor.
+    pub dangerous: bool,
+}
+
+/// What one market needs now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Orders to cancel.
+    pub cancels: Vec<Edit>,
+    /// Orders to place into free slots.
+    pub places: Vec<NewOrder>,
+    /// When to look again although nothing may have happened: a floor ends then.
+    pub again: Option<Timestamp>,
+}
+
+impl Plan {
+    fn look_again(&mut self, at: Timestamp) {
+        self.again = Some(self.again.map_or(at, |known| known.min(at)));
+    }
+}
+
+impl OrderManager {
+    /// Fewest actions from what rests in `market` to what is wanted. Changes nothing.
+    #[must_use]
+    pub fn plan(&self, at: Timestamp, market: MarketIx, wish: &Wish<'_>) -> Plan {
+        let mut plan = Plan::default();
+        let edits = self.edits.get(&market).copied().unwrap_or_default();
+        let mut slots: Vec<(Token, Side)> = wish.want.iter().map(|o| (o.token, o.side)).collect();
+        slots.extend(self.live_in(market).map(|(_, t)| (t.order.token, t.order.side)));
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots {
+            self.plan_slot(at, slot, wish, edits, &mut plan);
+        }
+        plan
+    }
+
+    fn plan_slot(&self, at: Timestamp, slot: (Token, Side), wish: &Wish<'_>, edits: Edits, plan: &mut Plan) {
+        let same = |o: &NewOrder| (o.token, o.side) == slot;
+        let want: Vec<&NewOrder> = wish.want.iter().filter(|o| same(o)).collect();
+        let live: Vec<(ClientOrderId, &Tracked)> =
+            self.live_in(slot.0.market).filter(|(_, t)| same(&t.order)).collect();
+        let (pairs, surplus, free) = pair(&want, &live);
+        for (id, tracked) in surplus {
+            self.withdraw(at, id, tracked, plan);
+        }
+        for (wanted, id, tracked) in pairs {
+            self.keep_or_replace(at, (wanted, id, tracked), wish, edits, plan);
+        }
+        let floor = edits.last.map(|t| t.plus(self.rules.min_edit_interval)).filter(|_| edits.unfinished == 0);
+        for wanted in free {
+            match floor.max(edits.not_before).filter(|t| at < *t) {
+                Some(later) => plan.look_again(later),
+                None => plan.places.push(*wanted),
+            }
+        }
+    }
+
+    fn keep_or_replace(
+        &self,
+        at: Timestamp,
+        (wanted, id, tracked): (&NewOrder, ClientOrderId, &Tracked),
+        wish: &Wish<'_>,
+        edits: Edits,
+        plan: &mut Plan,
+    ) {
+        match tracked.state {
+            OrderState::PendingCancel(_) => return self.withdraw(at, id, tracked, plan),
+            OrderState::Unknown | OrderState::Done(_) => return,
+            OrderState::PendingNew | OrderState::Open(_) => {}
+        }
+        if is_dangerous(&tracked.order, wish.reservation) {
+            return self.withdraw(at, id, tracked, plan);
+        }
+        let is_settled = matches!(tracked.state, OrderState::Open(_));
+        if !is_settled || self.may_stay(tracked, wanted, wish) {
+            return;
+        }
+        let floor = edits.last.map(|t| t.plus(self.rules.min_edit_interval));
+        let failed = tracked.cancel_failed.map(|t| t.plus(CANCEL_FAILED_WAIT));
+        match floor.max(failed).filter(|t| at < *t) {
+            Some(later) => plan.look_again(later),
+            None => plan.cancels.push(Edit { id, dangerous: false }),
+        }
+    }
+
+    /// Within the do-nothing zone, on the grid, and still scoring if the wanted order would.
+    fn may_stay(&self, tracked: &Tracked, wanted: &NewOrder, wish: &Wish<'_>) -> bool {
+        let (have, remaining) = (&tracked.order, tracked.remaining());
+        if have.tif != wanted.tif || have.post_only != wanted.post_only || !have.price.is_on(wish.tick) {
+            return false;
+        }
+        let size_gap = u128::from(remaining.micro().abs_diff(wanted.qty.micro())) * 100;
+        let size_zone = u128::from(wanted.qty.micro()) * u128::from(self.rules.do_nothing_size_percent);
+        let same_price = have.price == wanted.price;
+        let near = same_price || have.price.distance(wanted.price) < self.rules.do_nothing_price;
+        let alike = remaining == wanted.qty || size_gap < size_zone;
+        let scores = wish.band.is_none_or(|b| b.holds(have, remaining) || !b.holds(wanted, wanted.qty));
+        near && alike && scores
+    }
+
+    /// Cancels now, unless that is already under way or impossible.
+    fn withdraw(&self, at: Timestamp, id: ClientOrderId, tracked: &Tracked, plan: &mut Plan) {
+        let wait = match tracked.state {
+            OrderState::PendingNew | OrderState::Open(_) => tracked.cancel_failed.map(|t| t.plus(CANCEL_FAILED_WAIT)),
+            OrderState::PendingCancel(_) => tracked.cancel_sent.map(|t| t.plus(CANCEL_AGAIN)),
+            OrderState::Unknown | OrderState::Done(_) => return,
+        };
+        match wait.filter(|t| at < *t) {
+            Some(later) => plan.look_again(later),
+            None => plan.cancels.push(Edit { id, dangerous: true }),
+        }
+    }
+}
+
+/// Whether an order stands at or through the reservation price.
+fn is_dangerous(order: &NewOrder, reservation: Option<Price>) -> bool {
+    let (side, price) = order.in_yes_terms();
+    reservation.is_some_and(|r| match side {
+        Side::Buy => price >= r,
+        Side::Sell => price <= r,
+    })
+}
+
+type Live<'a> = (ClientOrderId, &'a Tracked);
+type Pairs<'a> = (Vec<(&'a NewOrder, ClientOrderId, &'a Tracked)>, Vec<Live<'a>>, Vec<&'a NewOrder>);
+
+/// Gives live orders to wanted ones: equal prices first, the rest in order of price. Left over: live orders nobody
+/// wants, and wanted orders with a free slot.
+fn pair<'a>(want: &[&'a NewOrder], live: &[Live<'a>]) -> Pairs<'a> {
+    let mut want: Vec<&NewOrder> = want.to_vec();
+    want.sort_by_key(|o| o.price);
+    let mut live: Vec<Live<'_>> = live.to_vec();
+    live.sort_by_key(|(id, t)| (t.order.price, *id));
+    let mut pairs = Vec::new();
+    want.retain(|w| {
+        let found = live.iter().position(|(_, t)| t.order.price == w.price);
+        if let Some(ix) = found {
+            let (id, tracked) = live.remove(ix);
+            pairs.push((*w, id, tracked));
+        }
+        found.is_none()
+    });
+    let common = want.len().min(live.len());
+    let free = want.split_off(common);
+    let surplus = live.split_off(common);
+    pairs.extend(want.into_iter().zip(live).map(|(w, (id, t))| (w, id, t)));
+    (pairs, surplus, free)
+}
