@@ -5,11 +5,10 @@
 
 mod raw;
 
-pub use raw::{
-    RawConfig, RawExecutor, RawFeed, RawJournal, RawMarket, RawMetrics, RawOrders, RawQuote, RawRewards, RawRisk,
-};
+pub use raw::{RawConfig, RawExecutor, RawFeed, RawJournal, RawMarket, RawMetrics, RawOrders, RawRewards, RawRisk};
 
 use crate::domain::{ConditionId, Digest, Nanos, Usdc};
+use crate::quote::{ParamError, QuoteParams};
 use serde::Serialize;
 use std::fmt;
 
@@ -174,8 +173,8 @@ pub struct Rewards {
 pub struct MarketConfig {
     /// The venue's condition id.
     pub condition: ConditionId,
-    /// Quote keys of this market: `[quote]` with the market's own keys over it.
-    pub quote: RawQuote,
+    /// Quote parameters of this market: `[quote]` with the market's own keys over it.
+    pub quote: QuoteParams,
 }
 
 impl Config {
@@ -379,7 +378,25 @@ fn markets(raw: &RawConfig) -> Result<Vec<MarketConfig>, ConfigError> {
         if out.iter().any(|m| m.condition == condition) {
             return Err(ConfigError::value(key, condition, "must be given once only"));
         }
-        out.push(MarketConfig { condition, quote: market.quote_over(&raw.quote) });
+        let quote = QuoteParams::try_from(&raw.quote.with(&market.overrides())).map_err(|why| in_market(row, why))?;
+        out.push(MarketConfig { condition, quote });
     }
     Ok(out)
+}
+
+/// Names the block whose quote keys, taken together with `[quote]`, do not hold.
+fn in_market(row: usize, why: ParamError) -> ConfigError {
+    let section = format!("[quote] with [[market]] {}", row + 1);
+    match why {
+        ParamError::Value { key, value, allowed } => {
+            ConfigError::value(format!("{section}: {key}"), format!("{value:?}"), format!("must be {allowed}"))
+        }
+        ParamError::Order { low_key, low, high_key, high } => ConfigError::Relation {
+            first: format!("{section}: {low_key}"),
+            first_value: low,
+            second: high_key.to_owned(),
+            second_value: high,
+            rule: "the first must not be above the second",
+        },
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every struct refuses unknown keys. Nothing here is trusted; `Config::try_from` checks it.
 
+use crate::quote::{QuoteOverrides, RawQuote};
 use serde::{Deserialize, Serialize};
 
 /// The whole file.
@@ -135,56 +136,44 @@ impl Default for RawRewards {
     }
 }
 
-/// Writes [`RawQuote`] and [`RawMarket`] from one list of quote keys: serde cannot both flatten and refuse unknown keys.
-macro_rules! quote_keys {
-    ($($(#[$doc:meta])* $key:ident: $type:ty,)*) => {
-        /// `[quote]`: what every market starts from. A missing key is missed only if no market brings its own.
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(deny_unknown_fields)]
-        pub struct RawQuote {
-            $($(#[$doc])* #[serde(default)] pub $key: Option<$type>,)*
-        }
-
+/// Writes [`RawMarket`] from the list of quote keys: serde cannot both flatten and refuse unknown keys.
+macro_rules! market_block {
+    ($($key:ident: $type:ty,)*) => {
         /// `[[market]]`: its condition, and any `[quote]` key that differs here.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct RawMarket {
             /// The venue's condition id.
             pub condition: String,
-            $($(#[$doc])* #[serde(default)] pub $key: Option<$type>,)*
+            $(
+                #[doc = concat!("See [`RawQuote::", stringify!($key), "`].")]
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $key: Option<$type>,
+            )*
         }
 
         impl RawMarket {
-            /// This market's quote keys, `base` where it has none of its own.
+            /// This market's own values.
             #[must_use]
-            pub fn quote_over(&self, base: &RawQuote) -> RawQuote {
-                RawQuote { $($key: self.$key.clone().or_else(|| base.$key.clone()),)* }
+            pub fn overrides(&self) -> QuoteOverrides {
+                QuoteOverrides { $($key: self.$key.clone(),)* }
             }
         }
     };
 }
 
-quote_keys! {
-    /// `fixed`.
+market_block! {
     strategy: String,
-    /// From the reference midpoint.
     distance_cents: String,
-    /// Of each order.
     size_shares: String,
-    /// Never more.
     max_size_shares: String,
-    /// A wider book is not quoted.
     max_book_spread_cents: String,
-    /// Of one outcome, resting buys included.
     max_held_shares: String,
-    /// Towards reducing inventory.
     skew_cents_per_100_shares: String,
-    /// No quotes below.
     min_midpoint: String,
-    /// No quotes above.
     max_midpoint: String,
-    /// Before start or end; 0 = ignore.
     stop_before_end_s: u64,
-    /// Quote only where a pool is funded.
     require_rewards: bool,
+    min_size_headroom_percent: u64,
+    sell_from_shares: String,
 }

@@ -152,14 +152,15 @@ impl ParamError {
 }
 
 /// How quotes are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// Two BUYs, YES and NO, at one distance from the reference midpoint.
     Fixed,
 }
 
 /// `[quote]`, checked and typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct QuoteParams {
     /// How quotes are found.
     pub strategy: Strategy,
