@@ -1,21 +1,17 @@
-//! A recording from a file: every line is decoded, so a torn file is refused before anything is played.
+//! A recording from a file: every frame is decoded before anything is played, so a torn file is refused as a whole.
 
 use super::grow::{Grower, Grown};
+use mm_core::io::frames::{self, Frame, FrameError};
 use mm_core::venue::market_ws::{self, MarketFrame};
 use std::path::{Path, PathBuf};
 
 /// Why a recording cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TapeError {
-    /// It cannot be opened or unpacked.
-    #[error("{path}: {why}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// What the file system, the unpacker or the frame reader said.
-        why: String,
-    },
-    /// A frame is not what the market channel sends: torn, edited or another kind of file.
+    /// It is missing, cannot be unpacked, or is torn. Names the file and the line.
+    #[error(transparent)]
+    Frames(#[from] FrameError),
+    /// A frame is not what the market channel sends: edited, or another kind of file.
     #[error("{path} line {line}: {why}")]
     Line {
         /// Which file.
@@ -28,41 +24,30 @@ pub enum TapeError {
     /// Nothing in it.
     #[error("{0}: no market-channel event in the recording")]
     Empty(PathBuf),
-    /// No market can be played.
-    #[error("{path}: {why}")]
-    Markets {
-        /// Which file.
-        path: PathBuf,
-        /// What is missing.
-        why: String,
-    },
 }
 
-/// Grows the recording in a file; every compressed or plain form the frame reader knows.
+/// Grows the recording in a file, in every form the frame reader knows.
 ///
 /// # Errors
 /// [`TapeError`] names the file and, for a bad frame, the line.
 pub fn read(path: &Path) -> Result<Grown, TapeError> {
-    let bytes =
-        std::fs::read_to_string(path).map_err(|why| TapeError::Read { path: path.to_owned(), why: why.to_string() })?;
-    parse(path, bytes.lines().map(str::to_owned))
+    grow(path, frames::read(path)?)
 }
 
-/// Grows the frames of a text, one a line; `path` is what errors name.
+/// Grows the frames of a text; `path` is what errors name.
 ///
 /// # Errors
-/// [`TapeError::Line`] for a frame that does not decode, [`TapeError::Empty`] when no event is found.
-pub fn parse(path: &Path, lines: impl Iterator<Item = String>) -> Result<Grown, TapeError> {
+/// As [`read`].
+pub fn parse(path: &Path, text: &str) -> Result<Grown, TapeError> {
+    grow(path, frames::from_text(path, text.to_owned()))
+}
+
+fn grow(path: &Path, frames: impl Iterator<Item = Result<Frame, FrameError>>) -> Result<Grown, TapeError> {
     let mut grower = Grower::new();
-    for (line, text) in (1u64..).zip(lines) {
-        if text.trim().is_empty() {
-            continue;
-        }
-        let frame = market_ws::decode_tolerant(&text).map_err(|why| TapeError::Line {
-            path: path.to_owned(),
-            line,
-            why: why.to_string(),
-        })?;
+    for frame in frames {
+        let Frame { line, text } = frame?;
+        let (frame, _) = market_ws::decode(&text)
+            .map_err(|why| TapeError::Line { path: path.to_owned(), line, why: why.to_string() })?;
         if let MarketFrame::Events(events) = frame {
             for event in &events {
                 grower.push(event);
@@ -70,7 +55,7 @@ pub fn parse(path: &Path, lines: impl Iterator<Item = String>) -> Result<Grown, 
         }
     }
     let grown = grower.into_grown();
-    if grown.report.events == 0 || grown.markets.is_empty() {
+    if grown.markets.is_empty() {
         return Err(TapeError::Empty(path.to_owned()));
     }
     Ok(grown)
