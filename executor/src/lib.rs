@@ -12,17 +12,24 @@
 //!    randomness or hash-ordered map; time is an argument.
 
 pub mod auth;
+pub mod clob;
 pub mod config;
 pub mod desk;
 pub mod eip712;
 pub mod exposure;
 pub mod gate;
+pub mod harden;
 pub mod key;
+pub mod ledger;
+pub mod limits;
+pub mod operator;
 pub mod outcome;
 pub mod policy;
 pub mod recorded;
 pub mod rows;
+pub mod session;
 pub mod sign;
+pub mod user_stream;
 #[doc(hidden)]
 pub mod vectors;
 pub mod wallets;

@@ -7,9 +7,13 @@ use crate::eip712::{
     Chain, Exchange, ORDER_TYPE, OrderFields, nested_struct_hash, order_digest, order_struct_hash, typed_data_digest,
 };
 use crate::key::Key;
+use crate::policy::Approved;
+use crate::recorded::Recorded;
 use alloy_primitives::{Address, B256, U256, hex};
 use mm_core::domain::{NewOrder, OrderId, TokenId};
-use mm_core::venue::order::{Amounts, OrderVersion, SignatureType, SignedOrderBody};
+use mm_core::venue::order::{
+    Amounts, OrderVersion, PostOrder, SignatureType, SignedOrderBody, order_type_and_expiration,
+};
 
 /// Largest salt: the venue reads it as a JSON number.
 pub const SALT_MAX: u64 = (1 << 53) - 1;
@@ -207,5 +211,53 @@ pub(crate) fn order_body(fields: &OrderFields, token: TokenId, expiration: u64, 
         metadata: fields.metadata.to_string(),
         builder: fields.builder.to_string(),
         signature: hex::encode_prefixed(signature),
+    }
+}
+
+/// One signed order, ready to be posted once. No `Debug`: a signature is authority to trade.
+#[must_use]
+pub struct SignedOrder {
+    id: OrderId,
+    body: SignedOrderBody,
+    order_type: &'static str,
+    post_only: bool,
+}
+
+impl SignedOrder {
+    /// The venue's id for it.
+    #[must_use]
+    pub const fn id(&self) -> OrderId {
+        self.id
+    }
+
+    /// The body to post, for the API key `owner`.
+    pub(crate) fn into_post(self, owner: &str) -> PostOrder {
+        PostOrder {
+            order: self.body,
+            owner: owner.to_owned(),
+            order_type: self.order_type.to_owned(),
+            post_only: self.post_only,
+            defer_exec: false,
+        }
+    }
+}
+
+/// Signs one order: the only function of the house that does. Consumes policy's leave and the ledger's proof.
+///
+/// Panics when the row belongs to another order than the leave: then something of ours is badly wrong, and nothing must leave.
+pub fn sign(key: &Key, account: &Account, approved: Approved, row: Recorded) -> SignedOrder {
+    let token = approved.token();
+    let fields = order_fields(account, token, approved.order(), row.salt(), row.at_ms());
+    let id = order_id(account, token, approved.order(), row.salt(), row.at_ms());
+    assert_eq!(id, row.order(), "the ledger's row is about another order");
+    assert_eq!(key.address(), account.key_address(), "the key is not the account's");
+    let exchange = Exchange::of(token.neg_risk);
+    let (order_type, expiration) = order_type_and_expiration(approved.order().tif);
+    let signature = signature(key, account.chain, exchange, &fields);
+    SignedOrder {
+        id,
+        body: order_body(&fields, token.id.clone(), expiration, &signature),
+        order_type,
+        post_only: approved.order().post_only,
     }
 }

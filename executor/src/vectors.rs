@@ -121,3 +121,6 @@ pub fn request_signature(secret: &str, timestamp: &str, method: &str, path: &str
 pub fn address(key_hex: &str) -> Option<Address> {
     Key::from_hex(key_hex).map(|key| key.address())
 }
+
+#[cfg(test)]
+mod tests;

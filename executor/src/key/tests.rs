@@ -15,7 +15,7 @@ fn load(text: &str, mode: u32) -> Result<Key, KeyError> {
 #[test]
 fn loads_a_private_file() {
     for (text, mode) in [(DEV_KEY.to_owned(), 0o400), (format!("{}\n", &DEV_KEY[2..]), 0o600)] {
-        let key = load(&text, mode).ok().expect("a key");
+        let key = load(&text, mode).expect("a key");
         assert_eq!(key.address().to_string(), "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
     }
 }
@@ -52,6 +52,6 @@ fn refuses_links_folders_and_absence() {
 
 #[test]
 fn throw_away_keys_differ() {
-    let a = Key::throw_away().ok().expect("a key").address();
-    assert_ne!(a, Key::throw_away().ok().expect("a key").address());
+    let a = Key::throw_away().expect("a key").address();
+    assert_ne!(a, Key::throw_away().expect("a key").address());
 }

@@ -1,7 +1,7 @@
 //! The V2 order: its fields, and the amounts of a limit order (`signing.md` sections 3 and 6).
 
 use super::text;
-use crate::domain::{NewOrder, Qty, Side, TimeInForce, TokenId, Usdc, cost_floor};
+use crate::domain::{NewOrder, Price, Qty, Side, TickSize, TimeInForce, TokenId, Usdc, cost_floor};
 use serde::{Deserialize, Serialize};
 
 /// Which order struct is signed.
@@ -50,6 +50,25 @@ impl Amounts {
             Side::Buy => Self { maker: dollars.micro(), taker: shares.micro() },
             Side::Sell => Self { maker: shares.micro(), taker: dollars.micro() },
         }
+    }
+
+    /// The amounts of a market order (FOK, FAK) that takes at worst `price`: `amount` is dollars for a buy, shares for a sell, in
+    /// millionths, and is first cut down to hundredths. The other side is rounded up to four decimals more than `tick` allows,
+    /// then down to what it allows, as every client does. `None` at price zero or when a side does not fit 64 bits.
+    #[must_use]
+    pub fn of_market(side: Side, price: Price, tick: TickSize, amount: u64) -> Option<Self> {
+        let maker = amount - amount % 10_000;
+        let price = u128::from(price.ten_thousandths());
+        let decimals = tick.price_decimals() + 2;
+        // Millionths in units four decimals finer than the result: decimals is at least 3.
+        let fine = u128::from(maker) * 10u128.pow(decimals - 2);
+        let exact_up = match side {
+            Side::Buy if price == 0 => return None,
+            Side::Buy => (fine * 10_000).div_ceil(price),
+            Side::Sell => (fine * price).div_ceil(10_000),
+        };
+        let taker = exact_up / 10_000 * 10u128.pow(6 - decimals);
+        Some(Self { maker, taker: u64::try_from(taker).ok()? })
     }
 }
 

@@ -1,6 +1,11 @@
 //! `prove vectors DIR`: every vector file we know by name, through the product's own code.
 
+mod amounts;
+mod clob_auth;
+mod hmac;
 pub(crate) mod rewards;
+mod signing_orders;
+mod wallets;
 
 use serde_json::Value;
 use std::io::{self, Write};
@@ -24,7 +29,14 @@ struct VectorFile {
     runner: Result<Runner, &'static str>,
 }
 
-const FILES: &[VectorFile] = &[VectorFile { name: "rewards.json", runner: Ok(rewards::run) }];
+const FILES: &[VectorFile] = &[
+    VectorFile { name: "signing-orders.json", runner: Ok(signing_orders::run) },
+    VectorFile { name: "clob-auth.json", runner: Ok(clob_auth::run) },
+    VectorFile { name: "hmac.json", runner: Ok(hmac::run) },
+    VectorFile { name: "amounts.json", runner: Ok(amounts::run) },
+    VectorFile { name: "wallets.json", runner: Ok(wallets::run) },
+    VectorFile { name: "rewards.json", runner: Ok(rewards::run) },
+];
 
 /// Totals over all files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,4 +102,28 @@ pub(crate) fn run(dir: &Path, out: &mut dyn Write) -> io::Result<Totals> {
 /// Compares a JSON value with what came; `Err` shows both.
 pub(crate) fn expect_equal(what: &str, expected: &Value, came: &Value) -> Result<(), String> {
     if expected == came { Ok(()) } else { Err(format!("{what}: expected {expected}, came {came}")) }
+}
+
+/// Runs `check` over the document's `vectors`.
+pub(crate) fn cases(document: &Value, check: impl Fn(&Value) -> Result<(), String>) -> Vec<CaseResult> {
+    let vectors = document.get("vectors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    vectors
+        .iter()
+        .map(|case| CaseResult { id: text(case, "/id").unwrap_or("(no id)").to_owned(), outcome: check(case) })
+        .collect()
+}
+
+/// The value at a JSON pointer.
+pub(crate) fn field<'a>(case: &'a Value, pointer: &str) -> Result<&'a Value, String> {
+    case.pointer(pointer).ok_or_else(|| format!("{pointer} is missing"))
+}
+
+/// The string at a JSON pointer.
+pub(crate) fn text<'a>(case: &'a Value, pointer: &str) -> Result<&'a str, String> {
+    field(case, pointer)?.as_str().ok_or_else(|| format!("{pointer} is not a string"))
+}
+
+/// The unsigned number at a JSON pointer.
+pub(crate) fn number(case: &Value, pointer: &str) -> Result<u64, String> {
+    field(case, pointer)?.as_u64().ok_or_else(|| format!("{pointer} is not an unsigned number"))
 }

@@ -1,0 +1,148 @@
+//! Commands that ask or tell a running executor over its sockets.
+
+use crate::{Failure, say};
+use executor::config::Config;
+use executor::operator::{Ask, Status, Told};
+use mm_core::domain::Usdc;
+use mm_core::io::uds;
+use mm_core::protocol::Gate;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use tokio::net::UnixStream;
+
+/// Time an answer may take.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Between two looks while waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Exit code of `cancel-all` when it is not confirmed that nothing rests.
+const NOT_FLAT: u8 = 3;
+
+pub(crate) fn status(config: &Config, json: bool) -> Result<ExitCode, Failure> {
+    let status = blocking(async { look(config).await })?;
+    if json {
+        say(&serde_json::to_string_pretty(&status).map_err(|why| why.to_string())?)
+    } else {
+        say(&screen(&status))
+    }
+}
+
+pub(crate) fn arm(config: &Config) -> Result<ExitCode, Failure> {
+    told(blocking(async { ask(config, "op.sock", &Ask::Arm).await })?)
+}
+
+pub(crate) fn halt(config: &Config, reason: String) -> Result<ExitCode, Failure> {
+    told(blocking(async { ask(config, "view.sock", &Ask::Halt { reason }).await })?)
+}
+
+pub(crate) fn cancel_all(config: &Config, wait_s: u64) -> Result<ExitCode, Failure> {
+    blocking(async {
+        if let Told::Refused { why } = ask(config, "view.sock", &Ask::CancelAll).await? {
+            return Err(why.join("; "));
+        }
+        let deadline = Instant::now() + Duration::from_secs(wait_s);
+        loop {
+            let status = look(config).await?;
+            if status.desk.flat {
+                return say("flat: nothing rests, confirmed by two readings");
+            }
+            if Instant::now() >= deadline {
+                say(&format!(
+                    "NOT FLAT after {wait_s} s: {} orders may rest, {} of them unknown; the executor keeps cancelling",
+                    status.desk.open_orders, status.desk.unknown
+                ))?;
+                return Ok(ExitCode::from(NOT_FLAT));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    })
+}
+
+fn told(told: Told) -> Result<ExitCode, Failure> {
+    match told {
+        Told::Done { what } => say(&what),
+        Told::Refused { why } => Err(why.join("; ")),
+        Told::Status(status) => say(&screen(&status)),
+    }
+}
+
+async fn look(config: &Config) -> Result<Status, Failure> {
+    match ask(config, "view.sock", &Ask::Status).await? {
+        Told::Status(status) => Ok(*status),
+        Told::Refused { why } => Err(why.join("; ")),
+        Told::Done { what } => Err(format!("asked for the status, was told {what:?}")),
+    }
+}
+
+async fn ask(config: &Config, socket: &str, question: &Ask) -> Result<Told, Failure> {
+    let path = config.socket_dir.join(socket);
+    let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let stream = UnixStream::connect(&path).await.map_err(|why| named(&format!("no executor answers ({why})")))?;
+    let (mut reader, mut writer) = uds::split(stream);
+    let talk = async {
+        // A refused peer is told why before it has asked: the answer is worth more than the error of the question.
+        let sent = writer.send(question).await;
+        match reader.recv::<Told>().await {
+            Ok(told) => Ok(told),
+            Err(why) => Err(sent.err().unwrap_or(why)),
+        }
+    };
+    match tokio::time::timeout(ANSWER_MAX, talk).await {
+        Ok(Ok(told)) => Ok(told),
+        Ok(Err(why)) => Err(named(&why)),
+        Err(_) => Err(named(&format!("no answer within {} s", ANSWER_MAX.as_secs()))),
+    }
+}
+
+fn blocking<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| format!("no runtime: {why}"))?
+        .block_on(future)
+}
+
+/// The status as one screen.
+fn screen(status: &Status) -> String {
+    let age = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{}.{} s ago", ms / 1000, ms % 1000 / 100));
+    let desk = &status.desk;
+    let gate = match desk.gate {
+        Gate::Open { until } => format!("OPEN for {} ms unless renewed", until.since(desk.at).ms()),
+        Gate::Shut(why) => format!("SHUT: {why:?}"),
+        Gate::Unchecked => "SHUT: nothing is checked yet".to_owned(),
+    };
+    let of = |used: Usdc, cap: Usdc| format!("{used} of {cap}, {} left", cap.saturating_sub(used));
+    let worst = desk.open_usdc.saturating_add(desk.bought_usdc);
+    let mut lines = vec![
+        format!("mode         {}   epoch {}   core run {}", status.mode, desk.epoch, desk.run),
+        format!("address      {}   funder {}", status.address, status.funder),
+        format!("gate         {gate}"),
+        format!("latch        {}", desk.halted.as_deref().map_or_else(|| "open".to_owned(), |why| format!("HALTED: {why}"))),
+        format!(
+            "orders       {} may rest, {} of them unknown; {}",
+            desk.open_orders,
+            desk.unknown,
+            if desk.flat { "flat: confirmed by two readings" } else { "not known to be flat" }
+        ),
+        format!("at risk      {} (open {}, bought {})", of(worst, desk.caps.total), desk.open_usdc, desk.bought_usdc),
+        format!("caps         order {}, market {}, total {}", desk.caps.order, desk.caps.market, desk.caps.total),
+        format!("today        bought {}, placed {}", desk.day_bought_usdc, desk.day_placed_usdc),
+        format!("core         {}", if desk.core { "connected" } else { "not connected" }),
+        format!(
+            "cancel-all   {}{}",
+            age(status.cancel_all_age_ms),
+            if desk.cancelling_since.is_some() { ", cancelling now" } else { "" }
+        ),
+        format!("credentials  {}", age(status.credentials_age_ms)),
+        format!("policy       {}", desk.policy),
+        format!("config       {}", status.config),
+    ];
+    for reason in &desk.reasons {
+        let age = reason.age_ms.map_or_else(String::new, |ms| format!(" ({ms} ms)"));
+        lines.push(format!("shut by      {:?}: {}{age}", reason.shut, reason.why));
+    }
+    for blocker in &desk.arm_blockers {
+        lines.push(format!("no arm       {blocker}"));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,125 @@
+//! The key holder's binary. `init` makes a ledger, `run` trades, the rest ask or tell a running executor.
+
+mod client;
+mod log;
+mod run;
+mod state;
+
+use clap::{Parser, Subcommand};
+use executor::config::Config;
+use executor::ledger::SqliteLedger;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Holds the key, enforces the policy, talks to the venue.
+#[derive(Parser)]
+#[command(name = "executor", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make an empty ledger where the configuration says.
+    Init(ConfigFile),
+    /// Hold the key and serve the core until a signal comes.
+    Run(ConfigFile),
+    /// Check a configuration and print what would be used.
+    CheckConfig(ConfigFile),
+    /// One screen about the running executor.
+    Status {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open the latch.
+    Arm(ConfigFile),
+    /// Latch and cancel everything.
+    Halt {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Shown in `status` and recorded.
+        #[arg(long, default_value = "by hand")]
+        reason: String,
+    },
+    /// Cancel everything and wait until that is confirmed.
+    CancelAll {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// Seconds to wait for the confirmation.
+        #[arg(long, default_value_t = 60)]
+        wait_s: u64,
+    },
+}
+
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration, `executor.toml`.
+    #[arg(long = "config", value_name = "FILE")]
+    path: PathBuf,
+}
+
+/// What went wrong, in one line.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Init(file) => load(&file.path).and_then(|config| init(&config)),
+        Command::Run(file) => load(&file.path).and_then(run::run),
+        Command::CheckConfig(file) => load(&file.path).and_then(|config| check_config(&config)),
+        Command::Status { config, json } => load(&config.path).and_then(|config| client::status(&config, json)),
+        Command::Arm(file) => load(&file.path).and_then(|config| client::arm(&config)),
+        Command::Halt { config, reason } => load(&config.path).and_then(|config| client::halt(&config, reason)),
+        Command::CancelAll { config, wait_s } => {
+            load(&config.path).and_then(|config| client::cancel_all(&config, wait_s))
+        }
+    };
+    result.unwrap_or_else(|why| {
+        let _ = writeln!(std::io::stderr(), "executor: {why}");
+        ExitCode::FAILURE
+    })
+}
+
+fn load(path: &Path) -> Result<Config, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+    Config::parse(&path.display().to_string(), &text).map_err(|why| why.to_string())
+}
+
+fn init(config: &Config) -> Result<ExitCode, Failure> {
+    let path = state::ledger_path(config);
+    SqliteLedger::init(&path).map_err(|why| why.to_string())?;
+    say(&format!("made {}", path.display()))
+}
+
+fn check_config(config: &Config) -> Result<ExitCode, Failure> {
+    let caps = config.policy.caps();
+    let mut lines = vec![
+        format!("profile        {:?}, submit {:?}, auto_arm {}", config.profile, config.submit, config.auto_arm),
+        format!("venue          {} on {:?}", config.venue.rest, config.venue.chain),
+        format!("ledger         {}", state::ledger_path(config).display()),
+        format!("sockets        {}", config.socket_dir.display()),
+        format!("signature type {:?}, key from {:?}", config.account.signature_type, config.account.key),
+        format!("limits         {}", config.tier.name),
+        format!("caps           {caps:?}"),
+        format!("policy digest  {}", config.policy.digest()),
+        format!("config digest  {}", config.digest),
+    ];
+    lines.extend(config.policy.markets().iter().map(|m| {
+        format!("market         {} {} tick {} min {} neg-risk {}", m.slug, m.condition, m.tick, m.min_order, m.neg_risk)
+    }));
+    say(&lines.join("\n"))
+}
+
+/// Prints to stdout; a closed stdout is an error like any other.
+fn say(text: &str) -> Result<ExitCode, Failure> {
+    let mut out = std::io::stdout();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.write_all(b"\n"))
+        .and_then(|()| out.flush())
+        .map_err(|why| format!("stdout: {why}"))?;
+    Ok(ExitCode::SUCCESS)
+}

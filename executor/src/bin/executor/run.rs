@@ -1,0 +1,409 @@
+//! `run`: performs the desk's effects in order and feeds back what happens. One thread decides; the ledger has its own.
+
+use crate::{Failure, say, state};
+use executor::clob::{Clob, Endpoints, Login};
+use executor::config::{Config, KeySource, Profile};
+use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
+use executor::harden;
+use executor::key::Key;
+use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
+use executor::limits::{Class, Limits, Waiting};
+use executor::operator::{Ask, Status, Told};
+use executor::outcome::{VenueCall, VenueReply};
+use executor::rows::LedgerRow;
+use executor::session::{self, Allowed, CoreLine, Question};
+use executor::sign::{Account, sign};
+use executor::user_stream::UserStream;
+use mm_core::domain::{Nanos, Timestamp};
+use mm_core::io::{clock::Clock, uds};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// Inputs that may wait for the desk; whoever brings more waits.
+const INBOX_MAX: usize = 4096;
+/// Inputs of one turn.
+const TURN_MAX: usize = 512;
+/// Questions that may wait.
+const QUESTIONS_MAX: usize = 32;
+/// Time from a signal to the end, confirmed or not (executor.md 3.17).
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// Exit code when it is not confirmed that nothing rests.
+const NOT_FLAT: u8 = 3;
+/// Exit code after the ledger failed.
+const LEDGER_FAILED: u8 = 4;
+
+/// Runs until a signal or a failed ledger; the exit code says whether it is confirmed that nothing rests.
+pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
+    std::panic::set_hook(Box::new(|info| {
+        // Where, never what: a payload could hold anything. Abort: a half-dead key holder helps nobody.
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("executor: panic at {place}\n").as_bytes());
+        std::process::abort();
+    }));
+    harden::harden_process().map_err(|why| why.to_string())?;
+    harden::check_environment(std::env::vars_os()).map_err(|why| why.to_string())?;
+    tracing::subscriber::set_global_default(crate::log::Lines).map_err(|why| why.to_string())?;
+
+    let clock = Clock::new();
+    let (mut ledger, rows) = open_ledger(&config)?;
+    let (epoch, vouched) = state::next_epoch(&config, &rows).map_err(|why| format!("epoch file: {why}"))?;
+    let at = clock.now();
+    let mut starting = vec![LedgerRow::Epoch { at, epoch, policy: config.policy.digest() }];
+    if !vouched {
+        tracing::error!(event = "ledger-older-than-epoch", epoch, "today's caps count as spent");
+        starting.push(LedgerRow::DaySpent { at });
+    }
+    ledger.append(&starting).map_err(|why| why.to_string())?;
+    state::note_epoch(&config, epoch).map_err(|why| format!("epoch file: {why}"))?;
+
+    let key = Arc::new(load_key(&config)?);
+    let account = Account::new(config.venue.chain, config.account.signature_type, key.address(), config.account.funder)
+        .map_err(|why| why.to_string())?;
+    let setup = Setup {
+        account,
+        policy: config.policy.clone(),
+        times: config.times,
+        withhold: config.withholds(),
+        auto_arm: config.auto_arm,
+    };
+    tracing::info!(event = "start", epoch, rows = rows.len(), "ledger read");
+    let desk = Desk::recover(setup, rows.iter().chain(&starting), state::latched(&config));
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| format!("no runtime: {why}"))?
+        .block_on(Shell::serve(config, clock, ledger, key, account, desk))
+}
+
+fn open_ledger(config: &Config) -> Result<(SqliteLedger, Vec<LedgerRow>), Failure> {
+    let path = state::ledger_path(config);
+    let mut ledger = match SqliteLedger::open(&path) {
+        Err(LedgerError::Missing(_)) if config.profile == Profile::Sim => {
+            SqliteLedger::init(&path).and_then(|()| SqliteLedger::open(&path))
+        }
+        other => other,
+    }
+    .map_err(|why| why.to_string())?;
+    let mut rows = Vec::new();
+    ledger.read(&mut |row| rows.push(row)).map_err(|why| why.to_string())?;
+    Ok((ledger, rows))
+}
+
+fn load_key(config: &Config) -> Result<Key, Failure> {
+    match &config.account.key {
+        KeySource::ThrowAway => Key::throw_away(),
+        KeySource::File(path) => Key::load(path),
+        KeySource::Credential(name) => {
+            let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(
+                "account.key: the service manager hands over no credentials (CREDENTIALS_DIRECTORY is not set)",
+            )?;
+            Key::load(&PathBuf::from(folder).join(&**name))
+        }
+    }
+    .map_err(|why| why.to_string())
+}
+
+/// Everything around the desk.
+struct Shell {
+    config: Config,
+    clock: Clock,
+    desk: Desk,
+    key: Arc<Key>,
+    account: Account,
+    ledger: LedgerHandle,
+    login: Arc<Login>,
+    clob: Clob,
+    limits: Limits,
+    waiting: Waiting<(u64, VenueCall)>,
+    line: CoreLine,
+    renew_user: Arc<Notify>,
+    inbox: mpsc::Sender<DeskInput>,
+    /// What must be told in the next turn without passing the inbox.
+    pending: Vec<DeskInput>,
+    tickets: BTreeMap<u64, oneshot::Sender<Told>>,
+    next_ticket: u64,
+    ledger_failed: bool,
+    last_cancel_all: Option<Timestamp>,
+}
+
+impl Shell {
+    async fn serve(
+        config: Config,
+        clock: Clock,
+        ledger: SqliteLedger,
+        key: Arc<Key>,
+        account: Account,
+        desk: Desk,
+    ) -> Result<ExitCode, Failure> {
+        let (inbox, mut inputs) = mpsc::channel(INBOX_MAX);
+        let (questions, mut asked) = mpsc::channel(QUESTIONS_MAX);
+        let bind = |name: &str| uds::bind(&config.socket_dir.join(name)).map_err(|why| why.to_string());
+        let (core, view, op) = (bind("core.sock")?, bind("view.sock")?, bind("op.sock")?);
+        let ready = serde_json::json!({
+            "core": core.path(), "view": view.path(), "op": op.path(), "address": account.key_address().to_checksum(None),
+        });
+
+        let reports = inbox.clone();
+        let handle = ledger::start(ledger, move |result| {
+            let input = match result {
+                Ok(intent) => DeskInput::Recorded(intent.id, intent.row),
+                Err(why) => DeskInput::LedgerFailed(why.to_string().into()),
+            };
+            // Nobody listens when the desk is gone.
+            let _ = reports.blocking_send(input);
+        })
+        .map_err(|why| format!("no thread for the ledger: {why}"))?;
+
+        let login = Arc::new(Login::new(Arc::clone(&key), config.venue.chain));
+        let endpoints = Endpoints { rest: config.venue.rest.to_string(), geoblock: config.venue.geoblock.to_string() };
+        let request = Duration::from_nanos(config.times.request_timeout.nanos());
+        let cancel = Duration::from_nanos(config.times.cancel_timeout.nanos());
+        let clob = Clob::new(endpoints, Arc::clone(&login), account, clock.clone(), request, cancel)
+            .map_err(|why| why.to_string())?;
+
+        let line = CoreLine::default();
+        let renew_user = Arc::new(Notify::new());
+        let peers = &config.peers;
+        tokio::spawn(session::serve_core(core, Allowed::new(&peers.core), line.clone(), inbox.clone()));
+        tokio::spawn(session::serve_questions(view, Allowed::new(&peers.view), false, questions.clone()));
+        tokio::spawn(session::serve_questions(op, Allowed::new(&peers.operator), true, questions));
+        if !config.withholds() {
+            let stream = UserStream {
+                url: config.venue.user_ws.to_string(),
+                login: Arc::clone(&login),
+                markets: config.policy.markets().iter().map(|market| market.condition.clone()).collect(),
+                inbox: inbox.clone(),
+                renew: Arc::clone(&renew_user),
+            };
+            tokio::spawn(stream.run());
+        }
+        let mut shell = Self {
+            limits: Limits::new(config.tier.buckets),
+            config,
+            clock,
+            desk,
+            key,
+            account,
+            ledger: handle,
+            login,
+            clob,
+            waiting: Waiting::default(),
+            line,
+            renew_user,
+            inbox,
+            pending: Vec::new(),
+            tickets: BTreeMap::new(),
+            next_ticket: 1,
+            ledger_failed: false,
+            last_cancel_all: None,
+        };
+        say(&ready.to_string())?;
+        let flat = shell.turns(&mut inputs, &mut asked).await?;
+        tracing::info!(event = "end", "{}", if flat { "flat confirmed" } else { "NOT confirmed flat" });
+        shell.ledger.close();
+        Ok(match (shell.ledger_failed, flat) {
+            (true, _) => ExitCode::from(LEDGER_FAILED),
+            (false, true) => ExitCode::SUCCESS,
+            (false, false) => ExitCode::from(NOT_FLAT),
+        })
+    }
+
+    /// Turn after turn until drained; says whether it is confirmed that nothing rests.
+    async fn turns(
+        &mut self,
+        inputs: &mut mpsc::Receiver<DeskInput>,
+        asked: &mut mpsc::Receiver<Question>,
+    ) -> Result<bool, Failure> {
+        let no_signals = |why: std::io::Error| format!("no signals: {why}");
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+        let mut drain_until: Option<tokio::time::Instant> = None;
+        let mut effects = Vec::new();
+        let mut batch = Vec::new();
+        let mut wake = Some(Nanos::ZERO);
+        loop {
+            let timer = async {
+                match wake {
+                    Some(wait) => tokio::time::sleep(Duration::from_nanos(wait.nanos())).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let drained = async {
+                match drain_until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let mut must_drain = false;
+            tokio::select! {
+                biased;
+                _ = interrupt.recv() => must_drain = true,
+                _ = terminate.recv() => must_drain = true,
+                () = drained => return Ok(false),
+                Some(question) = asked.recv() => self.ask(question),
+                n = inputs.recv_many(&mut batch, TURN_MAX), if self.pending.is_empty() => {
+                    debug_assert!(n > 0, "we hold a sender ourselves");
+                }
+                () = timer, if self.pending.is_empty() => {}
+                () = std::future::ready(()), if !self.pending.is_empty() => {}
+            }
+            if batch.iter().chain(&self.pending).any(|input| matches!(input, DeskInput::LedgerFailed(_))) {
+                self.ledger_failed = true;
+                must_drain = true;
+            }
+            if must_drain && drain_until.is_none() {
+                tracing::warn!(event = "draining", "cancelling everything, then ending");
+                drain_until = Some(tokio::time::Instant::now() + DRAIN_MAX);
+                let ticket = self.ticket(None);
+                self.pending.push(DeskInput::Operator { ticket, op: Op::Drain });
+            }
+            let mut turn: Vec<DeskInput> = std::mem::take(&mut self.pending);
+            turn.append(&mut batch);
+            let at = self.clock.now();
+            self.desk.turn(at, turn, &mut effects);
+            for effect in effects.drain(..) {
+                self.perform(at, effect);
+            }
+            let waits = self.pump(at);
+            if drain_until.is_some() && self.desk.status().flat {
+                return Ok(true);
+            }
+            let deadline = self.desk.next_deadline().map(|deadline| deadline.since(self.clock.now()));
+            wake = [deadline, waits].into_iter().flatten().min();
+        }
+    }
+
+    fn perform(&mut self, at: Timestamp, effect: Effect) {
+        match effect {
+            Effect::Record(row) => {
+                if let Err(why) = self.ledger.record(row) {
+                    self.pending.push(DeskInput::LedgerFailed(why.to_string().into()));
+                }
+            }
+            Effect::Post { call, approved, row } => {
+                // Places never wait for tokens: what was decided now may be wrong in a second, or forbidden.
+                if self.limits.take(at, Class::Place, 1).is_err() {
+                    let reply = VenueReply::NotSent("our own rate limit for orders is used up".into());
+                    self.pending.push(DeskInput::Reply { call, reply });
+                    return;
+                }
+                let order = sign(&self.key, &self.account, approved, row);
+                let (clob, inbox) = (self.clob.clone(), self.inbox.clone());
+                tokio::spawn(async move {
+                    let reply = clob.post(order).await;
+                    let _ = inbox.send(DeskInput::Reply { call, reply }).await;
+                });
+            }
+            Effect::SignOnly { approved, row } => drop(sign(&self.key, &self.account, approved, row)),
+            Effect::Call { call, request } => {
+                if request == VenueCall::CancelAll {
+                    self.last_cancel_all = Some(at);
+                }
+                let (class, cost) = class_of(&request);
+                if let Err((call, _)) = self.waiting.push(class, cost, (call, request)) {
+                    let reply = VenueReply::NotSent("too many calls wait for the rate limit".into());
+                    self.pending.push(DeskInput::Reply { call, reply });
+                }
+            }
+            Effect::Tell(message) => {
+                if !self.line.tell(message) {
+                    tracing::error!(event = "core-slow", "the core does not read: its session is closed");
+                }
+            }
+            Effect::Hangup => self.line.hang_up(),
+            Effect::RenewUserLink => self.renew_user.notify_one(),
+            Effect::Latch { why } => {
+                tracing::error!(event = "halted", why = %why, "halted");
+                if let Err(why) = state::latch(&self.config, &why) {
+                    tracing::error!(event = "no-marker", why = %why, "the latch's marker was not written");
+                }
+            }
+            Effect::Unlatch => {
+                if let Err(why) = state::unlatch(&self.config) {
+                    tracing::error!(event = "marker-stays", why = %why, "the latch's marker was not removed");
+                }
+            }
+            Effect::Answer { ticket, result } => {
+                if let Some(answer) = self.tickets.remove(&ticket) {
+                    let told = match result {
+                        Ok(what) => Told::Done { what: what.into_string() },
+                        Err(why) => Told::Refused { why: why.into_iter().map(String::from).collect() },
+                    };
+                    // Whoever asked may have left.
+                    let _ = answer.send(told);
+                }
+            }
+            Effect::Alert(what) => tracing::warn!(event = "alert", "{what}"),
+        }
+    }
+
+    /// Starts every waiting call that has tokens; how long until the next has, if one waits.
+    fn pump(&mut self, at: Timestamp) -> Option<Nanos> {
+        loop {
+            let (call, request) = match self.waiting.pop(&self.limits, at) {
+                Ok(ready) => ready,
+                Err(wait) => return wait,
+            };
+            let (clob, inbox) = (self.clob.clone(), self.inbox.clone());
+            tokio::spawn(async move {
+                let reply = clob.call(&request).await;
+                let _ = inbox.send(DeskInput::Reply { call, reply }).await;
+            });
+        }
+    }
+
+    fn status(&self) -> Status {
+        let at = self.clock.now();
+        Status {
+            mode: format!("{:?}, {:?}", self.config.profile, self.config.submit).to_lowercase(),
+            address: self.account.key_address().to_checksum(None),
+            funder: self.account.funder().to_checksum(None),
+            config: self.config.digest.to_string(),
+            credentials_age_ms: self.login.current().map(|(_, since)| at.since(since).ms()),
+            cancel_all_age_ms: self.last_cancel_all.map(|since| at.since(since).ms()),
+            desk: self.desk.status(),
+        }
+    }
+
+    fn ask(&mut self, question: Question) {
+        let Question { ask, answer } = question;
+        let op = match ask {
+            Ask::Status => {
+                let _ = answer.send(Told::Status(Box::new(self.status())));
+                return;
+            }
+            Ask::Halt { reason } => Op::Halt { why: reason.into() },
+            Ask::CancelAll => Op::CancelAll,
+            Ask::Arm => Op::Arm,
+        };
+        let ticket = self.ticket(Some(answer));
+        self.pending.push(DeskInput::Operator { ticket, op });
+    }
+
+    fn ticket(&mut self, answer: Option<oneshot::Sender<Told>>) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        if let Some(answer) = answer {
+            self.tickets.insert(ticket, answer);
+        }
+        ticket
+    }
+}
+
+/// What a call competes with, and what it costs.
+fn class_of(call: &VenueCall) -> (Class, u32) {
+    match call {
+        VenueCall::CancelAll => (Class::CancelAll, 1),
+        VenueCall::Cancel(ids) => (Class::Cancel, u32::try_from(ids.len()).unwrap_or(u32::MAX)),
+        VenueCall::CancelMarket(_) => (Class::Cancel, 1),
+        // Without credentials nothing can be cancelled.
+        VenueCall::Heartbeat { .. } | VenueCall::RenewCredentials => (Class::Heartbeat, 1),
+        _ => (Class::Read, 1),
+    }
+}

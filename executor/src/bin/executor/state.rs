@@ -1,0 +1,89 @@
+//! Files beside the ledger: the latch's marker and the epoch.
+//!
+//! The marker holds the latch even when the ledger cannot. The epoch file tells a restored ledger from the one that was
+//! last used: then today's caps count as spent.
+
+use executor::config::Config;
+use executor::rows::LedgerRow;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+/// The ledger's file.
+pub(crate) fn ledger_path(config: &Config) -> PathBuf {
+    config.state_dir.join("ledger.sqlite")
+}
+
+fn marker_path(config: &Config) -> PathBuf {
+    config.state_dir.join("HALTED")
+}
+
+fn epoch_path(config: &Config) -> PathBuf {
+    config.state_dir.join("epoch")
+}
+
+/// Why the latch is down, if a marker says so. A marker that cannot be read is one.
+pub(crate) fn latched(config: &Config) -> Option<Box<str>> {
+    match std::fs::read_to_string(marker_path(config)) {
+        Ok(why) => Some(why.trim().into()),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+        Err(why) => Some(format!("the latch's marker cannot be read: {why}").into()),
+    }
+}
+
+/// Puts the marker down, durably.
+pub(crate) fn latch(config: &Config, why: &str) -> io::Result<()> {
+    write_durably(&marker_path(config), why)
+}
+
+/// Takes the marker away.
+pub(crate) fn unlatch(config: &Config) -> io::Result<()> {
+    match std::fs::remove_file(marker_path(config)) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        _ => sync_folder(&config.state_dir),
+    }
+}
+
+/// The epoch that starts now, and whether the ledger can vouch for today: not if it is older than its epoch file.
+pub(crate) fn next_epoch(config: &Config, rows: &[LedgerRow]) -> io::Result<(u64, bool)> {
+    let in_ledger = rows
+        .iter()
+        .rev()
+        .find_map(|row| match row {
+            LedgerRow::Epoch { epoch, .. } => Some(*epoch),
+            _ => None,
+        })
+        .unwrap_or(0);
+    let in_file = match std::fs::read_to_string(epoch_path(config)) {
+        Ok(text) => text.trim().parse::<u64>().ok(),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => None,
+        Err(why) => return Err(why),
+    };
+    // A fresh ledger without a file is a first start; anything else without one has lost it.
+    let vouched = match in_file {
+        Some(in_file) => in_ledger >= in_file,
+        None => in_ledger == 0,
+    };
+    Ok((in_ledger.max(in_file.unwrap_or(0)) + 1, vouched))
+}
+
+/// Notes the epoch, after its row is durable.
+pub(crate) fn note_epoch(config: &Config, epoch: u64) -> io::Result<()> {
+    write_durably(&epoch_path(config), &epoch.to_string())
+}
+
+fn write_durably(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,313 @@
+//! The venue's REST calls. Adds authentication, sends once, hands back what came; judges nothing.
+//!
+//! Three clients: places, cancels and reads have connections of their own, so that a throttled POST cannot hold up a DELETE.
+//! A body is serialized once; the same bytes are signed and sent. Nothing here repeats a request, with one exception: a
+//! cancel answered 401 is sent again after the credentials were derived anew, because cancelling twice does no harm.
+
+use crate::auth::{Credentials, Header, login_headers};
+use crate::eip712::Chain;
+use crate::key::Key;
+use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
+use crate::sign::{Account, SignedOrder};
+use mm_core::domain::Timestamp;
+use mm_core::io::clock::Clock;
+use mm_core::io::http::{self, HttpError, Timeouts};
+use mm_core::venue::rest::{ApiKeyBody, CancelMarketBody, CancelOrderBody, FIRST_CURSOR, HeartbeatBody};
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Client, Method};
+use serde::Serialize;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Longest answer that is read: a page of trades is far below.
+pub const BODY_MAX: usize = 4 * 1024 * 1024;
+/// Most orders of one `POST /orders` (`clob-rest.md` section 6).
+pub const BATCH_MAX: usize = 15;
+
+/// Where the venue is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// REST root, without a slash at its end.
+    pub rest: String,
+    /// The whole geoblock address.
+    pub geoblock: String,
+}
+
+/// Holds the key and the API credentials derived with it.
+pub struct Login {
+    key: Arc<Key>,
+    chain: Chain,
+    current: Mutex<Option<(Arc<Credentials>, Timestamp)>>,
+    /// Told whenever credentials were derived.
+    renewed: tokio::sync::Notify,
+}
+
+impl Login {
+    /// A login without credentials yet.
+    #[must_use]
+    pub fn new(key: Arc<Key>, chain: Chain) -> Self {
+        Self { key, chain, current: Mutex::new(None), renewed: tokio::sync::Notify::new() }
+    }
+
+    /// The credentials in use and when they were derived.
+    #[must_use]
+    pub fn current(&self) -> Option<(Arc<Credentials>, Timestamp)> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for the next derivation.
+    pub async fn renewed(&self) {
+        self.renewed.notified().await;
+    }
+
+    fn set(&self, credentials: Credentials, at: Timestamp) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::new(credentials), at));
+        self.renewed.notify_waiters();
+    }
+}
+
+/// The venue over REST.
+#[derive(Clone)]
+pub struct Clob {
+    place: Client,
+    cancel: Client,
+    read: Client,
+    endpoints: Arc<Endpoints>,
+    login: Arc<Login>,
+    account: Account,
+    clock: Clock,
+}
+
+/// One request before it is authenticated.
+struct Request {
+    method: Method,
+    /// Signed: no query.
+    path: String,
+    /// Not signed; with its `?`, or empty.
+    query: String,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn new(method: Method, path: impl Into<String>) -> Self {
+        Self { method, path: path.into(), query: String::new(), body: Vec::new() }
+    }
+
+    fn query(mut self, query: String) -> Self {
+        self.query = query;
+        self
+    }
+
+    fn json(mut self, body: &impl Serialize) -> Self {
+        self.body = serde_json::to_vec(body).expect("strings and integers always serialize");
+        self
+    }
+}
+
+impl Clob {
+    /// Makes the three clients. No connection is opened yet.
+    ///
+    /// # Errors
+    /// When the system cannot make a client.
+    pub fn new(
+        endpoints: Endpoints,
+        login: Arc<Login>,
+        account: Account,
+        clock: Clock,
+        request: Duration,
+        cancel: Duration,
+    ) -> Result<Self, HttpError> {
+        let slow = Timeouts { connect: request.min(Duration::from_secs(3)), total: request };
+        Ok(Self {
+            place: http::client(slow)?,
+            cancel: http::client(Timeouts { connect: cancel, total: cancel })?,
+            read: http::client(slow)?,
+            endpoints: Arc::new(endpoints),
+            login,
+            account,
+            clock,
+        })
+    }
+
+    /// `POST /order`, once.
+    pub async fn post(&self, order: SignedOrder) -> VenueReply {
+        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
+        let request = Request::new(Method::POST, "/order").json(&order.into_post(credentials.owner()));
+        self.send_private(&self.place, request).await
+    }
+
+    /// `POST /orders`, once: 1 to [`BATCH_MAX`] orders, answered in their order.
+    pub async fn post_many(&self, orders: Vec<SignedOrder>) -> VenueReply {
+        assert!((1..=BATCH_MAX).contains(&orders.len()), "a batch of {} orders", orders.len());
+        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
+        let bodies: Vec<_> = orders.into_iter().map(|order| order.into_post(credentials.owner())).collect();
+        self.send_private(&self.place, Request::new(Method::POST, "/orders").json(&bodies)).await
+    }
+
+    /// Every other call.
+    pub async fn call(&self, call: &VenueCall) -> VenueReply {
+        let request = match call {
+            VenueCall::RenewCredentials => return self.renew().await,
+            VenueCall::Geoblock => {
+                return self.send(&self.read, &self.endpoints.geoblock, Method::GET, Vec::new(), &[]).await;
+            }
+            VenueCall::Time => {
+                let url = format!("{}/time", self.endpoints.rest);
+                return self.send(&self.read, &url, Method::GET, Vec::new(), &[]).await;
+            }
+            private => self.describe(private),
+        };
+        if !call.is_cancel() {
+            return self.send_private(&self.read, request).await;
+        }
+        let again = Request {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: String::new(),
+            body: request.body.clone(),
+        };
+        match self.send_private(&self.cancel, request).await {
+            VenueReply::Answer(Answer { status: 401, .. }) => {
+                self.renew().await;
+                self.send_private(&self.cancel, again).await
+            }
+            reply => reply,
+        }
+    }
+
+    fn describe(&self, call: &VenueCall) -> Request {
+        let wallet = self.account.signature_type().number();
+        match call {
+            VenueCall::Cancel(ids) if ids.len() == 1 => {
+                Request::new(Method::DELETE, "/order").json(&CancelOrderBody { order_id: ids[0].to_string() })
+            }
+            VenueCall::Cancel(ids) => {
+                assert!(ids.len() <= VenueCall::CANCEL_MAX, "{} ids in one cancel", ids.len());
+                Request::new(Method::DELETE, "/orders").json(ids)
+            }
+            VenueCall::CancelAll => Request::new(Method::DELETE, "/cancel-all"),
+            VenueCall::CancelMarket(condition) => Request::new(Method::DELETE, "/cancel-market-orders")
+                .json(&CancelMarketBody { market: Some(condition.to_string()), asset_id: None }),
+            VenueCall::OpenOrders { cursor } => Request::new(Method::GET, "/data/orders")
+                .query(format!("?next_cursor={}", percent(cursor.as_deref().unwrap_or(FIRST_CURSOR)))),
+            VenueCall::Order(id) => Request::new(Method::GET, format!("/data/order/{id}")),
+            VenueCall::Trades { since, cursor } => Request::new(Method::GET, "/data/trades").query(format!(
+                "?after={}&next_cursor={}",
+                since.secs(),
+                percent(cursor.as_deref().unwrap_or(FIRST_CURSOR))
+            )),
+            VenueCall::Heartbeat { id } => Request::new(Method::POST, "/v1/heartbeats")
+                .json(&HeartbeatBody { heartbeat_id: Some(id.clone().into_string()) }),
+            VenueCall::Scoring(ids) => Request::new(Method::POST, "/orders-scoring").json(ids),
+            VenueCall::Balance(None) => Request::new(Method::GET, "/balance-allowance")
+                .query(format!("?asset_type=COLLATERAL&signature_type={wallet}")),
+            VenueCall::Balance(Some(token)) => Request::new(Method::GET, "/balance-allowance")
+                .query(format!("?asset_type=CONDITIONAL&token_id={token}&signature_type={wallet}")),
+            VenueCall::ClosedOnly => Request::new(Method::GET, "/auth/ban-status/closed-only"),
+            VenueCall::Geoblock | VenueCall::Time | VenueCall::RenewCredentials => {
+                unreachable!("handled by the caller")
+            }
+        }
+    }
+
+    /// Derives the credentials, and creates them when there are none yet. The reply carries the status alone.
+    async fn renew(&self) -> VenueReply {
+        let derived = self.log_in(Method::GET, "/auth/derive-api-key").await;
+        let reply = match derived {
+            VenueReply::Answer(Answer { status: 400 | 404, .. }) => self.log_in(Method::POST, "/auth/api-key").await,
+            other => other,
+        };
+        match reply {
+            VenueReply::Answer(answer) if answer.status == 200 => {
+                let body = Zeroizing::new(answer.body);
+                let credentials = serde_json::from_slice::<ApiKeyBody>(&body)
+                    .ok()
+                    .and_then(|body| Credentials::new(self.login.key.address(), body).ok());
+                match credentials {
+                    Some(credentials) => {
+                        self.login.set(credentials, self.clock.now());
+                        VenueReply::Answer(Answer::new(200, Vec::new()))
+                    }
+                    None => VenueReply::Lost(Lost::Other),
+                }
+            }
+            VenueReply::Answer(answer) => VenueReply::Answer(Answer { body: Vec::new(), ..answer }),
+            lost => lost,
+        }
+    }
+
+    async fn log_in(&self, method: Method, path: &str) -> VenueReply {
+        let headers = login_headers(&self.login.key, self.login.chain, self.clock.now().secs(), 0);
+        self.send(&self.read, &format!("{}{path}", self.endpoints.rest), method, Vec::new(), &headers).await
+    }
+
+    async fn send_private(&self, client: &Client, request: Request) -> VenueReply {
+        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
+        let Request { method, path, query, body } = request;
+        let headers = credentials.request_headers(self.clock.now().secs(), method.as_str(), &path, &body);
+        self.send(client, &format!("{}{path}{query}", self.endpoints.rest), method, body, &headers).await
+    }
+
+    async fn send(&self, client: &Client, url: &str, method: Method, body: Vec<u8>, headers: &[Header]) -> VenueReply {
+        let mut request = client.request(method, url);
+        for (name, value) in headers {
+            let Ok(mut value) = HeaderValue::from_str(value) else {
+                return VenueReply::NotSent("a header holds what no header may".into());
+            };
+            value.set_sensitive(true);
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("our own names are valid");
+            request = request.header(name, value);
+        }
+        if !body.is_empty() {
+            request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body);
+        }
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(why) => return classify(&why),
+        };
+        let status = answer.status().as_u16();
+        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after_s = header("retry-after").and_then(|text| text.trim().parse().ok());
+        let limiter = header("poly-ratelimit-remaining").is_some();
+        match http::read_capped(answer, BODY_MAX).await {
+            Ok(body) => VenueReply::Answer(Answer { status, body, retry_after_s, limiter }),
+            Err(HttpError::TooLong { .. }) => VenueReply::Lost(Lost::TooLarge),
+            Err(HttpError::Transport(why)) if why.is_timeout() => VenueReply::Lost(Lost::Timeout),
+            Err(HttpError::Transport(_) | HttpError::NotText) => VenueReply::Lost(Lost::Truncated),
+        }
+    }
+}
+
+/// What a transport error proves. Only a failure to connect proves that nothing was sent.
+fn classify(why: &reqwest::Error) -> VenueReply {
+    if why.is_connect() {
+        VenueReply::NotSent("no connection".into())
+    } else if why.is_builder() {
+        VenueReply::NotSent("not a request".into())
+    } else if why.is_timeout() {
+        VenueReply::Lost(Lost::Timeout)
+    } else if why.is_request() {
+        VenueReply::Lost(Lost::Reset)
+    } else {
+        VenueReply::Lost(Lost::Other)
+    }
+}
+
+fn no_credentials() -> VenueReply {
+    VenueReply::NotSent("no API credentials yet".into())
+}
+
+/// Percent-encodes everything that is not plainly safe in a query.
+fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+    out
+}

@@ -1,0 +1,213 @@
+use super::*;
+use crate::rows::IntentRow;
+use mm_core::domain::{
+    ClientOrderId, ConditionId, Digest, OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp, TokenId, Usdc,
+};
+use mm_core::protocol::Gate;
+use std::path::{Path, PathBuf};
+
+fn epoch(n: u64) -> LedgerRow {
+    LedgerRow::Epoch { at: Timestamp::from_ms(n), epoch: n, policy: Digest([7; 32]) }
+}
+
+fn intent(n: u8) -> LedgerRow {
+    LedgerRow::Intent(Box::new(IntentRow {
+        at: Timestamp::from_ms(1_700_000_000_000 + u64::from(n)),
+        epoch: 1,
+        run: 5,
+        id: ClientOrderId(n.into()),
+        payload: Digest([n; 32]),
+        order: OrderId::from_bytes([n; 32]),
+        salt: u64::from(n) + 100,
+        at_ms: 1_700_000_000_000,
+        market: ConditionId::parse(&format!("0x{}", "ab".repeat(32))).expect("a condition"),
+        outcome: Outcome::Yes,
+        token: TokenId::parse("71321045679252212594626385532706912750332728571942532289631379312455583992563")
+            .expect("a token"),
+        neg_risk: false,
+        side: Side::Buy,
+        price: Price::parse("0.4").expect("a price"),
+        qty: Qty::parse("10").expect("a size"),
+        tif: TimeInForce::Gtc,
+        reserve: Usdc::parse("4").expect("dollars"),
+        gate: Gate::Unchecked,
+        policy: Digest([1; 32]),
+        exposure: Digest([2; 32]),
+    }))
+}
+
+/// A ledger in a folder of its own, holding an epoch and `n` intents, closed.
+fn written(n: u8) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let path = dir.path().join("state").join("ledger.sqlite");
+    SqliteLedger::init(&path).expect("made");
+    let mut ledger = SqliteLedger::open(&path).expect("opened");
+    ledger.append(&[epoch(1)]).expect("written");
+    for n in 1..=n {
+        ledger.append(&[intent(n)]).expect("written");
+    }
+    (dir, path)
+}
+
+fn rows_of(ledger: &mut impl Ledger) -> Vec<LedgerRow> {
+    let mut rows = Vec::new();
+    ledger.read(&mut |row| rows.push(row)).expect("readable");
+    rows
+}
+
+fn refused(path: &Path) -> String {
+    SqliteLedger::open(path).err().expect("refused").to_string()
+}
+
+#[test]
+fn rows_come_back_in_order_and_intents_are_proven() {
+    let (_dir, path) = written(0);
+    let mut ledger = SqliteLedger::open(&path).expect("opened");
+    let proofs = ledger.append(&[intent(1), epoch(2), intent(2)]).expect("written");
+    let seen: Vec<_> = proofs.iter().map(|p| (p.id.0, p.row.order(), p.row.salt(), p.row.at_ms())).collect();
+    let expected = |n: u8| (u64::from(n), OrderId::from_bytes([n; 32]), u64::from(n) + 100, 1_700_000_000_000);
+    assert_eq!(seen, [expected(1), expected(2)]);
+    drop(ledger);
+    let mut ledger = SqliteLedger::open(&path).expect("opened again");
+    assert_eq!(rows_of(&mut ledger), [epoch(1), intent(1), epoch(2), intent(2)]);
+}
+
+#[test]
+fn memory_keeps_the_same_promises() {
+    let mut ledger = MemoryLedger::new();
+    assert_eq!(ledger.append(&[epoch(1), intent(1)]).expect("written").len(), 1);
+    assert_eq!(rows_of(&mut ledger), [epoch(1), intent(1)]);
+    assert!(ledger.append(&[intent(1)]).is_err(), "an order is recorded once");
+    assert!(ledger.append(&[intent(2)]).is_err(), "a failure is final");
+}
+
+#[test]
+fn an_order_is_recorded_once_and_a_failure_is_final() {
+    let (_dir, path) = written(1);
+    let mut ledger = SqliteLedger::open(&path).expect("opened");
+    assert!(ledger.append(&[intent(2), intent(1)]).is_err());
+    assert!(ledger.append(&[intent(3)]).is_err(), "never tried again");
+    drop(ledger);
+    let mut ledger = SqliteLedger::open(&path).expect("opened again");
+    assert_eq!(rows_of(&mut ledger), [epoch(1), intent(1)], "no part of the failed group is there");
+}
+
+#[test]
+fn a_copy_taken_without_closing_holds_every_committed_row() {
+    let (_dir, path) = written(2);
+    let mut ledger = SqliteLedger::open(&path).expect("opened");
+    ledger.append(&[intent(3)]).expect("written");
+    // What a killed process leaves: the files as they are, nothing closed or checkpointed.
+    let copy = path.with_file_name("copy.sqlite");
+    for suffix in ["", "-wal"] {
+        let with = |p: &Path| PathBuf::from(format!("{}{suffix}", p.display()));
+        std::fs::copy(with(&path), with(&copy)).expect("copied");
+    }
+    let mut copy = SqliteLedger::open(&copy).expect("opened");
+    assert_eq!(rows_of(&mut copy), [epoch(1), intent(1), intent(2), intent(3)]);
+}
+
+#[test]
+fn missing_existing_and_foreign_files_are_refused() {
+    let (dir, path) = written(1);
+    assert!(matches!(SqliteLedger::init(&path), Err(LedgerError::Exists(_))));
+    let absent = dir.path().join("absent");
+    assert!(refused(&absent).contains("`executor init`"));
+    assert!(!absent.exists(), "looking does not create");
+    for (name, bytes) in [("empty", &b""[..]), ("text", &b"hello, this is not a database at all, really not"[..])] {
+        let other = dir.path().join(name);
+        std::fs::write(&other, bytes).expect("written");
+        assert!(matches!(SqliteLedger::open(&other), Err(LedgerError::NotALedger(_))), "{name}: {}", refused(&other));
+    }
+}
+
+#[test]
+fn a_second_process_is_kept_out() {
+    let (_dir, path) = written(1);
+    let held = SqliteLedger::open(&path).expect("opened");
+    assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::InUse(_))));
+    drop(held);
+    SqliteLedger::open(&path).expect("free again");
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let (_dir, path) = written(1);
+    let conn = rusqlite::Connection::open(&path).expect("opened");
+    conn.pragma_update(None, "user_version", SCHEMA_VERSION + 1).expect("set");
+    drop(conn);
+    let why = refused(&path);
+    assert!(why.contains("has schema 2, this program knows 1"), "{why}");
+}
+
+#[test]
+fn truncation_is_refused() {
+    let (_dir, path) = written(40);
+    let whole = std::fs::read(&path).expect("read");
+    for length in [whole.len() - 1, whole.len() - 4096, whole.len() / 2, 4096, 100] {
+        std::fs::write(&path, &whole[..length]).expect("written");
+        let why = refused(&path);
+        assert!(
+            why.contains("damaged") || why.contains("not a ledger") || why.contains("malformed"),
+            "{length}: {why}"
+        );
+    }
+}
+
+#[test]
+fn a_flipped_byte_is_refused_or_changes_nothing_that_is_read() {
+    let (_dir, path) = written(20);
+    let whole = std::fs::read(&path).expect("read");
+    let (mut refused, mut harmless) = (0, 0);
+    for place in (0..whole.len()).step_by(61) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 0x01;
+        std::fs::write(&path, &bytes).expect("written");
+        match SqliteLedger::open(&path) {
+            Err(_) => refused += 1,
+            // Counters in the header and space no row uses.
+            Ok(mut ledger) => {
+                let expected = std::iter::once(epoch(1)).chain((1..=20).map(intent));
+                assert!(rows_of(&mut ledger).into_iter().eq(expected), "byte {place} changed a row unnoticed");
+                harmless += 1;
+            }
+        }
+    }
+    assert!(refused > 100, "{refused} refused, {harmless} harmless");
+}
+
+#[test]
+fn removed_changed_and_inserted_rows_are_refused() {
+    for sql in [
+        "DELETE FROM row WHERE seq = 2",
+        "UPDATE row SET at = at + 1 WHERE seq = 2",
+        "UPDATE row SET body = replace(body, '0.4', '0.5') WHERE seq = 2; UPDATE row SET kind = 'x' WHERE seq = 2",
+        "INSERT INTO row SELECT 99, at, 'epoch', NULL, body, prev, hash FROM row WHERE seq = 1",
+    ] {
+        let (_dir, path) = written(3);
+        let conn = rusqlite::Connection::open(&path).expect("opened");
+        conn.execute_batch(sql).expect("changed");
+        drop(conn);
+        assert!(matches!(SqliteLedger::open(&path), Err(LedgerError::Damaged { .. })), "{sql}");
+    }
+}
+
+#[test]
+fn the_thread_groups_reports_in_order_and_ends_on_failure() {
+    let (results, reported) = std::sync::mpsc::channel();
+    let mut ledger = MemoryLedger::new();
+    ledger.fail_after(1000);
+    let handle = start(ledger, move |result: LedgerResult| results.send(result.map(|i| i.id.0)).expect("listened to"))
+        .expect("a thread");
+    for n in 1..=100 {
+        handle.record(intent(n)).expect("queued");
+    }
+    handle.record(intent(1)).expect("queued");
+    handle.close();
+    let all: Vec<_> = reported.iter().collect();
+    let failures = all.iter().filter(|result| result.is_err()).count();
+    assert_eq!(failures, 1, "told once");
+    let ids: Vec<u64> = all.into_iter().filter_map(Result::ok).collect();
+    // The group the repeated row fell into is lost as a whole; everything before it is there, in order.
+    assert!(ids.len() <= 100 && ids.iter().copied().eq(1..=ids.len() as u64), "{ids:?}");
+}

@@ -1,0 +1,85 @@
+//! The ledger on a thread of its own: a sync may take milliseconds, and the desk must not wait for it.
+//!
+//! Rows that arrive while a commit runs go into the next one together (group commit). Order is kept. A full queue counts as a
+//! failed ledger: a disk that stalls for a thousand rows is not one to trade on.
+
+use super::{DurableIntent, Ledger, LedgerFailed};
+use crate::rows::LedgerRow;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+
+/// Rows that may wait.
+pub const QUEUE_MAX: usize = 1024;
+/// Most rows of one commit.
+pub const GROUP_ROWS_MAX: usize = 64;
+
+/// What became of rows.
+pub type LedgerResult = Result<DurableIntent, LedgerFailed>;
+
+/// Hands rows to the thread. Dropping it ends the thread when everything that waits is written.
+pub struct LedgerHandle {
+    rows: SyncSender<LedgerRow>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl LedgerHandle {
+    /// Puts a row behind those that wait.
+    ///
+    /// # Errors
+    /// [`LedgerFailed`] when the queue is full or the thread has ended.
+    pub fn record(&self, row: LedgerRow) -> Result<(), LedgerFailed> {
+        self.rows.try_send(row).map_err(|why| match why {
+            TrySendError::Full(_) => LedgerFailed(format!("{QUEUE_MAX} rows wait for the disk").into()),
+            TrySendError::Disconnected(_) => LedgerFailed("the ledger has ended".into()),
+        })
+    }
+
+    /// Waits until everything that was recorded is written or has failed.
+    pub fn close(self) {
+        drop(self.rows);
+        // A panic of the thread was told by the panic hook.
+        let _ = self.thread.join();
+    }
+}
+
+/// Starts the thread. `report` is called on it, once for each durable intent and once for a failure, after which the thread ends.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn start(
+    ledger: impl Ledger + 'static,
+    report: impl FnMut(LedgerResult) + Send + 'static,
+) -> std::io::Result<LedgerHandle> {
+    let (rows, queue) = sync_channel(QUEUE_MAX);
+    let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || run(ledger, &queue, report))?;
+    Ok(LedgerHandle { rows, thread })
+}
+
+fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, mut report: impl FnMut(LedgerResult)) {
+    let mut group = Vec::with_capacity(GROUP_ROWS_MAX);
+    loop {
+        match queue.try_recv() {
+            Ok(row) => group.push(row),
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {
+                if let Err(why) = ledger.tidy() {
+                    report(Err(why));
+                    return;
+                }
+                let Ok(row) = queue.recv() else { return };
+                group.push(row);
+            }
+        }
+        while group.len() < GROUP_ROWS_MAX {
+            let Ok(row) = queue.try_recv() else { break };
+            group.push(row);
+        }
+        match ledger.append(&group) {
+            Ok(durable) => durable.into_iter().for_each(|intent| report(Ok(intent))),
+            Err(why) => {
+                report(Err(why));
+                return;
+            }
+        }
+        group.clear();
+    }
+}

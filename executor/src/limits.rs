@@ -1,0 +1,177 @@
+//! Local token buckets below the venue's published limits (`clob-rest.md` section 16), on a clock that is fed.
+//!
+//! The order bucket and the cancel bucket of the signer are the venue's own two; ours stay inside them. Cancel-all has a share
+//! of the cancel bucket that nothing else may use, so a flood of anything cannot starve it.
+
+use crate::config::Buckets;
+use governor::clock::{Clock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos as GovernorNanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use mm_core::domain::{Nanos, Timestamp};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a call competes with. Smaller goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Cancel everything. Never refused for lack of tokens of others.
+    CancelAll,
+    /// Cancel some.
+    Cancel,
+    /// The dead-man switch.
+    Heartbeat,
+    /// Looking.
+    Read,
+    /// New orders.
+    Place,
+}
+
+impl Class {
+    /// All classes, first served first.
+    pub const ALL: [Self; 5] = [Self::CancelAll, Self::Cancel, Self::Heartbeat, Self::Read, Self::Place];
+}
+
+/// Share of the order bucket we use, in percent: the rest absorbs what the venue counts differently.
+const PLACE_PERCENT: u32 = 60;
+/// Share of the cancel bucket kept for cancel-all alone, in percent.
+const CANCEL_ALL_PERCENT: u32 = 20;
+/// Authenticated reads while trading: about ten a second are tolerated (`clob-rest.md` section 8).
+const READ: (u32, u32) = (8, 40);
+/// One beat every few seconds, and an immediate second after a mismatch.
+const HEARTBEAT: (u32, u32) = (2, 10);
+
+/// A moment on the fed clock, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct At(u64);
+
+impl std::ops::Add<GovernorNanos> for At {
+    type Output = Self;
+    fn add(self, other: GovernorNanos) -> Self {
+        Self(self.0.saturating_add(other.as_u64()))
+    }
+}
+
+impl Reference for At {
+    fn duration_since(&self, earlier: Self) -> GovernorNanos {
+        self.0.saturating_sub(earlier.0).into()
+    }
+
+    fn saturating_sub(&self, duration: GovernorNanos) -> Self {
+        Self(self.0.saturating_sub(duration.as_u64()))
+    }
+}
+
+/// Stands still until it is told the time.
+#[derive(Clone, Debug, Default)]
+struct FedClock(Arc<AtomicU64>);
+
+impl Clock for FedClock {
+    type Instant = At;
+    fn now(&self) -> At {
+        At(self.0.load(Ordering::Relaxed))
+    }
+}
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, FedClock, NoOpMiddleware<At>>;
+
+/// The buckets of one signer. Without a tier nothing is limited (only the simulator allows that).
+pub struct Limits {
+    clock: FedClock,
+    buckets: Option<[Bucket; 5]>,
+    bursts: [u32; 5],
+}
+
+impl Limits {
+    /// Full buckets; `None` limits nothing.
+    #[must_use]
+    pub fn new(tier: Option<Buckets>) -> Self {
+        let clock = FedClock::default();
+        let Some(tier) = tier else { return Self { clock, buckets: None, bursts: [u32::MAX; 5] } };
+        let percent = |n: u32, percent: u32| n * percent / 100;
+        let rates = Class::ALL.map(|class| match class {
+            Class::CancelAll => {
+                (percent(tier.cancels, CANCEL_ALL_PERCENT), percent(tier.cancels_burst, CANCEL_ALL_PERCENT))
+            }
+            Class::Cancel => {
+                (percent(tier.cancels, 100 - CANCEL_ALL_PERCENT), percent(tier.cancels_burst, 100 - CANCEL_ALL_PERCENT))
+            }
+            Class::Heartbeat => HEARTBEAT,
+            Class::Read => READ,
+            Class::Place => (percent(tier.orders, PLACE_PERCENT), percent(tier.orders_burst, PLACE_PERCENT)),
+        });
+        let bucket = |(rate, burst): (u32, u32)| {
+            let at_least_one = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+            let quota = Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
+            RateLimiter::direct_with_clock(quota, clock.clone())
+        };
+        Self { buckets: Some(rates.map(bucket)), bursts: rates.map(|(_, burst)| burst), clock }
+    }
+
+    /// Takes `cost` tokens at `at`.
+    ///
+    /// # Errors
+    /// How long to wait until there will be enough. A cost above the whole bucket takes a full bucket.
+    pub fn take(&self, at: Timestamp, class: Class, cost: u32) -> Result<(), Nanos> {
+        self.clock.0.fetch_max(at.nanos(), Ordering::Relaxed);
+        let Some(buckets) = &self.buckets else { return Ok(()) };
+        let ix = class as usize;
+        let cost = NonZeroU32::new(cost.clamp(1, self.bursts[ix])).unwrap_or(NonZeroU32::MIN);
+        match buckets[ix].check_n(cost) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_until)) => {
+                let wait = not_until.wait_time_from(self.clock.now());
+                Err(Nanos::from_nanos(u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX).max(1)))
+            }
+            Err(_) => unreachable!("the cost was cut down to the burst"),
+        }
+    }
+}
+
+/// Calls waiting for tokens: first by class, then in their order.
+pub struct Waiting<T> {
+    queues: [std::collections::VecDeque<(u32, T)>; 5],
+}
+
+impl<T> Default for Waiting<T> {
+    fn default() -> Self {
+        Self { queues: Default::default() }
+    }
+}
+
+impl<T> Waiting<T> {
+    /// Most calls of one class that may wait; a desk that asks for more is answered at once that nothing was sent.
+    pub const MAX: usize = 256;
+
+    /// Puts a call behind those of its class.
+    ///
+    /// # Errors
+    /// The call, when [`Self::MAX`] wait already.
+    pub fn push(&mut self, class: Class, cost: u32, call: T) -> Result<(), T> {
+        let queue = &mut self.queues[class as usize];
+        if queue.len() >= Self::MAX {
+            return Err(call);
+        }
+        queue.push_back((cost, call));
+        Ok(())
+    }
+
+    /// The next call whose class has tokens now; otherwise how long until one has, if any waits.
+    pub fn pop(&mut self, limits: &Limits, at: Timestamp) -> Result<T, Option<Nanos>> {
+        let mut wait: Option<Nanos> = None;
+        for class in Class::ALL {
+            let queue = &mut self.queues[class as usize];
+            let Some((cost, _)) = queue.front() else { continue };
+            match limits.take(at, class, *cost) {
+                Ok(()) => return Ok(queue.pop_front().expect("there is a front").1),
+                Err(longer) => wait = Some(wait.map_or(longer, |known| known.min(longer))),
+            }
+        }
+        Err(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+use super::*;
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_ms(1_000_000 + ms)
+}
+
+fn standard() -> Limits {
+    Limits::new(Some(Buckets { orders: 40, orders_burst: 60, cancels: 80, cancels_burst: 120 }))
+}
+
+/// How many of `n` single takes pass at one moment.
+fn passed(limits: &Limits, at: Timestamp, class: Class, n: u32) -> u32 {
+    (0..n).filter(|_| limits.take(at, class, 1).is_ok()).map(|_| 1).sum()
+}
+
+#[test]
+fn places_stay_below_the_venues_bucket() {
+    let limits = standard();
+    assert_eq!(passed(&limits, at(0), Class::Place, 1000), 36, "60 % of a burst of 60");
+    assert_eq!(passed(&limits, at(1000), Class::Place, 1000), 24, "60 % of 40 per second");
+}
+
+#[test]
+fn a_flood_of_places_and_cancels_leaves_cancel_all_its_share() {
+    let limits = standard();
+    passed(&limits, at(0), Class::Place, 10_000);
+    passed(&limits, at(0), Class::Cancel, 10_000);
+    assert_eq!(limits.take(at(0), Class::CancelAll, 1), Ok(()));
+}
+
+#[test]
+fn a_wait_that_is_kept_is_long_enough() {
+    let limits = standard();
+    passed(&limits, at(0), Class::Cancel, 1000);
+    let wait = limits.take(at(0), Class::Cancel, 10).expect_err("empty");
+    assert!(limits.take(at(0).plus(Nanos::from_nanos(wait.nanos() - 1)), Class::Cancel, 10).is_err());
+    assert_eq!(limits.take(at(0).plus(wait), Class::Cancel, 10), Ok(()));
+}
+
+#[test]
+fn a_cost_above_the_bucket_takes_all_of_it() {
+    let limits = standard();
+    assert_eq!(limits.take(at(0), Class::Cancel, 1000), Ok(()));
+    assert!(limits.take(at(0), Class::Cancel, 1).is_err());
+}
+
+#[test]
+fn waiting_calls_are_served_by_class_then_in_order() {
+    let limits = standard();
+    let mut waiting = Waiting::default();
+    for (class, name) in [
+        (Class::Read, "read 1"),
+        (Class::Cancel, "cancel 1"),
+        (Class::Read, "read 2"),
+        (Class::CancelAll, "cancel all"),
+        (Class::Heartbeat, "beat"),
+    ] {
+        waiting.push(class, 1, name).expect("room");
+    }
+    let order: Vec<_> = std::iter::from_fn(|| waiting.pop(&limits, at(0)).ok()).collect();
+    assert_eq!(order, ["cancel all", "cancel 1", "beat", "read 1", "read 2"]);
+    assert_eq!(waiting.pop(&limits, at(0)), Err(None));
+}

@@ -1,0 +1,63 @@
+//! Words on `view.sock` and `op.sock`: one question, one answer, length-prefixed JSON like the core's.
+//!
+//! Everyone who may connect may make the house safer; only the operator's socket may arm.
+
+use crate::desk;
+use serde::{Deserialize, Serialize};
+
+/// A question or a wish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Ask {
+    /// The picture of now.
+    Status,
+    /// Latch and cancel everything.
+    Halt {
+        /// Shown in `status` and recorded.
+        reason: String,
+    },
+    /// Cancel everything without latching.
+    CancelAll,
+    /// Open the latch. Only on `op.sock`.
+    Arm,
+}
+
+/// Most characters of a halt's reason.
+pub const REASON_MAX: usize = 200;
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum Told {
+    /// To [`Ask::Status`].
+    Status(Box<Status>),
+    /// It was done, or is under way.
+    Done {
+        /// In words.
+        what: String,
+    },
+    /// It was not done, with every reason.
+    Refused {
+        /// In words.
+        why: Vec<String>,
+    },
+}
+
+/// The picture of now, for one screen. No secret, and nothing a secret could be told from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Profile and what happens to orders.
+    pub mode: String,
+    /// Address of the key.
+    pub address: String,
+    /// Address that holds the funds.
+    pub funder: String,
+    /// Digest of the configuration.
+    pub config: String,
+    /// Age of the API credentials, milliseconds; `None` when there are none. Never their content.
+    pub credentials_age_ms: Option<u64>,
+    /// Age of the last request to cancel everything, milliseconds.
+    pub cancel_all_age_ms: Option<u64>,
+    /// Whether the user stream, the ledger and the rest let orders through; caps and orders.
+    pub desk: desk::Status,
+}

@@ -1,0 +1,278 @@
+//! Who may speak to us, and in which words: `core.sock` (one core), `view.sock` and `op.sock` (questions).
+//!
+//! One connection is one session. A peer of the wrong user, a frame that is too large or no message, another version, silence
+//! instead of `Hello`: a typed goodbye and the connection ends; nothing else happens. Queues are bounded: a peer that does not
+//! read is cut off, never waited for.
+
+use crate::desk::DeskInput;
+use crate::operator::{Ask, REASON_MAX, Told};
+use mm_core::io::uds::{self, FrameError, FrameReader, FrameWriter};
+use mm_core::protocol::{FromExecutor, PROTOCOL_VERSION, SessionError, ToExecutor};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+
+/// Time a new connection has for its `Hello`.
+pub const HELLO_MAX: Duration = Duration::from_secs(1);
+/// Messages that may wait for a core that reads slowly.
+pub const OUTBOUND_MAX: usize = 1024;
+/// Connections of one socket at a time, whoever they are.
+pub const CONNECTIONS_MAX: usize = 8;
+/// Time a goodbye or an answer may take to leave.
+const PARTING_MAX: Duration = Duration::from_secs(1);
+/// A question's connection may be idle for this long.
+const QUESTION_IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// The way to the connected core, if there is one.
+#[derive(Clone, Default)]
+pub struct CoreLine {
+    outbound: Arc<Mutex<Option<mpsc::Sender<FromExecutor>>>>,
+}
+
+impl CoreLine {
+    /// Queues a message. Without a core it is dropped; when the queue is full the core is cut off and this says `false`.
+    pub fn tell(&self, message: FromExecutor) -> bool {
+        let mut slot = self.slot();
+        let Some(sender) = slot.as_ref() else { return true };
+        match sender.try_send(message) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Closed(_)) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                *slot = None;
+                false
+            }
+        }
+    }
+
+    /// Ends the session after what was told.
+    pub fn hang_up(&self) {
+        *self.slot() = None;
+    }
+
+    /// Whether a core is connected.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.slot().is_some()
+    }
+
+    /// Takes the line for one core; `None` while another has it.
+    fn take(&self) -> Option<mpsc::Receiver<FromExecutor>> {
+        let mut slot = self.slot();
+        // A closed queue belongs to a session that ended without having been hung up on.
+        if slot.as_ref().is_some_and(|sender| !sender.is_closed()) {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(OUTBOUND_MAX);
+        *slot = Some(sender);
+        Some(receiver)
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<FromExecutor>>> {
+        self.outbound.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// User ids that may connect: those listed, or only our own.
+#[derive(Clone, Debug)]
+pub struct Allowed(Vec<u32>);
+
+impl Allowed {
+    /// An empty list means our own user alone.
+    #[must_use]
+    pub fn new(uids: &[u32]) -> Self {
+        if uids.is_empty() { Self(vec![rustix::process::geteuid().as_raw()]) } else { Self(uids.to_vec()) }
+    }
+
+    /// # Errors
+    /// The goodbye for a peer that is not listed.
+    fn check(&self, stream: &UnixStream) -> Result<u32, SessionError> {
+        // A kernel that does not tell who it is gets the answer for nobody.
+        let uid = uds::peer_uid(stream).map_err(|_| SessionError::Peer(u32::MAX))?;
+        if self.0.contains(&uid) { Ok(uid) } else { Err(SessionError::Peer(uid)) }
+    }
+}
+
+/// Serves `core.sock` until the desk is gone.
+pub async fn serve_core(server: uds::Server, allowed: Allowed, line: CoreLine, inbox: mpsc::Sender<DeskInput>) {
+    let open = Arc::new(AtomicUsize::new(0));
+    while !inbox.is_closed() {
+        let Some((stream, place)) = accept(&server, &open).await else { continue };
+        let (allowed, line, inbox) = (allowed.clone(), line.clone(), inbox.clone());
+        tokio::spawn(async move {
+            let _place = place;
+            core_session(stream, &allowed, &line, &inbox).await;
+        });
+    }
+}
+
+/// One core from connect to end.
+async fn core_session(stream: UnixStream, allowed: &Allowed, line: &CoreLine, inbox: &mpsc::Sender<DeskInput>) {
+    let peer = allowed.check(&stream);
+    let (mut reader, mut writer) = uds::split(stream);
+    let greeted = match peer {
+        Ok(uid) => hello(&mut reader).await.map(|message| (uid, message)),
+        Err(why) => Err(why),
+    };
+    let started = greeted.and_then(|greeted| line.take().map(|queue| (greeted, queue)).ok_or(SessionError::Busy));
+    let ((uid, first), mut queue) = match started {
+        Ok(started) => started,
+        Err(why) => return part(&mut writer, why).await,
+    };
+    let told = inbox.send(DeskInput::CoreUp { uid }).await.is_ok() && inbox.send(DeskInput::Core(first)).await.is_ok();
+    let parting = if told { talk(&mut reader, &mut writer, &mut queue, inbox).await } else { None };
+    // Before the desk hears of the loss, so that what it says next is not queued for the dead.
+    drop(queue);
+    let _ = inbox.send(DeskInput::CoreLost).await;
+    if let Some(why) = parting {
+        part(&mut writer, why).await;
+    }
+}
+
+/// The first message, which must be a `Hello` of our version.
+async fn hello(reader: &mut FrameReader<OwnedReadHalf>) -> Result<ToExecutor, SessionError> {
+    match timeout(HELLO_MAX, reader.recv::<ToExecutor>()).await {
+        Err(_) => Err(SessionError::HelloLate),
+        Ok(Ok(message @ ToExecutor::Hello { version: PROTOCOL_VERSION, .. })) => Ok(message),
+        Ok(Ok(ToExecutor::Hello { version, .. })) => {
+            Err(SessionError::Version { theirs: version, ours: PROTOCOL_VERSION })
+        }
+        Ok(Ok(_)) => Err(SessionError::HelloFirst),
+        Ok(Err(why)) => Err(goodbye(&why).unwrap_or(SessionError::HelloFirst)),
+    }
+}
+
+/// Passes messages both ways until one side ends it; the goodbye to say, if the peer broke the rules.
+async fn talk(
+    reader: &mut FrameReader<OwnedReadHalf>,
+    writer: &mut FrameWriter<OwnedWriteHalf>,
+    queue: &mut mpsc::Receiver<FromExecutor>,
+    inbox: &mpsc::Sender<DeskInput>,
+) -> Option<SessionError> {
+    loop {
+        let backlog = writer.has_backlog();
+        tokio::select! {
+            biased;
+            flushed = writer.flush(), if backlog => {
+                if flushed.is_err() {
+                    return None;
+                }
+            }
+            message = queue.recv() => {
+                let Some(message) = message else {
+                    // Hung up on: what was told still leaves.
+                    let _ = timeout(PARTING_MAX, writer.flush()).await;
+                    return None;
+                };
+                if writer.queue(&message).is_err() {
+                    return None;
+                }
+            }
+            message = reader.recv::<ToExecutor>() => match message {
+                // A second Hello announces a grown universe; its version cannot change in between.
+                Ok(ToExecutor::Hello { version, .. }) if version != PROTOCOL_VERSION => {
+                    return Some(SessionError::Version { theirs: version, ours: PROTOCOL_VERSION });
+                }
+                Ok(message) => {
+                    if inbox.send(DeskInput::Core(message)).await.is_err() {
+                        return None;
+                    }
+                }
+                Err(why) => return goodbye(&why),
+            }
+        }
+    }
+}
+
+/// What a broken frame is answered with; nothing for a peer that is gone.
+fn goodbye(why: &FrameError) -> Option<SessionError> {
+    match why {
+        FrameError::TooLarge { size, limit } => Some(SessionError::FrameTooLarge { size: *size, limit: *limit }),
+        FrameError::Garbage(why) => Some(SessionError::Garbage(why.to_string().chars().take(200).collect())),
+        FrameError::Closed | FrameError::Torn { .. } | FrameError::Backlog { .. } | FrameError::Io(_) => None,
+    }
+}
+
+async fn part(writer: &mut FrameWriter<OwnedWriteHalf>, why: SessionError) {
+    tracing::warn!(event = "core-refused", why = %why, "connection refused");
+    // A peer that does not read its goodbye does not get one.
+    let _ = timeout(PARTING_MAX, writer.send(&FromExecutor::Goodbye { why })).await;
+}
+
+/// A question for the main loop.
+pub struct Question {
+    /// What is asked.
+    pub ask: Ask,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Told>,
+}
+
+/// Serves `view.sock` (`may_arm` false) or `op.sock` until nobody listens to questions any more.
+pub async fn serve_questions(server: uds::Server, allowed: Allowed, may_arm: bool, questions: mpsc::Sender<Question>) {
+    let open = Arc::new(AtomicUsize::new(0));
+    while !questions.is_closed() {
+        let Some((stream, place)) = accept(&server, &open).await else { continue };
+        let (allowed, questions) = (allowed.clone(), questions.clone());
+        tokio::spawn(async move {
+            let _place = place;
+            question_session(stream, &allowed, may_arm, &questions).await;
+        });
+    }
+}
+
+async fn question_session(stream: UnixStream, allowed: &Allowed, may_arm: bool, questions: &mpsc::Sender<Question>) {
+    let peer = allowed.check(&stream);
+    let (mut reader, mut writer) = uds::split(stream);
+    let refuse = |why: String| Told::Refused { why: vec![why] };
+    if let Err(why) = peer {
+        let _ = timeout(PARTING_MAX, writer.send(&refuse(why.to_string()))).await;
+        return;
+    }
+    loop {
+        let (told, last) = match timeout(QUESTION_IDLE_MAX, reader.recv::<Ask>()).await {
+            Err(_) => return,
+            Ok(Ok(Ask::Arm)) if !may_arm => (refuse("arming needs the operator's socket, op.sock".into()), false),
+            Ok(Ok(Ask::Halt { reason })) if reason.chars().count() > REASON_MAX => {
+                (refuse(format!("a reason has at most {REASON_MAX} characters")), false)
+            }
+            Ok(Ok(ask)) => {
+                let (answer, told) = oneshot::channel();
+                if questions.send(Question { ask, answer }).await.is_err() {
+                    return;
+                }
+                (told.await.unwrap_or_else(|_| refuse("the executor is ending".into())), false)
+            }
+            Ok(Err(why)) => match goodbye(&why) {
+                Some(why) => (refuse(why.to_string()), true),
+                None => return,
+            },
+        };
+        let sent = timeout(PARTING_MAX, writer.send(&told)).await;
+        if last || !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+/// One of [`CONNECTIONS_MAX`] places; given back on drop.
+struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The next connection; `None` when it had to be dropped for want of a place or of file descriptors.
+async fn accept(server: &uds::Server, open: &Arc<AtomicUsize>) -> Option<(UnixStream, Place)> {
+    let Ok(stream) = server.accept().await else {
+        // Out of descriptors: waiting is all that helps.
+        sleep(Duration::from_millis(50)).await;
+        return None;
+    };
+    let place = Place(Arc::clone(open));
+    (open.fetch_add(1, Ordering::Relaxed) < CONNECTIONS_MAX).then_some((stream, place))
+}

@@ -1,0 +1,5 @@
+//! The key holder against a venue and peers on loopback.
+
+mod clob;
+mod session;
+mod user_stream;

@@ -1,0 +1,174 @@
+//! Peers that break a rule get a typed goodbye and nothing else happens; peers that keep them are heard.
+
+use executor::desk::DeskInput;
+use executor::operator::{Ask, Told};
+use executor::session::{Allowed, CoreLine, OUTBOUND_MAX, Question, serve_core, serve_questions};
+use mm_core::domain::{ClientOrderId, Digest, Nanos};
+use mm_core::io::uds::{self, FrameReader, FrameWriter};
+use mm_core::protocol::{FRAME_MAX, FromExecutor, Gate, PROTOCOL_VERSION, SessionError, ToExecutor};
+use std::path::PathBuf;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::mpsc;
+
+struct Bench {
+    _dir: tempfile::TempDir,
+    path: PathBuf,
+    line: CoreLine,
+    inputs: mpsc::Receiver<DeskInput>,
+}
+
+fn socket() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let path = dir.path().join("run").join("test.sock");
+    (dir, path)
+}
+
+fn serve(allowed: &[u32]) -> Bench {
+    let (dir, path) = socket();
+    let (inbox, inputs) = mpsc::channel(64);
+    let line = CoreLine::default();
+    let server = uds::bind(&path).expect("bound");
+    tokio::spawn(serve_core(server, Allowed::new(allowed), line.clone(), inbox));
+    Bench { _dir: dir, path, line, inputs }
+}
+
+impl Bench {
+    async fn connect(&self) -> (FrameReader<OwnedReadHalf>, FrameWriter<OwnedWriteHalf>) {
+        uds::split(UnixStream::connect(&self.path).await.expect("connected"))
+    }
+
+    /// Connects, sends raw bytes, and reads the goodbye.
+    async fn goodbye_to(&self, bytes: &[u8]) -> SessionError {
+        let mut stream = UnixStream::connect(&self.path).await.expect("connected");
+        stream.write_all(bytes).await.expect("written");
+        let (mut reader, _writer) = uds::split(stream);
+        let why = match reader.recv::<FromExecutor>().await.expect("a goodbye") {
+            FromExecutor::Goodbye { why } => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(reader.frame().await.is_err(), "the connection ends");
+        why
+    }
+
+    async fn connected(&mut self) -> (FrameReader<OwnedReadHalf>, FrameWriter<OwnedWriteHalf>) {
+        let (reader, mut writer) = self.connect().await;
+        writer.send(&hello(PROTOCOL_VERSION)).await.expect("sent");
+        assert!(matches!(self.inputs.recv().await, Some(DeskInput::CoreUp { .. })));
+        assert!(matches!(self.inputs.recv().await, Some(DeskInput::Core(ToExecutor::Hello { .. }))));
+        (reader, writer)
+    }
+}
+
+fn hello(version: u16) -> ToExecutor {
+    ToExecutor::Hello { version, run: 1, config: Digest([0; 32]), tokens: Vec::new() }
+}
+
+fn frame(message: &ToExecutor) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    uds::encode_message(message, &mut bytes).expect("small");
+    bytes
+}
+
+#[tokio::test]
+async fn a_core_is_heard_and_told() {
+    let mut bench = serve(&[]);
+    let (mut reader, mut writer) = bench.connected().await;
+    writer.send(&ToExecutor::Alive { oldest_feed: Nanos::ZERO }).await.expect("sent");
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::Core(ToExecutor::Alive { .. }))));
+    assert!(bench.line.tell(FromExecutor::Gate(Gate::Unchecked)));
+    assert_eq!(reader.recv::<FromExecutor>().await.expect("told"), FromExecutor::Gate(Gate::Unchecked));
+    drop((reader, writer));
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreLost)));
+}
+
+#[tokio::test]
+async fn rule_breakers_get_a_typed_goodbye_and_the_desk_hears_nothing() {
+    let mut bench = serve(&[]);
+    let alive = frame(&ToExecutor::Alive { oldest_feed: Nanos::ZERO });
+    assert_eq!(bench.goodbye_to(&alive).await, SessionError::HelloFirst);
+    let newer = bench.goodbye_to(&frame(&hello(PROTOCOL_VERSION + 1))).await;
+    assert_eq!(newer, SessionError::Version { theirs: PROTOCOL_VERSION + 1, ours: PROTOCOL_VERSION });
+    let size = u64::try_from(FRAME_MAX).expect("fits") + 1;
+    let huge = bench.goodbye_to(&u32::try_from(size).expect("fits").to_le_bytes()).await;
+    assert_eq!(huge, SessionError::FrameTooLarge { size, limit: size - 1 });
+    assert!(matches!(bench.goodbye_to(b"\x04\0\0\0garb").await, SessionError::Garbage(_)));
+    assert!(matches!(bench.goodbye_to(b"\x02\0\0\0{}").await, SessionError::Garbage(_)));
+    let unknown = br#"{"Alive":{"oldest_feed":0,"more":1}}"#;
+    let mut bytes = Vec::new();
+    uds::encode(unknown, &mut bytes).expect("small");
+    assert!(matches!(bench.goodbye_to(&bytes).await, SessionError::Garbage(_)));
+    assert!(bench.inputs.try_recv().is_err(), "the desk heard something");
+    bench.connected().await;
+}
+
+#[tokio::test]
+async fn silence_instead_of_hello_ends_the_connection() {
+    let bench = serve(&[]);
+    let (mut reader, _writer) = bench.connect().await;
+    let told = reader.recv::<FromExecutor>().await.expect("a goodbye");
+    assert_eq!(told, FromExecutor::Goodbye { why: SessionError::HelloLate });
+}
+
+#[tokio::test]
+async fn garbage_in_mid_session_ends_it_and_the_desk_hears_of_the_loss() {
+    let mut bench = serve(&[]);
+    let stream = UnixStream::connect(&bench.path).await.expect("connected");
+    let (read, mut write) = stream.into_split();
+    write.write_all(&frame(&hello(PROTOCOL_VERSION))).await.expect("written");
+    write.write_all(b"\x01\0\0\0x").await.expect("written");
+    let told = FrameReader::new(read).recv::<FromExecutor>().await.expect("a goodbye");
+    assert!(matches!(told, FromExecutor::Goodbye { why: SessionError::Garbage(_) }), "{told:?}");
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreUp { .. })));
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::Core(_))));
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreLost)));
+}
+
+#[tokio::test]
+async fn a_second_core_is_told_that_the_first_lives() {
+    let mut bench = serve(&[]);
+    let first = bench.connected().await;
+    assert_eq!(bench.goodbye_to(&frame(&hello(PROTOCOL_VERSION))).await, SessionError::Busy);
+    drop(first);
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreLost)));
+    bench.connected().await;
+}
+
+#[tokio::test]
+async fn a_user_that_is_not_listed_is_refused() {
+    let ours = rustix::process::geteuid().as_raw();
+    let mut bench = serve(&[ours + 1]);
+    assert_eq!(bench.goodbye_to(&frame(&hello(PROTOCOL_VERSION))).await, SessionError::Peer(ours));
+    assert!(bench.inputs.try_recv().is_err(), "the desk heard something");
+}
+
+#[tokio::test]
+async fn a_core_that_does_not_read_is_cut_off() {
+    let mut bench = serve(&[]);
+    let _silent = bench.connected().await;
+    let told = (0..).take_while(|n| bench.line.tell(FromExecutor::Unknown { id: ClientOrderId(*n) })).count();
+    assert!(told >= OUTBOUND_MAX, "only {told} messages");
+    assert!(!bench.line.is_up());
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreLost)));
+}
+
+#[tokio::test]
+async fn arming_needs_the_operators_socket() {
+    for may_arm in [false, true] {
+        let (_dir, path) = socket();
+        let (questions, mut asked) = mpsc::channel::<Question>(4);
+        tokio::spawn(serve_questions(uds::bind(&path).expect("bound"), Allowed::new(&[]), may_arm, questions));
+        tokio::spawn(async move {
+            while let Some(question) = asked.recv().await {
+                let _ = question.answer.send(Told::Done { what: format!("{:?}", question.ask) });
+            }
+        });
+        let (mut reader, mut writer) = uds::split(UnixStream::connect(&path).await.expect("connected"));
+        writer.send(&Ask::Halt { reason: "drill".into() }).await.expect("sent");
+        assert!(matches!(reader.recv::<Told>().await.expect("told"), Told::Done { .. }));
+        writer.send(&Ask::Arm).await.expect("sent");
+        let told = reader.recv::<Told>().await.expect("told");
+        assert_eq!(matches!(told, Told::Done { .. }), may_arm, "{told:?}");
+    }
+}
