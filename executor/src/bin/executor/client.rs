@@ -104,7 +104,9 @@ fn blocking<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 
 /// The status as one screen.
 fn screen(status: &Status) -> String {
-    let age = |ms: Option<u64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{}.{} s ago", ms / 1000, ms % 1000 / 100));
+    let age = |ms: Option<u64>| {
+        ms.map_or_else(|| "never".to_owned(), |ms| format!("{}.{} s ago", ms / 1000, ms % 1000 / 100))
+    };
     let desk = &status.desk;
     let gate = match desk.gate {
         Gate::Open { until } => format!("OPEN for {} ms unless renewed", until.since(desk.at).ms()),
@@ -117,7 +119,10 @@ fn screen(status: &Status) -> String {
         format!("mode         {}   epoch {}   core run {}", status.mode, desk.epoch, desk.run),
         format!("address      {}   funder {}", status.address, status.funder),
         format!("gate         {gate}"),
-        format!("latch        {}", desk.halted.as_deref().map_or_else(|| "open".to_owned(), |why| format!("HALTED: {why}"))),
+        format!(
+            "latch        {}",
+            desk.halted.as_deref().map_or_else(|| "open".to_owned(), |why| format!("HALTED: {why}"))
+        ),
         format!(
             "orders       {} may rest, {} of them unknown; {}",
             desk.open_orders,
