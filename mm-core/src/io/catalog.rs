@@ -80,7 +80,8 @@ impl Catalog {
     /// # Errors
     /// The first [`CatalogError`] in that order.
     pub async fn fetch(&self) -> Result<Vec<Market>, CatalogError> {
-        stream::iter(&self.conditions).map(|condition| self.market(condition)).buffered(PARALLEL).try_collect().await
+        let asks: Vec<_> = self.conditions.iter().map(|condition| self.market(condition)).collect();
+        stream::iter(asks).buffered(PARALLEL).try_collect().await
     }
 
     async fn market(&self, condition: &ConditionId) -> Result<Market, CatalogError> {
