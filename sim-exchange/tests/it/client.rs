@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mm_core::io::clock::Clock;
+use mm_core::io::http::Timeouts;
 use mm_core::venue::order::SignedOrderBody;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -37,9 +38,14 @@ pub(crate) async fn venue() -> Running {
     server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
 }
 
+/// An HTTP client for loopback.
+pub(crate) fn http() -> reqwest::Client {
+    mm_core::io::http::client(Timeouts { connect: PATIENCE, total: PATIENCE }).expect("a client")
+}
+
 /// Status and body of a plain request.
 pub(crate) async fn fetch(request: reqwest::RequestBuilder) -> (u16, Value) {
-    let response = request.timeout(PATIENCE).send().await.expect("the venue answers");
+    let response = request.send().await.expect("the venue answers");
     let (status, kind) = (response.status().as_u16(), response.headers().get("content-type").cloned());
     let text = response.text().await.expect("a whole body");
     assert_eq!(
@@ -84,7 +90,7 @@ impl Trader {
                 && address.eq_ignore_ascii_case(&key.address().to_string())
         };
         let vector = file["vectors"].as_array().expect("a list").iter().find(of_key).expect("a vector of the key");
-        let http = reqwest::Client::new();
+        let http = http();
         let mut request = http.post(format!("{}/auth/api-key", ready.clob));
         for (name, value) in vector["headers"].as_object().expect("headers") {
             request = request.header(name, value.as_str().expect("text"));

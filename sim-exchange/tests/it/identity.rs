@@ -1,6 +1,6 @@
 //! Who may do what.
 
-use crate::client::{Request, Trader, fetch, venue};
+use crate::client::{Request, Trader, fetch, http, venue};
 use serde_json::{Value, json};
 
 const UNAUTHORIZED: &str = "Unauthorized/Invalid api key";
@@ -101,7 +101,7 @@ async fn keys_are_created_once_derived_ever_after_and_end_when_revoked() {
     let file: Value = serde_json::from_str(include_str!("../../testdata/l1.json")).expect("vectors");
     let l1 = async |method: &str, path: &str, spoil: bool| {
         let url = format!("{}{path}", running.ready.clob);
-        let mut request = reqwest::Client::new().request(method.parse().expect("a method"), url);
+        let mut request = http().request(method.parse().expect("a method"), url);
         for (name, value) in file["vectors"][0]["headers"].as_object().expect("headers") {
             let value = value.as_str().expect("text");
             let value = if spoil && name == "POLY_NONCE" { "5" } else { value };

@@ -1,6 +1,6 @@
 //! Everything a client may ask without credentials.
 
-use crate::client::{fetch, venue};
+use crate::client::{fetch, http, venue};
 use mm_core::venue::market_ws::decode_rest_book;
 use mm_core::venue::rest::{ClobMarket, Page, RewardMarket};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 async fn every_public_route_answers_200_json() {
     let running = venue().await;
     let ready = &running.ready;
-    let http = reqwest::Client::new();
+    let http = http();
     let (market, clob) = (&ready.markets[0], &ready.clob);
     let (yes, condition) = (&market.yes, &market.condition);
     let get = async |path: String| {
@@ -75,7 +75,7 @@ async fn every_public_route_answers_200_json() {
 #[tokio::test]
 async fn strangers_and_mistakes_are_answered_in_json() {
     let running = venue().await;
-    let http = reqwest::Client::new();
+    let http = http();
     let clob = &running.ready.clob;
     let yes = &running.ready.markets[0].yes;
     let no_book = "No orderbook exists for the requested token id";
