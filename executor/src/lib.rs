@@ -28,6 +28,8 @@ pub mod policy;
 pub mod recorded;
 pub mod rows;
 pub mod session;
+#[doc(hidden)]
+pub mod rehearsal;
 pub mod sign;
 pub mod user_stream;
 #[doc(hidden)]

@@ -1,1 +1,377 @@
+use super::{DeskInput, Op};
+use crate::exposure::Phase;
+use crate::ledger::MemoryLedger;
+use crate::rehearsal::{OnGeo, OnPost, Rehearsal, START, Venue, order, policy, setup};
+use crate::rows::LedgerRow;
+use mm_core::domain::Outcome::{No, Yes};
+use mm_core::domain::Side::{Buy, Sell};
+use mm_core::domain::{ClientOrderId, NewOrder, OrderId, Qty};
+use mm_core::protocol::{FromExecutor, Gate, Held, Refusal, Shut, Stage};
 
+fn armed() -> Rehearsal {
+    let stage = Rehearsal::armed(setup(policy(2), false), 2);
+    assert!(stage.is_open(), "{:?} {:?} {:?}", stage.gate(), stage.desk.status(), stage.answers);
+    stage
+}
+
+fn bid(cents: u16) -> NewOrder {
+    order(0, Yes, Buy, cents, 20)
+}
+
+/// What the core heard of one order, in words.
+fn heard(stage: &Rehearsal, id: u64) -> Vec<String> {
+    let id = ClientOrderId(id);
+    let words = stage.told.iter().filter_map(|message| match message {
+        FromExecutor::Accepted { id: of, .. } if *of == id => Some("accepted".to_owned()),
+        FromExecutor::Rejected { id: of, .. } if *of == id => Some("rejected".to_owned()),
+        FromExecutor::Refused { id: of, why } if *of == id => Some(format!("refused {}", why.len())),
+        FromExecutor::Unknown { id: of } if *of == id => Some("unknown".to_owned()),
+        FromExecutor::Canceled { id: of, matched } if *of == id => Some(format!("canceled {matched}")),
+        FromExecutor::CancelFailed { id: of, .. } if *of == id => Some("cancel failed".to_owned()),
+        FromExecutor::Fill { id: of, qty, stage, .. } if *of == id => Some(format!("fill {qty} {stage:?}")),
+        _ => None,
+    });
+    words.collect()
+}
+
+fn hash(stage: &Rehearsal, id: u64) -> OrderId {
+    stage.desk.exposure().intent(1, ClientOrderId(id)).expect("it was recorded").row.order
+}
+
+/// Places one order under a treatment of posts and says what the core heard in the next `ms` milliseconds.
+fn check(on_post: OnPost, ms: u64, expect: &[&str]) -> Rehearsal {
+    let mut stage = armed();
+    stage.venue.on_post = on_post;
+    stage.place(1, bid(40));
+    stage.run_ms(ms);
+    assert_eq!(heard(&stage, 1), expect, "{on_post:?} {:?}", stage.alerts);
+    stage
+}
+
+#[test]
+fn starts_halted_and_says_what_arming_needs() {
+    let mut stage = Rehearsal::new(setup(policy(1), false));
+    stage.venue.on_geo = OnGeo::Silent;
+    stage.connect(1, 1);
+    stage.run_ms(1500);
+    assert_eq!(stage.gate(), Gate::Shut(Shut::Halted));
+    assert!(stage.desk.status().flat, "two readings without orders");
+    stage.operate(Op::Arm);
+    stage.place(1, bid(40));
+    stage.run_ms(100);
+    let blockers = stage.answers[0].clone().expect_err("the place is not known to be clear");
+    assert!(blockers.iter().any(|why| why.contains("geoblock")), "{blockers:?}");
+    assert!(stage.venue.posts.is_empty());
+    assert!(heard(&stage, 1)[0].starts_with("refused"));
+}
+
+#[test]
+fn an_accepted_order_rests_is_cancelled_and_released() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    assert_eq!(stage.desk.exposure().total().open.to_string(), "8");
+    stage.cancel(1);
+    stage.run_ms(500);
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
+    assert!(stage.desk.exposure().total().open.is_zero());
+    assert_eq!(stage.resting(), 0);
+    // The same request again gets the stored answer; another under the same number does not pass.
+    stage.place(1, bid(40));
+    stage.place(1, bid(41));
+    stage.run_ms(100);
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0", "canceled 0", "refused 1"]);
+    assert_eq!(stage.venue.posts.len(), 1);
+}
+
+#[test]
+fn fills_are_told_once_a_stage_and_settled_shares_may_be_sold() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    let id = hash(&stage, 1);
+    stage.place(2, order(0, Yes, Sell, 45, 10));
+    stage.run_ms(50);
+    assert!(stage.told.iter().any(|m| matches!(m, FromExecutor::Refused { why, .. }
+        if matches!(why[..], [Refusal::NotHeld { .. }]))));
+    stage.fill(id, Qty::from_whole(20).expect("small"));
+    stage.run_ms(200);
+    stage.place(3, order(0, Yes, Sell, 45, 10));
+    stage.run_ms(4000);
+    assert_eq!(heard(&stage, 1), ["accepted", "fill 20 Matched", "fill 20 Confirmed"]);
+    assert_eq!(heard(&stage, 3), ["refused 1"], "matched is not confirmed");
+    let held = stage.desk.exposure().held(&crate::rehearsal::token_id(0, Yes));
+    let twenty = Qty::from_whole(20).expect("small");
+    assert_eq!(held, Held { matched: twenty, confirmed: twenty });
+    assert_eq!(stage.desk.exposure().total().cost.to_string(), "8");
+    stage.place(4, order(0, Yes, Sell, 45, 15));
+    stage.place(5, order(0, Yes, Sell, 45, 10));
+    stage.run_ms(200);
+    assert_eq!(heard(&stage, 4), ["accepted"]);
+    assert_eq!(heard(&stage, 5), ["refused 1"], "5 of 20 are free");
+    assert!(stage.told.iter().any(|m| matches!(m, FromExecutor::Balance { tokens, .. } if !tokens.is_empty())));
+    let stages: Vec<Stage> = stage.told.iter().filter_map(|m| match m { FromExecutor::Fill { stage, .. } => Some(*stage), _ => None }).collect();
+    assert_eq!(stages, [Stage::Matched, Stage::Confirmed]);
+}
+
+#[test]
+fn a_lost_answer_is_unknown_then_found_and_cancelled_and_never_sent_again() {
+    let stage = check(OnPost::TakeAndLose, 3000, &["unknown", "accepted", "canceled 0"]);
+    assert_eq!(stage.venue.posts.len(), 1);
+    assert_eq!(stage.desk.exposure().open_orders(), 0);
+}
+
+#[test]
+fn an_order_that_never_landed_holds_its_reservation_for_the_whole_horizon() {
+    let mut stage = check(OnPost::DropAndLose, 110_000, &["unknown"]);
+    assert_eq!(stage.desk.exposure().total().open.to_string(), "8");
+    stage.run_ms(30_000);
+    assert_eq!(heard(&stage, 1), ["unknown", "canceled 0"]);
+    assert!(stage.desk.exposure().total().open.is_zero());
+    assert_eq!(stage.venue.posts.len(), 1);
+}
+
+#[test]
+fn an_order_that_lands_late_is_found_and_cancelled() {
+    let mut stage = check(OnPost::TakeLate(mm_core::domain::Nanos::from_secs(60)), 50_000, &["unknown"]);
+    stage.run_ms(30_000);
+    assert_eq!(heard(&stage, 1), ["unknown", "accepted", "canceled 0"]);
+    assert_eq!(stage.resting(), 0);
+}
+
+#[test]
+fn answers_that_mean_no() {
+    check(OnPost::Reject, 500, &["rejected"]);
+    check(OnPost::NotSent, 500, &["rejected"]);
+    // Very likely not taken: one clean look settles it.
+    check(OnPost::Status(429), 2000, &["unknown", "canceled 0"]);
+    check(OnPost::Status(401), 2000, &["unknown", "canceled 0"]);
+}
+
+#[test]
+fn another_orders_id_halts() {
+    let mut stage = check(OnPost::OtherId, 3000, &["unknown", "accepted", "canceled 0"]);
+    assert_eq!(stage.gate(), Gate::Shut(Shut::Halted));
+    stage.place(2, bid(30));
+    stage.run_ms(1000);
+    assert_eq!(stage.venue.posts.len(), 1);
+}
+
+#[test]
+fn a_silent_core_shuts_the_gate_cancels_and_may_come_back() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.alive = false;
+    stage.run_ms(3000);
+    assert_eq!(stage.gate(), Gate::Shut(Shut::CoreSilent));
+    assert_eq!(stage.resting(), 0);
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
+    stage.input(DeskInput::CoreLost);
+    stage.alive = true;
+    stage.connect(1, 2);
+    stage.run_ms(3000);
+    assert!(stage.is_open(), "{:?}", stage.desk.status());
+}
+
+#[test]
+fn a_reconnect_lists_what_rests_and_a_new_run_finds_nothing() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.connect(1, 2);
+    stage.run_ms(1);
+    let open = |stage: &Rehearsal| {
+        let last = stage.told.iter().rev().find_map(|m| match m { FromExecutor::Welcome { open, .. } => Some(open.len()), _ => None });
+        last.expect("every Hello is answered")
+    };
+    assert_eq!(open(&stage), 1);
+    stage.input(DeskInput::CoreLost);
+    stage.connect(2, 2);
+    stage.run_ms(2000);
+    assert_eq!(open(&stage), 0);
+    assert_eq!(stage.resting(), 0);
+}
+
+#[test]
+fn halt_is_final_until_armed() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.operate(Op::Halt { why: "drill".into() });
+    stage.run_ms(2000);
+    assert_eq!(stage.resting(), 0);
+    assert!(stage.desk.status().flat);
+    stage.place(2, bid(40));
+    stage.run_ms(60_000);
+    assert_eq!(stage.gate(), Gate::Shut(Shut::Halted));
+    assert_eq!(stage.venue.posts.len(), 1);
+    stage.operate(Op::Arm);
+    stage.run_ms(500);
+    stage.place(3, bid(40));
+    stage.run_ms(500);
+    assert_eq!(heard(&stage, 3), ["accepted"]);
+}
+
+#[test]
+fn a_halt_in_the_turn_of_the_commit_keeps_the_order_in() {
+    let mut stage = armed();
+    stage.place(1, bid(40));
+    stage.run_ms(1);
+    // The row is being written; the halt arrives together with its proof.
+    stage.at = stage.at.plus(mm_core::domain::Nanos::from_ms(2));
+    stage.operate(Op::Halt { why: "drill".into() });
+    stage.run_ms(500);
+    assert_eq!(heard(&stage, 1), ["rejected"]);
+    assert!(stage.venue.posts.is_empty());
+}
+
+#[test]
+fn cancel_all_goes_on_through_failures() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.venue.cancels_fail = 9;
+    stage.operate(Op::CancelAll);
+    stage.run_ms(1000);
+    assert!(!stage.desk.status().flat, "still cancelling");
+    assert!(!stage.is_open());
+    stage.run_ms(9000);
+    assert_eq!(stage.resting(), 0);
+    assert!(stage.is_open(), "a cancel-all is no halt: {:?}", stage.desk.status());
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
+}
+
+#[test]
+fn a_block_halts_and_cancels_and_doubt_shuts_once_the_last_answer_is_old() {
+    for (on_geo, ms) in [(OnGeo::Blocked, 61_000), (OnGeo::Html, 185_000), (OnGeo::NoField, 185_000), (OnGeo::Silent, 185_000)] {
+        let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+        stage.venue.on_geo = on_geo;
+        stage.run_ms(ms);
+        assert_eq!(stage.resting(), 0, "{on_geo:?}");
+        stage.place(2, bid(30));
+        stage.run_ms(200);
+        assert_eq!(stage.venue.posts.len(), 1, "{on_geo:?}");
+        let halted = stage.desk.status().halted.is_some();
+        assert_eq!(halted, on_geo == OnGeo::Blocked, "{on_geo:?}");
+    }
+}
+
+#[test]
+fn a_ledger_that_fails_stops_placing_and_not_cancelling() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.ledger.fail_after(0);
+    stage.place(2, bid(30));
+    stage.run_ms(2000);
+    assert_eq!(heard(&stage, 2), ["rejected"]);
+    assert_eq!(stage.venue.posts.len(), 1);
+    assert_eq!(stage.resting(), 0);
+    stage.operate(Op::Arm);
+    stage.run_ms(100);
+    assert!(stage.answers.last().is_some_and(Result::is_err));
+}
+
+#[test]
+fn after_a_crash_nothing_is_sent_and_everything_is_found() {
+    let mut stage = armed();
+    stage.place(1, bid(40));
+    stage.run_ms(100);
+    stage.place(2, bid(30));
+    stage.run_ms(1); // recorded; the process dies before anything else
+    let venue = std::mem::replace(&mut stage.venue, Venue::default());
+    let ledger = std::mem::replace(&mut stage.ledger, MemoryLedger::new());
+    let mut again = Rehearsal::restarted(setup(policy(2), false), ledger, venue, stage.at);
+    for id in [1, 2] {
+        let tracked = again.desk.exposure().intent(1, ClientOrderId(id)).expect("recorded");
+        assert!(matches!(tracked.phase, Phase::Unknown { .. }));
+    }
+    again.connect(1, 2);
+    again.run_ms(5000);
+    assert_eq!(again.resting(), 0);
+    assert_eq!(again.venue.posts.len(), 1, "there is no way from the ledger to a POST");
+    assert!(!again.desk.status().flat, "the second may still land");
+    again.run_ms(140_000);
+    assert!(again.desk.status().flat, "{:?}", again.desk.status());
+    // A repeated request after the restart gets the recorded answer.
+    again.place(1, bid(40));
+    again.run_ms(100);
+    assert_eq!(heard(&again, 1).last().map(String::as_str), Some("canceled 0"));
+    assert_eq!(again.venue.posts.len(), 1);
+}
+
+#[test]
+fn withholding_does_everything_but_leave() {
+    let mut set_up = setup(policy(2), true);
+    set_up.auto_arm = true;
+    let mut stage = Rehearsal::new(set_up);
+    stage.connect(1, 2);
+    stage.run_ms(1000);
+    assert!(stage.is_open(), "{:?}", stage.desk.status());
+    stage.place(1, bid(40));
+    stage.run_ms(100);
+    assert_eq!(heard(&stage, 1), ["accepted"]);
+    stage.cancel(1);
+    stage.run_ms(100);
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
+    assert!(stage.venue.posts.is_empty());
+    assert_eq!(stage.venue.cancel_alls, 0, "no authenticated call either");
+    assert!(stage.ledger.rows().iter().any(|row| matches!(row, LedgerRow::Intent(_))));
+    stage.place(2, bid(30));
+    stage.alive = false;
+    stage.run_ms(3000);
+    assert_eq!(heard(&stage, 2), ["accepted", "canceled 0"]);
+}
+
+#[test]
+fn no_auto_arm_after_a_halt() {
+    let mut set_up = setup(policy(1), true);
+    set_up.auto_arm = true;
+    let mut stage = Rehearsal::new(set_up.clone());
+    stage.run_ms(1000);
+    stage.operate(Op::Halt { why: "drill".into() });
+    stage.run_ms(100);
+    let ledger = std::mem::replace(&mut stage.ledger, MemoryLedger::new());
+    let mut again = Rehearsal::restarted(set_up, ledger, Venue::default(), stage.at);
+    again.connect(2, 1);
+    again.run_ms(5000);
+    assert_eq!(again.gate(), Gate::Shut(Shut::Halted));
+    assert_eq!(again.desk.status().halted.as_deref(), Some("operator: drill"));
+}
+
+#[test]
+fn a_stream_that_hides_a_trade_shuts_the_gate() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.venue.mute = true;
+    let id = hash(&stage, 1);
+    stage.fill(id, Qty::from_whole(5).expect("small"));
+    stage.run_ms(8000);
+    assert!(heard(&stage, 1).contains(&"fill 5 Matched".to_owned()), "REST told: {:?}", heard(&stage, 1));
+    assert!(stage.alerts.iter().any(|alert| alert.contains("does not tell")), "{:?}", stage.alerts);
+    stage.run_ms(3000);
+    assert_eq!(stage.resting(), 0);
+}
+
+#[test]
+fn a_foreign_order_halts() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    let resting = stage.venue.orders[&hash(&stage, 1)];
+    stage.venue.orders.insert(OrderId::from_bytes([9; 32]), resting);
+    stage.run_ms(6000);
+    assert!(stage.desk.status().halted.is_some_and(|why| why.contains("not in the ledger")));
+    assert_eq!(stage.resting(), 0);
+}
+
+#[test]
+fn two_sides_of_one_market_may_not_meet() {
+    let mut stage = armed();
+    stage.place(1, order(0, Yes, Buy, 40, 20));
+    stage.place(2, order(0, No, Buy, 60, 20));
+    stage.place(3, order(0, No, Buy, 59, 20));
+    stage.run_ms(500);
+    assert_eq!(heard(&stage, 1), ["accepted"]);
+    assert_eq!(heard(&stage, 2), ["refused 1"]);
+    assert_eq!(heard(&stage, 3), ["accepted"]);
+}
+
+#[test]
+fn the_same_inputs_give_the_same_effects() {
+    let run = || {
+        let mut stage = armed();
+        for id in 1..20u64 {
+            stage.venue.on_post = if id % 3 == 0 { OnPost::TakeAndLose } else { OnPost::Accept };
+            stage.place(id, order(u16::from(id % 2 == 0), Yes, Buy, 30, 6));
+            stage.run_ms(700);
+        }
+        stage.run_ms(5000);
+        (stage.ledger.rows().to_vec(), stage.told, stage.at > START)
+    };
+    assert_eq!(run(), run());
+}
