@@ -26,10 +26,10 @@ pub mod operator;
 pub mod outcome;
 pub mod policy;
 pub mod recorded;
-pub mod rows;
-pub mod session;
 #[doc(hidden)]
 pub mod rehearsal;
+pub mod rows;
+pub mod session;
 pub mod sign;
 pub mod user_stream;
 #[doc(hidden)]

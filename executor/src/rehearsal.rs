@@ -137,6 +137,8 @@ pub struct Rehearsal {
     pub shell_resends: bool,
     /// The core sends its lease.
     pub alive: bool,
+    /// Where rows go when the ledger lies.
+    nowhere: MemoryLedger,
     inbox: BTreeMap<(Timestamp, u64), Event>,
     seq: u64,
 }
@@ -270,6 +272,7 @@ impl Rehearsal {
             ledger_lies: false,
             shell_resends: false,
             alive: true,
+            nowhere: MemoryLedger::new(),
             inbox: BTreeMap::new(),
             seq: 0,
         };
@@ -282,12 +285,8 @@ impl Rehearsal {
         let tokens = (0..markets).flat_map(|n| {
             [Outcome::Yes, Outcome::No].map(|outcome| (Token { market: MarketIx(n), outcome }, token_id(n, outcome)))
         });
-        let hello = ToExecutor::Hello {
-            version: PROTOCOL_VERSION,
-            run,
-            config: Digest([0; 32]),
-            tokens: tokens.collect(),
-        };
+        let hello =
+            ToExecutor::Hello { version: PROTOCOL_VERSION, run, config: Digest([0; 32]), tokens: tokens.collect() };
         self.input(DeskInput::CoreUp { uid: 0 });
         self.input(DeskInput::Core(hello));
         self.later(Nanos::from_ms(500), Event::Alive);
@@ -404,10 +403,9 @@ impl Rehearsal {
     }
 
     fn stream(&mut self, frame: &str, after: Nanos) {
-        if let Ok(UserFrame::Events(events)) = user_ws::decode(frame) {
-            for event in events {
-                self.later(after, Event::Input(Box::new(DeskInput::User(Box::new(event)))));
-            }
+        let Ok(UserFrame::Events(events)) = user_ws::decode(frame) else { panic!("our own frame: {frame}") };
+        for event in events {
+            self.later(after, Event::Input(Box::new(DeskInput::User(Box::new(event)))));
         }
     }
 
@@ -422,7 +420,7 @@ impl Rehearsal {
             Effect::Post { call, approved, row } => {
                 let recorded =
                     |kept: &LedgerRow| matches!(kept, LedgerRow::Intent(intent) if intent.order == row.order());
-                if !self.ledger.rows().iter().any(recorded) || self.ledger_lies {
+                if !self.ledger.rows().iter().any(recorded) {
                     self.unrecorded += 1;
                 }
                 let (id, order) = (row.order(), *approved.order());
@@ -451,7 +449,8 @@ impl Rehearsal {
     }
 
     fn commit(&mut self, row: LedgerRow) {
-        match self.ledger.append(std::slice::from_ref(&row)) {
+        let ledger = if self.ledger_lies { &mut self.nowhere } else { &mut self.ledger };
+        match ledger.append(std::slice::from_ref(&row)) {
             Ok(durable) => {
                 for intent in durable {
                     self.later(COMMIT, Event::Input(Box::new(DeskInput::Recorded(intent.id, intent.row))));
@@ -505,14 +504,20 @@ impl Rehearsal {
 
     /// The stream tells of every order a cancel ended.
     fn tell_cancels(&mut self) {
-        let ended: Vec<(OrderId, Resting)> =
-            self.venue.orders.iter().filter(|(_, r)| !r.live && r.matched < r.order.qty).map(|(id, r)| (*id, *r)).collect();
+        let ended: Vec<(OrderId, Resting)> = self
+            .venue
+            .orders
+            .iter()
+            .filter(|(_, r)| !r.live && r.matched < r.order.qty)
+            .map(|(id, r)| (*id, *r))
+            .collect();
         for (id, resting) in ended {
             let live = self.desk.exposure().order(&id).is_some_and(crate::exposure::Tracked::is_live);
             if live && !self.venue.mute {
                 let mut body = Venue::order_json(id, &resting);
                 body["event_type"] = json!("order");
                 body["type"] = json!("CANCELLATION");
+                body["created_at"] = json!("0");
                 self.stream(&body.to_string(), Nanos::from_ms(20));
             }
         }
@@ -585,7 +590,9 @@ impl Venue {
                 Some(Self::page(&rows.collect::<Vec<_>>()))
             }
             VenueCall::Heartbeat { .. } => ok(json!({ "heartbeat_id": format!("beat-{}", at.ms()) })),
-            VenueCall::Scoring(ids) => ok(json!(ids.iter().map(|id| (id.to_string(), true)).collect::<BTreeMap<_, _>>())),
+            VenueCall::Scoring(ids) => {
+                ok(json!(ids.iter().map(|id| (id.to_string(), true)).collect::<BTreeMap<_, _>>()))
+            }
             VenueCall::Balance(None) => ok(json!({ "balance": self.usdc.to_string() })),
             VenueCall::Balance(Some(token)) => ok(json!({ "balance": self.held(token).micro().to_string() })),
             VenueCall::Geoblock => match self.on_geo {

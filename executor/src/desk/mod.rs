@@ -328,7 +328,12 @@ impl Desk {
         if let Some(due) = self.calls.values().map(|pending| pending.due).min() {
             self.wake_at(due);
         }
-        self.was_open = gate.is_open(self.at);
+        // Only `watch` may forget that the gate was open: what shuts it late in a turn is acted on in the next.
+        if gate.is_open(self.at) {
+            self.was_open = true;
+        } else if self.was_open {
+            self.wake_at(self.at);
+        }
         if let Gate::Open { until } = gate {
             self.wake_at(until);
         }

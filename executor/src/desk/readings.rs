@@ -86,7 +86,7 @@ impl Desk {
         if unsettled || self.readings.trades_soon {
             if at >= self.readings.probe_at {
                 self.readings.probe_at = at.plus(self.setup.times.user_probe);
-                if live && self.sweep.is_none() {
+                if live {
                     self.start_reading(out);
                 }
                 self.start_trades(out);

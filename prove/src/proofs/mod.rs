@@ -1,4 +1,5 @@
 //! The proofs, one file for each area. Each exports a slice; [`crate::registry`] joins them by hand.
 
+pub(crate) mod executor;
 pub(crate) mod house;
 pub(crate) mod quotes;
