@@ -226,7 +226,7 @@ impl Desk {
             let Some(errand) = self.errands.get_mut(order) else { continue };
             match &answer {
                 // A hint: the stream or a look-up must say it too, and how much had matched.
-                Ok((canceled, _)) if canceled.contains(order) => {
+                Ok(answer) if answer.canceled.contains(order) => {
                     errand.cancel_acked = true;
                     let soon = if errand.stream_end.is_some() { at } else { at.plus(LOOK_WAITS.0) };
                     errand.look_at = Some(errand.look_at.unwrap_or(soon).min(soon));

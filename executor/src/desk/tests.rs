@@ -1,6 +1,5 @@
 use super::{DeskInput, Op};
 use crate::exposure::Phase;
-use crate::ledger::MemoryLedger;
 use crate::rehearsal::{OnGeo, OnPost, Rehearsal, START, Venue, order, policy, setup};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::{No, Yes};
@@ -278,8 +277,8 @@ fn after_a_crash_nothing_is_sent_and_everything_is_found() {
     stage.run_ms(100);
     stage.place(2, bid(30));
     stage.run_ms(1); // recorded; the process dies before anything else
-    let venue = std::mem::replace(&mut stage.venue, Venue::default());
-    let ledger = std::mem::replace(&mut stage.ledger, MemoryLedger::new());
+    let venue = std::mem::take(&mut stage.venue);
+    let ledger = std::mem::take(&mut stage.ledger);
     let mut again = Rehearsal::restarted(setup(policy(2), false), ledger, venue, stage.at);
     for id in [1, 2] {
         let tracked = again.desk.exposure().intent(1, ClientOrderId(id)).expect("recorded");
@@ -330,7 +329,7 @@ fn no_auto_arm_after_a_halt() {
     stage.run_ms(1000);
     stage.operate(Op::Halt { why: "drill".into() });
     stage.run_ms(100);
-    let ledger = std::mem::replace(&mut stage.ledger, MemoryLedger::new());
+    let ledger = std::mem::take(&mut stage.ledger);
     let mut again = Rehearsal::restarted(set_up, ledger, Venue::default(), stage.at);
     again.connect(2, 1);
     again.run_ms(5000);

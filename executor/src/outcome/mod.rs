@@ -10,7 +10,7 @@ mod tests;
 mod texts;
 
 pub use reads::{
-    Beat, Geo, balance, cancel, closed_only, geoblock, heartbeat, open_orders, order, scoring, time, trades,
+    Beat, Cancels, Geo, balance, cancel, closed_only, geoblock, heartbeat, open_orders, order, scoring, time, trades,
 };
 pub use reply::{Answer, Lost, VenueCall, VenueReply};
 

@@ -19,6 +19,15 @@ pub enum Beat {
     Failed(Box<str>),
 }
 
+/// What a cancel call's reply says: a hint, not evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cancels {
+    /// Orders the venue says it cancelled.
+    pub canceled: Vec<OrderId>,
+    /// Orders it says it did not, and why.
+    pub refused: BTreeMap<OrderId, Box<str>>,
+}
+
 /// What the geoblock endpoint's reply proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Geo {
@@ -48,12 +57,12 @@ fn body_of<T: DeserializeOwned>(reply: &VenueReply) -> Result<T, Box<str>> {
 ///
 /// # Errors
 /// Why nothing was learnt.
-pub fn cancel(reply: &VenueReply) -> Result<(Vec<OrderId>, BTreeMap<OrderId, Box<str>>), Box<str>> {
+pub fn cancel(reply: &VenueReply) -> Result<Cancels, Box<str>> {
     let body: CancelReply = body_of(reply)?;
     let id = |text: &String| OrderId::parse(&text.to_ascii_lowercase()).ok();
     let canceled = body.canceled.iter().filter_map(id).collect();
     let refused = body.not_canceled.iter().filter_map(|(text, why)| Some((id(text)?, short(why)))).collect();
-    Ok((canceled, refused))
+    Ok(Cancels { canceled, refused })
 }
 
 /// `POST /v1/heartbeats`.
