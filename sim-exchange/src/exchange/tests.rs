@@ -130,7 +130,12 @@ fn said(exchange: &mut Exchange) -> String {
                 format!("print {} {side} {price} x {qty}", if token.as_str() == YES { "yes" } else { "no" })
             }
             Notice::Market(WireEvent::Book(book)) => {
-                format!("book {} {} bids {} asks", if book.token.as_str() == YES { "yes" } else { "no" }, book.bids.len(), book.asks.len())
+                format!(
+                    "book {} {} bids {} asks",
+                    if book.token.as_str() == YES { "yes" } else { "no" },
+                    book.bids.len(),
+                    book.asks.len()
+                )
             }
             Notice::Market(other) => format!("{other:?}"),
             Notice::User { account, event } => match *event {
@@ -149,7 +154,14 @@ fn said(exchange: &mut Exchange) -> String {
                         .collect();
                     format!(
                         "a{} trade {} {} taker {} {} {} x {} makers [{}]",
-                        account.0, t.status, t.trader_side, t.outcome, t.side, t.price, t.size, makers.join(", ")
+                        account.0,
+                        t.status,
+                        t.trader_side,
+                        t.outcome,
+                        t.side,
+                        t.price,
+                        t.size,
+                        makers.join(", ")
                     )
                 }
                 UserEvent::Unknown { .. } => "unknown".to_owned(),
@@ -182,12 +194,7 @@ fn check(script: &str, placed: &str, until: u64, expected: Expect) {
 
 #[test]
 fn a_print_takes_the_queue_first_then_us_up_to_its_size() {
-    check(
-        "3000 print YES SELL 0.40 110",
-        "yes buy 0.40 30",
-        4_000,
-        expect![""],
-    );
+    check("3000 print YES SELL 0.40 110", "yes buy 0.40 30", 4_000, expect![""]);
 }
 
 #[test]

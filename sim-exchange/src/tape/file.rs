@@ -46,8 +46,11 @@ fn grow(path: &Path, frames: impl Iterator<Item = Result<Frame, FrameError>>) ->
     let mut grower = Grower::new();
     for frame in frames {
         let Frame { line, text } = frame?;
-        let (frame, _) = market_ws::decode(&text)
-            .map_err(|why| TapeError::Line { path: path.to_owned(), line, why: why.to_string() })?;
+        let (frame, _) = market_ws::decode(&text).map_err(|why| TapeError::Line {
+            path: path.to_owned(),
+            line,
+            why: why.to_string(),
+        })?;
         if let MarketFrame::Events(events) = frame {
             for event in &events {
                 grower.push(event);

@@ -77,14 +77,16 @@ const OPENING: &str = "
 fn a_market_opens_when_its_tops_have_agreed_for_two_seconds() {
     assert_eq!(only(&check(OPENING)).opened_ms, Some(3010));
     // disagreement in between begins the two seconds anew
-    let late = check("
+    let late = check(
+        "
         1000 BUY 0.40 100 0.40/0.60
         1010 SELL 0.60 100 0.40/0.60
         2000 BUY 0.39 50 0.41/0.60
         2100 BUY 0.41 50 0.41/0.60
         3010 BUY 0.38 50 0.41/0.60
         4100 BUY 0.37 50 0.41/0.60
-    ");
+    ",
+    );
     assert_eq!(only(&late).opened_ms, Some(4100));
 }
 
@@ -117,7 +119,8 @@ fn a_book_crossed_inside_one_timestamp_is_judged_at_its_end() {
 fn a_torn_or_foreign_line_is_named() {
     let torn = file::parse(Path::new("tape.jsonl"), "{\"event_type\":\"price_change\",\"market\":").expect_err("torn");
     assert!(torn.to_string().contains("tape.jsonl line 1"), "{torn}");
-    let bad = file::parse(Path::new("tape.jsonl"), "[]\n{\"event_type\":\"price_change\",\"market\":7}\n").expect_err("bad");
+    let bad =
+        file::parse(Path::new("tape.jsonl"), "[]\n{\"event_type\":\"price_change\",\"market\":7}\n").expect_err("bad");
     assert!(bad.to_string().contains("line 2"), "{bad}");
     let empty = file::parse(Path::new("tape.jsonl"), "[]\n").expect_err("empty");
     assert!(matches!(empty, TapeError::Empty(_)), "{empty}");

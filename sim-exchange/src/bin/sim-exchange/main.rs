@@ -19,6 +19,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // A panic in the exchange leaves a venue nobody should trade on.
+    mm_core::io::logging::abort_on_panic();
     let done = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
     };

@@ -76,6 +76,7 @@ fn line(why: impl Display) -> Line {
 }
 
 pub(crate) fn run(args: &Args) -> Result<(), Line> {
+    mm_core::io::logging::start("info", Clock::new()).map_err(line)?;
     let mut scenario = Scenario::load(&args.config).map_err(line)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let grown = choose(&mut scenario, args)?;
