@@ -7,6 +7,7 @@
 
 mod proof;
 mod proofs;
+mod recordings;
 mod registry;
 mod report;
 mod runner;
@@ -55,6 +56,11 @@ enum Command {
         /// Folder with the vector files
         dir: PathBuf,
     },
+    /// Replay every recording of a folder against what it says about itself later
+    Recordings {
+        /// Folder with the recordings
+        dir: PathBuf,
+    },
     /// A milestone (`m3`) or one proof by its id
     #[command(external_subcommand)]
     Named(Vec<String>),
@@ -88,6 +94,10 @@ fn run(cli: Cli) -> Result<bool, String> {
         Some(Command::Vectors { dir }) => {
             let totals = vectors::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
             Ok(totals.failed == 0)
+        }
+        Some(Command::Recordings { dir }) => {
+            let summary = recordings::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
+            Ok(summary.failed == 0)
         }
         Some(Command::Named(words)) => match words.as_slice() {
             [name] => prove(name, depth),

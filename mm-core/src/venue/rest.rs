@@ -213,7 +213,7 @@ pub struct MakerOrder {
     #[serde(with = "text::qty")]
     pub matched_amount: Qty,
     /// The maker's price.
-    #[serde(with = "text::price")]
+    #[serde(with = "text::matched_price")]
     pub price: Price,
     /// Legacy; not the fee.
     #[serde(default)]
@@ -253,7 +253,7 @@ pub struct Trade {
     #[serde(default)]
     pub fee_rate_bps: String,
     /// The taker's average price.
-    #[serde(with = "text::price")]
+    #[serde(with = "text::matched_price")]
     pub price: Price,
     /// `MATCHED`, `MINED`, `CONFIRMED`, `RETRYING`, `FAILED`; see [`plain_status`].
     pub status: String,

@@ -126,3 +126,54 @@ text_module!(
     u64,
     str::parse::<u64>
 );
+
+/// A [`Price`] of a match. The venue divides amounts to get it, so it may carry more decimals than any order
+/// (`0.4300000444600143` was recorded): it is rounded to the nearest ten-thousandth.
+pub mod matched_price {
+    use super::*;
+    use crate::domain::Price;
+
+    /// Writes a string.
+    ///
+    /// # Errors
+    /// Only those of the serializer.
+    pub fn serialize<S: Serializer>(v: &Price, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(v)
+    }
+
+    /// Reads a string or a number.
+    ///
+    /// # Errors
+    /// When the text is no decimal in `0..=1`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Price, D::Error> {
+        parsed(d, parse)
+    }
+
+    fn parse(text: &str) -> Result<Price, crate::domain::BadDecimal> {
+        const DECIMALS: usize = Price::DECIMALS as usize;
+        let fine = text
+            .split_once('.')
+            .filter(|(_, rest)| rest.len() > DECIMALS && rest.bytes().all(|byte| byte.is_ascii_digit()));
+        let Some((whole, rest)) = fine else { return Price::parse(text) };
+        let cut = Price::parse(&format!("{whole}.{}", &rest[..DECIMALS]))?;
+        let up = rest.as_bytes()[DECIMALS] >= b'5';
+        cut.checked_add(u16::from(up)).ok_or(crate::domain::BadDecimal::TooLarge)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn rounds_to_the_nearest() {
+            for (text, rounded) in
+                [("0.4300000444600143", "0.43"), ("0.57", "0.57"), ("0.12345", "0.1235"), ("1.0000", "1")]
+            {
+                assert_eq!(parse(text).expect(text).to_string(), rounded);
+            }
+            for text in ["1.00005", "0.4300000x", "2", ""] {
+                assert!(parse(text).is_err(), "{text}");
+            }
+        }
+    }
+}

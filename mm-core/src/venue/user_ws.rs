@@ -120,7 +120,7 @@ pub struct TradeEvent {
     #[serde(default)]
     pub side: String,
     /// The taker's average price.
-    #[serde(with = "text::price")]
+    #[serde(with = "text::matched_price")]
     pub price: Price,
     /// Shares.
     #[serde(with = "text::qty")]

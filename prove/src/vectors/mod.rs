@@ -1,6 +1,7 @@
 //! `prove vectors DIR`: every vector file we know by name, through the product's own code.
 
 mod amounts;
+mod book_hash;
 mod clob_auth;
 mod hmac;
 pub(crate) mod rewards;
@@ -36,6 +37,7 @@ const FILES: &[VectorFile] = &[
     VectorFile { name: "amounts.json", runner: Ok(amounts::run) },
     VectorFile { name: "wallets.json", runner: Ok(wallets::run) },
     VectorFile { name: "rewards.json", runner: Ok(rewards::run) },
+    VectorFile { name: "book_hash.json", runner: Ok(book_hash::run) },
 ];
 
 /// Totals over all files.
