@@ -194,22 +194,65 @@ fn check(script: &str, placed: &str, until: u64, expected: Expect) {
 
 #[test]
 fn a_print_takes_the_queue_first_then_us_up_to_its_size() {
-    check("3000 print YES SELL 0.40 110", "yes buy 0.40 30", 4_000, expect![""]);
+    check(
+        "3000 print YES SELL 0.40 110",
+        "yes buy 0.40 30",
+        4_000,
+        expect![[r#"
+            a0 trade MATCHED MAKER taker Yes SELL 0.4 x 10 makers [Yes BUY 0.4 x 10]
+            a0 order 01 UPDATE LIVE 10 of 30
+            level yes BUY 0.4 x 120 top 0.4/0.6
+            print yes SELL 0.4 x 110
+        "#]],
+    );
 }
 
 #[test]
 fn a_print_hits_the_other_outcome_as_a_mint() {
-    check("3000 print YES BUY 0.60 150", "no buy 0.40 30", 3_500, expect![""]);
+    check(
+        "3000 print YES BUY 0.60 150",
+        "no buy 0.40 30",
+        3_500,
+        expect![[r#"
+            a0 trade MATCHED MAKER taker Yes BUY 0.6 x 30 makers [No BUY 0.4 x 30]
+            a0 order 01 UPDATE MATCHED 30 of 30
+            level yes SELL 0.6 x 100 top 0.4/0.6
+            print yes BUY 0.6 x 150
+        "#]],
+    );
 }
 
 #[test]
 fn a_print_through_our_price_fills_us_whole() {
-    check("3000 print YES SELL 0.38 1", "yes buy 0.45 30", 3_500, expect![""]);
+    check(
+        "3000 print YES SELL 0.38 1",
+        "yes buy 0.45 30",
+        3_500,
+        expect![[r#"
+            a0 trade MATCHED MAKER taker Yes SELL 0.45 x 30 makers [Yes BUY 0.45 x 30]
+            a0 order 01 UPDATE MATCHED 30 of 30
+            level yes BUY 0.45 x 0 top 0.4/0.6
+            print yes SELL 0.45 x 30
+            print yes SELL 0.38 x 1
+        "#]],
+    );
 }
 
 #[test]
 fn a_recorded_level_at_our_price_fills_us_whole() {
-    check("3000 SELL 0.45 3 0.40/0.45\n 3001 BUY 0.2 1 0.40/0.45", "yes buy 0.45 30", 3_500, expect![""]);
+    check(
+        "3000 SELL 0.45 3 0.40/0.45\n 3001 BUY 0.2 1 0.40/0.45",
+        "yes buy 0.45 30",
+        3_500,
+        expect![[r#"
+            a0 trade MATCHED MAKER taker Yes SELL 0.45 x 30 makers [Yes BUY 0.45 x 30]
+            a0 order 01 UPDATE MATCHED 30 of 30
+            level yes SELL 0.45 x 3 top 0.4/0.45
+            level yes BUY 0.45 x 0 top 0.4/0.45
+            print yes SELL 0.45 x 30
+            level yes BUY 0.2 x 1 top 0.4/0.45
+        "#]],
+    );
 }
 
 #[test]
@@ -219,13 +262,156 @@ fn a_shrinking_level_moves_us_up_only_when_no_print_explains_it() {
         "3000 BUY 0.40 20 0.40/0.60\n 3020 print YES SELL 0.40 80\n 3100 print YES SELL 0.40 25",
         "yes buy 0.40 30",
         3_500,
-        expect![""],
+        expect![[r#"
+            level yes BUY 0.4 x 50 top 0.4/0.6
+            print yes SELL 0.4 x 80
+            a0 trade MATCHED MAKER taker Yes SELL 0.4 x 5 makers [Yes BUY 0.4 x 5]
+            a0 order 01 UPDATE LIVE 5 of 30
+            level yes BUY 0.4 x 45 top 0.4/0.6
+            print yes SELL 0.4 x 25
+        "#]],
     );
     // no print: 20 are ahead of us from then on
-    check("3000 BUY 0.40 20 0.40/0.60\n 3300 print YES SELL 0.40 25", "yes buy 0.40 30", 3_500, expect![""]);
+    check(
+        "3000 BUY 0.40 20 0.40/0.60\n 3300 print YES SELL 0.40 25",
+        "yes buy 0.40 30",
+        3_500,
+        expect![[r#"
+            level yes BUY 0.4 x 50 top 0.4/0.6
+            a0 trade MATCHED MAKER taker Yes SELL 0.4 x 5 makers [Yes BUY 0.4 x 5]
+            a0 order 01 UPDATE LIVE 5 of 30
+            level yes BUY 0.4 x 45 top 0.4/0.6
+            print yes SELL 0.4 x 25
+        "#]],
+    );
 }
 
 #[test]
 fn settlement_moves_balances_when_mined() {
-    check("3000 print YES BUY 0.60 300", "yes sell 0.60 10", 20_000, expect![""]);
+    check(
+        "3000 print YES BUY 0.60 300",
+        "yes sell 0.60 10",
+        20_000,
+        expect![[r#"
+            a0 trade MATCHED MAKER taker Yes BUY 0.6 x 10 makers [Yes SELL 0.6 x 10]
+            a0 order 01 UPDATE MATCHED 10 of 10
+            level yes SELL 0.6 x 100 top 0.4/0.6
+            print yes BUY 0.6 x 300
+            a0 trade MINED MAKER taker Yes BUY 0.6 x 10 makers [Yes SELL 0.6 x 10]
+            a0 trade CONFIRMED MAKER taker Yes BUY 0.6 x 10 makers [Yes SELL 0.6 x 10]
+        "#]],
+    );
+}
+
+/// The texts of refusals: what is asked, what the venue says.
+#[test]
+fn refusals_speak_the_venues_words() {
+    let mut exchange = world(OPENING);
+    let account = exchange.open_account(at(0), "0xAA");
+    let early = exchange.place(at(1_000), account, order(1, "yes buy 0.40 10")).expect_err("not open yet");
+    assert_eq!(early, Reject::bad("the market is not yet ready to process new orders"));
+    exchange.tick(at(2_500));
+    exchange.place(at(2_500), account, order(1, "yes buy 0.40 10 post")).expect("a sound order");
+    let mut said = String::new();
+    for (n, text) in [
+        (1, "yes buy 0.40 10"),
+        (2, "yes buy 0.405 10"),
+        (2, "yes buy 0.40 4"),
+        (2, "yes buy 0.60 10 post"),
+        (2, "no buy 0.60 10 post"),
+        (2, "yes buy 0.50 2000"),
+        (2, "yes sell 0.50 10"),
+        (2, "yes buy 0.50 10 gtd100000"),
+        (2, "yes buy 0.60 500 fok"),
+        (2, "yes buy 0.50 10 fak"),
+    ] {
+        let no = exchange.place(at(2_500), account, order(n, text)).expect_err("an impossible order");
+        let short = no.to_string().replace(&id(n).to_string(), "ID");
+        writeln!(said, "{text}: {short}").expect("a string takes everything");
+    }
+    expect![[r#"
+        yes buy 0.40 10: 400: order ID is invalid. Duplicated.
+        yes buy 0.405 10: 400: order ID is invalid. Price (0.405) breaks minimum tick size rule: 0.01
+        yes buy 0.40 4: 400: order ID is invalid. Size (4) lower than the minimum: 5
+        yes buy 0.60 10 post: 400: invalid post-only order: order crosses book
+        no buy 0.60 10 post: 400: invalid post-only order: order crosses book
+        yes buy 0.50 2000: 400: not enough balance / allowance: the balance is not enough -> balance: 1000000000, sum of active orders: 4000000, sum of matched orders: 0, order amount (inc. fees): 1000000000
+        yes sell 0.50 10: 400: not enough balance / allowance: the balance is not enough -> balance: 0, order amount (inc. fees): 10000000
+        yes buy 0.50 10 gtd100000: 400: invalid expiration
+        yes buy 0.60 500 fok: 400: order couldn't be fully filled. FOK orders are fully filled or killed.
+        yes buy 0.50 10 fak: 400: no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found.
+    "#]]
+    .assert_eq(&said);
+    exchange.check().expect("a refusal leaves no trace");
+    assert_eq!(exchange.open_orders(account, &Filter::default()).len(), 1);
+}
+
+#[test]
+fn a_silent_key_loses_its_orders_at_the_next_check_and_a_wrong_beat_refreshes_nothing() {
+    let mut exchange = world(OPENING);
+    let account = exchange.open_account(at(0), "0xAA");
+    exchange.tick(at(2_500));
+    let first = exchange.heartbeat(at(2_500), account, None).expect("the first beat arms");
+    exchange.place(at(2_600), account, order(1, "yes buy 0.41 10 post")).expect("a sound order");
+    assert_eq!(exchange.heartbeat(at(9_000), account, Some("other")), Err(first.clone()));
+    exchange.tick(at(14_999));
+    assert_eq!(exchange.open_orders(account, &Filter::default()).len(), 1);
+    // the last good beat was at 2.5 s: at the check of 15 s it is older than ten seconds
+    exchange.tick(at(15_000));
+    assert!(exchange.open_orders(account, &Filter::default()).is_empty());
+    assert_eq!(exchange.heartbeat(at(15_100), account, Some(&first)), Err(String::new()));
+    assert!(exchange.heartbeat(at(15_200), account, Some("")).is_ok());
+    exchange.check().expect("every promise holds");
+}
+
+#[test]
+fn a_gtd_order_ends_a_minute_before_its_expiration() {
+    let mut exchange = world(OPENING);
+    let account = exchange.open_account(at(0), "0xAA");
+    exchange.place(at(2_500), account, order(1, "yes buy 0.41 10 gtd190000")).expect("far enough ahead");
+    exchange.tick(at(129_999));
+    assert_eq!(exchange.order(account, &id(1)).map(|o| o.status), Some("LIVE".to_owned()));
+    exchange.tick(at(130_000));
+    assert_eq!(exchange.order(account, &id(1)).map(|o| o.status), Some("CANCELED_EXPIRED_ORDER".to_owned()));
+}
+
+#[test]
+fn accounts_meet_directly_by_minting_and_by_merging() {
+    let mut exchange = world(OPENING);
+    let (a, b) = (exchange.open_account(at(0), "0xAA"), exchange.open_account(at(0), "0xBB"));
+    exchange.tick(at(2_500));
+    let (yes, no) = (TokenId::parse(YES).expect("a token"), TokenId::parse(NO).expect("a token"));
+    exchange.place(at(2_500), a, order(1, "yes buy 0.50 10 post")).expect("rests");
+    let mint = exchange.place(at(2_600), b, order(2, "no buy 0.50 10")).expect("mints");
+    assert_eq!((mint.matched, mint.trade_ids.len()), (Qty::from_micro(10_000_000), 1));
+    exchange.tick(at(5_000));
+    assert_eq!((exchange.balance(a, Some(&yes)), exchange.balance(b, Some(&no))), (10_000_000, 10_000_000));
+    // a pays 5.00, b pays 5.00 and the fee of 10 × 0.05 × 0.25
+    assert_eq!((exchange.balance(a, None), exchange.balance(b, None)), (995_000_000, 994_875_000));
+    exchange.place(at(5_100), a, order(3, "yes sell 0.55 10 post")).expect("rests");
+    let merge = exchange.place(at(5_200), b, order(4, "no sell 0.45 10")).expect("merges");
+    assert_eq!(merge.matched, Qty::from_micro(10_000_000));
+    exchange.tick(at(9_000));
+    assert_eq!((exchange.balance(a, Some(&yes)), exchange.balance(b, Some(&no))), (0, 0));
+    exchange.check().expect("every promise holds");
+}
+
+#[test]
+fn frames_carry_the_hash_of_the_public_book_with_our_order_in_it() {
+    let mut exchange = world(OPENING);
+    let account = exchange.open_account(at(0), "0xAA");
+    exchange.tick(at(2_500));
+    exchange.drain();
+    exchange.place(at(2_500), account, order(1, "no buy 0.45 20 post")).expect("rests");
+    let yes = TokenId::parse(YES).expect("a token");
+    let book = exchange.book(&yes).expect("open");
+    assert_eq!(book.asks.last().copied(), Some((Price::parse("0.55").expect("a price"), Qty::from_micro(20_000_000))));
+    let told = exchange.drain().into_iter().find_map(|notice| match notice {
+        Notice::Market(WireEvent::PriceChange(change)) => Some(change),
+        _ => None,
+    });
+    let change = told.expect("the level is announced");
+    let entry = change.changes.iter().find(|c| c.token == yes).expect("both tokens are told");
+    assert_eq!((entry.hash, change.venue_ms), (book.hash, book.venue_ms));
+    assert!(book.hash.is_some());
 }

@@ -266,7 +266,8 @@ impl OrderBook {
             let before = out.len();
             let mut from_recorded = level;
             if let Some(queue) = self.queues_mut(side.other()).get_mut(&price) {
-                queue.clamp_now(recorded);
+                // whoever walks the level now meets it as it stands: every shrink so far counts
+                queue.settle(u64::MAX);
                 queue.consume(price, level, &mut out);
                 let ours = out[before..].iter().fold(Qty::ZERO, |sum: Qty, m| sum.saturating_add(m.qty));
                 from_recorded = level.saturating_sub(ours);
@@ -365,13 +366,6 @@ impl Queue {
             }
             !due
         });
-    }
-
-    /// Nobody can have more ahead than there is: needed before a taker walks the level as it stands now.
-    fn clamp_now(&mut self, recorded: Qty) {
-        for order in &mut self.orders {
-            order.ahead = order.ahead.min(recorded);
-        }
     }
 
     /// A taker of `qty` arrives: recorded size ahead of each order goes first, then the order.

@@ -1,1 +1,74 @@
+use super::*;
 
+const WORLD: &str = "schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\n[[market]]\nslug = \"a\"\n";
+
+fn check(text: &str) -> Result<Scenario, String> {
+    Scenario::parse(text, Path::new("folder")).map_err(|why| why.to_string())
+}
+
+/// The world with more lines must be refused with words that name the key.
+fn refused(more: &str, words: &str) {
+    let why = check(&format!("{WORLD}{more}")).expect_err("this world is impossible");
+    assert!(why.contains(words), "{why:?} does not say {words:?}");
+}
+
+#[test]
+fn the_files_in_config_are_sound() {
+    for name in ["basic", "tape"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../config/sim/{name}.toml"));
+        let scenario = Scenario::load(&path).expect("a scenario of the repository");
+        assert_eq!(scenario.tape.is_some(), name == "tape");
+    }
+}
+
+#[test]
+fn a_moment_is_read_exactly() {
+    let scenario = check(WORLD).expect("a small world");
+    assert_eq!(scenario.start_utc.to_string(), "2026-06-07T01:30:00.000Z");
+    for bad in ["2026-02-29T00:00:00Z", "2026-06-07 01:30:00Z", "2026-06-07T01:30:00+01:00", "1969-12-31T23:59:59Z"] {
+        assert_eq!(parse_utc(bad), None, "{bad}");
+    }
+    assert_eq!(parse_utc("2028-02-29T12:34:56Z").expect("a leap day").to_string(), "2028-02-29T12:34:56.000Z");
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_path() {
+    refused("colour = 1", "market[0].colour: unknown key");
+    refused(
+        "rewards = { max_spread_cents = \"3\", min_size_shares = \"20\", rate_usdc_per_day = \"5\", bonus = 1 }",
+        "market[0].rewards.bonus",
+    );
+    refused("[venue]\nspeed = 3", "venue.speed: unknown key; known here: limits");
+    let why = check("schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\nworld = 1").expect_err("unknown");
+    assert!(why.contains("world: unknown key"), "{why}");
+}
+
+#[test]
+fn impossible_worlds_are_refused() {
+    refused("tick = \"0.02\"", "market[0].tick");
+    refused("tick = \"auto\"", "auto needs a recording");
+    refused("min_order_shares = \"0.001\"", "market[0].min_order_shares");
+    refused("fair = { start = \"0.99\" }", "market[0].fair.start");
+    refused("yes = \"12\"\nno = \"12\"", "market[0].yes");
+    refused("[[market]]\nslug = \"a\"", "market[1].slug");
+    refused("[venue]\nsettle = { mined_ms = 5, confirmed_ms = 4 }", "venue.settle.mined_ms");
+    refused("[venue]\nheartbeat_check_ms = 0", "heartbeat");
+    refused("[venue]\nwallet_usdc = \"-1\"", "venue.wallet_usdc");
+    refused("[tape]\nfile = \"x\"", "condition: missing");
+    let nothing = check("schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"").expect_err("no market");
+    assert!(nothing.contains("[tape] or at least one [[market]]"), "{nothing}");
+    assert!(check("schema = 2").expect_err("newer").contains("schema: must be 1"));
+}
+
+#[test]
+fn later_features_are_refused_only_where_they_would_change_something() {
+    refused("[[agent]]\nkind = \"noise\"\ncount = 3", "agent[0].count: noise agents are not supported yet");
+    refused("[[agent]]\nkind = \"oracle\"", "agent[0].kind");
+    refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.0", "fault[0].kind");
+    refused("fair = { start = \"0.5\", volatility_per_sqrt_h = 0.2 }", "market[0].fair.volatility_per_sqrt_h");
+    refused("[venue]\nlatency = { feed_ms = 40 }", "venue.latency.feed_ms");
+    refused("[venue]\nlimits = \"gold\"", "venue.limits");
+    refused("[bot]\nmm_core = \"x\"", "bot.mm_core");
+    let quiet = "[[agent]]\nkind = \"noise\"\ncount = 0\n[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
+    check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
+}
