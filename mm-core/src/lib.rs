@@ -23,4 +23,5 @@ pub mod orders;
 pub mod protocol;
 pub mod quote;
 pub mod rewards;
+pub mod risk;
 pub mod venue;

@@ -3,31 +3,67 @@
 //! A function of (code, configuration, turns). Reads no clock, asks nobody, prints nothing; what it wants done or told
 //! it returns.
 
+mod absorb;
 mod budget;
+mod decide;
 mod links;
+mod market;
+mod picture;
 mod snapshot;
+
+#[cfg(test)]
+mod tests;
 
 pub use budget::{Budget, Call};
 pub use links::link_of;
 pub use snapshot::{MarketSnapshot, OrderSnapshot, Snapshot, Totals};
 
 use crate::config::Config;
-use crate::domain::{Digest, Market, Timestamp, Universe};
-use crate::event::{Action, Input, Turn};
+use crate::domain::{Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
+use crate::event::{Action, Alert, LinkIx, Turn};
+use crate::inventory::Inventory;
 use crate::orders::{EditRules, OrderManager};
 use crate::protocol::{Caps, Gate};
+use crate::quote::QuoteParams;
+use crate::risk::{Brake, Stop, Told};
+use links::LinkState;
+use market::MarketState;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The whole data plane's state.
 #[derive(Clone, Debug)]
 pub struct Engine {
     config: Config,
     universe: Universe,
-    #[allow(dead_code, reason = "decisions land next")]
+    markets: Vec<MarketState>,
+    /// Quote parameters by row; `None` is followed and never quoted.
+    params: Vec<Option<QuoteParams>>,
+    links: BTreeMap<LinkIx, LinkState>,
     orders: OrderManager,
+    inventory: Inventory,
+    budget: Budget,
+    brake: Brake,
+    told: Told,
+    /// The executor has welcomed this connection.
+    welcomed: bool,
     gate: Gate,
-    #[allow(dead_code, reason = "decisions land next")]
     caps: Option<Caps>,
     paused: bool,
+    /// The one `CancelAll` of this stop was sent.
+    flattened: bool,
+    /// Whether quoting was allowed when the last turn ended.
+    ran: bool,
+    /// Markets to decide in this turn.
+    dirty: BTreeSet<MarketIx>,
+    /// Markets to decide again at a known moment.
+    due: BTreeMap<MarketIx, Timestamp>,
+    /// Who is served first when the budget is short.
+    first: MarketIx,
+    /// Token of the next witness question, counted over both tokens of all markets.
+    witness_next: usize,
+    witness_at: Option<Timestamp>,
+    /// Whole sampling intervals since 1970 at the last sample.
+    sampled: Option<u64>,
     seq: u64,
     at: Timestamp,
     totals: Totals,
@@ -44,59 +80,81 @@ impl Engine {
             min_edit_interval: config.orders.min_edit_interval,
             do_nothing_price: config.orders.do_nothing_price,
             do_nothing_size_percent: config.orders.do_nothing_size_percent,
-            no_wait: config.orders.min_edit_interval,
+            no_wait: config.orders.min_edit_interval.max(Nanos::from_secs(1)),
         });
-        Self {
+        let mut engine = Self {
+            budget: Budget::new(config.orders.calls_per_second, config.orders.calls_burst),
             config,
-            universe: Universe::new(universe).expect("the shell checked the universe"),
+            universe: Universe::default(),
+            markets: Vec::new(),
+            params: Vec::new(),
+            links: BTreeMap::new(),
             orders,
+            inventory: Inventory::default(),
+            brake: Brake::default(),
+            told: Told::default(),
+            welcomed: false,
             gate: Gate::Unchecked,
             caps: None,
             paused: false,
+            flattened: false,
+            ran: false,
+            dirty: BTreeSet::new(),
+            due: BTreeMap::new(),
+            first: MarketIx(0),
+            witness_next: 0,
+            witness_at: None,
+            sampled: None,
             seq: 0,
             at: Timestamp::EPOCH,
             totals: Totals::default(),
-        }
+        };
+        engine.learn(universe).expect("the shell checked the universe");
+        engine
     }
 
     /// Absorbs every input, then decides once for each touched market. Appends to `out`.
     ///
     /// # Panics
     /// When `turn.at` is before the previous turn's: the shell's clock never goes back.
-    pub fn turn(&mut self, turn: &Turn, _out: &mut Vec<Action>) {
+    pub fn turn(&mut self, turn: &Turn, out: &mut Vec<Action>) {
         assert!(turn.at >= self.at, "turn {} is earlier than the turn before it", turn.seq);
         (self.seq, self.at) = (turn.seq, turn.at);
         for input in &turn.inputs {
-            if let Input::Universe(markets) = input {
-                let _ = self.universe.update(markets.clone());
-            }
+            self.absorb(input, out);
         }
+        self.watch_links(out);
+        let due: Vec<MarketIx> = self.due.iter().filter(|(_, t)| **t <= self.at).map(|(ix, _)| *ix).collect();
+        for ix in due {
+            self.due.remove(&ix);
+            self.dirty.insert(ix);
+        }
+        for ix in self.dirty.clone() {
+            self.tend(ix, out);
+        }
+        self.ask_witness(out);
+        self.sample();
+        self.decide(out);
     }
 
     /// When to call again with an empty turn if nothing arrives.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        None
-    }
-
-    /// Hash of all state, for checkpoints.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.seq.to_le_bytes())
-    }
-
-    /// A picture for people and metrics.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            seq: self.seq,
-            at: self.at,
-            gate: self.gate,
-            paused: self.paused,
-            halted_by: None,
-            markets: Vec::new(),
-            totals: self.totals.clone(),
-        }
+        let gate = match self.gate {
+            Gate::Open { until } if until > self.at => Some(until),
+            _ => None,
+        };
+        let sample = self.sampled.map(|n| Timestamp::EPOCH.plus(self.sample_length(n + 1)));
+        let links = self
+            .links
+            .values()
+            .flat_map(|link| [link.probe_at(self.config.feed.probe_after), link.dies_at(self.config.feed.dead_after)]);
+        self.due
+            .values()
+            .copied()
+            .chain(links.flatten())
+            .chain([gate, sample, self.witness_at, self.brake.resumes(self.at)].into_iter().flatten())
+            .min()
     }
 
     /// The configuration it runs under.
@@ -111,9 +169,70 @@ impl Engine {
         &self.universe
     }
 
+    /// Our orders.
+    #[must_use]
+    pub const fn orders(&self) -> &OrderManager {
+        &self.orders
+    }
+
+    /// The book of one row; `None` beyond the end.
+    #[must_use]
+    pub fn book(&self, ix: MarketIx) -> Option<&crate::book::Book> {
+        self.markets.get(ix.index()).map(|m| &m.book)
+    }
+
     /// Age of the oldest feed that is quoted on, for the lease; zero while nothing is quoted.
     #[must_use]
-    pub fn oldest_feed(&self, _at: Timestamp) -> crate::domain::Nanos {
-        crate::domain::Nanos::ZERO
+    pub fn oldest_feed(&self, at: Timestamp) -> Nanos {
+        let quoted = self.orders.live().map(|(_, t)| self.link_of(t.order.token.market));
+        quoted.filter_map(|link| self.links.get(&link)?.heard).map(|heard| at.since(heard)).max().unwrap_or(Nanos::ZERO)
     }
+
+    fn link_of(&self, market: MarketIx) -> LinkIx {
+        link_of(market, self.config.feed.tokens_per_link)
+    }
+
+    fn link_mut(&mut self, link: LinkIx) -> &mut LinkState {
+        self.links.entry(link).or_default()
+    }
+
+    /// Rows a link carries.
+    fn rows_of(&self, link: LinkIx) -> Vec<MarketIx> {
+        self.universe.iter().map(|(ix, _)| ix).filter(|ix| self.link_of(*ix) == link).collect()
+    }
+
+    fn wake(&mut self, ix: MarketIx, at: Timestamp) {
+        let due = self.due.entry(ix).or_insert(at);
+        *due = (*due).min(at);
+    }
+
+    fn sample_length(&self, n: u64) -> Nanos {
+        Nanos::from_nanos(self.config.rewards.sample_every.nanos().saturating_mul(n))
+    }
+
+    /// Why nothing may be quoted anywhere.
+    fn stop(&self) -> Option<Stop> {
+        if !self.welcomed {
+            return Some(Stop::ExecutorLost);
+        }
+        if !self.gate.is_open(self.at) {
+            return Some(Stop::GateShut);
+        }
+        let none_alive = !self.links.is_empty() && self.links.values().all(|link| !link.is_alive());
+        none_alive.then_some(Stop::FeedsStale)
+    }
+
+    fn fetch(&mut self, token: Token, out: &mut Vec<Action>) {
+        out.push(Action::FetchBook { token });
+    }
+}
+
+/// The token whose snapshots carry the whole market.
+const fn yes(market: MarketIx) -> Token {
+    Token { market, outcome: Outcome::Yes }
+}
+
+/// A short way to raise an alert.
+fn alert(alert: Alert, out: &mut Vec<Action>) {
+    out.push(Action::Alert(alert));
 }

@@ -129,15 +129,20 @@ impl OrderManager {
         }
     }
 
-    /// What the executor says rests, rests. What we thought live and it does not name stays `Unknown` until it is
-    /// resolved: an order on its way is in nobody's list.
+    /// What the executor calls live is live; what it does not name has ended, or never reached it. How much of that
+    /// had matched comes with the balance that follows.
     fn adopt(&mut self, at: Timestamp, open: &[(ClientOrderId, OrderId, NewOrder, Qty)]) {
-        for tracked in self.live.values_mut() {
-            tracked.enter(at, OrderState::Unknown);
+        let named = |id: &ClientOrderId| open.iter().any(|(other, ..)| other == id);
+        let gone: Vec<ClientOrderId> = self.live.keys().filter(|id| !named(id)).copied().collect();
+        for id in gone {
+            if let Some(tracked) = self.live.get_mut(&id) {
+                tracked.enter(at, OrderState::Done(Done::Expired));
+            }
+            self.retire(id);
         }
         for (id, venue, order, matched) in open {
             self.revive(*id);
-            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::adopted(at, *venue, *order, *matched));
+            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::new(at, *order));
             tracked.adopt(at, *venue, *matched);
             self.next = self.next.max(id.0.saturating_add(1));
         }

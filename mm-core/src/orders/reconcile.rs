@@ -6,7 +6,7 @@
 
 use super::state::{OrderState, Tracked};
 use super::{Edits, OrderManager};
-use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Price, Qty, Side, TickSize, Timestamp, Token};
+use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Qty, Side, TickSize, Timestamp, Token};
 
 /// A cancel that got no answer is sent again after this: cancelling twice is harmless.
 const CANCEL_AGAIN: Nanos = Nanos::from_ms(5_000);
@@ -26,13 +26,13 @@ pub struct EditRules {
     pub no_wait: Nanos,
 }
 
-/// Where an order scores, in YES terms.
+/// Where an order scores, in YES terms and doubled ten-thousandths, so that a midpoint between two prices is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Band {
-    /// Prices must be above this.
-    pub above: Price,
-    /// Prices must be below this.
-    pub below: Price,
+    /// Prices must be strictly nearer to this …
+    pub midpoint2x: u16,
+    /// … than this.
+    pub reach2x: u16,
     /// Smallest size that scores.
     pub min_size: Qty,
 }
@@ -40,7 +40,7 @@ pub struct Band {
 impl Band {
     fn holds(self, order: &NewOrder, remaining: Qty) -> bool {
         let (_, price) = order.in_yes_terms();
-        price > self.above && price < self.below && remaining >= self.min_size
+        (2 * price.ten_thousandths()).abs_diff(self.midpoint2x) < self.reach2x && remaining >= self.min_size
     }
 }
 
@@ -49,8 +49,9 @@ impl Band {
 pub struct Wish<'a> {
     /// Wanted resting orders; empty withdraws everything at once.
     pub want: &'a [NewOrder],
-    /// Reservation price in YES terms: a bid at or above it, an ask at or below it, is dangerous.
-    pub reservation: Option<Price>,
+    /// Reservation price in YES terms, doubled: an order at or through it that is also more eager than the wanted one
+    /// is dangerous.
+    pub reservation2x: Option<u16>,
     /// Where orders score, if anything is paid.
     pub band: Option<Band>,
     /// The market's tick now: an order off it cannot stay.
@@ -133,7 +134,7 @@ impl OrderManager {
             OrderState::Unknown | OrderState::Done(_) => return,
             OrderState::PendingNew | OrderState::Open(_) => {}
         }
-        if is_dangerous(&tracked.order, wish.reservation) {
+        if is_dangerous(&tracked.order, wanted, wish.reservation2x) {
             return self.withdraw(at, id, tracked, plan);
         }
         let is_settled = matches!(tracked.state, OrderState::Open(_));
@@ -177,12 +178,14 @@ impl OrderManager {
     }
 }
 
-/// Whether an order stands at or through the reservation price.
-fn is_dangerous(order: &NewOrder, reservation: Option<Price>) -> bool {
+/// Whether an order stands at or through the reservation price, and would not if it were what is wanted.
+fn is_dangerous(order: &NewOrder, wanted: &NewOrder, reservation2x: Option<u16>) -> bool {
     let (side, price) = order.in_yes_terms();
-    reservation.is_some_and(|r| match side {
-        Side::Buy => price >= r,
-        Side::Sell => price <= r,
+    let (_, better) = wanted.in_yes_terms();
+    let price2x = 2 * price.ten_thousandths();
+    reservation2x.is_some_and(|r| match side {
+        Side::Buy => price2x >= r && price > better,
+        Side::Sell => price2x <= r && price < better,
     })
 }
 

@@ -95,6 +95,8 @@ pub struct Tracked {
     /// What the venue last said about scoring; `None`: not asked, or no answer.
     pub scoring: Option<bool>,
     venue: Option<OrderId>,
+    /// The venue was heard to take it, not only the executor to know it.
+    accepted: bool,
     trades: BTreeMap<TradeId, (Qty, Stage)>,
 }
 
@@ -113,18 +115,9 @@ impl Tracked {
             cancel_failed: None,
             scoring: None,
             venue: None,
+            accepted: false,
             trades: BTreeMap::new(),
         }
-    }
-
-    /// An order the executor says rests.
-    #[must_use]
-    pub const fn adopted(at: Timestamp, venue: OrderId, order: NewOrder, matched: Qty) -> Self {
-        let mut tracked = Self::new(at, order);
-        tracked.state = OrderState::Open(venue);
-        tracked.venue = Some(venue);
-        tracked.matched = matched;
-        tracked
     }
 
     /// The venue's id, once known.
@@ -204,6 +197,7 @@ impl Tracked {
             return Err(());
         }
         self.venue = Some(order);
+        self.accepted = true;
         match self.state {
             OrderState::PendingNew | OrderState::Unknown => {
                 self.enter(at, OrderState::Open(order));
@@ -239,7 +233,9 @@ impl Tracked {
     /// `Refused` and `Rejected`: it never rested.
     fn ended_unplaced(&mut self, at: Timestamp, done: Done) -> Result<(), ()> {
         match self.state {
-            OrderState::PendingNew | OrderState::PendingCancel(None) | OrderState::Unknown if self.venue.is_none() => {
+            OrderState::PendingNew | OrderState::Open(_) | OrderState::PendingCancel(_) | OrderState::Unknown
+                if !self.accepted =>
+            {
                 self.enter(at, OrderState::Done(done));
                 if self.trades.is_empty() { Ok(()) } else { Err(()) }
             }

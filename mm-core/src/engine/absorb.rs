@@ -1,0 +1,420 @@
+//! Takes inputs into state: frames, REST books, links, metadata, the executor's messages, a person's wishes.
+
+use super::links::PROBE_MARKETS;
+use super::market::{MarketState, Verdict};
+use super::{Engine, alert, yes};
+use crate::book::{Book, BookError, Sync};
+use crate::domain::{Market, MarketIx, Outcome, Side, Token, UniverseError, cost_ceil};
+use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
+use crate::inventory::{FillChange, FillReport};
+use crate::protocol::{FromExecutor, Gate, Stage};
+use crate::venue::market_ws::{BadFrame, MarketFrame, Road, WireEvent, decode, decode_rest_book, to_market_events};
+
+impl Engine {
+    pub(super) fn absorb(&mut self, input: &Input, out: &mut Vec<Action>) {
+        match input {
+            Input::MarketFrame { link, text, .. } => self.frame(*link, text, out),
+            Input::RestBook { token, text, .. } => self.rest_book(*token, text, out),
+            Input::Market(event) => {
+                let link = self.link_of(event.market());
+                let at = self.at;
+                self.link_mut(link).heard = Some(at);
+                self.market_event(event, out);
+                self.remember(event.market());
+            }
+            Input::Link { link, up } => self.link(*link, *up, out),
+            Input::Universe(markets) => {
+                if let Err(why) = self.learn(markets.clone()) {
+                    alert(Alert::LimitHit(format!("universe refused: {why}").into()), out);
+                }
+            }
+            Input::Executor(message) => self.executor(message, out),
+            Input::ExecutorLost => {
+                self.welcomed = false;
+                self.gate = Gate::Unchecked;
+                self.orders.lose(self.at);
+                self.touch_all();
+            }
+            Input::Operator(Command::Pause) => {
+                self.paused = true;
+                self.touch_all();
+            }
+            Input::Operator(Command::Resume) => {
+                self.paused = false;
+                self.touch_all();
+            }
+        }
+    }
+
+    pub(super) fn touch_all(&mut self) {
+        self.dirty.extend(self.universe.iter().map(|(ix, _)| ix));
+    }
+
+    /// Takes a newer picture of the catalogue. On error nothing changes.
+    pub(super) fn learn(&mut self, markets: Vec<Market>) -> Result<(), UniverseError> {
+        self.universe.update(markets)?;
+        for (ix, market) in self.universe.iter() {
+            match self.markets.get_mut(ix.index()) {
+                None => {
+                    let known = self.config.markets.iter().find(|m| m.condition == market.condition);
+                    self.params.push(known.map(|m| m.quote.clone()));
+                    self.markets.push(MarketState::new(market.clone(), self.config.feed.suspect_after));
+                }
+                Some(state) => {
+                    if market.tick != state.catalogue_tick {
+                        state.catalogue_tick = market.tick;
+                        // Its error cannot be: a tick is always taken.
+                        let _ = state.book.apply(self.at, &MarketEvent::TickSize { token: yes(ix), tick: market.tick });
+                    }
+                    state.facts = market.clone();
+                }
+            }
+        }
+        self.touch_all();
+        Ok(())
+    }
+
+    fn frame(&mut self, link: LinkIx, text: &str, out: &mut Vec<Action>) {
+        self.totals.frames += 1;
+        let wire = match decode(text) {
+            Ok((MarketFrame::Text, _)) => return,
+            Ok((MarketFrame::Events(events), road)) => {
+                self.totals.slow_road += u64::from(road == Road::Tolerant);
+                events
+            }
+            Err(why) => return self.bad_frame(link, text, &why, out),
+        };
+        let at = self.at;
+        let state = self.link_mut(link);
+        state.heard = Some(at);
+        let revived = std::mem::take(&mut state.dead);
+        if revived {
+            self.await_snapshots(link);
+        }
+        let mut events = Vec::new();
+        for event in &wire {
+            self.totals.unknown_events += u64::from(matches!(event, WireEvent::Unknown { .. }));
+            to_market_events(&self.universe, event, &mut events);
+        }
+        let mut touched: Vec<MarketIx> = Vec::new();
+        for event in &events {
+            self.market_event(event, out);
+            if !touched.contains(&event.market()) {
+                touched.push(event.market());
+            }
+        }
+        for ix in touched {
+            self.remember(ix);
+        }
+    }
+
+    /// Books that a malformed event names are lost; if it names none of ours, or is not JSON at all, all of the link's.
+    fn bad_frame(&mut self, link: LinkIx, text: &str, why: &BadFrame, out: &mut Vec<Action>) {
+        self.totals.bad_frames += 1;
+        alert(Alert::BadFrame(link), out);
+        let rows = self.rows_of(link);
+        let is_named = |ix: &MarketIx| {
+            self.universe.get(*ix).is_some_and(|m| {
+                [m.yes.as_str(), m.no.as_str(), m.condition.as_str()].iter().any(|id| text.contains(id))
+            })
+        };
+        let named: Vec<MarketIx> = match why {
+            BadFrame::Event { .. } => rows.iter().copied().filter(is_named).collect(),
+            BadFrame::Json { .. } => Vec::new(),
+        };
+        for ix in if named.is_empty() { rows } else { named } {
+            self.lose_book(ix, out);
+        }
+    }
+
+    fn remember(&mut self, ix: MarketIx) {
+        if let Some(state) = self.markets.get_mut(ix.index()) {
+            state.remember();
+        }
+    }
+
+    pub(super) fn market_event(&mut self, event: &MarketEvent, out: &mut Vec<Action>) {
+        let (at, ix) = (self.at, event.market());
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        self.dirty.insert(ix);
+        if let MarketEvent::Resolved { .. } = event {
+            state.resolved = true;
+        }
+        let was_synced = state.book.is_synced();
+        let result = state.book.apply(at, event);
+        match result {
+            Ok(()) if state.book.is_synced() => state.waiting_since = None,
+            // A tick change or a resolution: only the first asks for a new book.
+            Ok(()) if was_synced && !state.resolved => {
+                state.witness.forget();
+                self.resync(ix, out);
+            }
+            Ok(()) | Err(BookError::NoSnapshot | BookError::StaleSnapshot { .. }) => {}
+            Err(_) if was_synced => self.broken(ix, out),
+            Err(_) => {}
+        }
+    }
+
+    /// The book has just been judged suspect.
+    fn broken(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+        self.totals.books_broken += 1;
+        alert(Alert::BookBroken(yes(ix)), out);
+        if let Some(state) = self.markets.get_mut(ix.index()) {
+            state.witness.forget();
+        }
+        self.resync(ix, out);
+    }
+
+    /// Continuity of this book is lost.
+    fn lose_book(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        let was = state.book.sync();
+        state.book.unsync();
+        state.witness.forget();
+        self.dirty.insert(ix);
+        if matches!(was, Sync::Synced { .. }) {
+            self.totals.books_broken += 1;
+            alert(Alert::BookBroken(yes(ix)), out);
+        }
+        self.resync(ix, out);
+    }
+
+    /// Subscribes anew, at most once in the time a snapshot may take.
+    fn resync(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+        let (at, wait, link) = (self.at, self.config.feed.snapshot_wait, self.link_of(ix));
+        let down = self.links.get(&link).is_some_and(|l| l.up == Some(false));
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        state.waiting_since = Some(at);
+        self.dirty.insert(ix);
+        if !down && state.resync_sent.is_none_or(|t| at.since(t) >= wait) {
+            state.resync_sent = Some(at);
+            out.push(Action::Resync { link, token: yes(ix) });
+        }
+        self.wake(ix, at.plus(wait));
+    }
+
+    fn await_snapshots(&mut self, link: LinkIx) {
+        let (at, wait) = (self.at, self.config.feed.snapshot_wait);
+        for ix in self.rows_of(link) {
+            if let Some(state) = self.markets.get_mut(ix.index())
+                && !state.book.is_synced()
+            {
+                state.waiting_since = Some(at);
+                self.wake(ix, at.plus(wait));
+            }
+        }
+    }
+
+    fn link(&mut self, link: LinkIx, up: bool, out: &mut Vec<Action>) {
+        let at = self.at;
+        let state = self.link_mut(link);
+        state.up = Some(up);
+        state.dead = false;
+        state.heard = up.then_some(at);
+        (state.answered, state.probed) = (None, None);
+        for ix in self.rows_of(link) {
+            let Some(state) = self.markets.get_mut(ix.index()) else { continue };
+            let was_synced = state.book.is_synced();
+            state.book.unsync();
+            state.witness.forget();
+            (state.waiting_since, state.fetch_sent, state.resync_sent) = (None, None, None);
+            self.dirty.insert(ix);
+            if was_synced {
+                self.totals.books_broken += 1;
+                alert(Alert::BookBroken(yes(ix)), out);
+            }
+        }
+        if up {
+            self.await_snapshots(link);
+        }
+    }
+
+    /// A REST book mends a book that is out of sync, or bears witness about one that is not.
+    fn rest_book(&mut self, token: Token, text: &str, out: &mut Vec<Action>) {
+        let Ok(message) = decode_rest_book(text) else { return };
+        let expected = self.universe.token_id(token);
+        if expected.is_none_or(|id| *id != message.token) {
+            return;
+        }
+        let (at, link, ix) = (self.at, self.link_of(token.market), token.market);
+        self.link_mut(link).answered = Some(at);
+        let down = self.links.get(&link).is_some_and(|l| l.up == Some(false));
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        state.fetch_sent = None;
+        self.dirty.insert(ix);
+        if state.book.is_synced() {
+            state.witness.take(at, message.venue_ms, Book::digest_of(token.outcome, &message.bids, &message.asks));
+        } else if !down {
+            // Without a link nothing would follow it: such a book would be old before it is used.
+            let mut events = Vec::new();
+            to_market_events(&self.universe, &WireEvent::Book(message), &mut events);
+            for event in &events {
+                self.market_event(event, out);
+            }
+            self.remember(ix);
+        }
+    }
+
+    /// What one touched market needs besides a decision: doubts judged, witnesses heard, missing snapshots asked for.
+    pub(super) fn tend(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+        let (at, grace, wait) = (self.at, self.config.feed.suspect_after, self.config.feed.snapshot_wait);
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        if state.book.judge(at).is_err() {
+            self.broken(ix, out);
+        }
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        if state.witness.judge(at, grace) == Some(Verdict::Differs) {
+            alert(Alert::WitnessDiffers(yes(ix)), out);
+            self.lose_book(ix, out);
+        }
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        let mut wakes = vec![state.book.next_judgement(), state.witness.due(grace)];
+        let mut fetch = false;
+        if let Some(since) = state.waiting_since.filter(|_| !state.book.is_synced() && !state.resolved) {
+            let due = state.fetch_sent.map_or(since, |sent| sent.max(since)).plus(wait);
+            fetch = at >= due;
+            if fetch {
+                state.fetch_sent = Some(at);
+            }
+            wakes.push(Some(if fetch { at.plus(wait) } else { due }));
+        }
+        for wake in wakes.into_iter().flatten().filter(|t| *t > at) {
+            self.wake(ix, wake);
+        }
+        let down = self.links.get(&self.link_of(ix)).is_some_and(|l| l.up == Some(false));
+        if fetch && !down {
+            self.fetch(yes(ix), out);
+        }
+    }
+
+    /// Probes quiet links, gives up dead ones.
+    pub(super) fn watch_links(&mut self, out: &mut Vec<Action>) {
+        let (at, feed) = (self.at, (self.config.feed.probe_after, self.config.feed.dead_after));
+        let links: Vec<LinkIx> = self.links.keys().copied().collect();
+        for link in links {
+            let state = self.link_mut(link);
+            if state.dies_at(feed.1).is_some_and(|t| at >= t) {
+                state.dead = true;
+                alert(Alert::LinkStale(link), out);
+                for ix in self.rows_of(link) {
+                    self.lose_book(ix, out);
+                }
+            }
+            let state = self.link_mut(link);
+            if state.probe_at(feed.0).is_some_and(|t| at >= t) {
+                state.probed = Some(at);
+                let from = state.probe_from;
+                state.probe_from = from.wrapping_add(PROBE_MARKETS);
+                let rows = self.rows_of(link);
+                for n in 0..rows.len().min(PROBE_MARKETS) {
+                    self.fetch(yes(rows[(from + n) % rows.len()]), out);
+                }
+            }
+        }
+    }
+
+    /// Asks for one token's REST book in turn.
+    pub(super) fn ask_witness(&mut self, out: &mut Vec<Action>) {
+        let (at, every) = (self.at, self.config.feed.witness_every);
+        let tokens = self.markets.len() * 2;
+        match self.witness_at {
+            _ if tokens == 0 => {}
+            None => self.witness_at = Some(at.plus(every)),
+            Some(due) if at >= due => {
+                self.witness_at = Some(at.plus(every));
+                // First every market's YES, then every market's NO: each market is looked at as evenly as can be.
+                let n = self.witness_next % tokens;
+                self.witness_next = n + 1;
+                let (row, outcome) =
+                    if n < self.markets.len() { (n, Outcome::Yes) } else { (n - self.markets.len(), Outcome::No) };
+                let market = MarketIx(u16::try_from(row).expect("a universe has at most 65535 rows"));
+                if self.markets[row].book.is_synced() {
+                    self.fetch(Token { market, outcome }, out);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn executor(&mut self, message: &FromExecutor, out: &mut Vec<Action>) {
+        let at = self.at;
+        if let Err(impossible) = self.orders.apply(at, message) {
+            alert(Alert::ImpossibleOrder(impossible.id), out);
+        }
+        let id = match message {
+            FromExecutor::Welcome { gate, caps, .. } => {
+                self.welcomed = true;
+                self.flattened = false;
+                self.gate = *gate;
+                self.caps = Some(*caps);
+                return self.touch_all();
+            }
+            FromExecutor::Goodbye { .. } => return,
+            FromExecutor::Gate(gate) => {
+                let was = std::mem::replace(&mut self.gate, *gate);
+                if was.is_open(at) != gate.is_open(at) {
+                    self.touch_all();
+                }
+                return;
+            }
+            FromExecutor::Balance { usdc, tokens } => {
+                self.inventory.set_balance(*usdc, tokens);
+                self.dirty.extend(tokens.iter().map(|(token, _)| token.market));
+                return;
+            }
+            FromExecutor::Refused { id, .. } => {
+                self.totals.refused += 1;
+                *id
+            }
+            FromExecutor::Rejected { id, .. } => {
+                self.totals.rejected += 1;
+                *id
+            }
+            FromExecutor::Accepted { id, .. } => {
+                self.totals.accepted += 1;
+                *id
+            }
+            FromExecutor::Unknown { id } => {
+                alert(Alert::OrderUnknown(*id), out);
+                *id
+            }
+            FromExecutor::Fill { id, .. } => {
+                self.fill(message, out);
+                *id
+            }
+            FromExecutor::Canceled { id, .. } | FromExecutor::CancelFailed { id, .. } => *id,
+            FromExecutor::Scoring { .. } => return,
+        };
+        if let Some(tracked) = self.orders.get(id) {
+            self.dirty.insert(tracked.order.token.market);
+        }
+    }
+
+    fn fill(&mut self, message: &FromExecutor, out: &mut Vec<Action>) {
+        let FromExecutor::Fill { id, trade, price, qty, stage } = message else { return };
+        let Some(order) = self.orders.get(*id).map(|t| t.order) else { return };
+        let report = FillReport {
+            id: *id,
+            trade,
+            token: order.token,
+            side: order.side,
+            price: *price,
+            qty: *qty,
+            stage: *stage,
+        };
+        let cost = cost_ceil(*price, *qty);
+        match self.inventory.apply(&report) {
+            Ok(FillChange::New) if *stage != Stage::Failed => {
+                self.totals.fills += 1;
+                if order.side == Side::Buy {
+                    self.totals.bought = self.totals.bought.saturating_add(cost);
+                }
+            }
+            Ok(FillChange::Reversed) if order.side == Side::Buy => {
+                self.totals.bought = self.totals.bought.saturating_sub(cost);
+            }
+            Ok(_) => {}
+            Err(_) => alert(Alert::ImpossibleOrder(*id), out),
+        }
+    }
+}

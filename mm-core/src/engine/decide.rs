@@ -1,0 +1,257 @@
+//! From state to actions: one quote, one plan for each touched market; then cancels of all, then placements of all.
+
+use super::{Call, Engine, alert};
+use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
+use crate::event::{Action, Alert};
+use crate::inventory::Holdings;
+use crate::orders::{Band, OrderState, Plan, Wish};
+use crate::quote::{NoQuote, View, quote, reference_midpoint};
+use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
+use crate::risk::{Limits, Standing, thin};
+
+/// A placement that waits for another order to end is looked at again after this.
+const FULL_WAIT: Nanos = Nanos::from_secs(1);
+
+impl Engine {
+    pub(super) fn decide(&mut self, out: &mut Vec<Action>) {
+        let at = self.at;
+        self.budget.refill(at);
+        let runs = self.brake.update(at, self.stop(), self.config.risk.cool_down);
+        if runs != self.ran {
+            self.ran = runs;
+            self.touch_all();
+        }
+        if !self.welcomed {
+            // Nobody hears us, and nothing is known of what rests.
+            for ix in std::mem::take(&mut self.dirty) {
+                self.markets[ix.index()].decision = Some(NoQuote::GateShut);
+            }
+            return;
+        }
+        self.flatten(runs, out);
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut plans: Vec<(MarketIx, Plan)> = Vec::with_capacity(dirty.len());
+        // Who was left out last time comes first.
+        let (before, from): (Vec<MarketIx>, Vec<MarketIx>) = dirty.into_iter().partition(|ix| *ix < self.first);
+        for ix in from.into_iter().chain(before) {
+            if let Some(plan) = self.plan(ix, runs, out) {
+                plans.push((ix, plan));
+            }
+        }
+        self.carry_out(&plans, out);
+    }
+
+    /// Withdraws everything with one action when quoting stops, once.
+    fn flatten(&mut self, runs: bool, out: &mut Vec<Action>) {
+        if runs && !self.paused {
+            self.flattened = false;
+            return;
+        }
+        let rests = |state| matches!(state, OrderState::PendingNew | OrderState::Open(_) | OrderState::Unknown);
+        if !self.flattened && self.orders.live().any(|(_, t)| rests(t.state)) {
+            self.flattened = true;
+            self.totals.cancel_all += 1;
+            // Never held back: this is what the budget's debt is for.
+            let _ = self.budget.take(Call::Dangerous);
+            self.orders.cancel_all(self.at, None, out);
+        }
+    }
+
+    /// Decides one market. `None` while its book is in the middle of a timestamp: what rests stays until that is clear.
+    fn plan(&mut self, ix: MarketIx, runs: bool, out: &mut Vec<Action>) -> Option<Plan> {
+        let at = self.at;
+        let state = &self.markets[ix.index()];
+        if runs && !self.paused && state.book.is_synced() && state.book.doubt().is_some() {
+            if let Some(due) = state.book.next_judgement() {
+                self.wake(ix, due.max(at.plus(Nanos::from_ms(1))));
+            }
+            return None;
+        }
+        let own = self.own(ix);
+        let (want, wish) = self.want(ix, runs, &own);
+        let mut want = match want {
+            Ok(want) => {
+                self.markets[ix.index()].decision = None;
+                want
+            }
+            Err(why) => {
+                self.markets[ix.index()].decision = Some(why);
+                Vec::new()
+            }
+        };
+        let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
+        let standing = self.standing(ix);
+        let cut = thin(limits.within(self.caps), standing, &mut want);
+        if self.told.news(ix, cut) {
+            alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
+        }
+        Some(self.orders.plan(at, ix, &Wish { want: &want, ..wish }))
+    }
+
+    /// What should rest in a market, and what the order manager must know to judge what does.
+    fn want(&self, ix: MarketIx, runs: bool, own: &[NewOrder]) -> (Result<Vec<NewOrder>, NoQuote>, Wish<'static>) {
+        let state = &self.markets[ix.index()];
+        let mut wish = Wish { want: &[], reservation2x: None, band: None, tick: state.book.tick() };
+        let Some(params) = &self.params[ix.index()] else { return (Err(NoQuote::NotReady), wish) };
+        let mut facts = state.facts.clone();
+        facts.tick = state.book.tick();
+        facts.ready &= !state.resolved;
+        let view = View {
+            at: self.at,
+            row: ix,
+            market: &facts,
+            book: &state.book,
+            book_trusted: state.book.is_synced(),
+            stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
+            held: self.holdings(ix),
+            own,
+            params,
+            gate_open: runs,
+            paused: self.paused,
+        };
+        let wanted = quote(&view);
+        wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
+        if let Some(terms) = &facts.rewards
+            && let Some(midpoint) = book_midpoint(&state.book, own, own, terms.min_size)
+        {
+            wish.band = Some(Band {
+                midpoint2x: midpoint.halves(),
+                reach2x: 2 * terms.max_spread.ten_thousandths(),
+                min_size: terms.min_size,
+            });
+        }
+        (wanted.map(|quotes| quotes.0), wish)
+    }
+
+    /// Our orders that may be in the book, with what is left of each.
+    pub(super) fn own(&self, ix: MarketIx) -> Vec<NewOrder> {
+        self.orders
+            .live_in(ix)
+            .map(|(_, t)| NewOrder { qty: t.remaining(), ..t.order })
+            .filter(|order| !order.qty.is_zero())
+            .collect()
+    }
+
+    /// What is held, with shares whose trades are still to be told counted as held: that bounds risk.
+    pub(super) fn holdings(&self, ix: MarketIx) -> Holdings {
+        let mut held = self.inventory.holdings(ix);
+        let owing = self.orders.live_in(ix).chain(self.orders.done().filter(|(_, t)| t.order.token.market == ix));
+        for (_, tracked) in owing.filter(|(_, t)| t.order.side == crate::domain::Side::Buy && !t.owed().is_zero()) {
+            let of = match tracked.order.token.outcome {
+                Outcome::Yes => &mut held.yes,
+                Outcome::No => &mut held.no,
+            };
+            of.matched = of.matched.saturating_add(tracked.owed());
+        }
+        held
+    }
+
+    /// What stands against the limits besides this market's own wish. Holdings count at the book's midpoint.
+    fn standing(&mut self, ix: MarketIx) -> Standing {
+        let held = self.holdings(ix);
+        let halves = self.markets[ix.index()].book.midpoint2x();
+        let price = halves.and_then(|h| u16::try_from(h.div_ceil(2)).ok()).and_then(Price::from_ten_thousandths);
+        let value = |qty: Qty, price: Option<Price>| cost_ceil(price.unwrap_or(Price::ONE), qty);
+        let held_here = value(held.yes.matched, price)
+            .saturating_add(value(held.no.matched, price.and_then(|p| p.complement().checked_add(1)).or(price)));
+        self.markets[ix.index()].held_value = held_here;
+        let mut elsewhere = Usdc::ZERO;
+        for (row, state) in (0u16..).zip(&self.markets) {
+            if row != ix.0 {
+                elsewhere = elsewhere.saturating_add(state.held_value);
+            }
+        }
+        for (_, tracked) in self.orders.live().filter(|(_, t)| t.order.token.market != ix) {
+            if tracked.order.side == crate::domain::Side::Buy {
+                elsewhere = elsewhere.saturating_add(cost_ceil(tracked.order.price, tracked.remaining()));
+            }
+        }
+        Standing { held_here, elsewhere }
+    }
+
+    /// Dangerous cancels of all markets, then other cancels, then placements, as far as the budget reaches. What does
+    /// not fit is decided again when it can go.
+    fn carry_out(&mut self, plans: &[(MarketIx, Plan)], out: &mut Vec<Action>) {
+        let at = self.at;
+        let mut short: Option<MarketIx> = None;
+        for (ix, plan) in plans {
+            if let Some(again) = plan.again {
+                self.wake(*ix, again);
+            }
+            // A cancel without an answer is looked at again.
+            if self.orders.live_in(*ix).any(|(_, t)| matches!(t.state, OrderState::PendingCancel(_))) {
+                self.wake(*ix, at.plus(Nanos::from_secs(5)));
+            }
+        }
+        for dangerous in [true, false] {
+            for (ix, plan) in plans {
+                for edit in plan.cancels.iter().filter(|e| e.dangerous == dangerous) {
+                    let call = if dangerous { Call::Dangerous } else { Call::Cancel };
+                    if self.budget.take(call) {
+                        self.totals.canceled += 1;
+                        self.orders.cancel(at, *edit, out);
+                    } else {
+                        self.put_off(*ix, self.budget.next(call), &mut short);
+                    }
+                }
+            }
+        }
+        for (ix, plan) in plans {
+            for order in &plan.places {
+                let room = self.orders.live_count() < self.config.orders.max_open_orders as usize;
+                if !room {
+                    if self.told.news(*ix, Some("open orders")) {
+                        alert(Alert::LimitHit("max_open_orders".into()), out);
+                    }
+                    self.put_off(*ix, at.plus(FULL_WAIT), &mut short);
+                } else if self.budget.take(Call::Place) {
+                    self.totals.placed += 1;
+                    self.orders.place(at, *order, out);
+                } else {
+                    self.put_off(*ix, self.budget.next(Call::Place), &mut short);
+                }
+            }
+        }
+        if let Some(ix) = short {
+            self.first = ix;
+        }
+    }
+
+    fn put_off(&mut self, ix: MarketIx, until: Timestamp, short: &mut Option<MarketIx>) {
+        self.wake(ix, until.max(self.at.plus(Nanos::from_nanos(1))));
+        short.get_or_insert(ix);
+    }
+
+    /// Books the reward of every market once for each whole sampling interval.
+    pub(super) fn sample(&mut self) {
+        let n = self.at.nanos() / self.config.rewards.sample_every.nanos().max(1);
+        if self.sampled == Some(n) {
+            return;
+        }
+        let first = self.sampled.replace(n).is_none();
+        if first {
+            return;
+        }
+        for ix in (0u16..).map(MarketIx).take(self.markets.len()) {
+            if let Some(scored) = self.score(ix) {
+                let state = &mut self.markets[ix.index()];
+                state.expected = state.expected.saturating_add(scored.minute_reward);
+            }
+        }
+        // Conditions of time alone (start, end) are looked at no less often than this.
+        self.touch_all();
+    }
+
+    /// What our orders score now; `None` where nothing is paid or the book is not trusted.
+    pub(super) fn score(&self, ix: MarketIx) -> Option<ScoreBreakdown> {
+        let state = self.markets.get(ix.index())?;
+        let terms = state.facts.rewards.as_ref().filter(|_| state.book.is_synced())?;
+        let own: Vec<Own> = self
+            .orders
+            .live_in(ix)
+            .filter(|(_, t)| matches!(t.state, OrderState::Open(_) | OrderState::PendingCancel(Some(_))))
+            .map(|(_, t)| Own { order: NewOrder { qty: t.remaining(), ..t.order }, age: self.at.since(t.placed) })
+            .collect();
+        Some(score(&state.book, &own, terms))
+    }
+}

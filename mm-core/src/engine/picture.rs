@@ -1,0 +1,102 @@
+//! The engine's state as plain data, and as one digest.
+
+use super::{Engine, MarketSnapshot, OrderSnapshot, Snapshot};
+use crate::domain::{Digest, MarketIx, Side};
+use crate::rewards::{Fixed12, book_midpoint};
+use sha2::Digest as _;
+
+impl Engine {
+    /// A picture for people and metrics.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            seq: self.seq,
+            at: self.at,
+            gate: self.gate,
+            paused: self.paused,
+            halted_by: self.brake.reason(self.at).map(str::to_owned),
+            markets: (0u16..).map(MarketIx).take(self.markets.len()).map(|ix| self.market_snapshot(ix)).collect(),
+            totals: self.totals.clone(),
+        }
+    }
+
+    fn market_snapshot(&self, ix: MarketIx) -> MarketSnapshot {
+        let state = &self.markets[ix.index()];
+        let scored = self.score(ix);
+        let own = self.own(ix);
+        let min_size = state.facts.rewards.as_ref().map(|terms| terms.min_size).unwrap_or_default();
+        let share = scored.as_ref().map_or(0, |s| s.share.units() / 100_000_000);
+        let held = self.inventory.holdings(ix);
+        MarketSnapshot {
+            market: ix,
+            condition: state.facts.condition.clone(),
+            sync: state.book.sync().as_str().to_owned(),
+            bid: state.book.best(Side::Buy).map(|(price, _)| price),
+            ask: state.book.best(Side::Sell).map(|(price, _)| price),
+            midpoint: book_midpoint(&state.book, &own, &[], min_size).map(|m| m.to_string()),
+            orders: self
+                .orders
+                .live_in(ix)
+                .map(|(id, t)| OrderSnapshot {
+                    id,
+                    outcome: t.order.token.outcome,
+                    side: t.order.side,
+                    price: t.order.price,
+                    qty: t.order.qty,
+                    filled: t.matched_so_far(),
+                    state: t.state.name().to_owned(),
+                })
+                .collect(),
+            no_quote: state.decision.map(|why| why.name().to_owned()),
+            q_min: scored.as_ref().map_or(Fixed12::ZERO, |s| s.q_min).to_string(),
+            share_percent: format!("{}.{:02}", share / 100, share % 100),
+            expected_rewards: state.expected.to_string(),
+            yes: held.yes,
+            no: held.no,
+            witness_equal: state.witness.equal,
+            witness_differs: state.witness.differs,
+            epoch: state.book.epoch(),
+        }
+    }
+
+    /// Hash of all state, for checkpoints: books by their running level digests, orders and holdings one by one.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hash = sha2::Sha256::new();
+        hash.update(self.seq.to_le_bytes());
+        hash.update(self.at.nanos().to_le_bytes());
+        for (row, state) in (0u16..).zip(&self.markets) {
+            let held = self.inventory.holdings(MarketIx(row));
+            hash.update(state.book.level_digest().bytes());
+            hash.update(state.book.sync().as_str().as_bytes());
+            hash.update(state.book.epoch().to_le_bytes());
+            hash.update(state.book.venue_ms().to_le_bytes());
+            hash.update(state.expected.units().to_le_bytes());
+            hash.update([u8::from(state.resolved), u8::from(state.decision.is_some())]);
+            for n in [
+                state.witness.equal,
+                state.witness.differs,
+                held.yes.matched.micro(),
+                held.yes.confirmed.micro(),
+                held.no.matched.micro(),
+                held.no.confirmed.micro(),
+            ] {
+                hash.update(n.to_le_bytes());
+            }
+        }
+        hash.update(self.inventory.usdc_free().micro().to_le_bytes());
+        for (id, tracked) in self.orders.live() {
+            hash.update(id.0.to_le_bytes());
+            hash.update(tracked.state.name().as_bytes());
+            hash.update(tracked.order.price.ten_thousandths().to_le_bytes());
+            hash.update(tracked.remaining().micro().to_le_bytes());
+            hash.update(tracked.since.nanos().to_le_bytes());
+        }
+        let t = &self.totals;
+        for n in [t.frames, t.bad_frames, t.placed, t.canceled, t.cancel_all, t.accepted, t.fills, t.books_broken] {
+            hash.update(n.to_le_bytes());
+        }
+        hash.update([u8::from(self.paused), u8::from(self.welcomed), u8::from(self.ran)]);
+        Digest(hash.finalize().into())
+    }
+}

@@ -1,0 +1,151 @@
+//! The core's own limits, each tighter than the executor's, and the conditions under which nothing may be quoted.
+//!
+//! Thins what is wanted; never adds to it and never places or cancels by itself.
+
+use crate::domain::{MarketIx, Nanos, NewOrder, Side, Timestamp, Usdc};
+use crate::protocol::Caps;
+
+/// Dollars that may be at risk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One market: resting buys and holdings.
+    pub market: Usdc,
+    /// All markets together.
+    pub total: Usdc,
+    /// One order; known once the executor has told its caps.
+    pub order: Option<Usdc>,
+}
+
+impl Limits {
+    /// The tighter of ours and the executor's.
+    #[must_use]
+    pub fn within(self, caps: Option<Caps>) -> Self {
+        match caps {
+            None => self,
+            Some(caps) => Self {
+                market: self.market.min(caps.market),
+                total: self.total.min(caps.total),
+                order: Some(self.order.map_or(caps.order, |own| own.min(caps.order))),
+            },
+        }
+    }
+}
+
+/// What already stands against the limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Value of what this market holds.
+    pub held_here: Usdc,
+    /// Resting buys and holdings of all other markets.
+    pub elsewhere: Usdc,
+}
+
+/// Keeps of `want`, in its order, what fits; returns which limit cut something off.
+pub fn thin(limits: Limits, standing: Standing, want: &mut Vec<NewOrder>) -> Option<&'static str> {
+    let mut here = standing.held_here;
+    let mut cut = None;
+    want.retain(|order| {
+        if order.side == Side::Sell {
+            return true;
+        }
+        let cost = order.notional();
+        let would_be = here.saturating_add(cost);
+        let over = if limits.order.is_some_and(|cap| cost > cap) {
+            Some("order")
+        } else if would_be > limits.market {
+            Some("market")
+        } else if would_be.saturating_add(standing.elsewhere) > limits.total {
+            Some("total")
+        } else {
+            None
+        };
+        if over.is_none() {
+            here = would_be;
+        }
+        cut = cut.or(over);
+        over.is_none()
+    });
+    cut
+}
+
+/// Why nothing is quoted anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Not connected to the executor, or not welcomed yet.
+    ExecutorLost,
+    /// The executor's gate is not open.
+    GateShut,
+    /// Every market link is down or silent.
+    FeedsStale,
+}
+
+impl Stop {
+    /// The name screens use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ExecutorLost => "executor-lost",
+            Self::GateShut => "gate-shut",
+            Self::FeedsStale => "feeds-stale",
+        }
+    }
+}
+
+/// Remembers a stop until it is gone and the cool-down has passed. The first start needs no cool-down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brake {
+    stop: Option<Stop>,
+    has_run: bool,
+    resume_at: Option<Timestamp>,
+}
+
+impl Brake {
+    /// Takes the condition as it is now; returns whether quoting may go on.
+    pub fn update(&mut self, at: Timestamp, stop: Option<Stop>, cool_down: Nanos) -> bool {
+        if self.stop.is_some() && stop.is_none() && self.has_run {
+            self.resume_at = Some(at.plus(cool_down));
+        }
+        self.stop = stop;
+        let runs = self.runs(at);
+        self.has_run |= runs;
+        runs
+    }
+
+    /// Whether quoting may go on.
+    #[must_use]
+    pub fn runs(&self, at: Timestamp) -> bool {
+        self.stop.is_none() && self.resume_at.is_none_or(|t| at >= t)
+    }
+
+    /// When the cool-down ends, while one runs.
+    #[must_use]
+    pub fn resumes(&self, at: Timestamp) -> Option<Timestamp> {
+        self.resume_at.filter(|t| self.stop.is_none() && *t > at)
+    }
+
+    /// Why nothing is quoted.
+    #[must_use]
+    pub fn reason(&self, at: Timestamp) -> Option<&'static str> {
+        match self.stop {
+            Some(stop) => Some(stop.name()),
+            None => (!self.runs(at)).then_some("cool-down"),
+        }
+    }
+}
+
+/// Which markets already told of a limit, so that each limit is told once until it is no longer hit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told(std::collections::BTreeSet<(MarketIx, &'static str)>);
+
+impl Told {
+    /// Whether this is news. `None` clears the market.
+    pub fn news(&mut self, market: MarketIx, limit: Option<&'static str>) -> bool {
+        match limit {
+            Some(limit) => self.0.insert((market, limit)),
+            None => {
+                self.0.retain(|(other, _)| *other != market);
+                false
+            }
+        }
+    }
+}
