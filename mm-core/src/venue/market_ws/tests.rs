@@ -263,3 +263,63 @@ fn events_carry_rows_and_come_best_first() {
     assert_eq!(*token, Token { market: MarketIx(0), outcome: Outcome::No });
     assert_eq!((bids[0].0, asks[0].0), (price("0.2"), price("0.3")));
 }
+
+/// Frames of all usual shapes, as the venue writes them.
+fn usual() -> Vec<String> {
+    [
+        "[{'market':'M','asset_id':'7','timestamp':'5','hash':'H','bids':[{'price':'0.1','size':'2'},{'price':'0.2','size':'3.5'}],\
+         'asks':[{'price':'0.9','size':'1'}],'tick_size':'0.01','event_type':'book','last_trade_price':'0.140'},\
+         {'market':'M','asset_id':'8','timestamp':'5','hash':'','bids':[],'asks':[],'tick_size':'0.001','event_type':'book',\
+         'last_trade_price':''}]",
+        "{'market':'M', 'asset_id':'7', 'bids':[{'price':'0.1', 'size':'2'}], 'asks':[{'price':'0.9', 'size':'1'}, \
+         {'price':'0.85', 'size':'10.123456'}], 'hash':'H', 'timestamp':'1773409588875', 'event_type':'book'}",
+        "{'market':'M', 'price_changes':[{'asset_id':'7', 'price':'0.85', 'size':'503.32', 'side':'BUY', 'hash':'H', \
+         'best_bid':'0.85', 'best_ask':'0.86'}, {'asset_id':'8', 'price':'.15', 'size':'0', 'side':'SELL', 'hash':'', \
+         'best_bid':'0', 'best_ask':'1'}], 'timestamp':'9', 'event_type':'price_change'}",
+        "{'market':'M','asset_id':'7','price':'0.58','size':'16.39','fee_rate_bps':'1000','side':'BUY','timestamp':'9',\
+         'event_type':'last_trade_price','transaction_hash':'0x4a1b'}",
+        "[]",
+    ]
+    .map(|text| text.replace('\'', "\"").replace("\"M\"", &format!("\"{MARKET}\"")).replace("\"H\"", &format!("\"{HASH}\"")))
+    .to_vec()
+}
+
+#[test]
+fn usual_shapes_take_the_fast_road() {
+    for text in usual() {
+        let (frame, road) = decode(&text).expect("a good frame");
+        assert_eq!(road, Road::Fast, "{text}");
+        assert_eq!(decode_tolerant(&text), Ok(frame), "{text}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 2000, ..Default::default() })]
+    /// Bytes cut out, doubled, moved or replaced: whatever the fast road still takes, the tolerant road reads alike.
+    #[test]
+    fn the_two_roads_never_differ(
+        which in 0usize..5,
+        edits in proptest::collection::vec((proptest::prelude::any::<usize>(), 0usize..14, 1usize..40, 0u8..4), 1..4),
+    ) {
+        const PIECES: [&str; 14] =
+            ["\"", ",", "0", "1", ".", "-", " ", "}", "]", "null", "\\u0031", "e1", "\"size\":\"1\",", "é"];
+        let mut text = usual()[which].clone();
+        for (place, piece, len, how) in edits {
+            let at = text.floor_char_boundary(place % (text.len() + 1));
+            let end = text.floor_char_boundary((at + len).min(text.len()));
+            match how {
+                0 => text.insert_str(at, PIECES[piece]),
+                1 => text.replace_range(at..text.ceil_char_boundary((at + 1).min(text.len())), PIECES[piece]),
+                2 => text.replace_range(at..end, ""),
+                _ => {
+                    let copy = text[at..end].to_owned();
+                    text.insert_str(end, &copy);
+                }
+            }
+        }
+        match (decode(&text), decode_tolerant(&text)) {
+            (Ok((frame, _)), tolerant) => proptest::prop_assert_eq!(Ok(frame), tolerant, "{}", text),
+            (Err(why), tolerant) => proptest::prop_assert_eq!(Err(why), tolerant, "{}", text),
+        }
+    }
+}

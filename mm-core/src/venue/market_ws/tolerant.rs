@@ -15,7 +15,7 @@ use std::fmt;
 /// Longest name of an unknown event type that is kept, in bytes.
 const UNKNOWN_TYPE_MAX: usize = 64;
 /// Longest last-trade price that is kept, in bytes: it is hashed as it stands.
-const LAST_TRADE_MAX: usize = 16;
+pub(super) const LAST_TRADE_MAX: usize = 16;
 
 /// Decodes one text frame. Text that does not begin like a JSON object or array is [`MarketFrame::Text`].
 ///
