@@ -102,6 +102,8 @@ pub struct Feed {
     pub suspect_after: Nanos,
     /// Between two REST comparisons, rotating over the tokens.
     pub witness_every: Nanos,
+    /// Between two looks at the markets' facts: tick, minimum size, reward terms, times.
+    pub catalog_every: Nanos,
     /// First wait before a reconnect.
     pub reconnect_min: Nanos,
     /// Longest wait before a reconnect.
@@ -301,6 +303,7 @@ fn feed(raw: &RawFeed) -> Result<Feed, ConfigError> {
         snapshot_wait: ms("feed.snapshot_wait_ms", raw.snapshot_wait_ms, 100, 600_000)?,
         suspect_after: ms("feed.suspect_after_ms", raw.suspect_after_ms, 0, 60_000)?,
         witness_every: ms("feed.witness_every_ms", raw.witness_every_ms, 50, 3_600_000)?,
+        catalog_every: ms("feed.catalog_every_ms", raw.catalog_every_ms, 1_000, 3_600_000)?,
         reconnect_min: ms("feed.reconnect_min_ms", raw.reconnect_min_ms, 1, 60_000)?,
         reconnect_max: ms("feed.reconnect_max_ms", raw.reconnect_max_ms, 1, 600_000)?,
     })

@@ -57,10 +57,18 @@ pub struct RawFeed {
     pub suspect_after_ms: u64,
     /// REST comparison.
     pub witness_every_ms: u64,
+    /// Tick, minimum size and reward terms.
+    #[serde(default = "catalog_every_ms")]
+    pub catalog_every_ms: u64,
     /// First wait.
     pub reconnect_min_ms: u64,
     /// Longest wait.
     pub reconnect_max_ms: u64,
+}
+
+/// Pools vanish inside a day: a minute is how long we may quote for one that is gone.
+const fn catalog_every_ms() -> u64 {
+    60_000
 }
 
 /// `[executor]`

@@ -36,8 +36,6 @@ const INBOX_EVENTS_MAX: usize = 16_384;
 const INBOX_BYTES_MAX: usize = 128 << 20;
 /// How long orders may take to disappear after a signal before we leave anyway: then the executor hears silence and cancels.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Between two looks at the markets' facts.
-const CATALOG_EVERY: Duration = Duration::from_secs(60);
 /// Public REST calls.
 const REST: Timeouts = Timeouts { connect: Duration::from_secs(3), total: Duration::from_secs(5) };
 
@@ -172,7 +170,7 @@ impl Shell {
         });
         let mut shell = Self {
             fetcher: Fetcher::new(client, &config.feed.rest_url, clock.clone()),
-            catalog: refresh(catalog, markets.clone(), CATALOG_EVERY),
+            catalog: refresh(catalog, markets.clone(), duration(config.feed.catalog_every)),
             executor: ExecutorLink::new(Path::new(&config.executor.socket), hello, executor_backoff),
             engine: Engine::new(config, markets.clone()),
             recorder: Recorder::new(),
