@@ -4,7 +4,8 @@ use crate::proof::Proof;
 use crate::proofs;
 
 /// Every slice of every file in `proofs/`.
-const SLICES: &[&[Proof]] = &[proofs::house::PROOFS, proofs::quotes::PROOFS, proofs::executor::PROOFS];
+const SLICES: &[&[Proof]] =
+    &[proofs::house::PROOFS, proofs::quotes::PROOFS, proofs::executor::PROOFS, proofs::keys::PROOFS];
 
 /// All proofs by milestone, then in the order of their files.
 pub(crate) fn all() -> Vec<&'static Proof> {

@@ -2,4 +2,5 @@
 
 pub(crate) mod executor;
 pub(crate) mod house;
+pub(crate) mod keys;
 pub(crate) mod quotes;

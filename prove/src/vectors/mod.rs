@@ -2,11 +2,11 @@
 
 mod amounts;
 mod book_hash;
-mod clob_auth;
-mod hmac;
+pub(crate) mod clob_auth;
+pub(crate) mod hmac;
 pub(crate) mod rewards;
-mod signing_orders;
-mod wallets;
+pub(crate) mod signing_orders;
+pub(crate) mod wallets;
 
 use serde_json::Value;
 use std::io::{self, Write};
