@@ -12,7 +12,7 @@ pub(crate) enum Error {
     #[error("config {path}:{line}: {why}")]
     Toml { path: PathBuf, line: usize, why: String },
     #[error("config {path}: {source}")]
-    Check { path: PathBuf, source: ConfigError },
+    Check { path: PathBuf, source: Box<ConfigError> },
 }
 
 /// A checked configuration and the text it came from.
@@ -25,7 +25,8 @@ pub(crate) struct Loaded {
 pub(crate) fn load(path: &Path) -> Result<Loaded, Error> {
     let text = std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
     let raw = parse(&text).map_err(|(line, why)| Error::Toml { path: path.to_owned(), line, why })?;
-    let config = Config::try_from(raw).map_err(|source| Error::Check { path: path.to_owned(), source })?;
+    let config =
+        Config::try_from(raw).map_err(|source| Error::Check { path: path.to_owned(), source: Box::new(source) })?;
     Ok(Loaded { config, text })
 }
 

@@ -20,7 +20,7 @@ pub(crate) enum Error {
     #[error("{path}: config_text: {why}")]
     Config { path: PathBuf, why: String },
     #[error("{path}: config_text: {source}")]
-    Check { path: PathBuf, source: ConfigError },
+    Check { path: PathBuf, source: Box<ConfigError> },
     #[error("{path}: config_text has another digest than the manifest says")]
     OtherConfig { path: PathBuf },
     #[error("{path}: the first turn brings no markets")]
@@ -37,7 +37,7 @@ pub(crate) fn replay(folder: &Path, until: Option<u64>, out: &mut dyn Write) -> 
     let manifest = journal_file::read_manifest(folder)?;
     let raw = config_file::parse(&manifest.config_text)
         .map_err(|(line, why)| Error::Config { path: path(), why: format!("line {line}: {why}") })?;
-    let config = Config::try_from(raw).map_err(|source| Error::Check { path: path(), source })?;
+    let config = Config::try_from(raw).map_err(|source| Error::Check { path: path(), source: Box::new(source) })?;
     if config.digest() != manifest.config_digest {
         return Err(Error::OtherConfig { path: path() });
     }

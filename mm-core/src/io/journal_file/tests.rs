@@ -34,9 +34,10 @@ fn turns_are_rotated_by_size_never_split_and_read_back_in_order() {
     let folder = journal.folder().to_owned();
     assert_eq!(folder, runs.path().join("1000"));
     let mut expected = Vec::new();
-    for n in 0..40u64 {
-        let turn = [format!("{{\"turn\":{n}}}"), format!("{{\"did\":{n},\"pad\":\"{}\"}}", "x".repeat(n as usize * 4))];
-        journal.append(&format!("{}\n{}\n", turn[0], turn[1]), at(1000 + n * 400)).expect("written");
+    for n in 0..40u16 {
+        let turn =
+            [format!("{{\"turn\":{n}}}"), format!("{{\"did\":{n},\"pad\":\"{}\"}}", "x".repeat(usize::from(n) * 4))];
+        journal.append(&format!("{}\n{}\n", turn[0], turn[1]), at(1000 + u64::from(n) * 400)).expect("written");
         expected.extend(turn);
     }
     assert_eq!(read_manifest(&folder).expect("readable").ended, Ended::Running);
