@@ -39,6 +39,8 @@ pub struct Login {
     key: Arc<Key>,
     chain: Chain,
     current: Mutex<Option<(Arc<Credentials>, Timestamp)>>,
+    /// Held while a login is under way, so that calls that all need one wait for the same.
+    under_way: tokio::sync::Mutex<()>,
     /// Told whenever credentials were derived.
     renewed: tokio::sync::Notify,
 }
@@ -47,7 +49,8 @@ impl Login {
     /// A login without credentials yet.
     #[must_use]
     pub fn new(key: Arc<Key>, chain: Chain) -> Self {
-        Self { key, chain, current: Mutex::new(None), renewed: tokio::sync::Notify::new() }
+        let (current, renewed) = (Mutex::new(None), tokio::sync::Notify::new());
+        Self { key, chain, current, under_way: tokio::sync::Mutex::new(()), renewed }
     }
 
     /// The credentials in use and when they were derived.
@@ -242,8 +245,19 @@ impl Clob {
         self.send(&self.read, &format!("{}{path}", self.endpoints.rest), method, Vec::new(), &headers).await
     }
 
+    /// The credentials in use; the first call that needs some logs in.
+    async fn credentials(&self) -> Option<Arc<Credentials>> {
+        if self.login.current().is_none() {
+            let _guard = self.login.under_way.lock().await;
+            if self.login.current().is_none() {
+                self.renew().await;
+            }
+        }
+        self.login.current().map(|(credentials, _)| credentials)
+    }
+
     async fn send_private(&self, client: &Client, request: Request) -> VenueReply {
-        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
+        let Some(credentials) = self.credentials().await else { return no_credentials() };
         let Request { method, path, query, body } = request;
         let headers = credentials.request_headers(self.clock.now().secs(), method.as_str(), &path, &body);
         self.send(client, &format!("{}{path}{query}", self.endpoints.rest), method, body, &headers).await

@@ -247,7 +247,7 @@ async fn a_venue_that_cannot_be_reached_provably_got_nothing() {
 }
 
 #[tokio::test]
-async fn without_credentials_nothing_private_leaves() {
+async fn without_credentials_nothing_leaves_but_the_login() {
     let bench = Bench::new().await;
     for call in [VenueCall::CancelAll, VenueCall::OpenOrders { cursor: None }, VenueCall::ClosedOnly] {
         assert!(matches!(bench.clob.call(&call).await, VenueReply::NotSent(_)), "{call:?}");

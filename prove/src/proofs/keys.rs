@@ -171,10 +171,12 @@ fn epoch(n: u64) -> LedgerRow {
 /// goes before the trait's.
 macro_rules! has {
     ($type:ty: $($bound:tt)+) => {{
+        #[allow(dead_code, reason = "unused where the bound holds")]
         trait Otherwise {
             const HOLDS: bool = false;
         }
         impl<T: ?Sized> Otherwise for T {}
+        #[allow(dead_code, reason = "only ever named as a type")]
         struct Probe<T>(std::marker::PhantomData<T>);
         #[allow(dead_code, reason = "unused where the bound does not hold, which is the point")]
         impl<T: $($bound)+> Probe<T> {

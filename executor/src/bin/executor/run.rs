@@ -53,13 +53,16 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
     let clock = Clock::new();
     let (mut ledger, rows) = open_ledger(&config)?;
     let (epoch, vouched) = state::next_epoch(&config, &rows).map_err(|why| format!("epoch file: {why}"))?;
-    let at = clock.now();
-    let mut starting = vec![LedgerRow::Epoch { at, epoch, policy: config.policy.digest() }];
+    let mut starting = Vec::new();
     if !vouched {
         tracing::error!(event = "ledger-older-than-epoch", epoch, "today's caps count as spent");
+        let at = clock.now();
+        // The desk counts on from here, so no epoch that may have been used is used again.
+        starting.push(LedgerRow::Epoch { at, epoch: epoch - 1, policy: config.policy.digest() });
         starting.push(LedgerRow::DaySpent { at });
+        ledger.append(&starting).map_err(|why| why.to_string())?;
     }
-    ledger.append(&starting).map_err(|why| why.to_string())?;
+    // Before the desk's own row: a crash in between makes the next start doubt the ledger, never trust it wrongly.
     state::note_epoch(&config, epoch).map_err(|why| format!("epoch file: {why}"))?;
 
     let key = Arc::new(load_key(&config)?);

@@ -68,7 +68,7 @@ pub(crate) fn next_epoch(config: &Config, rows: &[LedgerRow]) -> io::Result<(u64
     Ok((in_ledger.max(in_file.unwrap_or(0)) + 1, vouched))
 }
 
-/// Notes the epoch, after its row is durable.
+/// Notes the epoch that starts.
 pub(crate) fn note_epoch(config: &Config, epoch: u64) -> io::Result<()> {
     write_durably(&epoch_path(config), &epoch.to_string())
 }
