@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
+mod demo;
 mod proof;
 mod proofs;
 mod recordings;
@@ -12,6 +13,7 @@ mod registry;
 mod report;
 mod runner;
 mod shell;
+mod stack;
 mod tidy;
 mod vectors;
 
@@ -49,6 +51,8 @@ enum Command {
     All,
     /// The gate of a few minutes
     Quick,
+    /// The whole bot on recorded market data, with nothing installed
+    Demo(demo::DemoArgs),
     /// Every claim and its sabotage
     List,
     /// Run every known vector file of a folder
@@ -87,6 +91,7 @@ fn run(cli: Cli) -> Result<bool, String> {
     match cli.command {
         None | Some(Command::All) => prove("all", depth),
         Some(Command::Quick) => prove("quick", Depth::Quick),
+        Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::List) => {
             runner::list();
             Ok(true)

@@ -4,8 +4,13 @@ use crate::proof::Proof;
 use crate::proofs;
 
 /// Every slice of every file in `proofs/`.
-const SLICES: &[&[Proof]] =
-    &[proofs::house::PROOFS, proofs::quotes::PROOFS, proofs::executor::PROOFS, proofs::keys::PROOFS];
+const SLICES: &[&[Proof]] = &[
+    proofs::house::PROOFS,
+    proofs::quotes::PROOFS,
+    proofs::executor::PROOFS,
+    proofs::keys::PROOFS,
+    proofs::process::PROOFS,
+];
 
 /// All proofs by milestone, then in the order of their files.
 pub(crate) fn all() -> Vec<&'static Proof> {

@@ -3,4 +3,5 @@
 pub(crate) mod executor;
 pub(crate) mod house;
 pub(crate) mod keys;
+pub(crate) mod process;
 pub(crate) mod quotes;

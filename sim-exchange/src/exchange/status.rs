@@ -2,7 +2,7 @@
 
 use super::{AccountStatus, Exchange, MarketInfo, MarketStatus, Status};
 use crate::accounts::Asset;
-use mm_core::domain::{ConditionId, Usdc};
+use mm_core::domain::{ConditionId, OrderId, Timestamp, Usdc};
 
 impl Exchange {
     /// All markets in order of their rows; the order never changes.
@@ -26,6 +26,14 @@ impl Exchange {
             fee: state.fee_terms(),
             last_trade: state.last_print,
         }
+    }
+
+    /// Every order ever accepted, with the moment it was, in order of acceptance.
+    #[must_use]
+    pub fn accepted(&self) -> Vec<(OrderId, Timestamp)> {
+        let mut rows: Vec<_> = self.orders.iter().map(|(id, row)| (row.number, *id, row.at)).collect();
+        rows.sort_unstable();
+        rows.into_iter().map(|(_, id, at)| (id, at)).collect()
     }
 
     /// The venue at a glance.

@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 pub(super) fn routes(front: &Shared) -> Router {
-    Router::new().route("/status", get(status)).route("/geoblock", post(geoblock)).with_state(Arc::clone(front))
+    Router::new()
+        .route("/status", get(status))
+        .route("/accepted", get(accepted))
+        .route("/geoblock", post(geoblock))
+        .with_state(Arc::clone(front))
 }
 
 async fn status(State(front): State<Shared>) -> Answer {
@@ -27,6 +31,11 @@ async fn status(State(front): State<Shared>) -> Answer {
             "accounts": status.accounts.iter().map(account).collect::<Vec<_>>(),
         })))
     })
+}
+
+/// Every order ever accepted: `[id, nanoseconds since 1970]`, oldest first. Lets a ledger be checked against the venue.
+async fn accepted(State(front): State<Shared>) -> Answer {
+    step(&front, |venue| Ok(Reply::of(&venue.exchange.accepted())))
 }
 
 fn market(row: &MarketStatus) -> Value {

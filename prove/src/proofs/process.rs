@@ -1,0 +1,174 @@
+//! Real binaries over real sockets: what happens when one of them dies.
+
+use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::stack::{Options, Stack, StackError};
+use rustix::process::Signal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// All claims of this file.
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof {
+        id: "core-killed-executor-cancels",
+        milestone: 5,
+        claim: "mm-core is killed: the executor notices the silence, cancels everything at the venue and says so.",
+        quick: false,
+        min_cases: 1,
+        run: |bench| in_runtime(core_silenced(bench, Signal::KILL, 2000)),
+        sabotage_claim: "mm-core frozen with its socket open, and a lease that never ends",
+        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, 3_600_000))),
+    },
+    Proof {
+        id: "core-frozen-executor-cancels",
+        milestone: 5,
+        claim: "mm-core is frozen with its socket open: the lease ends and the executor cancels everything.",
+        quick: false,
+        min_cases: 1,
+        run: |bench| in_runtime(core_silenced(bench, Signal::STOP, 2000)),
+        sabotage_claim: "a lease that never ends",
+        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, 3_600_000))),
+    },
+    Proof {
+        id: "executor-killed-venue-sweeps",
+        milestone: 5,
+        claim: "The executor is killed: mm-core stops quoting and the venue's heartbeat sweep removes every order.",
+        quick: false,
+        min_cases: 1,
+        run: |bench| in_runtime(executor_killed(bench, 10_000)),
+        sabotage_claim: "a venue whose heartbeat limit is an hour",
+        sabotage: Some(|bench| in_runtime(executor_killed(bench, 3_600_000))),
+    },
+    Proof {
+        id: "geoblocked-executor-cancels",
+        milestone: 5,
+        claim: "The venue turns to blocked: nothing more is placed and resting orders are cancelled.",
+        quick: false,
+        min_cases: 1,
+        run: |bench| in_runtime(geoblocked(bench, true)),
+        sabotage_claim: "the endpoint keeps saying that trading is allowed",
+        sabotage: Some(|bench| in_runtime(geoblocked(bench, false))),
+    },
+];
+
+/// How long the stack may take until orders rest.
+const ORDERS_REST: Duration = Duration::from_secs(60);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+fn in_runtime(work: impl Future<Output = Result<Verdict, StackError>>) -> Verdict {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return Verdict::NotRun(why.to_string()),
+    };
+    runtime.block_on(work).unwrap_or_else(|why| {
+        let mut evidence = Evidence::default();
+        evidence.fact("the stack failed", why);
+        Verdict::Refuted(evidence)
+    })
+}
+
+/// A stack at ten times the tape's speed whose quotes rest at the venue.
+async fn quoting_stack(bench: &Bench, change: impl FnOnce(&mut Options)) -> Result<Stack, StackError> {
+    let mut options =
+        Options::new(bench.bin_dir.clone(), bench.evidence.clone(), bench.root.join("config/sim/tape.toml"));
+    options.speed = 10.0;
+    change(&mut options);
+    let stack = Stack::start(options).await?;
+    wait_for(&stack, ORDERS_REST, "orders to rest", |open| open > 0).await?;
+    Ok(stack)
+}
+
+/// Waits until the venue's count of our open orders is as wished; returns how long it took.
+async fn wait_for(
+    stack: &Stack,
+    limit: Duration,
+    what: &str,
+    wished: impl Fn(u64) -> bool,
+) -> Result<Duration, StackError> {
+    let started = Instant::now();
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        looks.tick().await;
+        let open = stack.open_orders_at_venue().await?;
+        if wished(open) {
+            return Ok(started.elapsed());
+        }
+        if started.elapsed() > limit {
+            return Err(StackError(format!("waited {} s for {what}; {open} orders are open", limit.as_secs())));
+        }
+    }
+}
+
+fn found(ok: bool, mut evidence: Evidence) -> Verdict {
+    evidence.cases = 1;
+    if ok { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+}
+
+async fn core_silenced(bench: &mut Bench, signal: Signal, lease_ms: u64) -> Result<Verdict, StackError> {
+    let mut stack = quoting_stack(bench, |options| options.core_silent_ms = lease_ms).await?;
+    let core = stack.core.take().ok_or_else(|| StackError("mm-core is not running".to_owned()))?;
+    let before = stack.open_orders_at_venue().await?;
+    core.signal(signal)?;
+    // Well below the venue's own sweep at ten to fifteen seconds: the executor keeps its heartbeat chain until it cancels.
+    let gone = wait_for(&stack, Duration::from_secs(8), "the executor to cancel", |open| open == 0).await;
+    let status = stack.executor_command(&["status"], Duration::from_secs(10))?;
+    core.kill().await?;
+    let mut evidence = Evidence::default();
+    evidence.fact("orders open before", if before > 0 { "some" } else { "none" });
+    if let Err(why) = &gone {
+        evidence.facts.insert(0, ("still open".to_owned(), why.to_string()));
+    }
+    let says_so = status.text.contains("CoreSilent");
+    evidence.fact("executor status names CoreSilent", says_so);
+    stack.stop().await;
+    Ok(found(gone.is_ok() && says_so && before > 0, evidence))
+}
+
+async fn executor_killed(bench: &mut Bench, heartbeat_ms: u64) -> Result<Verdict, StackError> {
+    let scenario = with_heartbeat_limit(bench, heartbeat_ms)?;
+    let mut stack = quoting_stack(bench, |options| options.scenario = scenario).await?;
+    let executor = stack.executor.take().ok_or_else(|| StackError("the executor is not running".to_owned()))?;
+    executor.kill().await?;
+    let gone = wait_for(&stack, Duration::from_secs(25), "the venue's sweep", |open| open == 0).await;
+    let snapshot = stack.snapshot().await?;
+    let quoting = matches!(snapshot.gate, mm_core::protocol::Gate::Open { .. });
+    let mut evidence = Evidence::default();
+    if let Err(why) = &gone {
+        evidence.fact("still open", why);
+    }
+    evidence.fact("mm-core believes the gate open", quoting);
+    stack.stop().await;
+    Ok(found(gone.is_ok() && !quoting, evidence))
+}
+
+async fn geoblocked(bench: &mut Bench, block: bool) -> Result<Verdict, StackError> {
+    let stack = quoting_stack(bench, |options| options.geoblock_every_ms = 1000).await?;
+    stack.switch_geoblock(block).await?;
+    let gone = wait_for(&stack, Duration::from_secs(10), "the executor to cancel", |open| open == 0).await;
+    let mut evidence = Evidence::default();
+    if let Err(why) = &gone {
+        evidence.fact("still open", why);
+    }
+    stack.stop().await;
+    Ok(found(gone.is_ok(), evidence))
+}
+
+/// The demo's world with another heartbeat limit.
+fn with_heartbeat_limit(bench: &Bench, ms: u64) -> Result<std::path::PathBuf, StackError> {
+    let source = bench.root.join("config/sim/tape.toml");
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| StackError(format!("{}: {e}", path.display())));
+    let mut table: toml::Table =
+        read(&source)?.parse().map_err(|e| StackError(format!("{}: {e}", source.display())))?;
+    if let Some(venue) = table.get_mut("venue").and_then(toml::Value::as_table_mut) {
+        venue.insert("heartbeat_timeout_ms".to_owned(), toml::Value::Integer(i64::try_from(ms).unwrap_or(i64::MAX)));
+    }
+    if let Some(tape) = table.get_mut("tape").and_then(toml::Value::as_table_mut)
+        && let Some(file) = tape.get("file").and_then(toml::Value::as_str)
+    {
+        let absolute = bench.root.join("config/sim").join(file);
+        tape.insert("file".to_owned(), toml::Value::String(absolute.to_string_lossy().into_owned()));
+    }
+    let path = bench.evidence.join("scenario.toml");
+    std::fs::write(&path, table.to_string()).map_err(|e| StackError(format!("{}: {e}", path.display())))?;
+    Ok(path)
+}

@@ -1,0 +1,292 @@
+//! The four processes as a stranger would run them: sim-exchange, executor and mm-core as real binaries over loopback and
+//! Unix sockets, started, watched and stopped from here. The demo and the process proofs use the same code.
+
+mod config;
+mod process;
+
+pub(crate) use config::Ready;
+pub(crate) use process::Process;
+
+use mm_core::domain::{OrderId, Timestamp};
+use mm_core::engine::Snapshot;
+use mm_core::io::http::Timeouts;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// How long a process may take until it says that it is ready.
+const READY_LIMIT: Duration = Duration::from_secs(30);
+/// How long any question to a running process may take.
+const ANSWER: Timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_secs(5) };
+
+/// Why the stack could not start, answer or stop.
+#[derive(Debug)]
+pub(crate) struct StackError(pub(crate) String);
+
+impl std::fmt::Display for StackError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<String> for StackError {
+    fn from(why: String) -> Self {
+        Self(why)
+    }
+}
+
+/// What to start.
+pub(crate) struct Options {
+    /// Folder with the built binaries.
+    pub(crate) bin_dir: PathBuf,
+    /// Where configurations, logs, ledger and journal go. Made if missing.
+    pub(crate) dir: PathBuf,
+    /// The world.
+    pub(crate) scenario: PathBuf,
+    /// Another tape than the scenario's.
+    pub(crate) tape: Option<PathBuf>,
+    /// Tape time for each second of wall clock; 0 = as fast as possible.
+    pub(crate) speed: f64,
+    /// At most so many markets.
+    pub(crate) markets: Option<usize>,
+    /// Orders really leave for the simulator (`post`), or stop before the POST (`withhold`).
+    pub(crate) submit: &'static str,
+    /// How often mm-core compares a book with the venue's, milliseconds of wall clock.
+    pub(crate) witness_ms: u64,
+    /// How long mm-core may be silent before the executor cancels.
+    pub(crate) core_silent_ms: u64,
+    /// How often the executor asks where it is.
+    pub(crate) geoblock_every_ms: u64,
+}
+
+impl Options {
+    /// The usual stack: orders leave for the simulator, the scenario's own tape in real time, all markets.
+    pub(crate) fn new(bin_dir: PathBuf, dir: PathBuf, scenario: PathBuf) -> Self {
+        Self {
+            bin_dir,
+            dir,
+            scenario,
+            tape: None,
+            speed: 1.0,
+            markets: None,
+            submit: "post",
+            witness_ms: 1000,
+            core_silent_ms: 2000,
+            geoblock_every_ms: 60_000,
+        }
+    }
+}
+
+/// The running processes.
+pub(crate) struct Stack {
+    options: Options,
+    sockets: PathBuf,
+    http: reqwest::Client,
+    /// The venue.
+    pub(crate) sim: Process,
+    /// The key holder; `None` while it is not running.
+    pub(crate) executor: Option<Process>,
+    /// The data plane; `None` while it is not running.
+    pub(crate) core: Option<Process>,
+    /// What the venue said when it was ready.
+    pub(crate) ready: Ready,
+    /// Address of the executor's throw-away key.
+    pub(crate) address: String,
+    /// The core's run folder.
+    pub(crate) run_dir: PathBuf,
+    core_url: String,
+}
+
+impl Stack {
+    /// Starts the venue, then the executor, then the core, each when the one before is ready.
+    pub(crate) async fn start(options: Options) -> Result<Self, StackError> {
+        let http = mm_core::io::http::client(ANSWER).map_err(|e| StackError(format!("HTTP client: {e}")))?;
+        std::fs::create_dir_all(&options.dir).map_err(|e| StackError(format!("{}: {e}", options.dir.display())))?;
+        let sockets = socket_dir()?;
+        let mut sim = Process::spawn("sim-exchange", sim_command(&options), &options.dir)?;
+        let ready: Ready = parse_ready("sim-exchange", &sim.first_line(READY_LIMIT).await?)?;
+        let mut stack = Self {
+            options,
+            sockets,
+            http,
+            sim,
+            executor: None,
+            core: None,
+            ready,
+            address: String::new(),
+            run_dir: PathBuf::new(),
+            core_url: String::new(),
+        };
+        stack.start_executor().await?;
+        stack.start_core().await?;
+        Ok(stack)
+    }
+
+    /// Starts the executor, again if it was stopped: its ledger stays.
+    pub(crate) async fn start_executor(&mut self) -> Result<(), StackError> {
+        let minimums = self.minimum_orders().await?;
+        let path = self.options.dir.join("executor.toml");
+        let text = config::executor(&self.options, &self.sockets, &self.ready, &minimums);
+        write(&path, &text)?;
+        let mut command = Command::new(self.options.bin_dir.join("executor"));
+        command.arg("run").arg("--config").arg(&path);
+        let mut process = Process::spawn("executor", command, &self.options.dir)?;
+        let ready: Value = parse_ready("executor", &process.first_line(READY_LIMIT).await?)?;
+        ready["address"].as_str().unwrap_or_default().clone_into(&mut self.address);
+        self.executor = Some(process);
+        Ok(())
+    }
+
+    /// Starts a core: a new run with a journal of its own.
+    pub(crate) async fn start_core(&mut self) -> Result<(), StackError> {
+        let path = self.options.dir.join("mm-core.toml");
+        write(&path, &config::mm_core(&self.options, &self.sockets, &self.ready))?;
+        let mut command = Command::new(self.options.bin_dir.join("mm-core"));
+        command.arg("run").arg("--config").arg(&path);
+        let mut process = Process::spawn("mm-core", command, &self.options.dir)?;
+        let ready: Value = parse_ready("mm-core", &process.first_line(READY_LIMIT).await?)?;
+        self.run_dir = PathBuf::from(ready["dir"].as_str().unwrap_or_default());
+        ready["metrics"].as_str().unwrap_or_default().clone_into(&mut self.core_url);
+        self.core = Some(process);
+        Ok(())
+    }
+
+    /// Smallest order of each market as the venue tells it: the ready line does not.
+    async fn minimum_orders(&self) -> Result<Vec<String>, StackError> {
+        let mut minimums = Vec::with_capacity(self.ready.markets.len());
+        for market in &self.ready.markets {
+            let body = self.get(&format!("{}/clob-markets/{}", self.ready.clob, market.condition)).await?;
+            minimums.push(body["mos"].to_string());
+        }
+        Ok(minimums)
+    }
+
+    /// GETs a JSON body from one of our processes.
+    pub(crate) async fn get(&self, url: &str) -> Result<Value, StackError> {
+        serde_json::from_str(&self.get_text(url).await?).map_err(|e| StackError(format!("{url}: not JSON: {e}")))
+    }
+
+    /// GETs a body from one of our processes.
+    pub(crate) async fn get_text(&self, url: &str) -> Result<String, StackError> {
+        let failed = |why: reqwest::Error| StackError(format!("{url}: {why}"));
+        let response = self.http.get(url).send().await.map_err(failed)?;
+        let status = response.status();
+        let text = response.text().await.map_err(failed)?;
+        if status.is_success() { Ok(text) } else { Err(StackError(format!("{url}: {status} {text}"))) }
+    }
+
+    /// The core's own picture of itself.
+    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StackError> {
+        let text = self.get_text(&format!("{}/snapshot", self.core_url)).await?;
+        serde_json::from_str(&text).map_err(|e| StackError(format!("mm-core's snapshot: {e}")))
+    }
+
+    /// The venue's own picture: tape, markets, accounts.
+    pub(crate) async fn venue_status(&self) -> Result<Value, StackError> {
+        let admin =
+            self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))?;
+        self.get(&format!("{admin}/status")).await
+    }
+
+    /// How many orders the venue holds open for our account.
+    pub(crate) async fn open_orders_at_venue(&self) -> Result<u64, StackError> {
+        let status = self.venue_status().await?;
+        let accounts = status["accounts"].as_array().cloned().unwrap_or_default();
+        let ours = accounts
+            .iter()
+            .find(|a| a["address"].as_str().is_some_and(|address| address.eq_ignore_ascii_case(&self.address)));
+        Ok(ours.and_then(|account| account["open_orders"].as_u64()).unwrap_or(0))
+    }
+
+    /// Every order the venue has accepted from anybody, with the moment it did.
+    pub(crate) async fn accepted_orders(&self) -> Result<Vec<(OrderId, Timestamp)>, StackError> {
+        let admin =
+            self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))?;
+        let text = self.get_text(&format!("{admin}/accepted")).await?;
+        serde_json::from_str(&text).map_err(|e| StackError(format!("the venue's accepted orders: {e}")))
+    }
+
+    /// Makes the venue's geoblock endpoint say blocked, or not.
+    pub(crate) async fn switch_geoblock(&self, blocked: bool) -> Result<(), StackError> {
+        let admin =
+            self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))?;
+        let request = self.http.post(format!("{admin}/geoblock")).body(format!("{{\"blocked\":{blocked}}}"));
+        let response = request.send().await.map_err(|e| StackError(format!("geoblock switch: {e}")))?;
+        if response.status().is_success() {
+            Ok(())
+        } else {
+            Err(StackError(format!("geoblock switch: {}", response.status())))
+        }
+    }
+
+    /// Folder of configurations, logs, ledger and journal.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.options.dir
+    }
+
+    /// Runs one executor command (`status`, `cancel-all`, …) against the running executor.
+    pub(crate) fn executor_command(&self, words: &[&str], limit: Duration) -> Result<crate::shell::Output, StackError> {
+        let mut command = Command::new(self.options.bin_dir.join("executor"));
+        command.args(words).arg("--config").arg(self.options.dir.join("executor.toml"));
+        Ok(crate::shell::run(&mut command, limit)?)
+    }
+
+    /// Runs `mm-core replay` on the core's run.
+    pub(crate) fn replay(&self, run_dir: &Path) -> Result<crate::shell::Output, StackError> {
+        let mut command = Command::new(self.options.bin_dir.join("mm-core"));
+        command.arg("replay").arg(run_dir);
+        Ok(crate::shell::run(&mut command, Duration::from_secs(600))?)
+    }
+
+    /// Stops the core, which withdraws its quotes, and then the executor, which leaves the account flat.
+    pub(crate) async fn stop_core_and_executor(&mut self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        for process in [self.core.take(), self.executor.take()].into_iter().flatten() {
+            if let Err(why) = process.terminate(Duration::from_secs(20)).await {
+                complaints.push(why.0);
+            }
+        }
+        complaints
+    }
+
+    /// Stops what still runs, the core first so that it withdraws its own quotes. Returns what did not end well.
+    pub(crate) async fn stop(mut self) -> Vec<String> {
+        let mut complaints = self.stop_core_and_executor().await;
+        if let Err(why) = self.sim.terminate(Duration::from_secs(10)).await {
+            complaints.push(why.0);
+        }
+        // The folder holds sockets only; a leftover is untidy, not wrong.
+        std::fs::remove_dir_all(&self.sockets).ok();
+        complaints
+    }
+}
+
+fn sim_command(options: &Options) -> Command {
+    let mut command = Command::new(options.bin_dir.join("sim-exchange"));
+    command.arg("serve").arg("--config").arg(&options.scenario);
+    command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    command.arg("--speed").arg(options.speed.to_string());
+    if let Some(tape) = &options.tape {
+        command.arg("--tape").arg(tape);
+    }
+    if let Some(markets) = options.markets {
+        command.arg("--markets").arg(markets.to_string());
+    }
+    command
+}
+
+fn parse_ready<T: serde::de::DeserializeOwned>(who: &str, line: &str) -> Result<T, StackError> {
+    serde_json::from_str(line).map_err(|e| StackError(format!("{who}: first line {line:?} is not its ready line: {e}")))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), StackError> {
+    std::fs::write(path, text).map_err(|e| StackError(format!("{}: {e}", path.display())))
+}
+
+/// A short path: a Unix socket's address holds 107 bytes, and a run folder may lie deep.
+fn socket_dir() -> Result<PathBuf, StackError> {
+    let dir =
+        tempfile::Builder::new().prefix("pm-").tempdir().map_err(|e| StackError(format!("socket folder: {e}")))?;
+    Ok(dir.keep())
+}

@@ -1,0 +1,97 @@
+//! One child process: its first line, its log, its end.
+
+use super::StackError;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// A running child. Dropped without [`Self::terminate`], it is killed.
+pub(crate) struct Process {
+    name: &'static str,
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// Its standard error.
+    pub(crate) log: PathBuf,
+}
+
+impl Process {
+    /// Starts a program in a process group of its own, so that Ctrl-C reaches only us and we stop it in order.
+    pub(crate) fn spawn(name: &'static str, command: std::process::Command, dir: &Path) -> Result<Self, StackError> {
+        let log = dir.join(format!("{name}.log"));
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(|e| StackError(format!("{}: {e}", log.display())))?;
+        let mut command = Command::from(command);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).kill_on_drop(true).process_group(0);
+        let mut child = command.spawn().map_err(|e| StackError(format!("{name} does not start: {e}")))?;
+        let stdout = child.stdout.take().ok_or_else(|| StackError(format!("{name}: no standard output")))?;
+        Ok(Self { name, child, lines: BufReader::new(stdout).lines(), log })
+    }
+
+    /// The process id, while it runs.
+    pub(crate) fn pid(&self) -> Option<rustix::process::Pid> {
+        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
+    }
+
+    /// The first line it prints; if it ends or stays silent, its last words from the log.
+    pub(crate) async fn first_line(&mut self, limit: Duration) -> Result<String, StackError> {
+        match tokio::time::timeout(limit, self.lines.next_line()).await {
+            Ok(Ok(Some(line))) => Ok(line),
+            Ok(Ok(None)) => {
+                let status = self.child.wait().await.map_or_else(|e| e.to_string(), |status| status.to_string());
+                Err(StackError(format!("{} ended ({status}): {}", self.name, self.last_words())))
+            }
+            Ok(Err(why)) => Err(StackError(format!("{}: {why}", self.name))),
+            Err(_) => Err(StackError(format!(
+                "{} did not say it is ready within {} s: {}",
+                self.name,
+                limit.as_secs(),
+                self.last_words()
+            ))),
+        }
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_words(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(3)..].join(" / ")
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) -> Result<(), StackError> {
+        let pid = self.pid().ok_or_else(|| StackError(format!("{} is not running", self.name)))?;
+        rustix::process::kill_process(pid, signal).map_err(|e| StackError(format!("{}: {e}", self.name)))
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub(crate) async fn kill(mut self) -> Result<(), StackError> {
+        self.child.kill().await.map_err(|e| StackError(format!("{}: {e}", self.name)))
+    }
+
+    /// Waits for the process to end by itself.
+    pub(crate) async fn ended(&mut self, limit: Duration) -> Result<ExitStatus, StackError> {
+        match tokio::time::timeout(limit, self.child.wait()).await {
+            Ok(status) => status.map_err(|e| StackError(format!("{}: {e}", self.name))),
+            Err(_) => Err(StackError(format!("{} still runs after {} s", self.name, limit.as_secs()))),
+        }
+    }
+
+    /// SIGTERM, and waits; past the limit SIGKILL and a complaint. A non-zero exit code is a complaint too.
+    pub(crate) async fn terminate(mut self, limit: Duration) -> Result<(), StackError> {
+        // It may have ended by itself: then the wait below tells how.
+        self.signal(rustix::process::Signal::TERM).ok();
+        match self.ended(limit).await {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(StackError(format!("{} ended with {status}: {}", self.name, self.last_words()))),
+            Err(why) => {
+                self.child.kill().await.ok();
+                Err(StackError(format!("{why}; it was killed")))
+            }
+        }
+    }
+}
