@@ -1,7 +1,7 @@
 //! What a proof is: a claim, a run that can refute it, and a sabotage that must.
 
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One claim about the product and how it is tried.
 pub(crate) struct Proof {
@@ -95,14 +95,5 @@ impl Bench {
     #[must_use]
     pub(crate) fn binary(&self, name: &str) -> PathBuf {
         self.bin_dir.join(name)
-    }
-
-    /// Writes a file into the evidence folder and returns its path relative to it.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub(crate) fn keep(&self, name: &str, bytes: impl AsRef<[u8]>) -> std::io::Result<PathBuf> {
-        std::fs::write(self.evidence.join(name), bytes)?;
-        Ok(Path::new(name).to_owned())
     }
 }
