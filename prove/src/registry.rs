@@ -10,6 +10,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::executor::PROOFS,
     proofs::keys::PROOFS,
     proofs::process::PROOFS,
+    proofs::venue::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

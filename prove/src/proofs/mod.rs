@@ -5,3 +5,4 @@ pub(crate) mod house;
 pub(crate) mod keys;
 pub(crate) mod process;
 pub(crate) mod quotes;
+pub(crate) mod venue;
