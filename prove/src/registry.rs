@@ -6,6 +6,7 @@ use crate::proofs;
 /// Every slice of every file in `proofs/`.
 const SLICES: &[&[Proof]] = &[
     proofs::house::PROOFS,
+    proofs::books::PROOFS,
     proofs::quotes::PROOFS,
     proofs::executor::PROOFS,
     proofs::keys::PROOFS,

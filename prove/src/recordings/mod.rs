@@ -189,6 +189,12 @@ pub(crate) fn run(dir: &Path, out: &mut dyn Write) -> Result<Summary, Error> {
     Ok(summary)
 }
 
+/// Replays one stream of frames: hashes proven, and what does not hold.
+pub(crate) fn replay(path: &Path) -> (u64, Vec<String>) {
+    let report = stream::read(path);
+    (report.proven, report.failures)
+}
+
 fn show(out: &mut dyn Write, word: &str, lines: &[String]) -> io::Result<()> {
     for line in lines.iter().take(SHOWN_MAX) {
         writeln!(out, "  {word}: {line}")?;
