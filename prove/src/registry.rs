@@ -12,6 +12,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::keys::PROOFS,
     proofs::process::PROOFS,
     proofs::venue::PROOFS,
+    proofs::server::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

@@ -6,4 +6,5 @@ pub(crate) mod house;
 pub(crate) mod keys;
 pub(crate) mod process;
 pub(crate) mod quotes;
+pub(crate) mod server;
 pub(crate) mod venue;
