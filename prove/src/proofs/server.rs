@@ -297,8 +297,8 @@ impl Subscriber {
 async fn rebuilt(bench: &Bench, remove_empty: bool) -> Attempt {
     let mut scenario = Scenario::load(&bench.root.join("config/sim/tape.toml"))?;
     if let Some(tape) = &mut scenario.tape {
-        // 14 minutes in 7 to 20 seconds
-        tape.speed_milli = bench.depth.pick(120_000, 120_000, 40_000);
+        // 14 minutes in 14 to 28 seconds
+        tape.speed_milli = bench.depth.pick(60_000, 60_000, 30_000);
     }
     let clock = Clock::new();
     let exchange = Exchange::new(&scenario, clock.now())?;

@@ -11,8 +11,9 @@ use mm_core::venue::user_ws::{self, UserEvent};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::{mpsc, oneshot};
 
-/// Frames a listener may be behind.
-pub(super) const QUEUE_MAX: usize = 4096;
+/// Frames a listener may be behind. Listeners share a frame's text, so a full queue costs each little; at ten times real time the
+/// bundled recording fills it in ten seconds.
+pub(super) const QUEUE_MAX: usize = 16_384;
 /// Listeners of each channel.
 pub(super) const LISTENERS_MAX: usize = 256;
 
