@@ -23,6 +23,7 @@ mod ws_user;
 
 use crate::exchange::{Exchange, MarketInfo};
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use front::{Front, Shared};
 use mm_core::domain::TickSize;
 use mm_core::io::clock::Clock;
@@ -192,6 +193,8 @@ pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Runn
         if let Some(listener) = listener {
             let mut stopped = stopped.clone();
             tasks.spawn(async move {
+                // Small frames must not wait for the acknowledgement of earlier ones.
+                let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
                 let served = axum::serve(listener, call::finish(routes))
                     .with_graceful_shutdown(async move { front::told(&mut stopped).await });
                 if let Err(why) = served.await {

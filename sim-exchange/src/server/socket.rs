@@ -9,11 +9,15 @@ use axum::extract::State;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::SinkExt as _;
 use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Longest frame a client may send: 1,000 token ids are 80 kB.
 const FRAME_MAX: usize = 256 * 1024;
+
+/// Frames written before a flush.
+const BATCH: usize = 256;
 
 /// Close code for a frame that means nothing here.
 const POLICY: u16 = 1008;
@@ -65,17 +69,17 @@ pub(super) async fn pump(
     mut stopped: watch::Receiver<bool>,
     receive: impl Fn(&Front, u64, &str) -> Result<(), Refused>,
 ) {
+    let mut batch = Vec::new();
     let code = loop {
-        let out = tokio::select! {
+        tokio::select! {
             biased;
             () = told(&mut stopped) => break AWAY,
             _ = &mut inbox.dropped => break SLOW,
-            frame = inbox.frames.recv() => match frame {
-                Some(frame) => Message::Text(frame),
-                None => break SLOW,
+            waiting = inbox.frames.recv_many(&mut batch, BATCH) => if waiting == 0 {
+                break SLOW;
             },
             message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) if text.as_str() == "PING" => Message::Text(Utf8Bytes::from_static("PONG")),
+                Some(Ok(Message::Text(text))) if text.as_str() == "PING" => batch.push(Utf8Bytes::from_static("PONG")),
                 Some(Ok(Message::Text(text))) => match receive(front, inbox.id, &text) {
                     Ok(()) => continue,
                     Err(Refused) => break POLICY,
@@ -92,7 +96,7 @@ pub(super) async fn pump(
         // A client that does not read blocks this send; being dropped from the hub must still end it.
         tokio::select! {
             biased;
-            sent = socket.send(out) => if sent.is_err() {
+            sent = send(&mut socket, &mut batch) => if sent.is_err() {
                 front.step(|venue, _| venue.hub.leave(inbox.id));
                 return;
             },
@@ -102,6 +106,14 @@ pub(super) async fn pump(
     };
     front.step(|venue, _| venue.hub.leave(inbox.id));
     close(socket, code).await;
+}
+
+/// Sends frames in order and flushes once: under load a write for each would cost more than making the frames.
+async fn send(socket: &mut WebSocket, batch: &mut Vec<Utf8Bytes>) -> Result<(), axum::Error> {
+    for frame in batch.drain(..) {
+        socket.feed(Message::Text(frame)).await?;
+    }
+    socket.flush().await
 }
 
 /// Says goodbye, without waiting for a client that does not listen.
