@@ -17,6 +17,11 @@ pub mod engine;
 pub mod event;
 pub mod inventory;
 #[cfg(feature = "io")]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the one module that may wait, block, read the clock and touch files"
+)]
 pub mod io;
 pub mod journal;
 pub mod orders;

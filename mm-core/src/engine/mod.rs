@@ -13,6 +13,8 @@ mod snapshot;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_support;
 
 pub use budget::{Budget, Call};
 pub use links::link_of;

@@ -1,56 +1,10 @@
 //! Whole turns against expected actions, told in short lines.
 
 use super::Engine;
-use crate::config::{Config, RawConfig};
-use crate::domain::{
-    ConditionId, Market, MarketIx, Nanos, OrderId, Outcome, Price, Qty, RewardTerms, Side, TickSize, Timestamp, Token,
-    TokenId, Usdc,
-};
+use super::tests_support::{config, market};
+use crate::domain::{MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, Usdc};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Shut};
-
-pub(crate) fn config() -> Config {
-    let raw: RawConfig = serde_json::from_value(serde_json::json!({
-        "schema": 1,
-        "feed": { "ws_url": "ws://127.0.0.1:1/ws/market", "rest_url": "http://127.0.0.1:1", "tokens_per_link": 200,
-            "ping_every_ms": 10000, "pong_timeout_ms": 30000, "probe_after_ms": 5000, "dead_after_ms": 30000,
-            "snapshot_wait_ms": 5000, "suspect_after_ms": 1000, "witness_every_ms": 60000,
-            "reconnect_min_ms": 250, "reconnect_max_ms": 30000 },
-        "executor": { "socket": "run/core.sock", "alive_every_ms": 500 },
-        "journal": { "dir": "runs", "segment_mib": 1 },
-        "metrics": { "listen": "" },
-        "orders": { "min_edit_interval_ms": 2000, "do_nothing_cents": "1", "do_nothing_size_percent": 25,
-            "calls_per_second": 20, "calls_burst": 40, "max_open_orders": 100 },
-        "risk": { "max_market_usdc": "50", "max_total_usdc": "200", "cool_down_ms": 10000 },
-        "quote": { "strategy": "fixed", "distance_cents": "1.5", "size_shares": "20", "max_size_shares": "100",
-            "max_book_spread_cents": "6", "max_held_shares": "200", "skew_cents_per_100_shares": "1",
-            "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
-        "market": [{ "condition": format!("0x{:064x}", 1) }]
-    }))
-    .expect("the keys are known");
-    Config::try_from(raw).expect("the values are allowed")
-}
-
-pub(crate) fn market(n: u64) -> Market {
-    Market {
-        condition: ConditionId::parse(&format!("0x{n:064x}")).expect("64 digits"),
-        event: None,
-        yes: TokenId::parse(&(1000 + 2 * n).to_string()).expect("digits"),
-        no: TokenId::parse(&(1001 + 2 * n).to_string()).expect("digits"),
-        tick: TickSize::CENT,
-        min_order: Qty::from_micro(5_000_000),
-        neg_risk: false,
-        ready: true,
-        rewards: Some(RewardTerms {
-            max_spread: price("0.035"),
-            min_size: Qty::from_micro(20_000_000),
-            min_age: Nanos::ZERO,
-            rate_per_day: Usdc::from_micro(50_000_000),
-        }),
-        starts: None,
-        ends: None,
-    }
-}
 
 fn price(text: &str) -> Price {
     Price::parse(text).expect("a price")
@@ -163,12 +117,20 @@ fn a_replacement_waits_for_the_edit_floor_and_for_the_cancel() {
     let mut rig = Rig::quoting();
     assert_eq!(rig.after(100, vec![Rig::accept(1), Rig::accept(2)]), "");
     // 1.5 s after the placements: too early for an edit.
-    let moved = rig.book("0.50", "0.54", 500);
+    let moved = rig.book("0.49", "0.53", 500);
     assert_eq!(rig.after(1_400, vec![moved]), "");
     assert_eq!(rig.after(500, vec![]), "cancel 1, cancel 2");
     assert_eq!(rig.after(50, vec![]), "");
-    assert_eq!(rig.after(50, vec![Rig::canceled(1)]), "place 3 BUY YES 0.5x22");
-    assert_eq!(rig.after(50, vec![Rig::canceled(2)]), "place 4 BUY NO 0.46x22");
+    assert_eq!(rig.after(50, vec![Rig::canceled(1)]), "place 3 BUY YES 0.49x22");
+    assert_eq!(rig.after(50, vec![Rig::canceled(2)]), "place 4 BUY NO 0.47x22");
+}
+
+#[test]
+fn an_order_at_the_midpoint_goes_past_every_floor() {
+    let mut rig = Rig::quoting();
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    let moved = rig.book("0.50", "0.54", 500);
+    assert_eq!(rig.after(100, vec![moved]), "cancel 2", "an ask at 0.52 with the midpoint at 0.52");
 }
 
 #[test]
@@ -201,8 +163,8 @@ fn a_shut_gate_cancels_all_once_and_cools_down() {
     let book = rig.book("0.48", "0.52", 500);
     assert_eq!(rig.after(3_000, vec![book, open]), "");
     assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("cool-down"));
-    assert_eq!(rig.after(4_000, vec![]), "fetch YES", "a quiet link is probed");
-    assert_eq!(rig.after(6_000, vec![]), "fetch YES, place 3 BUY YES 0.48x22, place 4 BUY NO 0.48x22");
+    assert_eq!(rig.after(5_000, vec![]), "fetch YES", "a quiet link is probed");
+    assert_eq!(rig.after(5_000, vec![]), "fetch YES, place 3 BUY YES 0.48x22, place 4 BUY NO 0.48x22");
 }
 
 #[test]
@@ -242,5 +204,6 @@ fn a_malformed_frame_unsyncs_the_book_it_names() {
 fn no_snapshot_and_no_data_are_asked_about_and_given_up() {
     let mut rig = Rig::new();
     assert_eq!(rig.after(5_000, vec![]), "fetch YES, fetch YES");
-    assert_eq!(rig.after(25_001, vec![]).contains("alert LinkStale"), true);
+    let actions = rig.after(25_001, vec![]);
+    assert!(actions.contains("alert LinkStale"), "{actions}");
 }

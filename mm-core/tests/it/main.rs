@@ -1,5 +1,5 @@
 //! The real `mm-core` binary between a stage feed, a stage REST host and a stage executor, all on loopback.
-
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "a stage reads and writes files")]
 #![expect(unreachable_pub, reason = "a test crate has no public surface")]
 
 mod stage;

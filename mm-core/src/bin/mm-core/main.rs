@@ -1,5 +1,6 @@
 //! `mm-core`: the data plane. Reads the public feed, computes quotes, tells the executor. Knows no secret and has no mode:
 //! what stands behind its addresses decides whether a run is live, shadow or simulated.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the binary reads and writes files")]
 
 mod config_file;
 mod replay;

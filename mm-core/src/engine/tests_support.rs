@@ -1,0 +1,47 @@
+//! One market and one configuration for tests of the engine and of the journal.
+
+use crate::config::{Config, RawConfig};
+use crate::domain::{ConditionId, Market, Nanos, Price, Qty, RewardTerms, TickSize, TokenId, Usdc};
+
+pub(crate) fn config() -> Config {
+    let raw: RawConfig = serde_json::from_value(serde_json::json!({
+        "schema": 1,
+        "feed": { "ws_url": "ws://127.0.0.1:1/ws/market", "rest_url": "http://127.0.0.1:1", "tokens_per_link": 200,
+            "ping_every_ms": 10000, "pong_timeout_ms": 30000, "probe_after_ms": 5000, "dead_after_ms": 30000,
+            "snapshot_wait_ms": 5000, "suspect_after_ms": 1000, "witness_every_ms": 60000,
+            "reconnect_min_ms": 250, "reconnect_max_ms": 30000 },
+        "executor": { "socket": "run/core.sock", "alive_every_ms": 500 },
+        "journal": { "dir": "runs", "segment_mib": 1 },
+        "metrics": { "listen": "" },
+        "orders": { "min_edit_interval_ms": 2000, "do_nothing_cents": "1", "do_nothing_size_percent": 25,
+            "calls_per_second": 20, "calls_burst": 40, "max_open_orders": 100 },
+        "risk": { "max_market_usdc": "50", "max_total_usdc": "200", "cool_down_ms": 10000 },
+        "quote": { "strategy": "fixed", "distance_cents": "1.5", "size_shares": "20", "max_size_shares": "100",
+            "max_book_spread_cents": "6", "max_held_shares": "200", "skew_cents_per_100_shares": "1",
+            "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
+        "market": [{ "condition": format!("0x{:064x}", 1) }]
+    }))
+    .expect("the keys are known");
+    Config::try_from(raw).expect("the values are allowed")
+}
+
+pub(crate) fn market(n: u64) -> Market {
+    Market {
+        condition: ConditionId::parse(&format!("0x{n:064x}")).expect("64 digits"),
+        event: None,
+        yes: TokenId::parse(&(1000 + 2 * n).to_string()).expect("digits"),
+        no: TokenId::parse(&(1001 + 2 * n).to_string()).expect("digits"),
+        tick: TickSize::CENT,
+        min_order: Qty::from_micro(5_000_000),
+        neg_risk: false,
+        ready: true,
+        rewards: Some(RewardTerms {
+            max_spread: Price::parse("0.035").expect("a price"),
+            min_size: Qty::from_micro(20_000_000),
+            min_age: Nanos::ZERO,
+            rate_per_day: Usdc::from_micro(50_000_000),
+        }),
+        starts: None,
+        ends: None,
+    }
+}
