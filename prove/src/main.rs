@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
 mod demo;
+mod noise;
 mod proof;
 mod proofs;
 mod recordings;

@@ -8,6 +8,8 @@ const SLICES: &[&[Proof]] = &[
     proofs::house::PROOFS,
     proofs::books::PROOFS,
     proofs::quotes::PROOFS,
+    proofs::orders::PROOFS,
+    proofs::replay::PROOFS,
     proofs::executor::PROOFS,
     proofs::keys::PROOFS,
     proofs::process::PROOFS,

@@ -219,6 +219,3 @@ impl Hub {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;
