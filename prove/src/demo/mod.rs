@@ -63,8 +63,10 @@ pub(crate) fn run(args: &DemoArgs) -> Result<bool, String> {
 async fn demo(args: &DemoArgs, root: PathBuf, bin_dir: PathBuf) -> Result<bool, StackError> {
     let started_ms = mm_core::io::clock::Clock::new().now().ms();
     let dir = root.join("artifacts/runs").join(format!("demo-{started_ms}"));
-    let scenario = args.scenario.clone().unwrap_or_else(|| root.join("config/sim/tape.toml"));
-    let mut options = Options::new(bin_dir, dir.clone(), scenario);
+    let mut options = Options::new(root.clone(), bin_dir, dir.clone());
+    if let Some(scenario) = &args.scenario {
+        options.scenario.clone_from(scenario);
+    }
     options.tape.clone_from(&args.tape);
     options.speed = args.speed;
     options.markets = args.markets;

@@ -69,8 +69,7 @@ fn in_runtime(work: impl Future<Output = Result<Verdict, StackError>>) -> Verdic
 
 /// A stack at ten times the tape's speed whose quotes rest at the venue.
 async fn quoting_stack(bench: &Bench, change: impl FnOnce(&mut Options)) -> Result<Stack, StackError> {
-    let mut options =
-        Options::new(bench.bin_dir.clone(), bench.evidence.clone(), bench.root.join("config/sim/tape.toml"));
+    let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
     options.speed = 10.0;
     change(&mut options);
     let stack = Stack::start(options).await?;

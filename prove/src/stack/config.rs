@@ -1,9 +1,9 @@
-//! Configurations of a stack on loopback, written out so that a person can read and reuse them.
+//! Configurations of a stack on loopback: the commented examples of `config/`, changed where a stack must differ.
 
-use super::Options;
+use super::{Options, StackError};
 use serde::Deserialize;
-use std::fmt::Write as _;
 use std::path::Path;
+use toml::{Table, Value};
 
 /// The ready line of `sim-exchange serve` (architecture, section 14).
 #[derive(Clone, Debug, Deserialize)]
@@ -39,152 +39,104 @@ pub(crate) struct ReadyMarket {
     pub(crate) neg_risk: bool,
 }
 
-/// The executor's configuration: a throw-away key, loopback addresses, and caps a demo can read.
-pub(super) fn executor(options: &Options, sockets: &Path, ready: &Ready, minimums: &[String]) -> String {
-    let Options { submit, .. } = options;
-    let mut text = format!(
-        r#"# Written for one run on the simulator. The key is made on the spot and worth nothing.
-schema = 1
-profile = "sim"
-submit = "{submit}"
-auto_arm = true
-
-[paths]
-state_dir = {state:?}
-socket_dir = {sockets:?}
-
-[peers]
-core_uids = []
-view_uids = []
-operator_uids = []
-
-[venue]
-rest_url = "{clob}"
-user_ws_url = "{ws}/user"
-geoblock_url = "{geoblock}"
-chain_id = {chain}
-
-[account]
-key = {{ source = "throw-away" }}
-signature_type = 0
-funder = ""
-
-[gate]
-core_silent_ms = {silent}
-heartbeat_every_ms = 5000
-heartbeat_max_age_ms = 8000
-geoblock_every_ms = {geoblock_every}
-geoblock_max_age_ms = 180000
-user_probe_ms = 5000
-user_dead_ms = 30000
-clock_every_ms = 60000
-clock_pause_ms = 3000
-clock_halt_ms = 30000
-intent_max_age_ms = 2000
-zero_gap_ms = 200
-request_timeout_ms = 5000
-cancel_timeout_ms = 500
-late_landing_ms = 120000
-
-[limits]
-tier = "off"
-
-[policy]
-max_order_shares = "200"
-max_order_usdc = "100"
-max_market_usdc = "500"
-max_total_usdc = "2000"
-max_open_orders = 100
-max_orders_per_minute = 1200
-max_day_bought_usdc = "5000"
-max_day_placed_usdc = "1000000"
-min_price = "0.01"
-max_price = "0.99"
-"#,
-        state = options.dir.join("executor"),
-        silent = options.core_silent_ms,
-        geoblock_every = options.geoblock_every_ms,
-        clob = ready.clob,
-        ws = ready.ws,
-        geoblock = ready.geoblock,
-        chain = ready.chain_id,
-    );
-    for (market, minimum) in ready.markets.iter().zip(minimums) {
-        write!(
-            text,
-            "\n[[market]]\nslug = {:?}\ncondition = {:?}\nevent = \"\"\nyes = {:?}\nno = {:?}\nneg_risk = {}\ntick = {:?}\nmin_order_shares = {minimum:?}\n",
-            market.slug, market.condition, market.yes, market.no, market.neg_risk, market.tick
-        )
-        .expect("writing to a String cannot fail");
+/// Sets `section.key` in a configuration.
+fn set(table: &mut Table, section: &str, key: &str, value: impl Into<Value>) {
+    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(section) = section {
+        section.insert(key.to_owned(), value.into());
     }
-    text
 }
 
-/// The core's configuration: the venue's markets, quoted at a fixed distance.
-pub(super) fn mm_core(options: &Options, sockets: &Path, ready: &Ready) -> String {
-    let mut text = format!(
-        r#"# Written for one run on the simulator.
-schema = 1
+/// One of the commented examples in `config/`: what it says holds unless a stack must differ.
+fn example(root: &Path, name: &str) -> Result<Table, StackError> {
+    let path = root.join("config").join(name);
+    let text = std::fs::read_to_string(&path).map_err(|e| StackError(format!("{}: {e}", path.display())))?;
+    text.parse().map_err(|e| StackError(format!("{}: {e}", path.display())))
+}
 
-[feed]
-ws_url = "{ws}/market"
-rest_url = "{clob}"
-tokens_per_link = 200
-ping_every_ms = 10000
-pong_timeout_ms = 30000
-probe_after_ms = 5000
-dead_after_ms = 30000
-snapshot_wait_ms = 5000
-suspect_after_ms = 1000
-witness_every_ms = {witness}
-reconnect_min_ms = 250
-reconnect_max_ms = 30000
+fn text_of(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
 
-[executor]
-socket = {socket:?}
-alive_every_ms = 500
+fn whole(n: u64) -> Value {
+    Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))
+}
 
-[journal]
-dir = {runs:?}
-segment_mib = 256
-
-[metrics]
-listen = "127.0.0.1:0"
-
-[orders]
-min_edit_interval_ms = 1000
-do_nothing_cents = "1"
-do_nothing_size_percent = 25
-calls_per_second = 20
-calls_burst = 40
-max_open_orders = 100
-
-[risk]
-max_market_usdc = "300"
-max_total_usdc = "1500"
-cool_down_ms = 2000
-
-[quote]
-strategy = "fixed"
-distance_cents = "1.5"
-size_shares = "50"
-max_size_shares = "200"
-max_book_spread_cents = "6"
-max_held_shares = "300"
-skew_cents_per_100_shares = "1"
-min_midpoint = "0.05"
-max_midpoint = "0.95"
-stop_before_end_s = 0
-require_rewards = true
-"#,
-        ws = ready.ws,
-        clob = ready.clob,
-        witness = options.witness_ms,
-        socket = sockets.join("core.sock"),
-        runs = options.dir.join("core"),
-    );
-    for market in &ready.markets {
-        writeln!(text, "\n[[market]]\ncondition = {:?}", market.condition).expect("writing to a String cannot fail");
+/// The executor's configuration: the example with a throw-away key, loopback addresses, and caps a demo can fill.
+pub(super) fn executor(
+    options: &Options,
+    sockets: &Path,
+    ready: &Ready,
+    minimums: &[String],
+) -> Result<String, StackError> {
+    let mut table = example(&options.root, "executor.toml")?;
+    table.insert("profile".to_owned(), "sim".into());
+    table.insert("submit".to_owned(), options.submit.into());
+    table.insert("auto_arm".to_owned(), true.into());
+    set(&mut table, "paths", "state_dir", text_of(&options.dir.join("executor")));
+    set(&mut table, "paths", "socket_dir", text_of(sockets));
+    set(&mut table, "venue", "rest_url", ready.clob.clone());
+    set(&mut table, "venue", "user_ws_url", format!("{}/user", ready.ws));
+    set(&mut table, "venue", "geoblock_url", ready.geoblock.clone());
+    set(&mut table, "venue", "chain_id", whole(ready.chain_id));
+    let key = Table::from_iter([("source".to_owned(), Value::from("throw-away"))]);
+    set(&mut table, "account", "key", key);
+    set(&mut table, "gate", "core_silent_ms", whole(options.core_silent_ms));
+    set(&mut table, "gate", "geoblock_every_ms", whole(options.geoblock_every_ms));
+    set(&mut table, "gate", "zero_gap_ms", whole(200));
+    set(&mut table, "limits", "tier", "off");
+    for (key, value) in [
+        ("max_order_shares", "200"),
+        ("max_order_usdc", "200"),
+        ("max_market_usdc", "1000"),
+        ("max_total_usdc", "4000"),
+        ("max_day_bought_usdc", "5000"),
+        ("max_day_placed_usdc", "1000000"),
+        ("min_price", "0.01"),
+        ("max_price", "0.99"),
+    ] {
+        set(&mut table, "policy", key, value);
     }
-    text
+    set(&mut table, "policy", "max_open_orders", whole(100));
+    set(&mut table, "policy", "max_orders_per_minute", whole(1200));
+    let markets = ready.markets.iter().zip(minimums).map(|(market, minimum)| {
+        Value::Table(Table::from_iter([
+            ("slug".to_owned(), market.slug.clone().into()),
+            ("condition".to_owned(), market.condition.clone().into()),
+            ("event".to_owned(), "".into()),
+            ("yes".to_owned(), market.yes.clone().into()),
+            ("no".to_owned(), market.no.clone().into()),
+            ("neg_risk".to_owned(), market.neg_risk.into()),
+            ("tick".to_owned(), market.tick.clone().into()),
+            ("min_order_shares".to_owned(), minimum.clone().into()),
+        ]))
+    });
+    table.insert("market".to_owned(), Value::Array(markets.collect()));
+    Ok(table.to_string())
+}
+
+/// The core's configuration: the example with the venue's markets and addresses.
+pub(super) fn mm_core(options: &Options, sockets: &Path, ready: &Ready) -> Result<String, StackError> {
+    let mut table = example(&options.root, "mm-core.toml")?;
+    set(&mut table, "feed", "ws_url", format!("{}/market", ready.ws));
+    set(&mut table, "feed", "rest_url", ready.clob.clone());
+    set(&mut table, "feed", "witness_every_ms", whole(options.witness_ms));
+    // A market opens some seconds into the tape: its facts change from "not yet" to "accepting orders".
+    set(&mut table, "feed", "catalog_every_ms", whole(1000));
+    set(&mut table, "executor", "socket", text_of(&sockets.join("core.sock")));
+    set(&mut table, "journal", "dir", text_of(&options.dir.join("core")));
+    set(&mut table, "metrics", "listen", "127.0.0.1:0");
+    set(&mut table, "orders", "min_edit_interval_ms", whole(1000));
+    set(&mut table, "risk", "max_market_usdc", "900");
+    set(&mut table, "risk", "max_total_usdc", "3600");
+    set(&mut table, "risk", "cool_down_ms", whole(2000));
+    set(&mut table, "quote", "size_shares", "50");
+    set(&mut table, "quote", "max_size_shares", "200");
+    set(&mut table, "quote", "max_held_shares", "300");
+    set(&mut table, "quote", "stop_before_end_s", whole(0));
+    let markets = ready.markets.iter().map(|market| {
+        Value::Table(Table::from_iter([("condition".to_owned(), Value::from(market.condition.clone()))]))
+    });
+    table.insert("market".to_owned(), Value::Array(markets.collect()));
+    Ok(table.to_string())
 }

@@ -38,6 +38,8 @@ impl From<String> for StackError {
 
 /// What to start.
 pub(crate) struct Options {
+    /// The repository.
+    pub(crate) root: PathBuf,
     /// Folder with the built binaries.
     pub(crate) bin_dir: PathBuf,
     /// Where configurations, logs, ledger and journal go. Made if missing.
@@ -62,11 +64,12 @@ pub(crate) struct Options {
 
 impl Options {
     /// The usual stack: orders leave for the simulator, the scenario's own tape in real time, all markets.
-    pub(crate) fn new(bin_dir: PathBuf, dir: PathBuf, scenario: PathBuf) -> Self {
+    pub(crate) fn new(root: PathBuf, bin_dir: PathBuf, dir: PathBuf) -> Self {
         Self {
+            scenario: root.join("config/sim/tape.toml"),
+            root,
             bin_dir,
             dir,
-            scenario,
             tape: None,
             speed: 1.0,
             markets: None,
@@ -127,7 +130,7 @@ impl Stack {
     pub(crate) async fn start_executor(&mut self) -> Result<(), StackError> {
         let minimums = self.minimum_orders().await?;
         let path = self.options.dir.join("executor.toml");
-        let text = config::executor(&self.options, &self.sockets, &self.ready, &minimums);
+        let text = config::executor(&self.options, &self.sockets, &self.ready, &minimums)?;
         write(&path, &text)?;
         let mut command = Command::new(self.options.bin_dir.join("executor"));
         command.arg("run").arg("--config").arg(&path);
@@ -141,7 +144,7 @@ impl Stack {
     /// Starts a core: a new run with a journal of its own.
     pub(crate) async fn start_core(&mut self) -> Result<(), StackError> {
         let path = self.options.dir.join("mm-core.toml");
-        write(&path, &config::mm_core(&self.options, &self.sockets, &self.ready))?;
+        write(&path, &config::mm_core(&self.options, &self.sockets, &self.ready)?)?;
         let mut command = Command::new(self.options.bin_dir.join("mm-core"));
         command.arg("run").arg("--config").arg(&path);
         let mut process = Process::spawn("mm-core", command, &self.options.dir)?;

@@ -219,3 +219,6 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
