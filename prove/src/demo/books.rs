@@ -20,6 +20,8 @@ pub(crate) struct Comparison {
     pub(crate) differ: u64,
     /// Answers whose millisecond mm-core's journal does not hold (it was not subscribed then).
     pub(crate) unseen: u64,
+    /// The first answer that was not seen, in words.
+    pub(crate) first_unseen: Option<String>,
     /// The first difference, in words.
     pub(crate) first_difference: Option<String>,
 }
@@ -29,6 +31,7 @@ type Levels = Vec<(Price, Qty)>;
 /// One answer in YES terms, best first.
 struct Expected {
     token: String,
+    venue_ms: u64,
     bids: Levels,
     asks: Levels,
     met: Option<Result<(), String>>,
@@ -56,10 +59,17 @@ pub(crate) fn compare(run_dir: &Path, answers: &[BookMessage]) -> Result<Compari
     Ok(walk.finish(answers.len()))
 }
 
+/// Enough of a token id to find it again.
+fn short(token: &str) -> String {
+    format!("token {}…", token.chars().take(8).collect::<String>())
+}
+
 #[derive(Default)]
 struct Walk {
     universe: Universe,
     books: Vec<Book>,
+    /// Time of the newest print of each market, milliseconds since 1970.
+    printed_ms: Vec<u64>,
     /// By market row and millisecond. Filled once the universe is known.
     expected: BTreeMap<(usize, u64), Vec<Expected>>,
 }
@@ -80,6 +90,7 @@ impl Walk {
                     self.universe.update(markets.clone()).expect("mm-core took the same universe");
                     let known = self.books.len();
                     self.books.extend(self.universe.markets().iter().skip(known).map(|market| Book::new(market.tick)));
+                    self.printed_ms.resize(self.books.len(), 0);
                     if first {
                         self.expect(answers);
                     }
@@ -111,7 +122,8 @@ impl Walk {
             };
             bids.sort_by(|a, b| b.cmp(a));
             asks.sort();
-            let expected = Expected { token: answer.token.to_string(), bids, asks, met: None };
+            let expected =
+                Expected { token: answer.token.to_string(), venue_ms: answer.venue_ms, bids, asks, met: None };
             self.expected.entry((token.market.index(), answer.venue_ms)).or_default().push(expected);
         }
     }
@@ -121,7 +133,12 @@ impl Walk {
         let Some(book) = self.books.get_mut(row) else { return };
         // A refused event leaves the book suspect, which the comparison then shows as a difference.
         book.apply(at, event).ok();
-        let Some(waiting) = self.expected.get_mut(&(row, book.venue_ms())) else { return };
+        // A print moves the time of the venue's book without moving a level.
+        if let MarketEvent::Trade { venue_ms, .. } = event {
+            self.printed_ms[row] = self.printed_ms[row].max(*venue_ms);
+        }
+        let venue_ms = book.venue_ms().max(self.printed_ms[row]);
+        let Some(waiting) = self.expected.get_mut(&(row, venue_ms)) else { return };
         for expected in waiting {
             if matches!(expected.met, Some(Ok(()))) {
                 continue;
@@ -132,8 +149,9 @@ impl Walk {
                 Ok(())
             } else {
                 Err(format!(
-                    "token {}…: venue {} bids {} asks, mm-core {} bids {} asks",
-                    expected.token.chars().take(8).collect::<String>(),
+                    "{} at {} ms: venue {} bids {} asks, mm-core {} bids {} asks",
+                    short(&expected.token),
+                    expected.venue_ms,
                     expected.bids.len(),
                     expected.asks.len(),
                     bids.len(),
@@ -152,7 +170,13 @@ impl Walk {
                     comparison.differ += 1;
                     comparison.first_difference.get_or_insert(why);
                 }
-                None => {}
+                None => {
+                    comparison.first_unseen.get_or_insert(format!(
+                        "{} at {} ms",
+                        short(&expected.token),
+                        expected.venue_ms
+                    ));
+                }
             }
         }
         comparison.unseen = answers as u64 - comparison.equal - comparison.differ;

@@ -330,7 +330,7 @@ async fn close(mut stack: Stack, mut watch: Watch, ending: Ending, root: &std::p
     let accepted = stack.accepted_orders().await;
     let dir = stack.dir().to_owned();
     let mut complaints = stack.stop_core_and_executor().await;
-    match accepted.and_then(|accepted| ledger::known_before_sent(&dir.join("executor"), &accepted)) {
+    match accepted.and_then(|accepted| ledger::known_before_sent(&dir.join("executor/ledger.sqlite"), &accepted)) {
         Ok(known) => check(
             "every accepted order known by its hash before it was sent",
             known.accepted > 0 && known.missing == 0 && known.late == 0,
@@ -371,7 +371,7 @@ async fn close(mut stack: Stack, mut watch: Watch, ending: Ending, root: &std::p
                 found.equal,
                 found.differ,
                 found.unseen,
-                found.first_difference.map_or_else(String::new, |why| format!(" ({why})"))
+                found.first_difference.or(found.first_unseen).map_or_else(String::new, |why| format!(" ({why})"))
             ),
         ),
         Err(why) => check("mm-core's books equal the venue's /book each minute and at the end", false, why),

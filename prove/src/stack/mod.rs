@@ -11,6 +11,7 @@ use mm_core::domain::{OrderId, Timestamp};
 use mm_core::engine::Snapshot;
 use mm_core::io::http::Timeouts;
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -289,7 +290,12 @@ fn write(path: &Path, text: &str) -> Result<(), StackError> {
 
 /// A short path: a Unix socket's address holds 107 bytes, and a run folder may lie deep.
 fn socket_dir() -> Result<PathBuf, StackError> {
-    let dir =
-        tempfile::Builder::new().prefix("pm-").tempdir().map_err(|e| StackError(format!("socket folder: {e}")))?;
-    Ok(dir.keep())
+    // The executor refuses a folder that others may enter.
+    let ours_alone = std::fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new()
+        .prefix("pm-")
+        .permissions(ours_alone)
+        .tempdir()
+        .map(tempfile::TempDir::keep)
+        .map_err(|e| StackError(format!("socket folder: {e}")))
 }
