@@ -91,7 +91,9 @@ const IMPURE: &[&str] = &[
     "rusqlite",
     "axum",
     "std::fs",
-    "std::net",
+    "TcpStream",
+    "UdpSocket",
+    "ToSocketAddrs",
     "std::env",
     "std::thread",
     "std::process",
@@ -180,10 +182,16 @@ fn in_quotes(line: &str) -> bool {
 
 fn forbid(line: &str, words: &[&str], why: &str, found: &mut dyn FnMut(String)) {
     for word in words {
-        if line.contains(word) && !line.contains(&format!("\"{word}")) {
+        if mentions(line, word) && !line.contains(&format!("\"{word}")) {
             found(format!("{why}: no `{word}`"));
         }
     }
+}
+
+/// Whether `word` stands on the line and does not merely end a longer name.
+fn mentions(line: &str, word: &str) -> bool {
+    let inside_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| !line[..at].ends_with(inside_a_name))
 }
 
 /// The first segments of all `crate::` paths on a line.

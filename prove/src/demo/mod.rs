@@ -224,7 +224,7 @@ impl Watch {
             .find(|account| account["address"].as_str().is_some_and(|a| a.eq_ignore_ascii_case(&stack.address)));
         self.view = View {
             tape: self.tape.clone(),
-            permille: if whole_ms == 0 { 0 } else { played_ms * 1000 / whole_ms },
+            permille: (played_ms * 1000).checked_div(whole_ms).unwrap_or(0),
             played_s: (played_ms / 1000, whole_ms / 1000),
             speed: self.speed,
             markets: snapshot.markets.iter().map(|m| market_row(m, stack)).collect(),

@@ -130,6 +130,8 @@ pub(super) fn mm_core(options: &Options, sockets: &Path, ready: &Ready) -> Resul
     set(&mut table, "risk", "max_market_usdc", "900");
     set(&mut table, "risk", "max_total_usdc", "3600");
     set(&mut table, "risk", "cool_down_ms", whole(2000));
+    // reward minutes run with the tape
+    set(&mut table, "rewards", "sample_every_ms", whole(options.reward_minute_ms()));
     set(&mut table, "quote", "size_shares", "50");
     set(&mut table, "quote", "max_size_shares", "200");
     set(&mut table, "quote", "max_held_shares", "300");

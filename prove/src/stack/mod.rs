@@ -80,6 +80,14 @@ impl Options {
             geoblock_every_ms: 60_000,
         }
     }
+
+    /// A minute of the tape in milliseconds of wall clock, within what mm-core's configuration allows.
+    fn reward_minute_ms(&self) -> u64 {
+        let times = if self.speed > 0.0 { self.speed } else { 1000.0 };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 100..=60000 before")]
+        let ms = (60_000.0 / times).clamp(100.0, 60_000.0) as u64;
+        ms
+    }
 }
 
 /// The running processes.
