@@ -303,7 +303,13 @@ fn dependencies_hold(bench: &mut Bench, ban: Option<&str>) -> Verdict {
         Ok(output) => return Verdict::NotRun(tail(&String::from_utf8_lossy(&output.stderr))),
         Err(why) => return Verdict::NotRun(why.to_string()),
     };
-    match tidy::check_dependencies(&deny, &metadata) {
+    let tree = ["tree", "--workspace", "--locked", "--offline", "-e", "normal,build,dev", "--prefix", "none"];
+    let tree = match shell::run(&mut shell::cargo(&bench.root, &tree), Duration::from_secs(120)) {
+        Ok(output) if output.ok => output.text,
+        Ok(output) => return Verdict::NotRun(tail(&output.text)),
+        Err(why) => return Verdict::NotRun(why),
+    };
+    match tidy::check_dependencies(&deny, &metadata, &tree) {
         Err(why) => Verdict::NotRun(why),
         Ok((packages, violations)) => {
             let mut evidence = Evidence { cases: packages as u64, ..Evidence::default() };
