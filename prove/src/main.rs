@@ -27,6 +27,8 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "prove", version, about)]
 struct Cli {
+    /// A milestone (`m3`) or one proof by its id; all proofs if left out
+    selection: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -66,9 +68,6 @@ enum Command {
         /// Folder with the recordings
         dir: PathBuf,
     },
-    /// A milestone (`m3`) or one proof by its id
-    #[command(external_subcommand)]
-    Named(Vec<String>),
 }
 
 fn main() -> ExitCode {
@@ -90,7 +89,8 @@ fn run(cli: Cli) -> Result<bool, String> {
         runner::prove(selection, depth, cli.options.seed, cli.options.strict).map_err(|e| e.to_string())
     };
     match cli.command {
-        None | Some(Command::All) => prove("all", depth),
+        None => prove(cli.selection.as_deref().unwrap_or("all"), depth),
+        Some(Command::All) => prove("all", depth),
         Some(Command::Quick) => prove("quick", Depth::Quick),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::List) => {
@@ -105,9 +105,5 @@ fn run(cli: Cli) -> Result<bool, String> {
             let summary = recordings::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
             Ok(summary.failed == 0)
         }
-        Some(Command::Named(words)) => match words.as_slice() {
-            [name] => prove(name, depth),
-            _ => Err(format!("one milestone or proof at a time, not {words:?}; see `prove --help`")),
-        },
     }
 }
