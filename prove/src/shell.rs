@@ -65,6 +65,14 @@ pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Output, Stri
 pub(crate) fn cargo(root: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root).args(args);
+    // Under `cargo run` we inherit what cargo told this package about itself. Some build scripts watch those names, and
+    // everything above them would be compiled again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
