@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod auth;
 pub mod draws;
 pub mod exchange;
+pub mod kernel;
 pub mod mechanism;
 pub mod scenario;
 pub mod server;
