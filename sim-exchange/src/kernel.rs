@@ -171,14 +171,7 @@ impl<E, T: Ties> Kernel<E, T> {
     /// An empty queue at the beginning of time.
     #[must_use]
     pub fn new(ties: T, same_instant: SameInstant) -> Self {
-        Self {
-            ties,
-            same_instant,
-            heap: BinaryHeap::new(),
-            tied: Vec::new(),
-            next_seq: 0,
-            now: Timestamp::EPOCH,
-        }
+        Self { ties, same_instant, heap: BinaryHeap::new(), tied: Vec::new(), next_seq: 0, now: Timestamp::EPOCH }
     }
 
     /// Queues an event.

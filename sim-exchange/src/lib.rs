@@ -14,6 +14,7 @@ pub mod auth;
 pub mod draws;
 pub mod exchange;
 pub mod kernel;
+pub mod log;
 pub mod mechanism;
 pub mod scenario;
 pub mod server;
