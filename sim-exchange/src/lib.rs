@@ -14,6 +14,8 @@ pub mod auth;
 pub mod draws;
 pub mod exchange;
 pub mod faults;
+pub mod kernel;
+pub mod log;
 pub mod mechanism;
 pub mod scenario;
 pub mod server;

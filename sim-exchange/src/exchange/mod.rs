@@ -98,7 +98,7 @@ impl Exchange {
             (None, None) => {
                 for spec in &scenario.markets {
                     let state = invented_market(&draws, spec)?;
-                    let fair = spec.fair.unwrap_or_else(|| {
+                    let fair = spec.fair.map(|fair| fair.start).unwrap_or_else(|| {
                         mm_core::domain::Price::from_ten_thousandths(5_000).expect("half a dollar is a price")
                     });
                     makers.push((markets.len(), BookMaker::new(&spec.slug, fair, state.facts.tick, start)));
