@@ -216,6 +216,12 @@ impl Exchange {
         std::mem::take(&mut self.notices)
     }
 
+    /// The world it was made from.
+    #[must_use]
+    pub const fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
     /// The latest time the venue has seen.
     #[must_use]
     pub const fn now(&self) -> Timestamp {

@@ -3,7 +3,7 @@
 use super::fault::{Channel, Drift, Fault, FrameFault, LinkFault};
 use super::{Active, Faults};
 use mm_core::domain::{Nanos, Price, Qty, Side, Timestamp, TokenId};
-use mm_core::venue::market_ws::{LevelChange, PriceChange, WireEvent};
+use mm_core::venue::market_ws::{BookMessage, LevelChange, PriceChange, WireEvent};
 
 /// One frame about to leave for one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,45 +112,41 @@ impl Faults {
         self.active.iter().any(|active| active.dead.contains(token))
     }
 
-    /// What is told of an event: entries of dead or forgotten tokens left out, a book crossed for a moment before it.
-    pub fn market_events(&mut self, event: WireEvent) -> Vec<WireEvent> {
+    /// What is told instead of an event: entries of dead or forgotten tokens left out, a book crossed for a moment before it.
+    /// `None`: the event itself.
+    pub fn market_events(&mut self, event: &WireEvent) -> Option<Vec<WireEvent>> {
         if self.active.is_empty() {
-            return vec![event];
+            return None;
         }
-        let mut before = Vec::new();
-        let mut event = match event {
-            WireEvent::Book(ref book) if self.is_dead(&book.token) => return Vec::new(),
-            WireEvent::BestBidAsk { ref token, .. }
-            | WireEvent::LastTradePrice { ref token, .. }
-            | WireEvent::TickSizeChange { ref token, .. }
-                if self.is_dead(token) =>
-            {
-                return Vec::new();
-            }
-            event => event,
+        let change = match event {
+            WireEvent::Book(BookMessage { token, .. })
+            | WireEvent::BestBidAsk { token, .. }
+            | WireEvent::LastTradePrice { token, .. }
+            | WireEvent::TickSizeChange { token, .. } => return self.is_dead(token).then(Vec::new),
+            WireEvent::PriceChange(change) => change,
+            _ => return None,
         };
-        if let WireEvent::PriceChange(change) = &mut event {
-            change.changes.retain(|entry| !self.is_dead(&entry.token));
-            for n in 0..self.active.len() {
-                let Fault::Frames(channels, percent, what) = self.active[n].fault else { continue };
-                if !channels.includes(Channel::Market) {
-                    continue;
-                }
-                match what {
-                    FrameFault::SiblingOnly if self.hits(n, percent, 0) => {
-                        let second = change.changes.last().map(|entry| entry.token.clone());
-                        change.changes.retain(|entry| Some(&entry.token) == second.as_ref());
-                    }
-                    FrameFault::Crossed if self.hits(n, percent, 0) => before.extend(crossed(change)),
-                    _ => {}
-                }
+        let mut change = change.clone();
+        let mut told = Vec::new();
+        change.changes.retain(|entry| !self.is_dead(&entry.token));
+        for n in 0..self.active.len() {
+            let Fault::Frames(channels, percent, what) = self.active[n].fault else { continue };
+            if !channels.includes(Channel::Market) {
+                continue;
             }
-            if change.changes.is_empty() {
-                return before;
+            match what {
+                FrameFault::SiblingOnly if self.hits(n, percent, 0) => {
+                    let second = change.changes.last().map(|entry| entry.token.clone());
+                    change.changes.retain(|entry| Some(&entry.token) == second.as_ref());
+                }
+                FrameFault::Crossed if self.hits(n, percent, 0) => told.extend(crossed(&change)),
+                _ => {}
             }
         }
-        before.push(event);
-        before
+        if !change.changes.is_empty() {
+            told.push(WireEvent::PriceChange(change));
+        }
+        Some(told)
     }
 
     /// Which drift the next frame of the channel is written in.

@@ -39,15 +39,15 @@ impl Faults {
         self.races.kept.insert(order, Vec::new());
     }
 
-    /// What is told of an event to one listener's account, and how much later.
-    pub fn user_events(&mut self, event: UserEvent) -> Vec<(Nanos, UserEvent)> {
+    /// What is told of an event instead, and how much later; `None`: the event itself, now.
+    pub fn user_events(&mut self, event: &UserEvent) -> Option<Vec<(Nanos, UserEvent)>> {
         if self.active.is_empty() && self.races.kept.is_empty() {
-            return vec![(Nanos::ZERO, event)];
+            return None;
         }
         match event {
-            UserEvent::Order(order) => self.order_events(order),
-            UserEvent::Trade(trade) => self.trade_events(trade),
-            other @ UserEvent::Unknown { .. } => vec![(Nanos::ZERO, other)],
+            UserEvent::Order(order) => Some(self.order_events(order.clone())),
+            UserEvent::Trade(trade) => Some(self.trade_events(trade.clone())),
+            UserEvent::Unknown { .. } => None,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Scenario {
     pub markets: Vec<MarketSpec>,
     /// The recording that drives the public book, if any.
     pub tape: Option<TapeSpec>,
+    /// What goes wrong in it.
+    pub faults: crate::faults::Plan,
     /// Our own bot in this world, if any.
     pub bot: Option<BotSpec>,
 }
@@ -122,10 +124,10 @@ impl Scenario {
             markets.push(market::read(table, &defaults, tape.is_some())?);
         }
         agents::read(&mut keys)?;
-        faults::read(&mut keys)?;
+        let faults = faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, bot };
+        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, faults, bot };
         scenario.check()?;
         Ok(scenario)
     }

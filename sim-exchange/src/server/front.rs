@@ -1,7 +1,9 @@
 //! The venue behind one lock, and the one place that reads the clock.
 
-use super::hub::Hub;
+use super::hub::{Hub, Road};
+use super::mishaps::Mishaps;
 use crate::auth::{DepositWallets, Domain, Keyring};
+use crate::draws::Draws;
 use crate::exchange::{AccountIx, Exchange, MarketInfo};
 use mm_core::domain::{ConditionId, Outcome, Side, Timestamp, TokenId};
 use mm_core::io::clock::Clock;
@@ -32,6 +34,7 @@ pub(super) struct Venue {
     /// What the geoblock endpoint says, and whether orders are refused.
     pub(super) blocked: bool,
     pub(super) hub: Hub,
+    pub(super) mishaps: Mishaps,
     /// The taker's side of each token's newest trade.
     pub(super) last_sides: BTreeMap<TokenId, Side>,
     rows: BTreeMap<TokenId, (ConditionId, Outcome)>,
@@ -86,6 +89,9 @@ impl Front {
                 rows.insert(info.market.token_id(outcome).clone(), (info.market.condition.clone(), outcome));
             }
         }
+        let draws = Draws::new(seed);
+        let mishaps = Mishaps::new(&exchange, draws.clone(), clock.now());
+        let road = Road::new(exchange.scenario().venue.latency, draws);
         let venue = Venue {
             exchange,
             domain: Domain::new(chain_id),
@@ -93,7 +99,8 @@ impl Front {
             deposit_wallets: DepositWallets::default(),
             accounts: KeyAccounts::default(),
             blocked: false,
-            hub: Hub::default(),
+            hub: Hub::new(road),
+            mishaps,
             last_sides: BTreeMap::new(),
             rows,
         };
@@ -111,22 +118,38 @@ impl Front {
         let mut venue = self.venue.lock().expect("a panic in the venue ends the process");
         let at = self.clock.now();
         venue.exchange.tick(at);
-        venue.publish();
+        venue.publish(at);
         let out = work(&mut venue, at);
-        venue.publish();
+        venue.publish(at);
         out
     }
 }
 
 impl Venue {
-    /// Sends out what the exchange has to tell.
-    fn publish(&mut self) {
-        for notice in self.exchange.drain() {
-            if let crate::exchange::Notice::Market(WireEvent::LastTradePrice { token, side, .. }) = &notice {
-                self.last_sides.insert(token.clone(), *side);
+    /// Sends out what the exchange has to tell. A fault planned at an event happens right behind it.
+    fn publish(&mut self, at: Timestamp) {
+        loop {
+            let mut quiet = true;
+            for notice in self.exchange.drain() {
+                quiet = false;
+                if let crate::exchange::Notice::Market(WireEvent::LastTradePrice { token, side, .. }) = &notice {
+                    self.last_sides.insert(token.clone(), *side);
+                }
+                self.hub.publish(at, &notice, &self.accounts, &mut self.mishaps.faults);
+                self.mishaps.events += 1;
+                self.happen(at);
             }
-            self.hub.publish(&notice, &self.accounts);
+            // what a fault did to the venue may have more to tell
+            if !self.happen(at) && quiet {
+                break;
+            }
         }
+        self.hub.release(at);
+    }
+
+    /// Every token the venue lists.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &TokenId> {
+        self.rows.keys()
     }
 
     /// The market of a token.
@@ -145,7 +168,9 @@ impl Venue {
 pub(super) async fn run_on_time(front: Shared, mut stopped: watch::Receiver<bool>) {
     loop {
         let wait = front.step_quietly(|venue, at| {
-            let due = venue.exchange.next_deadline()?;
+            let faults = venue.mishaps.faults.next_deadline();
+            let due =
+                [venue.exchange.next_deadline(), venue.hub.next_deadline(), faults].into_iter().flatten().min()?;
             Some(Duration::from_nanos(due.nanos().saturating_sub(at.nanos())))
         });
         let sleep = async {

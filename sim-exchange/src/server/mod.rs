@@ -6,12 +6,14 @@
 //! data. No secret is logged; no request, however malformed, can panic the venue or leave half an effect.
 
 mod admin;
+mod answers;
 mod auth_routes;
 mod call;
 mod front;
 mod hub;
 mod lists;
 mod markets;
+mod mishaps;
 mod orders;
 mod prices;
 mod reads;
@@ -209,7 +211,7 @@ pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Runn
 
 /// Every route of the CLOB host.
 fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .merge(markets::routes())
         .merge(prices::routes())
         .merge(auth_routes::routes())
@@ -217,7 +219,8 @@ fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
         .merge(reads::routes())
         .merge(rewards::routes())
         .with_state(Arc::clone(front))
-        .merge(socket::routes(front, stopped))
+        .merge(socket::routes(front, stopped));
+    answers::around(routes, front, stopped)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
