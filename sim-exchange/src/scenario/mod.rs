@@ -3,6 +3,7 @@
 //! Unknown keys are refused with their path; impossible worlds are refused; keys of later features are read and refused with
 //! "not supported yet" where they would change behaviour.
 
+mod limits;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -65,6 +66,8 @@ pub struct Scenario {
 /// Rules of the whole venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Venue {
+    /// How much clients may ask.
+    pub limits: crate::limits::Limits,
     /// May an account's orders match each other?
     pub self_trade: SelfTrade,
     /// Silence after which the dead-man's switch fires.
@@ -223,13 +226,7 @@ impl Scenario {
 }
 
 fn venue(mut keys: Keys) -> Result<Venue, ScenarioError> {
-    match keys.text("limits")?.as_deref() {
-        None | Some("off") => {}
-        Some("standard" | "copper" | "bronze" | "silver" | "gold" | "platinum" | "diamond" | "elite") => {
-            return Err(keys.bad("limits", "tiers are not supported yet; use \"off\""));
-        }
-        Some(other) => return Err(keys.bad("limits", format_args!("{other:?} is neither \"off\" nor a tier"))),
-    }
+    let limits = limits::read(&mut keys)?;
     let self_trade = match keys.text("self_trade")?.as_deref() {
         None | Some("allow") => SelfTrade::Allow,
         Some("cancel-resting") => SelfTrade::CancelResting,
@@ -261,7 +258,7 @@ fn venue(mut keys: Keys) -> Result<Venue, ScenarioError> {
         latency.end()?;
     }
     keys.end()?;
-    Ok(Venue { self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed })
+    Ok(Venue { limits, self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed })
 }
 
 /// The keys a market may take from `[defaults]`.

@@ -67,7 +67,9 @@ fn later_features_are_refused_only_where_they_would_change_something() {
     refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.0", "fault[0].kind");
     refused("fair = { start = \"0.5\", volatility_per_sqrt_h = 0.2 }", "market[0].fair.volatility_per_sqrt_h");
     refused("[venue]\nlatency = { feed_ms = 40 }", "venue.latency.feed_ms");
-    refused("[venue]\nlimits = \"gold\"", "venue.limits");
+    refused("[venue]\nlimits = \"golden\"", "venue.limits: \"golden\" is neither \"off\" nor a tier: standard, copper");
+    refused("[venue]\nlimits_warn_only = true", "venue.limits_warn_only");
+    refused("[venue]\nlimits = \"gold\"\nlimits_warn_only = 1", "venue.limits_warn_only");
     refused("[bot]\nmm_core = \"x\"", "bot.mm_core");
     let quiet = "[[agent]]\nkind = \"noise\"\ncount = 0\n[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
     check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
