@@ -8,6 +8,7 @@ mod api;
 mod chain;
 mod market;
 mod play;
+mod reads;
 mod rules;
 mod status;
 mod trades;
