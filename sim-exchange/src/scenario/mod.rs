@@ -133,6 +133,8 @@ pub struct MarketSpec {
     pub terms: Terms,
     /// Where the built-in book maker centres its book; only without a tape.
     pub fair: Option<Price>,
+    /// Whether the built-in book maker keeps the market's book; without it the book holds orders of accounts alone.
+    pub built_in_book: bool,
 }
 
 /// A recording to play.
@@ -359,8 +361,12 @@ fn market(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<MarketSpec, S
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
+    let built_in_book = keys.flag("built_in_book")?.unwrap_or(!taped);
+    if taped && built_in_book {
+        return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
+    }
     keys.end()?;
-    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair })
+    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book })
 }
 
 fn tape(mut keys: Keys, folder: &Path) -> Result<TapeSpec, ScenarioError> {

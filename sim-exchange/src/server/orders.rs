@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{delete, post};
-use mm_core::domain::{ConditionId, OrderId, Price, Qty, Side, TimeInForce, Timestamp, TokenId};
+use mm_core::domain::{ConditionId, OrderId, Price, Qty, Side, TickSize, TimeInForce, Timestamp, TokenId};
 use mm_core::venue::order::{OrderVersion, PostOrder, SignedOrderBody};
 use mm_core::venue::rest::{CancelMarketBody, CancelOrderBody, CancelReply, PostOrderReply};
 use serde_json::Value;
@@ -94,6 +94,8 @@ struct Examined {
     signer: Signer,
     token: TokenId,
     side: Side,
+    /// What the maker gives and gets, in millionths.
+    amounts: (u64, u64),
     /// As text where the amounts are not those of any price.
     price_and_size: Result<(Price, Qty), String>,
     tif: TimeInForce,
@@ -114,15 +116,19 @@ fn examine(front: &Front, caller: &Caller, post: PostOrder) -> Result<Examined, 
     let side = Side::parse(&post.order.side).ok_or_else(|| Reject::bad(BAD_ORDER))?;
     let exact = matches!(tif, TimeInForce::Gtc | TimeInForce::Gtd(_));
     let price_and_size = price_and_size(&post.order, side, exact);
+    let amounts = (post.order.maker_amount, post.order.taker_amount);
     let PostOrder { order: SignedOrderBody { token_id: token, builder, .. }, post_only, .. } = post;
-    Ok(Examined { signer, token, side, price_and_size, tif, post_only, builder })
+    Ok(Examined { signer, token, side, amounts, price_and_size, tif, post_only, builder })
 }
 
 /// Takes an examined order, or says why not. No order and no balance has changed when it says no.
 fn place(venue: &mut Venue, at: Timestamp, caller: &Caller, order: Examined) -> Result<Placed, Reject> {
-    let Examined { signer, token, side, price_and_size, tif, post_only, builder } = order;
+    let Examined { signer, token, side, amounts, price_and_size, tif, post_only, builder } = order;
     let (info, _) = venue.market_of(&token).ok_or_else(|| Reject::missing(NO_BOOK))?;
     may_place(venue.gate.standing(signer.key), signer.key, side)?;
+    if matches!(tif, TimeInForce::Fok | TimeInForce::Fak) {
+        fine_enough(side, amounts, info.market.tick)?;
+    }
     let (price, qty) = price_and_size.map_err(|shown| {
         let (id, tick) = (signer.id, info.market.tick);
         Reject::bad(format!("order {id} is invalid. Price ({shown}) breaks minimum tick size rule: {tick}"))
@@ -138,6 +144,20 @@ fn place(venue: &mut Venue, at: Timestamp, caller: &Caller, order: Examined) -> 
     let placed = venue.exchange.place(at, account, request)?;
     venue.records.attribute(signer.id, account, &builder);
     Ok(placed)
+}
+
+/// A market order gives whole hundredths, and gets two decimals more than the tick has.
+fn fine_enough(side: Side, (gives, gets): (u64, u64), tick: TickSize) -> Result<(), Reject> {
+    let decimals = tick.price_decimals() + 2;
+    let step = 10u64.pow(6u32.saturating_sub(decimals));
+    if gives.is_multiple_of(10_000) && gets.is_multiple_of(step) {
+        return Ok(());
+    }
+    let word = if side == Side::Buy { "buy" } else { "sell" };
+    Err(Reject::bad(format!(
+        "invalid amounts, the market {word} orders maker amount supports a max accuracy of 2 decimals, \
+         taker amount a max of {decimals} decimals"
+    )))
 }
 
 fn time_in_force(post: &PostOrder) -> Result<TimeInForce, Reject> {
