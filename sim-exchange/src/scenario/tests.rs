@@ -120,7 +120,7 @@ fn a_bot_is_configured_by_the_files_of_the_programs() {
 fn faults_are_read_against_the_table_of_kinds() {
     let world = check(&format!(
         "{WORLD}[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.5\nlasts_ms = [1000, 2000]\ntokens = 1\n\
-         [[fault]]\nkind = \"lost-answer\"\nat_event = 1234\non = \"cancels\"\n\
+         [[fault]]\nkind = \"lost-answer\"\nat_event = 1234\ncalls = \"cancels\"\n\
          [[fault]]\nkind = \"swarm\"\nrate_per_h = 6"
     ))
     .expect("a world with faults");
@@ -141,8 +141,8 @@ fn faults_are_read_against_the_table_of_kinds() {
     refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\npercent = 101", "fault[0].percent: must be in 1..=100");
     refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncolour = 1", "fault[0].colour: unknown key");
     refused(
-        "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\non = \"gold\"",
-        "fault[0].on: \"gold\" is none of orders",
+        "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncalls = \"gold\"",
+        "fault[0].calls: \"gold\" is none of orders",
     );
     let twice = "[[fault]]\nkind = \"geoblock\"\nrate_per_h = 1\n";
     refused(&format!("{twice}{twice}"), "fault[1].name: there are two rows \"geoblock\"");

@@ -93,5 +93,15 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         }
     };
     keys.end()?;
-    Ok(Venue { limits, self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, latency, same_instant })
+    Ok(Venue {
+        limits,
+        self_trade,
+        heartbeat_timeout,
+        heartbeat_check,
+        wallet_usdc,
+        mined,
+        confirmed,
+        latency,
+        same_instant,
+    })
 }

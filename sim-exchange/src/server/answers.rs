@@ -25,6 +25,9 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// How long the venue keeps a connection whose answer never comes: longer than any client waits.
 const NOTHING_FOR: Duration = Duration::from_secs(600);
 
+/// How long the first half of a torn answer is on its way.
+const TORN_AFTER: Duration = Duration::from_millis(20);
+
 const BLOCKED: &str = "Trading restricted in your region, please refer to available regions - \
 https://docs.polymarket.com/developers/CLOB/geoblock";
 
@@ -217,8 +220,16 @@ async fn truncated(truth: Response) -> Response {
     let (mut parts, body) = truth.into_parts();
     let Ok(body) = to_bytes(body, ANSWER_MAX).await else { return parts.into_response() };
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    let pieces = [Ok(body.slice(..body.len() / 2)), Err(std::io::Error::other("the venue lost the rest"))];
-    Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(pieces)))
+    let first = body.slice(..body.len() / 2);
+    let pieces = futures_util::stream::unfold(Some(first), async |first| match first {
+        Some(first) => Some((Ok(first), None)),
+        None => {
+            // what went before must be on the wire when the connection ends
+            tokio::time::sleep(TORN_AFTER).await;
+            Some((Err(std::io::Error::other("the venue lost the rest")), None))
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
 }
 
 /// The true answer with its text changed.

@@ -4,7 +4,8 @@
 use super::front::Venue;
 use crate::draws::Draws;
 use crate::exchange::Exchange;
-use crate::faults::{BookFault, Call, CallFate, Change, Fault, Faults, LinkFault, Phase};
+use crate::faults::{AccountFault, BookFault, Call, CallFate, Change, Fault, Faults, LinkFault, Phase};
+use crate::mode::Mode;
 use crate::scenario::Latency;
 use mm_core::domain::{Nanos, Price, Qty, Timestamp, TokenId};
 use mm_core::event::BookHash;
@@ -78,6 +79,13 @@ impl Venue {
         }
         if !changes.is_empty() {
             self.blocked = self.mishaps.faults.is_blocked();
+            self.gate.set_closed_only(self.mishaps.faults.is_closed_only());
+        }
+        let engine_is_back = changes.iter().any(|c| matches!((c.fault, c.phase), (Fault::Engine(_), Phase::Ends)));
+        match self.mishaps.faults.mode(at) {
+            Some(mode) => self.gate.set_mode(mode),
+            None if engine_is_back => self.gate.set_mode(Mode::Normal),
+            None => {}
         }
         !changes.is_empty()
     }
@@ -90,6 +98,11 @@ impl Venue {
             (Fault::Link(channels, LinkFault::CloseMidBurst { after }), _) => self.hub.close_after(channels, after),
             (Fault::Link(channels, LinkFault::Storm { lives }), Phase::Begins) => {
                 self.hub.close_at(channels, at.plus(lives));
+            }
+            (Fault::Account(AccountFault::Sweep), _) => {
+                for row in self.exchange.status().accounts {
+                    self.exchange.cancel_all(at, row.account);
+                }
             }
             (Fault::Book(BookFault::Stale), Phase::Begins) => {
                 let tokens: Vec<TokenId> = self.tokens().cloned().collect();

@@ -235,7 +235,13 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
     for (listener, routes, host) in hosts {
         if let Some(listener) = listener {
             let mut stopped = stopped.clone();
-            let routes = hosts::finish(routes, &front, host).into_make_service_with_connect_info::<SocketAddr>();
+            let routes = hosts::finish(routes, &front, host);
+            // a false answer is the last thing that happens to it
+            let routes = match host {
+                Some(Host::Clob) => answers::around(routes, &front, &stopped),
+                _ => routes,
+            };
+            let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
             tasks.spawn(async move {
                 // Small frames must not wait for the acknowledgement of earlier ones.
                 let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
@@ -253,7 +259,7 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
 
 /// Every route of the CLOB host.
 fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
-    let routes = Router::new()
+    Router::new()
         .merge(markets::routes())
         .merge(prices::routes())
         .merge(auth_routes::routes())
@@ -265,8 +271,7 @@ fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
         .merge(heartbeats::routes())
         .merge(rewards::routes())
         .with_state(Arc::clone(front))
-        .merge(socket::routes(front, stopped));
-    answers::around(routes, front, stopped)
+        .merge(socket::routes(front, stopped))
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
