@@ -1,5 +1,6 @@
 //! `[defaults]` and `[[market]]`: the facts of each market, and what it is really worth.
 
+use super::MarketRules;
 use super::ScenarioError;
 use super::reader::Keys;
 use mm_core::domain::{ConditionId, Nanos, Price, Qty, RewardTerms, TickSize, TokenId};
@@ -73,6 +74,8 @@ pub struct MarketSpec {
     pub fair: Option<Fair>,
     /// Whether the built-in book maker keeps the market's book; without it the book holds orders of accounts alone.
     pub built_in_book: bool,
+    /// Delays, ticks that change, game start, answer, event.
+    pub rules: MarketRules,
 }
 
 /// The keys a market may take from `[defaults]`.
@@ -165,8 +168,9 @@ pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<Mark
     if taped && built_in_book {
         return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
     }
+    let rules = MarketRules::read(&mut keys)?;
     keys.end()?;
-    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book })
+    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book, rules })
 }
 
 fn fair(mut keys: Keys) -> Result<Fair, ScenarioError> {

@@ -9,6 +9,7 @@ mod limits;
 mod market;
 mod moment;
 mod reader;
+mod rules;
 mod tape;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use venue::{Latency, SelfTrade, Venue};
 
 use mm_core::domain::{Nanos, Timestamp};
 use reader::Keys;
+pub use rules::MarketRules;
 use std::path::{Path, PathBuf};
 
 /// Why a scenario was refused.

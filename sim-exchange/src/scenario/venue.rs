@@ -22,6 +22,8 @@ pub struct Venue {
     pub mined: Nanos,
     /// From match to `CONFIRMED`.
     pub confirmed: Nanos,
+    /// Smallest buy that may match on arrival; the venue's is one dollar.
+    pub marketable_min: Usdc,
     /// How far away everybody is.
     pub latency: Latency,
     /// What goes first of a cancel and an order of one nanosecond.
@@ -75,6 +77,7 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         }
         settle.end()?;
     }
+    let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
     let mut latency = Latency::default();
     if let Some(mut table) = keys.table("latency")? {
         latency.feed = table.ms("feed_ms")?.unwrap_or_default();
@@ -100,7 +103,7 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         heartbeat_check,
         wallet_usdc,
         mined,
-        confirmed,
+        confirmed, marketable_min,
         latency,
         same_instant,
     })
