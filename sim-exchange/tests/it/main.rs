@@ -7,5 +7,6 @@ mod identity;
 mod ledger;
 mod limits;
 mod reading;
+mod shapes;
 mod streams;
 mod trading;
