@@ -174,9 +174,10 @@ fn by_cursor(front: &Shared, call: &Call, rows: Rows, name: &str) -> Answer {
 
 /// Closed markets are hidden unless asked for.
 fn wanted(call: &Call, row: &Row) -> bool {
+    // a filter may list its values, repeat itself, or both
     let named = |name: &str, values: &[String]| {
-        call.query(name)
-            .is_none_or(|asked| asked.split(',').any(|one| values.iter().any(|v| v.eq_ignore_ascii_case(one))))
+        let mut asked = call.queries(name).flat_map(|list| list.split(',')).peekable();
+        asked.peek().is_none() || asked.any(|one| values.iter().any(|value| value.eq_ignore_ascii_case(one)))
     };
     row.closed == (call.query("closed") == Some("true"))
         && named("id", std::slice::from_ref(&row.id))

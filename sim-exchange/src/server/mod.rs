@@ -11,6 +11,7 @@ mod answers;
 mod auth_routes;
 mod builders;
 mod call;
+mod door;
 mod front;
 mod gamma;
 mod gate;
@@ -37,7 +38,6 @@ use crate::exchange::{Exchange, MarketInfo};
 use crate::limits::window::Host;
 use crate::mode::Mode;
 use axum::Router;
-use axum::serve::ListenerExt as _;
 pub use front::Now;
 use front::{Front, Shared};
 pub use gate::Standing;
@@ -140,6 +140,12 @@ impl ReadyMarket {
 /// The chain the venue lives on: orders signed for another do not verify.
 const CHAIN_ID: u64 = 137;
 
+/// Connections at once: both channels full, and a hundred who only ask. All hosts together stay below the thousand files a
+/// process may usually have open.
+const SEATS_CLOB: usize = 2 * hub::LISTENERS_MAX + 128;
+/// The same of each other host.
+const SEATS: usize = 64;
+
 /// How long open requests may take to end after a stop.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
@@ -226,13 +232,13 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let hosts = [
-        (Some(clob), clob_routes(&front, &stopped), Some(Host::Clob)),
-        (Some(gamma), gamma::routes(&front), Some(Host::Gamma)),
-        (Some(data), portfolio::routes(&front), Some(Host::Data)),
-        (Some(geoblock), geoblock::routes(&front), None),
-        (admin, admin::routes(&front), None),
+        (Some(clob), clob_routes(&front, &stopped), Some(Host::Clob), SEATS_CLOB),
+        (Some(gamma), gamma::routes(&front), Some(Host::Gamma), SEATS),
+        (Some(data), portfolio::routes(&front), Some(Host::Data), SEATS),
+        (Some(geoblock), geoblock::routes(&front), None, SEATS),
+        (admin, admin::routes(&front), None, SEATS),
     ];
-    for (listener, routes, host) in hosts {
+    for (listener, routes, host, seats) in hosts {
         if let Some(listener) = listener {
             let mut stopped = stopped.clone();
             let routes = hosts::finish(routes, &front, host);
@@ -241,10 +247,9 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
                 Some(Host::Clob) => answers::around(routes, &front, &stopped),
                 _ => routes,
             };
-            let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+            let routes = routes.into_make_service_with_connect_info::<door::Caller>();
             tasks.spawn(async move {
-                // Small frames must not wait for the acknowledgement of earlier ones.
-                let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+                let listener = door::Door::new(listener, seats);
                 let served = axum::serve(listener, routes)
                     .with_graceful_shutdown(async move { front::told(&mut stopped).await });
                 if let Err(why) = served.await {
