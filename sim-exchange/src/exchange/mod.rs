@@ -16,6 +16,7 @@ mod life;
 mod listing;
 mod make;
 mod market;
+mod meddle;
 mod orders;
 mod play;
 mod reads;
@@ -104,6 +105,8 @@ pub struct Exchange {
     matches: Vec<Match>,
     changed: Vec<Changed>,
     prints: Vec<Printed>,
+    /// How far the venue's clock is off, milliseconds; it shows later times when positive.
+    skew_ms: i64,
 }
 
 /// Shares of all orders ever, in millionths: what was asked for, what matched, what was given up.
@@ -193,6 +196,7 @@ impl Exchange {
             notices: Vec::new(),
             rendering: true,
             frames_sent: 0,
+            skew_ms: 0,
             matches: Vec::new(),
             changed: Vec::new(),
             prints: Vec::new(),

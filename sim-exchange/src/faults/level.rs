@@ -49,12 +49,6 @@ impl Faults {
         self.any(|fault| matches!(fault, Fault::Account(AccountFault::ClosedOnly)))
     }
 
-    /// Whether the balance cache is stuck.
-    #[must_use]
-    pub fn is_balance_stuck(&self) -> bool {
-        self.any(|fault| matches!(fault, Fault::Account(AccountFault::StuckBalance)))
-    }
-
     /// How REST books lie, if they do.
     #[must_use]
     pub fn books(&self) -> Option<BookFault> {

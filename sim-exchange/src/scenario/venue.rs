@@ -103,7 +103,8 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         heartbeat_check,
         wallet_usdc,
         mined,
-        confirmed, marketable_min,
+        confirmed,
+        marketable_min,
         latency,
         same_instant,
     })

@@ -104,7 +104,7 @@ async fn wait(for_so_long: Nanos) {
     }
 }
 
-/// What the venue says before it looks at a call: forbidden, stuck, or a book that is not the book.
+/// What the venue says before it looks at a call: forbidden, or a book that is not the book.
 fn refusal(front: &Shared, call: Call, parts: &Parts, body: &Bytes) -> Option<Response> {
     front.step(|venue, _| {
         let faults = &venue.mishaps.faults;
@@ -113,9 +113,6 @@ fn refusal(front: &Shared, call: Call, parts: &Parts, body: &Bytes) -> Option<Re
         }
         if call == Call::Place && faults.is_forbidden() {
             return Some(ApiError::new(403, BLOCKED).into_response());
-        }
-        if call == Call::Place && faults.is_balance_stuck() {
-            return Some(stuck(parts, body));
         }
         let lying = |text: &str| Some(encode_rest_book(&venue.lying_book(&TokenId::parse(text).ok()?)?));
         match parts.uri.path() {
@@ -132,18 +129,6 @@ fn refusal(front: &Shared, call: Call, parts: &Parts, body: &Bytes) -> Option<Re
             _ => None,
         }
     })
-}
-
-/// The refusal of a venue whose balance counter has not moved since some earlier trade.
-fn stuck(parts: &Parts, body: &Bytes) -> Response {
-    const WORDS: &str =
-        "not enough balance / allowance: the balance is not enough -> balance: 0, order amount (inc. fees): 1";
-    if parts.uri.path() == "/order" {
-        return ApiError::bad(WORDS).into_response();
-    }
-    let orders: Vec<Value> = serde_json::from_slice(body).unwrap_or_default();
-    let failed = json!({"success": false, "errorMsg": WORDS, "orderID": "", "status": "", "makingAmount": "", "takingAmount": ""});
-    json_text(Value::Array(vec![failed; orders.len()]).to_string())
 }
 
 /// The answer a client gets in place of the true one.
@@ -196,7 +181,7 @@ const REPAID_PER_S: u64 = 80;
 
 fn signer_limit(layer: &Layer, remaining: i64) -> Response {
     let wait = 1 + remaining.min(0).unsigned_abs() / REPAID_PER_S;
-    let now = layer.front.step(|_, at| at.secs());
+    let now = layer.front.step(|venue, at| venue.exchange.shown(at).secs());
     let mut response = ApiError::new(429, "Too Many Requests").into_response();
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static("poly-ratelimit-remaining"), HeaderValue::from(remaining));

@@ -189,10 +189,14 @@ impl Venue {
     fn publish(&mut self, at: Timestamp) {
         loop {
             let mut quiet = true;
+            self.choose_fates();
             for notice in self.exchange.drain() {
                 quiet = false;
                 if let crate::exchange::Notice::Market(WireEvent::LastTradePrice { token, side, .. }) = &notice {
                     self.last_sides.insert(token.clone(), *side);
+                }
+                if self.is_untold(&notice) {
+                    continue;
                 }
                 self.hub.publish(at, &notice, &self.accounts, &mut self.mishaps.faults);
                 self.records.hear(at, &notice, &self.accounts);

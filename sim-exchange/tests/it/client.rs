@@ -73,11 +73,14 @@ pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
 }
 
 /// A venue with one market whose book holds only what traders put there: nothing happens unless a test does it.
-pub(crate) async fn quiet_venue() -> Running {
-    let text = "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[defaults]\n\
+pub(crate) async fn quiet_venue(venue_keys: &str) -> Running {
+    let head = "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n\
+        settle = { mined_ms = 60, confirmed_ms = 120 }\n";
+    let tail = "\n[defaults]\n\
         rewards = { max_spread_cents = \"3.5\", min_size_shares = \"20\", min_age_ms = 4000, rate_usdc_per_day = \"50\" }\n\
         [[market]]\nslug = \"quiet\"\nbuilt_in_book = false\n";
-    let scenario = Scenario::parse(text, Path::new("")).expect("a small world");
+    let text = format!("{head}{venue_keys}{tail}");
+    let scenario = Scenario::parse(&text, Path::new("")).expect("a small world");
     let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
     server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")

@@ -21,7 +21,7 @@ struct Got {
 
 impl Stage {
     async fn set() -> Self {
-        let running = quiet_venue().await;
+        let running = quiet_venue("").await;
         let (trader, admin) = (Trader::login(&running.ready, 0).await, Admin::of(&running));
         Self { running, trader, admin }
     }
@@ -298,5 +298,23 @@ async fn the_operator_is_told_what_is_wrong_with_a_switch() {
     let active = stage.admin.get("faults").await["active"].clone();
     assert_eq!((&active[0]["kind"], &active[0]["parameters"]["fresh"]), (&json!("zombie-feed"), &json!("dead")));
     assert!(active[0]["until_ms"].as_u64() > active[0]["since_ms"].as_u64());
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_venue_far_away_takes_its_time() {
+    let running = quiet_venue("latency = { feed_ms = 50, order_ms = 150, cancel_ms = 10 }").await;
+    let (trader, admin) = (Trader::login(&running.ready, 0).await, Admin::of(&running));
+    let stage = Stage { running, trader, admin };
+    let timed = async |method, path, body: &Value| {
+        let began = Instant::now();
+        assert!(stage.raw(method, path, body, 10_000).await.is_some());
+        began.elapsed()
+    };
+    let order = stage.trader.order(true, "BUY", 40, 10);
+    let placing = timed("POST", "/order", &order).await;
+    let cancelling = timed("DELETE", "/order", &json!({"orderID": stage.trader.id_of(&order)})).await;
+    let ms = Duration::from_millis;
+    assert!(placing >= ms(200) && cancelling >= ms(60) && cancelling < placing, "{placing:?} {cancelling:?}");
     stage.end().await;
 }

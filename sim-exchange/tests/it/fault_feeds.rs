@@ -14,7 +14,7 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let running = quiet_venue().await;
+        let running = quiet_venue("").await;
         let (trader, admin) = (Trader::login(&running.ready, 0).await, Admin::of(&running));
         let mut stage = Self { stream: Self::open(&running).await, running, trader, admin };
         assert_eq!(stage.stream.so_far().await.len(), 1, "the books, in one frame");
