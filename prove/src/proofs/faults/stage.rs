@@ -69,6 +69,18 @@ impl Stage {
             options.core_keys.extend(keys(SLEEPY));
         }
         options.executor_keys = keys(EXECUTOR);
+        // what is bought by one case must not keep the next one from quoting
+        let much = |section, key, dollars: &str| (section, key, toml::Value::String(dollars.to_owned()));
+        options.core_keys.extend([
+            much("quote", "max_held_shares", "20000"),
+            much("risk", "max_market_usdc", "9000"),
+            much("risk", "max_total_usdc", "18000"),
+        ]);
+        options.executor_keys.extend([
+            much("policy", "max_market_usdc", "10000"),
+            much("policy", "max_total_usdc", "20000"),
+            much("policy", "max_day_bought_usdc", "20000"),
+        ]);
         Ok(Self { stack: Stack::start(options).await?, sabotage })
     }
 
@@ -77,6 +89,11 @@ impl Stage {
         let mut body: Value = serde_json::from_str(case.with).map_err(|why| failed(format!("{}: {why}", case.with)))?;
         body["kind"] = json!(case.kind);
         self.stack.switch_fault(&body).await
+    }
+
+    /// No REST call is answered with anything a program can use.
+    pub(super) async fn silence_rest(&self) -> Result<(), StackError> {
+        self.stack.switch_fault(&json!({"kind": "html-answer", "calls": "all"})).await
     }
 
     pub(super) async fn switch_off(&self) -> Result<(), StackError> {
@@ -104,6 +121,42 @@ impl Stage {
         }
     }
 
+    /// The executor halts, and nothing rests.
+    pub(super) async fn halts(&self, case: &Case) -> Result<(), StackError> {
+        let end = Instant::now() + Duration::from_millis(case.acts_ms);
+        loop {
+            let halted = self.is_halted()?;
+            let open = self.stack.open_orders_at_venue().await?;
+            if halted && open == 0 {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(failed(format!("halted: {halted}, {open} orders rest")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whether the executor waits for a person.
+    pub(super) fn is_halted(&self) -> Result<bool, StackError> {
+        Ok(!self.stack.executor_status()?["desk"]["halted"].is_null())
+    }
+
+    /// A person lets the executor trade again, once it is flat.
+    pub(super) async fn arm(&self) -> Result<(), StackError> {
+        let end = Instant::now() + HEALTHY;
+        loop {
+            let told = self.stack.executor_command(&["arm"], Duration::from_secs(10))?;
+            if told.ok {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(failed(format!("cannot be armed: {}", told.text)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Lets the venue take our resting orders, again when others have come.
     pub(super) async fn is_filled(&self, case: &Case) -> Result<(), StackError> {
         let end = Instant::now() + Duration::from_millis(case.acts_ms);
@@ -113,7 +166,7 @@ impl Stage {
                 self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
                 fills += 1;
             }
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
         }
         if fills > 0 { Ok(()) } else { Err(failed("nothing rested that could be filled")) }
     }
