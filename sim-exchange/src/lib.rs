@@ -14,6 +14,7 @@ pub mod auth;
 pub mod draws;
 pub mod exchange;
 pub mod mechanism;
+pub mod rewards;
 pub mod scenario;
 pub mod server;
 pub mod tape;
