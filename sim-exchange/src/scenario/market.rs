@@ -71,6 +71,8 @@ pub struct MarketSpec {
     pub terms: Terms,
     /// What a share of YES is really worth, and how that moves; only without a tape.
     pub fair: Option<Fair>,
+    /// Whether the built-in book maker keeps the market's book; without it the book holds orders of accounts alone.
+    pub built_in_book: bool,
 }
 
 /// The keys a market may take from `[defaults]`.
@@ -159,8 +161,12 @@ pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<Mark
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
+    let built_in_book = keys.flag("built_in_book")?.unwrap_or(!taped);
+    if taped && built_in_book {
+        return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
+    }
     keys.end()?;
-    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair })
+    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book })
 }
 
 fn fair(mut keys: Keys) -> Result<Fair, ScenarioError> {
