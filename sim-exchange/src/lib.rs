@@ -10,9 +10,11 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod agents;
 pub mod auth;
 pub mod draws;
 pub mod exchange;
+pub mod latent;
 pub mod mechanism;
 pub mod scenario;
 pub mod server;
