@@ -10,10 +10,12 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod agents;
 pub mod auth;
 pub mod draws;
 pub mod exchange;
 pub mod kernel;
+pub mod latent;
 pub mod log;
 pub mod mechanism;
 pub mod scenario;
