@@ -19,3 +19,4 @@ pub mod mechanism;
 pub mod scenario;
 pub mod server;
 pub mod tape;
+pub mod theory;
