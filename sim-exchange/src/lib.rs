@@ -21,3 +21,4 @@ pub mod mechanism;
 pub mod scenario;
 pub mod server;
 pub mod tape;
+pub mod theory;
