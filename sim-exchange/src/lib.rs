@@ -10,11 +10,16 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod agents;
 pub mod auth;
 pub mod draws;
 pub mod exchange;
+pub mod kernel;
+pub mod latent;
+pub mod log;
 pub mod mechanism;
 pub mod rewards;
 pub mod scenario;
 pub mod server;
 pub mod tape;
+pub mod theory;

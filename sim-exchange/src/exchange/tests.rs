@@ -3,7 +3,7 @@
 use super::*;
 use crate::tape::file;
 use expect_test::{Expect, expect};
-use mm_core::domain::{Nanos, Price, Qty, Side, TimeInForce};
+use mm_core::domain::{Nanos, OrderId, Price, Qty, Side, TimeInForce};
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::user_ws::UserEvent;
 use std::fmt::Write as _;
