@@ -1,7 +1,7 @@
 //! Who owns what: balances, what open orders reserve, what matched trades still owe, and the collateral behind the tokens.
 //!
-//! Every movement is here and conserves: cash of all accounts + collateral + fees = deposits, and for each market YES
-//! outstanding = NO outstanding = collateral. A broken promise panics: the world must stop rather than invent money.
+//! Every movement is here and conserves: cash of all accounts + collateral + fees + reward pools = deposits, and for each
+//! market YES outstanding = NO outstanding = collateral. A broken promise panics: the world must stop rather than invent money.
 //! Balances move when a trade is mined; between match and then the amount is *matched*: no longer free, not yet gone.
 
 use crate::exchange::AccountIx;
@@ -128,6 +128,8 @@ pub struct Accounts {
     house: Vec<u64>,
     deposits: u64,
     fees: u64,
+    /// What the reward pools hold.
+    pool: u64,
     /// Collateral by market row.
     collateral: Vec<u64>,
 }
@@ -147,6 +149,7 @@ impl Accounts {
             house: vec![0; stride],
             deposits: 0,
             fees: 0,
+            pool: 0,
             collateral: vec![0; markets],
         }
     }
@@ -285,10 +288,40 @@ impl Accounts {
         add(self.till(Party::House, Asset::Share(market, outcome.other())), qty.micro());
     }
 
-    /// Fees taken so far.
+    /// Fees taken so far, less the rebates paid out of them.
     #[must_use]
     pub const fn fees(&self) -> Usdc {
         Usdc::from_micro(self.fees)
+    }
+
+    /// What the reward pools hold: roundings, and amounts below the smallest payout.
+    #[must_use]
+    pub const fn pool(&self) -> Usdc {
+        Usdc::from_micro(self.pool)
+    }
+
+    /// The reward pools are filled from outside.
+    pub fn fund_pool(&mut self, amount: Usdc) {
+        add(&mut self.deposits, amount.micro());
+        add(&mut self.pool, amount.micro());
+    }
+
+    /// The reward pools pay a maker.
+    pub fn credit_from_pool(&mut self, party: Party, amount: Usdc) {
+        sub(&mut self.pool, amount.micro());
+        add(self.till(party, Asset::Usdc), amount.micro());
+    }
+
+    /// The reward pools give back what nobody earned.
+    pub fn refund_from_pool(&mut self, amount: Usdc) {
+        sub(&mut self.pool, amount.micro());
+        sub(&mut self.deposits, amount.micro());
+    }
+
+    /// The venue gives a maker its part of the fees.
+    pub fn credit_from_fees(&mut self, party: Party, amount: Usdc) {
+        sub(&mut self.fees, amount.micro());
+        add(self.till(party, Asset::Usdc), amount.micro());
     }
 
     /// Checks conservation.
@@ -310,9 +343,9 @@ impl Accounts {
             }
         }
         let collateral: u128 = self.collateral.iter().map(|c| u128::from(*c)).sum();
-        let cash = totals[0] + collateral + u128::from(self.fees);
+        let cash = totals[0] + collateral + u128::from(self.fees) + u128::from(self.pool);
         if cash != u128::from(self.deposits) {
-            return Err(format!("cash, collateral and fees are {cash}, deposits are {}", self.deposits));
+            return Err(format!("cash, collateral, fees and pools are {cash}, deposits are {}", self.deposits));
         }
         for (market, collateral) in self.collateral.iter().enumerate() {
             for outcome in [Outcome::Yes, Outcome::No] {

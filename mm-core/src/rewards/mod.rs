@@ -91,7 +91,7 @@ impl fmt::Debug for Midpoint {
 }
 
 /// What may form the scoring midpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MidpointMode {
     /// Levels whose total size reaches the minimum: the default, and what a public book can tell.

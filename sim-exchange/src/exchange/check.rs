@@ -12,6 +12,7 @@ impl Exchange {
     /// Which promise is broken, with the numbers.
     pub fn check(&self) -> Result<(), String> {
         self.accounts.check()?;
+        self.programme.check()?;
         let mut reserved: BTreeMap<(AccountIx, Asset), u64> = BTreeMap::new();
         let mut resting = 0usize;
         for (row, market) in self.markets.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What happens by itself, and when: settlement, expiry, the dead-man's switch, the recording, the reward sample.
+//! What happens by itself, and when: settlement, expiry, the dead-man's switch, the recording, the rewards.
 
 use super::fact::{Ended, Stage, TradeIx};
 use super::{AccountIx, Exchange, Filter};
@@ -39,7 +39,7 @@ enum Due {
     Sweep,
     Play,
     Maker(usize),
-    Sample,
+    Rewards(crate::rewards::Event),
 }
 
 impl Exchange {
@@ -83,7 +83,7 @@ impl Exchange {
                     self.play();
                 }
                 Due::Maker(n) => self.step_maker(n),
-                Due::Sample => self.sample(),
+                Due::Rewards(event) => self.reward_event(event),
             }
         }
         self.now = at;
@@ -102,8 +102,9 @@ impl Exchange {
         let sweep = (!self.beats.armed.is_empty()).then_some((self.beats.next_check, Due::Sweep));
         let play = self.player.as_ref().and_then(|p| p.next_due()).map(|at| (at, Due::Play));
         let makers = self.makers.iter().enumerate().map(|(n, (_, maker))| (maker.next_due(), Due::Maker(n)));
-        let sample = self.sample_due().map(|at| (at, Due::Sample));
-        [settle, expire, sweep, play, sample].into_iter().flatten().chain(makers).min()
+        let (at, event) = self.reward_due();
+        let rewards = Some((at, Due::Rewards(event)));
+        [settle, expire, sweep, play, rewards].into_iter().flatten().chain(makers).min()
     }
 
     /// One beat of the dead-man's switch: the id for the next call.
@@ -162,6 +163,7 @@ impl Exchange {
             for leg in self.trades.legs(&trade) {
                 self.accounts.settle(&trade.settlement(leg));
             }
+            self.note_rebates(ix);
         }
         self.emit(super::fact::Fact::Trade { trade: ix, stage });
     }

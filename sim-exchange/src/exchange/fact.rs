@@ -5,7 +5,8 @@
 //! them: the last [`Fact::Level`] about a price is its size.
 
 use super::AccountIx;
-use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize};
+use crate::rewards::PaymentKind;
+use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize, Usdc};
 use serde::{Deserialize, Serialize};
 
 /// An order's row at the venue. Given again to a new order once its last holder has been forgotten (`Exchange::keep`), so it names
@@ -180,6 +181,15 @@ pub enum Fact {
         qty: Qty,
         /// Whether it arrived, rather than rested.
         taker: bool,
+    },
+    /// A reward or a rebate was paid at the end of a UTC day.
+    Paid {
+        /// To whom.
+        account: AccountIx,
+        /// Why.
+        kind: PaymentKind,
+        /// Dollars.
+        amount: Usdc,
     },
     /// A trade has reached a stage.
     Trade {

@@ -105,7 +105,8 @@ impl Exchange {
                     self.frames([WireEvent::TickSizeChange { market: condition, token, old, new, venue_ms }]);
                 }
             }
-            Fact::Resolved { .. } => {}
+            // the venue has no frame for a payment: it shows in balances, activity and notifications
+            Fact::Resolved { .. } | Fact::Paid { .. } => {}
             Fact::Order { account, order, change, .. } => {
                 let event = Box::new(UserEvent::Order(self.order_event(order, change)));
                 self.notices.push(Notice::User { account, event });

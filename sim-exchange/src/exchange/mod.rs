@@ -2,7 +2,7 @@
 //!
 //! Every call first does what was due before it. Never waits, never reads a clock, never forgets a notice: the front takes
 //! them with [`Exchange::drain`]. What is due at one instant goes in this order: settlement, expiry, the dead-man's switch,
-//! the recording, the reward sample; then the call itself.
+//! the recording, the rewards; then the call itself.
 
 mod api;
 mod cancel;
@@ -18,7 +18,7 @@ mod orders;
 mod play;
 mod recorded;
 mod refusal;
-mod sample;
+mod rewarding;
 mod status;
 mod trades;
 mod trading;
@@ -40,15 +40,15 @@ pub use trading::{Accepted, SIZE_MAX};
 use crate::accounts::Accounts;
 use crate::draws::Draws;
 use crate::mechanism::Match;
+use crate::rewards::Programme;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tape::{Grown, TapeError};
 use clock::Beats;
-use make::{bad, invented_market, taped_markets};
+use make::{bad, invented_market, programme, taped_markets};
 use market::{Changed, MarketState, Printed};
 use mm_core::domain::{Price, Qty, Timestamp, Token, TokenId, Universe};
 use orders::Orders;
 use play::{BookMaker, Player};
-use sample::Rewards;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use trades::Trades;
@@ -70,7 +70,7 @@ pub struct Exchange {
     /// By time, trade and stage.
     settlements: BinaryHeap<Reverse<(Timestamp, u64, Stage)>>,
     beats: Beats,
-    rewards: Rewards,
+    programme: Programme,
     player: Option<Player>,
     makers: Vec<(usize, BookMaker)>,
     /// API key the recorded counterparties show.
@@ -138,7 +138,7 @@ impl Exchange {
         let mut exchange = Self {
             house_owner: draws.uuid("owner", "house", 0),
             beats: Beats::new(scenario.venue.heartbeat_check, start),
-            rewards: Rewards::new(&draws, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
+            programme: programme(scenario, &markets, &draws, start, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
             scenario: scenario.clone(),
             draws,
             now: start,

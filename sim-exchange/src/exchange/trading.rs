@@ -6,7 +6,7 @@ use super::orders::{Fresh, Paper, Status};
 use super::refusal::RejectWhy;
 use super::trades::{Hand, LegRow};
 use super::{AccountIx, Exchange, PlaceRequest, Placed, PlacedStatus, Reject};
-use crate::accounts::{Asset, Party, Settlement};
+use crate::accounts::{Asset, Settlement};
 use crate::mechanism::{Maker, Match, crosses};
 use crate::scenario::SelfTrade;
 use crate::tape::grow::in_yes_terms;
@@ -346,10 +346,8 @@ impl Exchange {
         };
         // recorded size is somebody selling, or buying, the taker's own token
         let (maker_side, maker_price) = in_yes_terms(maker_outcome, maker_yes_side, m.price);
-        let fee = match taker.party() {
-            Party::Account(_) => self.markets[market.index()].fee(own_price, m.qty),
-            Party::House => Usdc::ZERO,
-        };
+        // takers of the recorded world pay as well: it is what makers' rebates are made of
+        let fee = self.markets[market.index()].fee(own_price, m.qty);
         let mut legs = Settlement::new(
             market.index(),
             (taker.party(), outcome, side),

@@ -170,6 +170,14 @@ impl Mechanism {
         }
     }
 
+    /// Recorded or built-in size by level, bids first, in no order that matters.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<(Side, Price, Qty)> {
+        let Self::Recorded(book) = self else { return Vec::new() };
+        let of = |side| book.recorded.side(side).iter().map(move |(price, qty)| (side, *price, *qty));
+        of(Side::Buy).chain(of(Side::Sell)).collect()
+    }
+
     /// The recorded side of a recorded book.
     #[must_use]
     pub fn taped(&mut self) -> Option<&mut TapeBook> {

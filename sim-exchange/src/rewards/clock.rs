@@ -1,13 +1,14 @@
 //! When samples are taken: once in each UTC minute, at an offset drawn for that minute.
 
 use crate::draws::Draws;
+use serde::{Deserialize, Serialize};
 
 /// Milliseconds in a minute.
 const MINUTE_MS: u64 = 60_000;
 
 /// The next sample. Its offset depends on the seed and the minute alone: worlds that start at different times, or act
 /// differently, are sampled at the same moments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Minutes {
     minute: u64,
     next_ms: u64,

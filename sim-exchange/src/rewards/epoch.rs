@@ -4,6 +4,7 @@ use super::amount::{SHARE_ONE, Sum};
 use super::{Accrual, Maker, SAMPLES_PER_DAY};
 use mm_core::domain::Usdc;
 use mm_core::rewards::{Fixed12, Ratio};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most samples of an epoch: 1,440 on the clock, more where a tape plays faster. Further ones are not counted, so that sums
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 const SAMPLES_MAX: u64 = 100_000;
 
 /// Samples in a row under the same rates.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stretch {
     /// Millionths of a dollar per day, by pool.
     rates: Vec<u64>,
@@ -23,14 +24,14 @@ struct Stretch {
 }
 
 /// The samples of one market and day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Epoch {
     stretches: Vec<Stretch>,
     samples: u64,
 }
 
 /// What one pool owes for one day.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolDay {
     /// What the pool must hold, rounded up.
     pub funded: Fixed12,
@@ -166,6 +167,19 @@ impl Epoch {
         self.stretches.iter().filter(|s| counts(s)).flat_map(|s| s.shares.values()).sum()
     }
 
+    /// Hands every number that decides what is owed to `see`, in a fixed order.
+    pub(super) fn visit(&self, see: &mut impl FnMut(u64)) {
+        for stretch in &self.stretches {
+            stretch.rates.iter().for_each(|rate| see(*rate));
+            see(stretch.samples);
+            see(stretch.scored);
+            for (maker, share) in &stretch.shares {
+                see(u64::from(u32::from(*maker)));
+                see_wide(*share, see);
+            }
+        }
+    }
+
     /// Checks that each scored sample gave away one whole, up to the stated rounding.
     ///
     /// # Errors
@@ -181,6 +195,14 @@ impl Epoch {
             }
         }
         Ok(())
+    }
+}
+
+/// A wide number in two halves, the lower first.
+pub(super) fn see_wide(n: u128, see: &mut impl FnMut(u64)) {
+    let mask = u128::from(u64::MAX);
+    for half in [n & mask, n >> 64] {
+        see(u64::try_from(half).expect("half of 128 bits"));
     }
 }
 

@@ -14,6 +14,7 @@ use crate::exchange::AccountIx;
 use crate::scenario::Fee;
 use mm_core::domain::{MarketIx, Nanos, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
 use mm_core::rewards::Fixed12;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Closed days whose books are kept for questions; older ones are forgotten.
@@ -46,7 +47,7 @@ pub enum Move {
 }
 
 /// What a maker earned of one pool in one day, whether it is paid or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earning {
     /// Where.
     pub market: MarketIx,
@@ -61,7 +62,7 @@ pub struct Earning {
 }
 
 /// What a maker gets back of one market's fees of one day, whether it is paid or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebate {
     /// Where.
     pub market: MarketIx,
@@ -72,7 +73,7 @@ pub struct Rebate {
 }
 
 /// Why a maker was paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PaymentKind {
     /// Liquidity rewards.
     Reward,
@@ -81,7 +82,7 @@ pub enum PaymentKind {
 }
 
 /// A receipt: one maker, kind and currency of one day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
     /// When.
     pub at: Timestamp,
@@ -96,14 +97,14 @@ pub struct Payment {
 }
 
 /// A closed day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayBook {
     /// What each pool owed: market, pool, amounts.
     pub pools: Vec<(MarketIx, usize, PoolDay)>,
     /// Who earned what, by market, pool and maker.
     pub earnings: Vec<Earning>,
     /// Each maker's part of a market's day: `Q_final`.
-    pub parts: BTreeMap<(MarketIx, Maker), Fixed12>,
+    pub parts: Vec<(MarketIx, Maker, Fixed12)>,
     /// Who gets back what, by market and maker.
     pub rebates: Vec<Rebate>,
     /// What was paid.
@@ -130,7 +131,7 @@ pub struct PoolView {
 }
 
 /// One market's part of the programme.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Track {
     fee: Option<Fee>,
     native_since: Timestamp,
@@ -141,7 +142,7 @@ struct Track {
 }
 
 /// What one wallet did so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Tally {
     /// Samples in which it scored anywhere.
     minutes: u64,
@@ -152,7 +153,7 @@ struct Tally {
 }
 
 /// Bridged USDC: filled by sponsors, held by makers, traded by nobody.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Bridged {
     deposited: u64,
     pool: u64,
@@ -160,7 +161,7 @@ struct Bridged {
 }
 
 /// The rewards of a venue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Programme {
     rules: Rules,
     tracks: Vec<Track>,
@@ -172,6 +173,7 @@ pub struct Programme {
     days: BTreeMap<u64, DayBook>,
     tallies: Vec<Tally>,
     bridged: Bridged,
+    #[serde(skip)]
     sampler: Sampler,
 }
 
@@ -317,7 +319,7 @@ impl Programme {
                 }
                 book.pools.push((market, pool, day));
             }
-            book.parts.extend(epoch.makers().into_iter().map(|maker| ((market, maker), epoch.q_final(maker))));
+            book.parts.extend(epoch.makers().into_iter().map(|maker| (market, maker, epoch.q_final(maker))));
             if let Some(fee) = track.fee {
                 let rebate = |maker| Rebate { market, maker, amount: fills.rebate(maker, fee) };
                 book.rebates.extend(fills.makers().map(rebate).filter(|r| r.amount > Fixed12::ZERO));
@@ -441,8 +443,9 @@ impl Programme {
         if day == self.day {
             self.tracks.get(market.index()).map_or(Fixed12::ZERO, |track| track.epoch.q_final(maker))
         } else {
-            let book = self.days.get(&day);
-            book.and_then(|book| book.parts.get(&(market, maker))).copied().unwrap_or_default()
+            let parts = self.days.get(&day).map_or(&[][..], |book| &book.parts);
+            let found = parts.iter().find(|(m, who, _)| (*m, *who) == (market, maker));
+            found.map_or(Fixed12::ZERO, |(_, _, part)| *part)
         }
     }
 
@@ -505,6 +508,20 @@ impl Programme {
     #[must_use]
     pub fn bridged(&self, maker: Maker) -> Usdc {
         Usdc::from_micro(self.bridged.held.get(&maker).copied().unwrap_or(0))
+    }
+
+    /// Hands every number that decides what is owed to `see`, in a fixed order: for a hash of the venue's state.
+    pub fn visit(&self, see: &mut impl FnMut(u64)) {
+        see(self.minutes.next_ms());
+        see(self.day);
+        for track in &self.tracks {
+            track.epoch.visit(see);
+            track.fills.visit(see);
+        }
+        for (maker, held) in &self.bridged.held {
+            see(u64::from(u32::from(*maker)));
+            see(*held);
+        }
     }
 
     /// Checks what must hold between two events: shares of one in every scored sample, no pool paid beyond what it was filled

@@ -2,13 +2,15 @@
 
 use super::Maker;
 use super::amount::Sum;
+use super::epoch::see_wide;
 use crate::scenario::Fee;
 use mm_core::domain::{Price, Qty};
 use mm_core::rewards::{Fixed12, Ratio, fee_weight, mul_div};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Fills of one market and day.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FillDay {
     /// Weights ([`fee_weight`]) of each maker's fills.
     weights: BTreeMap<Maker, u128>,
@@ -40,6 +42,15 @@ impl FillDay {
     /// Makers that were filled, in order.
     pub fn makers(&self) -> impl Iterator<Item = Maker> {
         self.weights.keys().copied()
+    }
+
+    /// Hands every number that decides what is owed to `see`, in a fixed order.
+    pub(super) fn visit(&self, see: &mut impl FnMut(u64)) {
+        for (maker, weight) in &self.weights {
+            see(u64::from(u32::from(*maker)));
+            see_wide(*weight, see);
+        }
+        see_wide(self.charged, see);
     }
 
     /// What takers would pay for a maker's fills, in dollars; `None` when it does not fit.

@@ -4,14 +4,31 @@ use super::amount::share;
 use crate::exchange::AccountIx;
 use mm_core::domain::{Nanos, Price, Qty, RewardTerms, Side};
 use mm_core::rewards::{Fixed12, Formula, Midpoint, MidpointMode, Ratio, Rule};
+use serde::{Deserialize, Serialize};
 
 /// Who is scored as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "u32", from = "u32")]
 pub enum Maker {
     /// A wallet.
     Account(AccountIx),
     /// All of a recorded or built-in book: its owners are unknown.
     Recorded,
+}
+
+impl From<Maker> for u32 {
+    fn from(maker: Maker) -> Self {
+        match maker {
+            Maker::Account(ix) => ix.0,
+            Maker::Recorded => Self::MAX,
+        }
+    }
+}
+
+impl From<u32> for Maker {
+    fn from(n: u32) -> Self {
+        if n == u32::MAX { Self::Recorded } else { Self::Account(AccountIx(n)) }
+    }
 }
 
 /// An order in the book, in YES terms.

@@ -2,13 +2,14 @@
 
 use mm_core::domain::{Nanos, Price, Qty, Usdc};
 use mm_core::rewards::MidpointMode;
+use serde::{Deserialize, Serialize};
 
 /// What happens to the money of a minute in which nobody scored.
 ///
 /// The venue's equations divide by the samples that anybody scored, sponsored pools demonstrably pay by the minute, and for
 /// native pools nobody has published a check (`rewards.md` section 6). A simulator that flatters its bot is worth nothing, so
 /// the smaller number is the default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Accrual {
     /// The day's pool is split by the sums of shares: it goes to those who scored in other minutes. A market that was
     /// sampled for part of a day only pays the whole day's pool.
@@ -19,7 +20,7 @@ pub enum Accrual {
 }
 
 /// What a pool pays in. All are dollars with six decimals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Currency {
     /// The venue's collateral; native pools, rebates and most sponsored pools.
     #[default]
@@ -43,7 +44,7 @@ impl Currency {
 }
 
 /// Rules of all pools of a venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rules {
     /// How native pools accrue; sponsored ones always do by the minute.
     pub accrual: Accrual,
@@ -60,7 +61,7 @@ impl Default for Rules {
 }
 
 /// What is planned for one market's rewards beyond the terms it starts with.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// By rising time.
     pub changes: Vec<TermsChange>,
@@ -69,7 +70,7 @@ pub struct Plan {
 }
 
 /// Terms that change while the world runs; `None` keeps what was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermsChange {
     /// After the world's start.
     pub after: Nanos,
@@ -84,7 +85,7 @@ pub struct TermsChange {
 }
 
 /// A pool somebody else pays for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sponsorship {
     /// Who, and who gets back what was not earned.
     pub sponsor: String,

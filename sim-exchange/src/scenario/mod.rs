@@ -8,6 +8,7 @@ mod faults;
 mod market;
 mod moment;
 mod reader;
+mod rewards;
 mod tape;
 #[cfg(test)]
 mod tests;
@@ -71,6 +72,8 @@ pub struct Scenario {
     pub markets: Vec<MarketSpec>,
     /// The recording that drives the public book, if any.
     pub tape: Option<TapeSpec>,
+    /// Rules of the venue's reward pools.
+    pub rewards: crate::rewards::Rules,
     /// Our own bot in this world, if any.
     pub bot: Option<BotSpec>,
 }
@@ -116,6 +119,7 @@ impl Scenario {
                 terms
             }
         };
+        let rewards = rewards::read(keys.table("rewards")?)?;
         let tape = keys.table("tape")?.map(|table| tape::read(table, folder)).transpose()?;
         let mut markets = Vec::new();
         for table in keys.tables("market")? {
@@ -125,7 +129,7 @@ impl Scenario {
         faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, bot };
+        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, rewards, bot };
         scenario.check()?;
         Ok(scenario)
     }
