@@ -1,16 +1,19 @@
 //! The reward programme at work: who rests where when a sample is taken, and the money that moves when a day ends.
 
-use super::{AccountIx, Exchange, Fact};
+use super::{AccountIx, Exchange, Fact, OrderIx};
 use crate::accounts::Party;
 use crate::rewards::{Event, Maker, Move, PaymentKind, PoolView, Programme, Resting, Sample, TermsChange};
 use mm_core::domain::{MarketIx, OrderId, Price, Qty, Side, Timestamp};
 use std::collections::BTreeMap;
 
+#[cfg(test)]
+mod tests;
+
 /// The book of one market as a sample sees it.
 struct Scene {
     orders: Vec<Resting>,
-    /// Which account's order each of them is, in the same order.
-    ixs: Vec<super::OrderIx>,
+    /// Their rows, in the same order.
+    ixs: Vec<OrderIx>,
     recorded: Vec<(Side, Price, Qty)>,
 }
 
@@ -168,16 +171,21 @@ impl Exchange {
     /// Whether each of the account's orders would score in a sample taken now: it rests in a market that pays, is old and large
     /// enough, and strictly inside the band. An order that is unknown, gone or somebody else's does not.
     pub fn scoring(&mut self, at: Timestamp, account: AccountIx, ids: &[OrderId]) -> Vec<bool> {
+        let orders: Vec<Option<OrderIx>> = ids.iter().map(|id| self.orders.find(id)).collect();
+        self.scoring_of(at, account, &orders)
+    }
+
+    /// The same for callers that share the exchange's memory.
+    pub fn scoring_of(&mut self, at: Timestamp, account: AccountIx, orders: &[Option<OrderIx>]) -> Vec<bool> {
         self.tick(at);
-        let mut found: BTreeMap<MarketIx, Vec<(usize, super::OrderIx)>> = BTreeMap::new();
-        for (place, id) in ids.iter().enumerate() {
-            let Some(ix) = self.orders.find(id) else { continue };
-            let row = self.orders.row(ix);
+        let mut found: BTreeMap<MarketIx, Vec<(usize, OrderIx)>> = BTreeMap::new();
+        for (place, ix) in orders.iter().enumerate() {
+            let Some((ix, row)) = ix.and_then(|ix| Some((ix, self.orders.get(ix)?))) else { continue };
             if row.account == account && row.rests() {
                 found.entry(row.market).or_default().push((place, ix));
             }
         }
-        let mut out = vec![false; ids.len()];
+        let mut out = vec![false; orders.len()];
         for (market, wanted) in found {
             if self.reward_pools(market).is_empty() {
                 continue;
