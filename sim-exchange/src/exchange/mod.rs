@@ -16,6 +16,7 @@ mod make;
 mod market;
 mod orders;
 mod play;
+mod reads;
 mod recorded;
 mod refusal;
 mod rewarding;

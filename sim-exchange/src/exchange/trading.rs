@@ -106,10 +106,12 @@ impl Exchange {
         if order.qty < state.facts.min_order {
             return Err(RejectWhy::TooSmall { qty: order.qty, least: state.facts.min_order });
         }
-        if !order.qty.is_orderable() || order.qty > SIZE_MAX {
+        let immediate = matches!(order.tif, TimeInForce::Fok | TimeInForce::Fak);
+        // shares of a market order follow from its dollars and need not be whole hundredths
+        let sized = if immediate { !order.qty.is_zero() } else { order.qty.is_orderable() };
+        if !sized || order.qty > SIZE_MAX {
             return Err(RejectWhy::BadPayload);
         }
-        let immediate = matches!(order.tif, TimeInForce::Fok | TimeInForce::Fak);
         match order.tif {
             TimeInForce::Gtd(end) if end < self.now.plus(GTD_LEAST) => return Err(RejectWhy::BadExpiration),
             _ if immediate && order.post_only => return Err(RejectWhy::BadPayload),

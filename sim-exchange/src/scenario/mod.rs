@@ -5,6 +5,7 @@
 mod agents;
 mod bot;
 mod faults;
+mod limits;
 mod market;
 mod moment;
 mod reader;
@@ -74,6 +75,8 @@ pub struct Scenario {
     pub tape: Option<TapeSpec>,
     /// Rules of the venue's reward pools.
     pub rewards: crate::rewards::Rules,
+    /// What goes wrong in it.
+    pub faults: crate::faults::Plan,
     /// Our own bot in this world, if any.
     pub bot: Option<BotSpec>,
 }
@@ -126,10 +129,10 @@ impl Scenario {
             markets.push(market::read(table, &defaults, tape.is_some())?);
         }
         agents::read(&mut keys)?;
-        faults::read(&mut keys)?;
+        let faults = faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, rewards, bot };
+        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, rewards, faults, bot };
         scenario.check()?;
         Ok(scenario)
     }

@@ -8,6 +8,8 @@ use mm_core::domain::{Nanos, Usdc};
 /// Rules of the whole venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Venue {
+    /// How much clients may ask.
+    pub limits: crate::limits::Limits,
     /// May an account's orders match each other?
     pub self_trade: SelfTrade,
     /// Silence after which the dead-man's switch fires.
@@ -20,13 +22,14 @@ pub struct Venue {
     pub mined: Nanos,
     /// From match to `CONFIRMED`.
     pub confirmed: Nanos,
-    /// How far away everybody is who lives in the world.
+    /// How far away everybody is.
     pub latency: Latency,
     /// What goes first of a cancel and an order of one nanosecond.
     pub same_instant: SameInstant,
 }
 
-/// One way between the venue and who lives in the world. A client over a socket is as far away as it is.
+/// One way between the venue and who trades there: whoever lives in the world, and a client over a socket on top of the way it
+/// has anyhow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
     /// Venue to client: public feed, user stream, answers.
@@ -49,13 +52,7 @@ pub enum SelfTrade {
 }
 
 pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
-    match keys.text("limits")?.as_deref() {
-        None | Some("off") => {}
-        Some("standard" | "copper" | "bronze" | "silver" | "gold" | "platinum" | "diamond" | "elite") => {
-            return Err(keys.bad("limits", "tiers are not supported yet; use \"off\""));
-        }
-        Some(other) => return Err(keys.bad("limits", format_args!("{other:?} is neither \"off\" nor a tier"))),
-    }
+    let limits = super::limits::read(&mut keys)?;
     let self_trade = match keys.text("self_trade")?.as_deref() {
         None | Some("allow") => SelfTrade::Allow,
         Some("cancel-resting") => SelfTrade::CancelResting,
@@ -96,5 +93,15 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         }
     };
     keys.end()?;
-    Ok(Venue { self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, latency, same_instant })
+    Ok(Venue {
+        limits,
+        self_trade,
+        heartbeat_timeout,
+        heartbeat_check,
+        wallet_usdc,
+        mined,
+        confirmed,
+        latency,
+        same_instant,
+    })
 }
