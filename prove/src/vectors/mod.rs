@@ -5,6 +5,7 @@ mod book_hash;
 pub(crate) mod clob_auth;
 pub(crate) mod hmac;
 pub(crate) mod rewards;
+mod rewards_venue;
 pub(crate) mod signing_orders;
 pub(crate) mod wallets;
 

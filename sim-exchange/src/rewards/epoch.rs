@@ -1,6 +1,6 @@
 //! One market's samples of one UTC day, and what its pools owe for them.
 
-use super::amount::{SHARE_ONE, Sum};
+use super::amount::{SHARE_ONE, Sum, share};
 use super::{Accrual, Maker, SAMPLES_PER_DAY};
 use mm_core::domain::Usdc;
 use mm_core::rewards::{Fixed12, Ratio};
@@ -43,8 +43,8 @@ pub struct PoolDay {
 
 impl Epoch {
     /// Adds a sample that `repeat` minutes in a row had in common: the rates in force, by pool, and each scoring maker's
-    /// share in units of [`SHARE_ONE`]. No maker scored when `shares` is empty.
-    pub fn add(&mut self, rates: &[Usdc], repeat: u64, shares: impl Iterator<Item = (Maker, u128)>) {
+    /// points, which add up to `total`. Nobody scored when it is zero.
+    pub fn add(&mut self, rates: &[Usdc], repeat: u64, total: u128, points: impl Iterator<Item = (Maker, u128)>) {
         let repeat = repeat.min(SAMPLES_MAX.saturating_sub(self.samples));
         if repeat == 0 {
             return;
@@ -57,12 +57,13 @@ impl Epoch {
         }
         let stretch = self.stretches.last_mut().expect("one was just made sure of");
         stretch.samples += repeat;
-        let mut anybody = false;
-        for (maker, share) in shares {
-            anybody = true;
-            *stretch.shares.entry(maker).or_insert(0) += share * u128::from(repeat);
+        if total == 0 {
+            return;
         }
-        stretch.scored += if anybody { repeat } else { 0 };
+        stretch.scored += repeat;
+        for (maker, points) in points.filter(|(_, points)| *points > 0) {
+            *stretch.shares.entry(maker).or_insert(0) += share(points, total) * u128::from(repeat);
+        }
     }
 
     /// Samples so far.

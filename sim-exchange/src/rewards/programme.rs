@@ -265,7 +265,7 @@ impl Programme {
         let sponsored =
             track.sponsored.iter().map(|(from, s)| if runs(*from, s, at) { s.rate_per_day } else { Usdc::ZERO });
         let rates: Vec<Usdc> = std::iter::once(terms.rate_per_day).chain(sponsored).collect();
-        track.epoch.add(&rates, 1, sample.shares());
+        track.epoch.add(&rates, 1, sample.total, sample.makers.iter().map(|m| (m.maker, m.q_min)));
         let taken = self.taken;
         for maker in sample.makers.iter().filter(|maker| maker.q_min > 0) {
             if let Maker::Account(account) = maker.maker {
@@ -435,6 +435,12 @@ impl Programme {
             }
         }
         out
+    }
+
+    /// A market's samples of the open day; `None` for a market that does not exist.
+    #[must_use]
+    pub fn epoch(&self, market: MarketIx) -> Option<&Epoch> {
+        self.tracks.get(market.index()).map(|track| &track.epoch)
     }
 
     /// A maker's part of a market's scores of a day; of the open day, so far.

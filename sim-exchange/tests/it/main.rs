@@ -3,5 +3,6 @@
 mod client;
 mod identity;
 mod reading;
+mod rewards;
 mod streams;
 mod trading;

@@ -21,8 +21,8 @@ fn epoch_of(runs: &[Run]) -> Epoch {
     let mut epoch = Epoch::default();
     for (cents, repeat, scores) in runs {
         let total: u128 = scores.iter().map(|q| u128::from(*q)).sum();
-        let scoring = (0u32..).zip(scores).filter(|(_, q)| **q > 0);
-        epoch.add(&[usdc(*cents)], *repeat, scoring.map(|(n, q)| (maker(n), share(u128::from(*q), total))));
+        let points = (0u32..).zip(scores).map(|(n, q)| (maker(n), u128::from(*q)));
+        epoch.add(&[usdc(*cents)], *repeat, total, points);
     }
     epoch
 }
