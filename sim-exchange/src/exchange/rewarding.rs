@@ -3,7 +3,7 @@
 use super::{AccountIx, Exchange, Fact, OrderIx};
 use crate::accounts::Party;
 use crate::rewards::{Event, Maker, Move, PaymentKind, PoolView, Programme, Resting, Sample, TermsChange};
-use mm_core::domain::{MarketIx, OrderId, Price, Qty, Side, Timestamp};
+use mm_core::domain::{MarketIx, OrderId, Price, Qty, Side, Timestamp, Usdc};
 use std::collections::BTreeMap;
 
 #[cfg(test)]
@@ -134,7 +134,7 @@ impl Exchange {
         }
     }
 
-    fn tell_payment(&mut self, maker: Maker, kind: PaymentKind, amount: mm_core::domain::Usdc) {
+    fn tell_payment(&mut self, maker: Maker, kind: PaymentKind, amount: Usdc) {
         if let Maker::Account(account) = maker {
             self.emit(Fact::Paid { account, kind, amount });
         }
@@ -144,6 +144,12 @@ impl Exchange {
     #[must_use]
     pub const fn programme(&self) -> &Programme {
         &self.programme
+    }
+
+    /// What the reward pools hold after their last payout: roundings, and amounts below the smallest payout.
+    #[must_use]
+    pub const fn reward_pool_balance(&self) -> Usdc {
+        self.accounts.pool()
     }
 
     /// The pools that pay on a market now; empty when none does.
