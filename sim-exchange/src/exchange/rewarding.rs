@@ -92,18 +92,13 @@ impl Exchange {
 
     fn scene(&self, row: usize) -> Scene {
         let state = &self.markets[row];
-        let resting = state.book.orders();
-        let mut scene = Scene {
-            orders: Vec::with_capacity(resting.len()),
-            ixs: Vec::with_capacity(resting.len()),
-            recorded: state.book.recorded(),
-        };
-        for (side, price, order) in resting {
+        let mut scene = Scene { orders: Vec::new(), ixs: Vec::new(), recorded: state.book.recorded() };
+        state.book.each_order(|side, price, order| {
             let age = self.now.since(self.orders.row(order.order).at);
             let maker = Maker::Account(order.account);
             scene.orders.push(Resting { maker, side, price, qty: order.remaining, age });
             scene.ixs.push(order.order);
-        }
+        });
         scene
     }
 
