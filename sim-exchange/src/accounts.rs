@@ -285,6 +285,18 @@ impl Accounts {
         add(self.till(Party::House, Asset::Share(market, outcome.other())), qty.micro());
     }
 
+    /// Hands every amount there is to `each`, always in the same order.
+    pub fn visit(&self, each: &mut impl FnMut(u64)) {
+        for purse in &self.purses {
+            each(purse.balance);
+            each(purse.reserved);
+            each(purse.matched);
+        }
+        self.house.iter().chain(&self.collateral).copied().for_each(&mut *each);
+        each(self.deposits);
+        each(self.fees);
+    }
+
     /// Fees taken so far.
     #[must_use]
     pub const fn fees(&self) -> Usdc {

@@ -5,7 +5,7 @@
 //! them: the last [`Fact::Level`] about a price is its size.
 
 use super::AccountIx;
-use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize};
+use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize, Usdc};
 use serde::{Deserialize, Serialize};
 
 /// An order's row at the venue. Given again to a new order once its last holder has been forgotten (`Exchange::keep`), so it names
@@ -74,6 +74,21 @@ pub enum Ended {
     NotEnoughBalance,
     /// It was held back and the order book or the balance no longer let it in: a post-delay refusal.
     Invalid,
+}
+
+impl Ended {
+    /// Its name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+            Self::MarketClosed => "market-closed",
+            Self::MarketResolved => "market-resolved",
+            Self::NotEnoughBalance => "not-enough-balance",
+            Self::Invalid => "invalid",
+        }
+    }
 }
 
 /// What became of an order.
@@ -170,6 +185,8 @@ pub enum Fact {
         order: OrderIx,
         /// In which trade.
         trade: TradeIx,
+        /// Where.
+        market: MarketIx,
         /// The order's token.
         outcome: Outcome,
         /// The order's side.
@@ -178,6 +195,8 @@ pub enum Fact {
         price: Price,
         /// Shares.
         qty: Qty,
+        /// What the venue takes of it: on top of what a buy pays, out of what a sell gets.
+        fee: Usdc,
         /// Whether it arrived, rather than rested.
         taker: bool,
     },

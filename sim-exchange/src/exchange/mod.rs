@@ -9,6 +9,7 @@ mod cancel;
 mod chain;
 mod check;
 mod clock;
+mod direct;
 pub mod fact;
 mod feed;
 mod listing;
@@ -19,6 +20,7 @@ mod play;
 mod recorded;
 mod refusal;
 mod sample;
+mod state;
 mod status;
 mod trades;
 mod trading;
@@ -46,6 +48,7 @@ use clock::Beats;
 use make::{bad, invented_market, taped_markets};
 use market::{Changed, MarketState, Printed};
 use mm_core::domain::{Price, Qty, Timestamp, Token, TokenId, Universe};
+use mm_core::venue::user_ws::UserEvent;
 use orders::Orders;
 use play::{BookMaker, Player};
 use sample::Rewards;
@@ -79,6 +82,9 @@ pub struct Exchange {
     facts: Vec<Fact>,
     notices: Vec<Notice>,
     rendering: bool,
+    /// The account whose user channel is rendered though nothing else may be.
+    listener: Option<AccountIx>,
+    heard: Vec<Box<UserEvent>>,
     frames_sent: u64,
     /// Used again by every order, so that matching allocates nothing.
     matches: Vec<Match>,
@@ -156,6 +162,8 @@ impl Exchange {
             facts: Vec::new(),
             notices: Vec::new(),
             rendering: true,
+            listener: None,
+            heard: Vec::new(),
             frames_sent: 0,
             matches: Vec::new(),
             changed: Vec::new(),

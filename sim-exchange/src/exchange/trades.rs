@@ -194,6 +194,12 @@ impl Trades {
         }
     }
 
+    /// Trades that have not reached their last stage, oldest first.
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = (TradeIx, &TradeRow)> {
+        let rows = (self.first..).map(TradeIx).zip(&self.rows);
+        rows.filter(|(_, row)| !row.stage.is_final())
+    }
+
     /// Trades remembered.
     pub(super) fn len(&self) -> usize {
         self.rows.len()

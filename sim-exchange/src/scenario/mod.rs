@@ -18,7 +18,7 @@ pub use market::{Fair, Fee, MarketSpec, Terms};
 pub use tape::TapeSpec;
 pub use venue::{Latency, SelfTrade, Venue};
 
-use mm_core::domain::{Nanos, Timestamp};
+use mm_core::domain::{Digest, Nanos, Timestamp};
 use reader::Keys;
 use std::path::{Path, PathBuf};
 
@@ -128,6 +128,13 @@ impl Scenario {
         let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, bot };
         scenario.check()?;
         Ok(scenario)
+    }
+
+    /// SHA-256 of the checked world without its seed: comments and spelling do not change it, values do.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let unseeded = Self { seed: 0, ..self.clone() };
+        Digest::of(format!("{unseeded:?}").as_bytes())
     }
 
     /// What only shows when all keys are seen together.
