@@ -3,10 +3,16 @@
 use super::fact::TradeIx;
 use super::{AccountIx, Exchange};
 use crate::accounts::Asset;
-use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, Usdc};
+use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, Timestamp, Usdc};
 use mm_core::venue::user_ws::UserEvent;
 
 impl Exchange {
+    /// The wallet's row, opened with `funds` on first sight.
+    pub fn open_funded(&mut self, at: Timestamp, address: &str, funds: Usdc) -> AccountIx {
+        self.tick(at);
+        self.accounts.open(address, funds)
+    }
+
     /// What the account may use for new orders: dollars, and shares of the market's two tokens.
     #[must_use]
     pub fn free(&self, account: AccountIx, market: MarketIx) -> (Usdc, Qty, Qty) {

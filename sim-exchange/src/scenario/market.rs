@@ -126,7 +126,8 @@ pub(super) fn terms(keys: &mut Keys, base: &Terms) -> Result<Terms, ScenarioErro
     Ok(terms)
 }
 
-pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<MarketSpec, ScenarioError> {
+/// `alone`: nobody else makes a book.
+pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool, alone: bool) -> Result<MarketSpec, ScenarioError> {
     let slug = keys.text("slug")?.ok_or_else(|| keys.bad("slug", "missing"))?;
     if slug.is_empty() || slug.len() > 128 || !slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     {
@@ -161,7 +162,7 @@ pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<Mark
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
-    let built_in_book = keys.flag("built_in_book")?.unwrap_or(!taped);
+    let built_in_book = keys.flag("built_in_book")?.unwrap_or(alone);
     if taped && built_in_book {
         return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
     }

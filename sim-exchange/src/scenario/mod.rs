@@ -13,6 +13,7 @@ mod tape;
 mod tests;
 mod venue;
 
+pub use agents::{AgentKind, AgentSpec, DistanceSpec, ReachSpec, SignalSpec, SizeSpec};
 pub use bot::BotSpec;
 pub use market::{Fair, Fee, MarketSpec, Terms};
 pub use tape::TapeSpec;
@@ -71,6 +72,8 @@ pub struct Scenario {
     pub markets: Vec<MarketSpec>,
     /// The recording that drives the public book, if any.
     pub tape: Option<TapeSpec>,
+    /// Who else trades.
+    pub agents: Vec<AgentSpec>,
     /// Our own bot in this world, if any.
     pub bot: Option<BotSpec>,
 }
@@ -117,15 +120,17 @@ impl Scenario {
             }
         };
         let tape = keys.table("tape")?.map(|table| tape::read(table, folder)).transpose()?;
+        let agents = agents::read(&mut keys, &venue.latency)?;
+        // agents make their markets themselves
+        let alone = tape.is_none() && agents.is_empty();
         let mut markets = Vec::new();
         for table in keys.tables("market")? {
-            markets.push(market::read(table, &defaults, tape.is_some())?);
+            markets.push(market::read(table, &defaults, tape.is_some(), alone)?);
         }
-        agents::read(&mut keys)?;
         faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, bot };
+        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, agents, bot };
         scenario.check()?;
         Ok(scenario)
     }
@@ -151,6 +156,32 @@ impl Scenario {
             if market.condition.is_some() && before.iter().any(|other| other.condition == market.condition) {
                 return bad(format!("market[{n}].condition"), "is there twice".to_owned());
             }
+        }
+        for (n, agent) in self.agents.iter().enumerate() {
+            self.check_agent(n, agent)?;
+        }
+        Ok(())
+    }
+
+    fn check_agent(&self, n: usize, agent: &AgentSpec) -> Result<(), ScenarioError> {
+        let bad = |key: &str, why: String| Err(ScenarioError::Key { key: format!("agent[{n}].{key}"), why });
+        if self.tape.is_some() && agent.count > 0 {
+            return bad("kind", "the tape makes the market of this world, and it does not react".to_owned());
+        }
+        for slug in agent.markets.iter().flatten() {
+            if self.markets.iter().all(|market| market.slug != *slug) {
+                return bad("markets", format!("there is no market {slug:?}"));
+            }
+        }
+        let wanted = |market: &&MarketSpec| agent.markets.as_ref().is_none_or(|slugs| slugs.contains(&market.slug));
+        let needs_fair = agent.signal.is_some() || matches!(agent.kind, AgentKind::Sniper { .. });
+        if needs_fair && let Some(market) = self.markets.iter().filter(wanted).find(|market| market.fair.is_none()) {
+            return bad("signal", format!("market {:?} has no fair value to know anything of", market.slug));
+        }
+        if let AgentKind::Maker { distance: DistanceSpec::OfBand(_), .. } = agent.kind
+            && let Some(market) = self.markets.iter().filter(wanted).find(|market| market.terms.rewards.is_none())
+        {
+            return bad("distance_of_band", format!("market {:?} has no reward band", market.slug));
         }
         Ok(())
     }

@@ -122,7 +122,8 @@ impl Crowd {
         let mut bot = None;
         if let Some(spec) = &scenario.bot {
             let address = wallet(&draws, "bot");
-            let account = exchange.open_account(start, &address);
+            let funds = spec.wallet_usdc.unwrap_or(scenario.venue.wallet_usdc);
+            let account = exchange.open_funded(start, &address, funds);
             exchange.listen_to(account);
             tally.name(account, Kind::Bot);
             let made = Bot::new(spec, &markets, account, &address, draws.uuid("owner", "bot", 0), start)?;
@@ -130,17 +131,17 @@ impl Crowd {
         }
         let (mut seats, mut seat_of, mut lots) = (Vec::new(), Vec::new(), vec![draws.stream("tie", "bot")]);
         let mut latent = Latent::new(&seats::latent(scenario, &markets), &draws, start)?;
-        for (row, cast) in (0u32..).zip(seats::cast(scenario, &mut latent, &draws)) {
+        for (row, cast) in (0u32..).zip(seats::cast(scenario, &markets, &mut latent, &draws)?) {
             let name = cast.agent.name().to_owned();
             lots.push(draws.stream("tie", &name));
-            let account = exchange.open_account(start, &wallet(&draws, &name));
+            let account = exchange.open_funded(start, &wallet(&draws, &name), cast.capital);
             tally.name(account, cast.kind);
             let at = account.0 as usize;
             if seat_of.len() <= at {
                 seat_of.resize(at + 1, None);
             }
             seat_of[at] = Some(row);
-            seats.push(Seat::new(cast, account, Party(row + 1), &draws, latency));
+            seats.push(Seat::new(cast, account, Party(row + 1), &draws));
         }
         let mut crowd = Self {
             trail: Trail::new(scenario, options.log)?,

@@ -25,6 +25,7 @@ pub use bot::{BadBot, Bot, BotTotals, Switches};
 pub use checks::{Depth, Violation};
 pub use crowd::{Control, Crowd, Options};
 pub use runs::{RunError, many, one, run_seed};
+pub use seats::BadCast;
 pub use summary::{KindRow, Summary};
 pub use tally::{Counts, Kind, Profit, Tally};
 
@@ -42,6 +43,9 @@ pub enum WorldError {
     /// Its bot.
     #[error(transparent)]
     Bot(#[from] BadBot),
+    /// Its agents.
+    #[error(transparent)]
+    Cast(#[from] BadCast),
     /// Its fair values.
     #[error(transparent)]
     Latent(#[from] BadLatent),

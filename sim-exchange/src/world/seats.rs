@@ -2,14 +2,21 @@
 
 use super::links::Link;
 use super::tally::Kind;
-use crate::agents::{Agent, Board, Change, MarketFacts, Own};
+use crate::agents::{
+    Agent, Around, BadAgent, Board, Change, Distance, EdgeRule, Informed, InformedParams, InformedStyle, Maker,
+    MakerParams, MarketFacts, Noise, NoiseParams, NoiseSize, Own, Reach, Sniper, SniperParams,
+};
 use crate::draws::{Draws, real};
 use crate::exchange::{AccountIx, Fact, MarketInfo};
 use crate::kernel::Party;
-use crate::latent::{JumpSize, Jumps, Latent, LatentParams, Motion, Process, Receiver};
-use crate::scenario::{Latency, Scenario};
+use crate::latent::{
+    JumpSize, Jumps, Latent, LatentParams, Motion, Process, Receiver, ReceiverParams, Refresh,
+};
+use crate::scenario::{
+    AgentKind, AgentSpec, DistanceSpec, Latency, ReachSpec, Scenario, SignalSpec, SizeSpec,
+};
 use crate::tape::grow::in_yes_terms;
-use mm_core::domain::{MarketIx, Nanos};
+use mm_core::domain::{MarketIx, Nanos, Usdc};
 
 /// Grid of the fair values.
 const STEP: Nanos = Nanos::from_secs(1);
@@ -20,6 +27,16 @@ pub(super) struct Cast {
     pub(super) kind: Kind,
     pub(super) market: MarketIx,
     pub(super) ears: Option<Receiver>,
+    pub(super) capital: Usdc,
+    latency: Latency,
+}
+
+/// Why an agent cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("agent {name}: {why}")]
+pub struct BadCast {
+    name: String,
+    why: String,
 }
 
 /// One agent in the world.
@@ -36,8 +53,8 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(cast: Cast, account: AccountIx, party: Party, draws: &Draws, latency: &Latency) -> Self {
-        let Cast { agent, market, ears, .. } = cast;
+    pub(super) fn new(cast: Cast, account: AccountIx, party: Party, draws: &Draws) -> Self {
+        let Cast { agent, market, ears, capital, latency, .. } = cast;
         let name = agent.name().to_owned();
         let link = |way: &str, base| Link::new(draws, &format!("{name}/{way}"), base, latency.jitter);
         Self {
@@ -46,7 +63,7 @@ impl Seat {
             party,
             market,
             ears,
-            own: Own::default(),
+            own: Own::new(capital),
             orders: link("orders", latency.order),
             cancels: link("cancels", latency.cancel),
             news: link("news", latency.feed),
@@ -62,9 +79,105 @@ pub(super) fn wallet(draws: &Draws, name: &str) -> String {
 }
 
 /// Everybody the scenario names, in the order of the file, of markets and of numbers.
-pub(super) fn cast(scenario: &Scenario, latent: &mut Latent, draws: &Draws) -> Vec<Cast> {
-    let _ = (scenario, latent, draws);
-    Vec::new()
+///
+/// # Errors
+/// [`BadCast`] names the agent.
+pub(super) fn cast(
+    scenario: &Scenario,
+    markets: &[MarketInfo],
+    latent: &mut Latent,
+    draws: &Draws,
+) -> Result<Vec<Cast>, BadCast> {
+    let mut out = Vec::new();
+    for spec in &scenario.agents {
+        let wanted = |info: &&MarketInfo| spec.markets.as_ref().is_none_or(|slugs| slugs.contains(&info.slug));
+        let rows = (0u16..).map(MarketIx).zip(markets);
+        for (market, info) in rows.filter(|(_, info)| wanted(info)) {
+            for n in 0..spec.count {
+                let name = format!("{}/{}/{n}", spec.name, info.slug);
+                let capital = spec.capital.unwrap_or(scenario.venue.wallet_usdc);
+                let (kind, agent) = agent(&name, spec, market, capital, draws)
+                    .map_err(|why| BadCast { name: name.clone(), why: why.to_string() })?;
+                let ears = spec.signal.map(|signal| latent.receiver(&name, &receiver(market, signal), draws));
+                let ears = ears.transpose().map_err(|why| BadCast { name, why: why.to_string() })?;
+                let latency = spec.latency.unwrap_or(scenario.venue.latency);
+                out.push(Cast { agent, kind, market, ears, capital, latency });
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn receiver(market: MarketIx, signal: SignalSpec) -> ReceiverParams {
+    let refresh = match (signal.refresh, signal.poisson) {
+        (Nanos::ZERO, _) => Refresh::Always,
+        (gap, false) => Refresh::Every(gap),
+        (gap, true) => Refresh::Poisson(gap),
+    };
+    let noise_sd = millionths(signal.noise_sd_micro);
+    ReceiverParams { market, delay: signal.delay, noise_sd, refresh, insider: false }
+}
+
+fn agent(
+    name: &str,
+    spec: &AgentSpec,
+    market: MarketIx,
+    capital: Usdc,
+    draws: &Draws,
+) -> Result<(Kind, Box<dyn Agent>), BadAgent> {
+    Ok(match spec.kind {
+        AgentKind::Noise { rate_per_h_micro, buys_micro, size, reach } => {
+            let size = match size {
+                SizeSpec::LogNormal { median, p99 } => NoiseSize::LogNormal { median, p99 },
+                SizeSpec::Geometric(mean) => NoiseSize::Geometric { mean },
+                SizeSpec::Fixed(qty) => NoiseSize::Fixed(qty),
+            };
+            let around = if spec.signal.is_some() { Around::Signal } else { Around::Midpoint };
+            let reach = match reach {
+                ReachSpec::Through(price) => Reach::Through(price),
+                ReachSpec::Thinned(decay) => Reach::Thinned { decay_per_cent: millionths(decay), around },
+            };
+            let (arrivals_per_h, buys) = (millionths(rate_per_h_micro), millionths(buys_micro));
+            let params = NoiseParams { market, capital, arrivals_per_h, buys, size, reach };
+            (Kind::Noise, Box::new(Noise::new(name, params, draws)?))
+        }
+        AgentKind::Informed { rate_per_h_micro, threshold, unit, per_unit, min, max } => {
+            let style = InformedStyle::Estimate(EdgeRule { threshold, unit, per_unit, min, max });
+            let params = InformedParams { market, capital, looks_per_h: millionths(rate_per_h_micro), style };
+            (Kind::Informed, Box::new(Informed::new(name, params, draws)?))
+        }
+        AgentKind::Sniper { threshold, max } => {
+            (Kind::Sniper, Box::new(Sniper::new(name, SniperParams { market, capital, threshold, max })?))
+        }
+        AgentKind::Maker {
+            look_every,
+            size,
+            distance,
+            signal_share_micro,
+            skew,
+            max_position,
+            tolerance,
+            refill_below_micro,
+        } => {
+            let distance = match distance {
+                DistanceSpec::OfBand(part) => Distance::OfBand(millionths(part)),
+                DistanceSpec::Fixed(price) => Distance::Fixed(price),
+            };
+            let params = MakerParams {
+                market,
+                capital,
+                look_every,
+                size,
+                distance,
+                signal_share: millionths(signal_share_micro),
+                skew,
+                max_position,
+                tolerance,
+                refill_below: millionths(refill_below_micro),
+            };
+            (Kind::Maker, Box::new(Maker::new(name, params, draws)?))
+        }
+    })
 }
 
 /// The fair values of the scenario's markets. `markets` are the venue's rows, in its order.
