@@ -26,6 +26,8 @@ pub struct Summary {
     pub kinds: Vec<KindRow>,
     /// Our bot's counters.
     pub bot: Option<BotTotals>,
+    /// The bot's newest alerts, oldest first.
+    pub alerts: Vec<String>,
     /// Entries and last hash of the log.
     pub log: Option<(u64, Digest)>,
 }
@@ -89,6 +91,7 @@ impl Summary {
             volume: tally.volume(),
             kinds: kinds.collect(),
             bot: bot.map(Bot::totals),
+            alerts: bot.into_iter().flat_map(Bot::alerts).map(str::to_owned).collect(),
             log: trail.logged(),
         }
     }

@@ -36,6 +36,8 @@ pub(crate) struct Args {
 
 /// Steps of a run between which progress is shown.
 const STEPS: u64 = 1000;
+/// Newest alerts of the bot that are shown.
+const ALERTS_SHOWN: usize = 8;
 /// Between two drawings of the bar.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 
@@ -184,6 +186,9 @@ fn text(config: &Path, scenario: &Scenario, summary: &Summary, hash: &Digest, to
             "\nbot: {} turns, {} orders sent, {} cancel calls, {} alerts",
             bot.turns, bot.posts, bot.cancels, bot.alerts
         );
+    }
+    for alert in summary.alerts.iter().rev().take(ALERTS_SHOWN).rev() {
+        let _ = writeln!(out, "  {alert}");
     }
     if let Some((entries, last)) = &summary.log {
         let _ = writeln!(out, "log: {entries} entries, last hash {last}");

@@ -132,6 +132,7 @@ pub struct Bot {
     catalog_at: Timestamp,
     /// When the engine wants to be called though nothing arrived.
     engine_due: Option<Timestamp>,
+    turn_at: Timestamp,
     alerts: VecDeque<String>,
     totals: BotTotals,
 }
@@ -184,6 +185,7 @@ impl Bot {
             catalog_every,
             catalog_at: start.plus(catalog_every),
             engine_due: None,
+            turn_at: start,
             alerts: VecDeque::new(),
             totals: BotTotals::default(),
         })
@@ -285,6 +287,7 @@ impl Bot {
     /// One turn of the engine and one of the desk, each if there is something for it.
     pub(super) fn step(&mut self, at: Timestamp, wants: &mut Wants) {
         self.totals.turns += 1;
+        self.turn_at = at;
         if !self.turn.inputs.is_empty() || self.engine_due.is_some_and(|due| due <= at) {
             self.turn.seq += 1;
             self.turn.at = at;
@@ -381,7 +384,7 @@ impl Bot {
         if self.alerts.len() == ALERTS_MAX {
             self.alerts.pop_front();
         }
-        self.alerts.push_back(text);
+        self.alerts.push_back(format!("{}  {text}", self.turn_at));
     }
 
     /// An ask has reached the venue; what it answers, if it does.
