@@ -38,6 +38,10 @@ pub enum PlacedStatus {
     Live,
     /// It matched on arrival, at least in part.
     Matched,
+    /// Its market holds it back: what becomes of it is told later.
+    Delayed,
+    /// It was held back, found nothing to match, and rests.
+    Unmatched,
 }
 
 /// An accepted order.
@@ -74,6 +78,8 @@ impl Placed {
             status: match self.status {
                 PlacedStatus::Live => "live",
                 PlacedStatus::Matched => "matched",
+                PlacedStatus::Delayed => "delayed",
+                PlacedStatus::Unmatched => "unmatched",
             }
             .to_owned(),
             success: true,

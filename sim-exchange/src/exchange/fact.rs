@@ -72,8 +72,10 @@ pub enum Ended {
     MarketResolved,
     /// The balance no longer covered it.
     NotEnoughBalance,
-    /// It was held back and the order book or the balance no longer let it in: a post-delay refusal.
-    Invalid,
+    /// A held FOK that the book could no longer fill.
+    NotFillable,
+    /// A held FAK that found nothing to match any more.
+    NothingToMatch,
 }
 
 impl Ended {
@@ -86,7 +88,8 @@ impl Ended {
             Self::MarketClosed => "market-closed",
             Self::MarketResolved => "market-resolved",
             Self::NotEnoughBalance => "not-enough-balance",
-            Self::Invalid => "invalid",
+            Self::NotFillable => "not-fillable",
+            Self::NothingToMatch => "nothing-to-match",
         }
     }
 }
@@ -161,8 +164,8 @@ pub enum Fact {
     Resolved {
         /// Which.
         market: MarketIx,
-        /// The token that pays a dollar.
-        winner: Outcome,
+        /// The token that pays a dollar; `None`: both pay half a dollar.
+        winner: Option<Outcome>,
     },
     /// What became of an order.
     Order {

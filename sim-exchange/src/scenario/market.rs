@@ -2,6 +2,7 @@
 
 use super::ScenarioError;
 use super::reader::Keys;
+use super::rules::MarketRules;
 use mm_core::domain::{ConditionId, Nanos, Price, Qty, RewardTerms, TickSize, TokenId};
 
 /// Facts of a market that may have a default.
@@ -73,6 +74,8 @@ pub struct MarketSpec {
     pub fair: Option<Fair>,
     /// Whether the built-in book maker keeps the market's book; without it the book holds orders of accounts alone.
     pub built_in_book: bool,
+    /// Delays, ticks that change, game start, answer, event.
+    pub rules: MarketRules,
 }
 
 /// The keys a market may take from `[defaults]`.
@@ -162,12 +165,13 @@ pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool, alone: bool) -
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
+    let rules = MarketRules::read(&mut keys)?;
     let built_in_book = keys.flag("built_in_book")?.unwrap_or(alone);
     if taped && built_in_book {
         return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
     }
     keys.end()?;
-    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book })
+    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book, rules })
 }
 
 fn fair(mut keys: Keys) -> Result<Fair, ScenarioError> {

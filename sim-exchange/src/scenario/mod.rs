@@ -8,6 +8,7 @@ mod faults;
 mod market;
 mod moment;
 mod reader;
+mod rules;
 mod tape;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use venue::{Latency, SelfTrade, Venue};
 
 use mm_core::domain::{Digest, Nanos, Timestamp};
 use reader::Keys;
+pub use rules::MarketRules;
 use std::path::{Path, PathBuf};
 
 /// Why a scenario was refused.

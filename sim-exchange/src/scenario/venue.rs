@@ -20,6 +20,8 @@ pub struct Venue {
     pub mined: Nanos,
     /// From match to `CONFIRMED`.
     pub confirmed: Nanos,
+    /// Smallest buy that may match on arrival; the venue's is one dollar.
+    pub marketable_min: Usdc,
     /// How far away everybody is who lives in the world.
     pub latency: Latency,
     /// What goes first of a cancel and an order of one nanosecond.
@@ -91,8 +93,9 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
             );
         }
     };
+    let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
     keys.end()?;
-    Ok(Venue { self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, latency, same_instant })
+    Ok(Venue { self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, marketable_min, latency, same_instant })
 }
 
 /// A table of distances; what it leaves out is as in `base`.

@@ -148,7 +148,8 @@ impl Checks {
     ) -> Result<(), Violation> {
         self.looked += 1;
         let found = self.wrong.take().map_or(Ok(()), Err);
-        let found = found.and_then(|()| exchange.check()).and_then(|()| self.sums()).and_then(|()| balanced(exchange, tally));
+        let venue = |()| exchange.check().map_err(|why| why.to_string());
+        let found = found.and_then(venue).and_then(|()| self.sums()).and_then(|()| balanced(exchange, tally));
         found.map_err(|what| self.violation(trail, at, what))
     }
 

@@ -10,6 +10,7 @@ use super::seats::{self, Seat, wallet};
 use super::tally::{Kind, Tally};
 use super::trail::Trail;
 use super::{Summary, WorldError};
+use crate::accounts::Answer;
 use crate::agents::{Board, News, Request, Seen};
 use crate::draws::{Draws, Stream};
 use crate::exchange::{AccountIx, Exchange, Fact, OrderChange, Stage};
@@ -304,8 +305,8 @@ impl Crowd {
     }
 
     fn announce(&mut self, exchange: &mut Exchange, market: MarketIx, winner: Outcome) {
-        // The venue closes a decided market and pays its shares; until it does so by itself this is only told.
-        let _ = (exchange, market, winner);
+        // Refused only where the scenario itself has decided the market before: then it stays decided.
+        let _ = exchange.resolve(self.now, market, Answer::Winner(winner));
     }
 
     fn control(&mut self, control: Control) {
@@ -379,8 +380,16 @@ impl Crowd {
             Request::CancelAll => {
                 exchange.cancel_all(at, account);
             }
-            // the venue has no conversions yet
-            Request::Split { .. } | Request::Merge { .. } => {}
+            Request::Split { market, qty } => {
+                if exchange.split(at, account, market, qty).is_ok() {
+                    self.tell(exchange, row, Some(News::Split { market, qty }));
+                }
+            }
+            Request::Merge { market, qty } => {
+                if exchange.merge(at, account, market, qty).is_ok() {
+                    self.tell(exchange, row, Some(News::Merged { market, qty }));
+                }
+            }
         }
     }
 

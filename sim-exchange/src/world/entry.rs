@@ -203,7 +203,7 @@ pub(super) fn fact(out: &mut Writer, fact: &Fact) {
             out.text("closed").int(market.0);
         }
         Fact::Resolved { market, winner } => {
-            out.text("resolved").int(market.0).text(outcome_name(winner));
+            out.text("resolved").int(market.0).text(winner.map_or("half", outcome_name));
         }
         Fact::Order { account, order, change, matched, left } => {
             let what = match change {

@@ -124,7 +124,7 @@ impl Trail {
 
     /// The mix and the venue's state go into the chain, and into the log.
     fn note_state(&mut self, exchange: &Exchange) {
-        let state = exchange.state_digest();
+        let state = exchange.state_hash();
         let mut bytes = [0u8; 56];
         bytes[..8].copy_from_slice(&self.events.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.mix.0.to_le_bytes());
@@ -208,7 +208,10 @@ fn words(fact: &Fact) -> [u64; 3] {
         }
         Fact::Opened { market } => [of(5, u64::from(market.0)), 0, 0],
         Fact::Closed { market } => [of(6, u64::from(market.0)), 0, 0],
-        Fact::Resolved { market, winner } => [of(7, u64::from(market.0) << 8 | winner as u64), 0, 0],
+        Fact::Resolved { market, winner } => {
+            let winner = winner.map_or(2, |winner| winner as u64);
+            [of(7, u64::from(market.0) << 8 | winner), 0, 0]
+        },
         Fact::Order { account, order, change, matched, left } => {
             let what = match change {
                 OrderChange::Placed => 0,
