@@ -20,6 +20,7 @@ mod market;
 mod orders;
 mod play;
 mod rebates;
+mod reads;
 mod recorded;
 mod refusal;
 mod sample;

@@ -5,6 +5,7 @@
 mod agents;
 mod bot;
 mod faults;
+mod limits;
 mod market;
 mod moment;
 mod reader;

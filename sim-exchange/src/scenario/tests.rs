@@ -64,7 +64,9 @@ fn impossible_worlds_are_refused() {
 #[test]
 fn later_features_are_refused_only_where_they_would_change_something() {
     refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.0", "fault[0].kind");
-    refused("[venue]\nlimits = \"gold\"", "venue.limits");
+    refused("[venue]\nlimits = \"golden\"", "venue.limits: \"golden\" is neither \"off\" nor a tier: standard, copper");
+    refused("[venue]\nlimits_warn_only = true", "venue.limits_warn_only");
+    refused("[venue]\nlimits = \"gold\"\nlimits_warn_only = 1", "venue.limits_warn_only");
     let quiet = "[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
     check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
 }

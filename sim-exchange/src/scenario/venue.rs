@@ -8,6 +8,8 @@ use mm_core::domain::{Nanos, Usdc};
 /// Rules of the whole venue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Venue {
+    /// How much clients may ask.
+    pub limits: crate::limits::Limits,
     /// May an account's orders match each other?
     pub self_trade: SelfTrade,
     /// Silence after which the dead-man's switch fires.
@@ -51,13 +53,7 @@ pub enum SelfTrade {
 }
 
 pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
-    match keys.text("limits")?.as_deref() {
-        None | Some("off") => {}
-        Some("standard" | "copper" | "bronze" | "silver" | "gold" | "platinum" | "diamond" | "elite") => {
-            return Err(keys.bad("limits", "tiers are not supported yet; use \"off\""));
-        }
-        Some(other) => return Err(keys.bad("limits", format_args!("{other:?} is neither \"off\" nor a tier"))),
-    }
+    let limits = super::limits::read(&mut keys)?;
     let self_trade = match keys.text("self_trade")?.as_deref() {
         None | Some("allow") => SelfTrade::Allow,
         Some("cancel-resting") => SelfTrade::CancelResting,
@@ -95,7 +91,7 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
     };
     let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
     keys.end()?;
-    Ok(Venue { self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, marketable_min, latency, same_instant })
+    Ok(Venue { limits, self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, marketable_min, latency, same_instant })
 }
 
 /// A table of distances; what it leaves out is as in `base`.
