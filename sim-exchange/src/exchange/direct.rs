@@ -39,7 +39,7 @@ impl Exchange {
     }
 
     /// What the listener's user channel said since the last call.
-    pub fn heard(&mut self) -> std::vec::Drain<'_, Box<UserEvent>> {
+    pub fn heard(&mut self) -> std::vec::Drain<'_, UserEvent> {
         self.heard.drain(..)
     }
 

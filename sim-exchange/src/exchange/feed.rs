@@ -160,13 +160,13 @@ impl Exchange {
     fn render_for(&mut self, listener: AccountIx, fact: Fact) {
         match fact {
             Fact::Order { account, order, change, .. } if account == listener => {
-                self.heard.push(Box::new(UserEvent::Order(self.order_event(order, change))));
+                self.heard.push(UserEvent::Order(self.order_event(order, change)));
             }
             Fact::Trade { trade, .. } => {
                 let Some(row) = self.trades.get(trade).copied() else { return };
                 if let Some(role) = self.trades.role(&row, listener) {
                     let event = TradeEvent { trader_side: role.to_owned(), ..self.trade_event(trade, &row) };
-                    self.heard.push(Box::new(UserEvent::Trade(event)));
+                    self.heard.push(UserEvent::Trade(event));
                 }
             }
             _ => {}

@@ -19,8 +19,8 @@ mod make;
 mod market;
 mod orders;
 mod play;
-mod rebates;
 mod reads;
+mod rebates;
 mod recorded;
 mod refusal;
 mod sample;
@@ -103,7 +103,7 @@ pub struct Exchange {
     rendering: bool,
     /// The account whose user channel is rendered though nothing else may be.
     listener: Option<AccountIx>,
-    heard: Vec<Box<UserEvent>>,
+    heard: Vec<UserEvent>,
     frames_sent: u64,
     /// Used again by every order, so that matching allocates nothing.
     matches: Vec<Match>,

@@ -134,7 +134,8 @@ fn agents_are_read_and_what_cannot_be_is_refused() {
     let informed = "[[agent]]\nkind = \"informed\"\nrate_per_h = 1\n";
     refused(informed, "agent[0].signal: missing");
     refused(&format!("{informed}signal = {{ noise_sd = 0.1 }}"), "agent[0].signal.refresh_ms");
-    let maker = "[[agent]]\nkind = \"maker\"\nlook_every_ms = 500\nsize_shares = \"50\"\nmax_position_shares = \"200\"\n";
+    let maker =
+        "[[agent]]\nkind = \"maker\"\nlook_every_ms = 500\nsize_shares = \"50\"\nmax_position_shares = \"200\"\n";
     refused(&format!("{maker}distance_of_band = 0.5"), "agent[0].distance_of_band: market \"a\" has no reward band");
     refused(maker, "agent[0].distance_cents");
 }

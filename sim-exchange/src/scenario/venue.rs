@@ -91,7 +91,18 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
     };
     let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
     keys.end()?;
-    Ok(Venue { limits, self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, marketable_min, latency, same_instant })
+    Ok(Venue {
+        limits,
+        self_trade,
+        heartbeat_timeout,
+        heartbeat_check,
+        wallet_usdc,
+        mined,
+        confirmed,
+        marketable_min,
+        latency,
+        same_instant,
+    })
 }
 
 /// A table of distances; what it leaves out is as in `base`.

@@ -69,7 +69,11 @@ impl BotSeat {
     /// The first moment: subscriptions leave, the first turn is taken.
     pub(super) fn begin(&mut self, at: Timestamp, queue: Queue<'_>) {
         for market in (0u16..).map(MarketIx).take(self.subscribed.len()) {
-            queue(self.orders.send(at), Class::Order, Event::BotAsk(self.bot.account(), Box::new(Ask::Subscribe(market))));
+            queue(
+                self.orders.send(at),
+                Class::Order,
+                Event::BotAsk(self.bot.account(), Box::new(Ask::Subscribe(market))),
+            );
         }
         self.turn_by(at, queue);
     }
@@ -104,7 +108,8 @@ impl BotSeat {
                 self.send(at, market, Fed::Event(MarketEvent::Resolved { market }), queue);
             }
             Fact::Whole { market, outcome } => self.send_book(at, exchange, market, outcome, queue),
-            Fact::Opened { .. } | Fact::Closed { .. } | Fact::Order { .. } | Fact::Fill { .. } | Fact::Trade { .. } => {}
+            Fact::Opened { .. } | Fact::Closed { .. } | Fact::Order { .. } | Fact::Fill { .. } | Fact::Trade { .. } => {
+            }
         }
     }
 
@@ -129,7 +134,12 @@ impl BotSeat {
     }
 
     /// The bot's account is concerned.
-    pub(super) fn tell_user(&mut self, at: Timestamp, event: Box<mm_core::venue::user_ws::UserEvent>, queue: Queue<'_>) {
+    pub(super) fn tell_user(
+        &mut self,
+        at: Timestamp,
+        event: Box<mm_core::venue::user_ws::UserEvent>,
+        queue: Queue<'_>,
+    ) {
         if self.user_up {
             queue(self.user.send(at), Class::Observation, Event::BotNews(Box::new(News::User(event))));
         }

@@ -170,6 +170,15 @@ impl Crowd {
         Ok(crowd)
     }
 
+    /// An empty house around a venue that a wire may listen to.
+    pub(super) fn nobody(exchange: &mut Exchange) -> Self {
+        let mut scenario = Scenario { agents: Vec::new(), bot: None, ..exchange.scenario().clone() };
+        scenario.markets.iter_mut().for_each(|market| market.fair = None);
+        let options = Options { rendered: true, ..Options::default() };
+        let start = exchange.now();
+        Self::new(exchange, &scenario, start, options).expect("there is nobody and nothing that could be impossible")
+    }
+
     /// Throws a switch at a moment to come.
     ///
     /// # Panics
@@ -293,7 +302,12 @@ impl Crowd {
                 if seat.agent.follows() == Some(jump.market) {
                     let arrives = seat.news.send(self.now);
                     let row = u32::try_from(row).expect("seats are numbered in 32 bits");
-                    self.kernel.push(arrives, Class::Observation, seat.party, Event::Hear(row, Some(News::Jump(jump)), None));
+                    self.kernel.push(
+                        arrives,
+                        Class::Observation,
+                        seat.party,
+                        Event::Hear(row, Some(News::Jump(jump)), None),
+                    );
                 }
             }
         }
@@ -429,7 +443,7 @@ impl Crowd {
         self.facts = facts;
         if self.bot.is_some() {
             for event in exchange.heard() {
-                self.with_bot(|seat, at, queue| seat.tell_user(at, event, queue));
+                self.with_bot(|seat, at, queue| seat.tell_user(at, Box::new(event), queue));
             }
         }
     }
@@ -437,7 +451,8 @@ impl Crowd {
     fn tell_seats(&mut self, exchange: &Exchange, fact: &Fact) {
         match *fact {
             Fact::Order { account, order, change, left, .. } => {
-                let gone = matches!(change, OrderChange::Ended(_)) || (change == OrderChange::Updated && left.is_zero());
+                let gone =
+                    matches!(change, OrderChange::Ended(_)) || (change == OrderChange::Updated && left.is_zero());
                 if gone && let Some(row) = self.seat(account) {
                     self.tell(exchange, row, Some(News::Ended { order }));
                 }
@@ -472,7 +487,9 @@ impl Crowd {
     /// Ends the run.
     pub(super) fn finish(&mut self, exchange: &mut Exchange) -> Result<Digest, Violation> {
         self.checks.whole(exchange, &self.tally, &self.trail, self.now)?;
-        self.trail.finish(exchange).map_err(|why| self.checks.violation(&self.trail, self.now, format!("the log: {why}")))
+        self.trail
+            .finish(exchange)
+            .map_err(|why| self.checks.violation(&self.trail, self.now, format!("the log: {why}")))
     }
 }
 

@@ -215,7 +215,11 @@ pub(super) fn fact(out: &mut Writer, fact: &Fact) {
         }
         Fact::Fill { account, order, trade, market, outcome, side, price, qty, fee, taker } => {
             out.text("fill").int(account.0).int(order.0).int(trade.0).int(market.0).text(outcome_name(outcome));
-            out.text(side_name(side)).int(price.ten_thousandths()).int(qty.micro()).int(fee.micro()).int(u8::from(taker));
+            out.text(side_name(side))
+                .int(price.ten_thousandths())
+                .int(qty.micro())
+                .int(fee.micro())
+                .int(u8::from(taker));
         }
         Fact::Trade { trade, stage } => {
             out.text("trade").int(trade.0).text(stage.word());

@@ -32,7 +32,11 @@ pub use tally::{Counts, Kind, Profit, Tally};
 use crate::exchange::{Exchange, NewError};
 use crate::latent::BadLatent;
 use crate::scenario::Scenario;
-use mm_core::domain::{Digest, Timestamp};
+use crate::tape::Grown;
+use mm_core::domain::{Digest, Nanos, Timestamp};
+
+/// What agents have lived through before a served world meets its first client.
+const WARM_UP: Nanos = Nanos::from_secs(30);
 
 /// Why a world cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,9 @@ pub enum WorldError {
     /// Its fair values.
     #[error(transparent)]
     Latent(#[from] BadLatent),
+    /// Something that must never be, before anybody was served.
+    #[error(transparent)]
+    Violation(Box<Violation>),
     /// Its log.
     #[error("log: {0}")]
     Log(#[from] std::io::Error),
@@ -60,6 +67,14 @@ pub struct World {
     crowd: Crowd,
 }
 
+/// A venue where nobody lives.
+impl From<Exchange> for World {
+    fn from(mut exchange: Exchange) -> Self {
+        let crowd = Crowd::nobody(&mut exchange);
+        Self { exchange, crowd }
+    }
+}
+
 impl World {
     /// The world at its first moment.
     ///
@@ -68,6 +83,21 @@ impl World {
     pub fn new(scenario: &Scenario, start: Timestamp, options: Options) -> Result<Self, WorldError> {
         let exchange = Exchange::new(scenario, start)?;
         Self::around(exchange, scenario, start, options)
+    }
+
+    /// The world as a wire serves it from `now` on: rendered, and already alive, so that the first client meets a book. Agents have
+    /// had their first half minute; a recording begins now.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn served(scenario: &Scenario, grown: Option<Grown>, now: Timestamp) -> Result<Self, WorldError> {
+        let start = if scenario.agents.is_empty() { now } else { now.minus(WARM_UP) };
+        let exchange = Exchange::with_tape(scenario, grown, start)?;
+        let mut world = Self::around(exchange, scenario, start, Options { rendered: true, ..Options::default() })?;
+        world.advance(now).map_err(|violation| WorldError::Violation(Box::new(violation)))?;
+        // nobody listened yet
+        drop(world.exchange.drain());
+        Ok(world)
     }
 
     /// A crowd around a venue that was made already.

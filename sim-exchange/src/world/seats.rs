@@ -9,12 +9,8 @@ use crate::agents::{
 use crate::draws::{Draws, real};
 use crate::exchange::{AccountIx, Fact, MarketInfo};
 use crate::kernel::Party;
-use crate::latent::{
-    JumpSize, Jumps, Latent, LatentParams, Motion, Process, Receiver, ReceiverParams, Refresh,
-};
-use crate::scenario::{
-    AgentKind, AgentSpec, DistanceSpec, Latency, ReachSpec, Scenario, SignalSpec, SizeSpec,
-};
+use crate::latent::{JumpSize, Jumps, Latent, LatentParams, Motion, Process, Receiver, ReceiverParams, Refresh};
+use crate::scenario::{AgentKind, AgentSpec, DistanceSpec, Latency, ReachSpec, Scenario, SignalSpec, SizeSpec};
 use crate::tape::grow::in_yes_terms;
 use mm_core::domain::{MarketIx, Nanos, Usdc};
 

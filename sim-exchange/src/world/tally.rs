@@ -30,16 +30,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] = [
-        Self::Bot,
-        Self::Maker,
-        Self::Noise,
-        Self::Informed,
-        Self::Sniper,
-        Self::Other,
-        Self::Client,
-        Self::House,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Bot, Self::Maker, Self::Noise, Self::Informed, Self::Sniper, Self::Other, Self::Client, Self::House];
 
     /// Its name.
     #[must_use]

@@ -211,7 +211,7 @@ fn words(fact: &Fact) -> [u64; 3] {
         Fact::Resolved { market, winner } => {
             let winner = winner.map_or(2, |winner| winner as u64);
             [of(7, u64::from(market.0) << 8 | winner), 0, 0]
-        },
+        }
         Fact::Order { account, order, change, matched, left } => {
             let what = match change {
                 OrderChange::Placed => 0,
@@ -227,4 +227,3 @@ fn words(fact: &Fact) -> [u64; 3] {
         Fact::Trade { trade, stage } => [of(10, stage as u64), trade.0, 0],
     }
 }
-

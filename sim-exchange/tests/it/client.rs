@@ -17,6 +17,7 @@ use sim_exchange::auth::{Domain, order_id};
 use sim_exchange::exchange::Exchange;
 use sim_exchange::scenario::Scenario;
 use sim_exchange::server::{self, Listen, ReadyLine, Running};
+use sim_exchange::world::World;
 use std::path::Path;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
@@ -34,9 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) async fn venue() -> Running {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/basic.toml");
     let scenario = Scenario::load(&config).expect("the shipped scenario is valid");
-    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let world = World::served(&scenario, None, Clock::new().now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
-    server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+    server::start(world, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
 }
 
 /// A clock that stands still until it is moved.

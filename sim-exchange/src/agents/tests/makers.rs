@@ -344,5 +344,6 @@ fn parameters_out_of_range_are_named() {
         belief must be 0.0001 to 0.9999, is 1
         informed must be 0 to 0.999, is 1
         half_spread must be below a dollar, is 1
-        size must be above 0 and in whole hundredths of a share, is 0"#]].assert_eq(&told.join("\n"));
+        size must be above 0 and in whole hundredths of a share, is 0"#]]
+    .assert_eq(&told.join("\n"));
 }

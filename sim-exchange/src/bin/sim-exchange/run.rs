@@ -66,7 +66,8 @@ fn one(scenario: &Scenario, depth: Depth, log: Option<&Path>, config: &Path) -> 
     };
     let began = Instant::now();
     let start = scenario.start_utc;
-    let mut world = World::new(scenario, start, Options { depth, log, rendered: false }).map_err(|why| why.to_string())?;
+    let mut world =
+        World::new(scenario, start, Options { depth, log, rendered: false }).map_err(|why| why.to_string())?;
     let mut progress = Progress::new();
     for step in 1..=STEPS {
         let nanos = u128::from(scenario.duration.nanos()) * u128::from(step) / u128::from(STEPS);
@@ -136,7 +137,8 @@ fn text(config: &Path, scenario: &Scenario, summary: &Summary, hash: &Digest, to
     let mut out = String::new();
     let seconds = scenario.duration.nanos() / 1_000_000_000;
     let hours = format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let _ = writeln!(out, "{}  seed {}  {hours} of virtual time, until {}", config.display(), scenario.seed, summary.at);
+    let _ =
+        writeln!(out, "{}  seed {}  {hours} of virtual time, until {}", config.display(), scenario.seed, summary.at);
     let micros = took.as_micros().max(1);
     let rate = u128::from(summary.events) * 1_000_000 / micros;
     let _ = writeln!(

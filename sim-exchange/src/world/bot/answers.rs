@@ -6,8 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use executor::outcome::{Answer, VenueCall, VenueReply};
 use mm_core::domain::{OrderId, Timestamp};
 use mm_core::venue::rest::{
-    BalanceAllowance, ClosedOnlyBody, ErrorBody, GeoblockBody, HeartbeatReply, LAST_CURSOR,
-    Page, Trade,
+    BalanceAllowance, ClosedOnlyBody, ErrorBody, GeoblockBody, HeartbeatReply, LAST_CURSOR, Page, Trade,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,7 +42,13 @@ fn refusal(status: u16, text: String) -> VenueReply {
 }
 
 /// An order arrives. What is allowed and what is not, and in which words, is the exchange's to say.
-pub(super) fn place(exchange: &mut Exchange, at: Timestamp, caller: &Caller, switches: Switches, order: PlaceRequest) -> VenueReply {
+pub(super) fn place(
+    exchange: &mut Exchange,
+    at: Timestamp,
+    caller: &Caller,
+    switches: Switches,
+    order: PlaceRequest,
+) -> VenueReply {
     if switches.geoblocked {
         return refusal(403, "Trading restricted in your region, please refer to available regions".to_owned());
     }
@@ -54,7 +59,13 @@ pub(super) fn place(exchange: &mut Exchange, at: Timestamp, caller: &Caller, swi
 }
 
 /// A call arrives.
-pub(super) fn answer(exchange: &mut Exchange, at: Timestamp, caller: &Caller, switches: Switches, call: &VenueCall) -> VenueReply {
+pub(super) fn answer(
+    exchange: &mut Exchange,
+    at: Timestamp,
+    caller: &Caller,
+    switches: Switches,
+    call: &VenueCall,
+) -> VenueReply {
     let account = caller.account;
     match call {
         VenueCall::Cancel(ids) => reply(200, &exchange.cancel(at, account, ids)),
@@ -63,22 +74,22 @@ pub(super) fn answer(exchange: &mut Exchange, at: Timestamp, caller: &Caller, sw
             let filter = Filter { market: Some(condition.clone()), token: None };
             reply(200, &exchange.cancel_market(at, account, &filter))
         }
-        VenueCall::OpenOrders { cursor } => {
-            page(cursor.as_deref(), exchange.open_orders(account, &Filter::default()))
-        }
+        VenueCall::OpenOrders { cursor } => page(cursor.as_deref(), exchange.open_orders(account, &Filter::default())),
         VenueCall::Order(id) => reply(200, &exchange.order(account, id)),
         VenueCall::Trades { since, cursor } => {
             let recent = |trade: &Trade| trade.match_time.parse::<u64>().is_ok_and(|secs| secs >= since.secs());
             let rows = exchange.trades(account, &Filter::default()).into_iter().filter(recent).collect();
             page(cursor.as_deref(), rows)
         }
-        VenueCall::Heartbeat { id } => match exchange.heartbeat(at, account, Some(id).filter(|id| !id.is_empty()).map(|id| &**id)) {
-            Ok(next) => reply(200, &HeartbeatReply { heartbeat_id: next, error_msg: None }),
-            Err(expected) => {
-                let error_msg = Some("Invalid Heartbeat ID".to_owned());
-                reply(400, &HeartbeatReply { heartbeat_id: expected, error_msg })
+        VenueCall::Heartbeat { id } => {
+            match exchange.heartbeat(at, account, Some(id).filter(|id| !id.is_empty()).map(|id| &**id)) {
+                Ok(next) => reply(200, &HeartbeatReply { heartbeat_id: next, error_msg: None }),
+                Err(expected) => {
+                    let error_msg = Some("Invalid Heartbeat ID".to_owned());
+                    reply(400, &HeartbeatReply { heartbeat_id: expected, error_msg })
+                }
             }
-        },
+        }
         VenueCall::Scoring(ids) => {
             let scoring: BTreeMap<OrderId, bool> = ids.iter().map(|id| (*id, exchange.scores(account, id))).collect();
             reply(200, &scoring)
@@ -89,7 +100,12 @@ pub(super) fn answer(exchange: &mut Exchange, at: Timestamp, caller: &Caller, sw
         }
         VenueCall::Geoblock => {
             let (country, blocked) = if switches.geoblocked { ("US", true) } else { ("IE", false) };
-            let body = GeoblockBody { blocked, ip: "203.0.113.42".to_owned(), country: country.to_owned(), region: String::new() };
+            let body = GeoblockBody {
+                blocked,
+                ip: "203.0.113.42".to_owned(),
+                country: country.to_owned(),
+                region: String::new(),
+            };
             reply(200, &body)
         }
         VenueCall::ClosedOnly => reply(200, &ClosedOnlyBody { closed_only: switches.closed_only }),

@@ -56,6 +56,7 @@ pub(super) fn desk(spec: &BotSpec, markets: &[MarketInfo], address: &str) -> Res
     table.insert("market".to_owned(), Value::Array(rows.collect()));
     let config = ExecutorConfig::parse("executor", &table.to_string()).map_err(|why| bad("executor", why))?;
     // Type 0 and the key's own wallet: other kinds differ in their signatures alone, and nothing is signed here.
-    let account = Account::new(config.venue.chain, SignatureType::Eoa, address, None).map_err(|why| bad("executor", why))?;
+    let account =
+        Account::new(config.venue.chain, SignatureType::Eoa, address, None).map_err(|why| bad("executor", why))?;
     Ok(Setup { account, policy: config.policy, times: config.times, withhold: false, auto_arm: true })
 }

@@ -161,8 +161,7 @@ impl Bot {
             [Outcome::Yes, Outcome::No].map(|outcome| (Token { market, outcome }, facts.token_id(outcome).clone()))
         });
         let hello = ToExecutor::Hello { version: PROTOCOL_VERSION, run: RUN, config: digest, tokens: tokens.collect() };
-        let desk_inbox =
-            vec![DeskInput::UserLink { up: true }, DeskInput::CoreUp { uid: 0 }, DeskInput::Core(hello)];
+        let desk_inbox = vec![DeskInput::UserLink { up: true }, DeskInput::CoreUp { uid: 0 }, DeskInput::Core(hello)];
         let links = universe.len().checked_sub(1).map(|last| {
             let last = MarketIx(u16::try_from(last).expect("a universe has at most 65535 rows"));
             link_of(last, core.feed.tokens_per_link)
