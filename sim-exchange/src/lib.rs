@@ -10,10 +10,18 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod agents;
 pub mod auth;
 pub mod draws;
 pub mod exchange;
+pub mod kernel;
+pub mod latent;
+pub mod limits;
+pub mod log;
 pub mod mechanism;
+pub mod mode;
 pub mod scenario;
 pub mod server;
 pub mod tape;
+pub mod theory;
+pub mod world;

@@ -106,6 +106,11 @@ impl Keys {
         }
     }
 
+    /// A sub-table that somebody else reads.
+    pub(super) fn whole_table(&mut self, key: &'static str) -> Result<Option<Table>, ScenarioError> {
+        Ok(self.table(key)?.map(|keys| keys.table))
+    }
+
     /// An array of tables; `path[3]` names the fourth.
     pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<Self>, ScenarioError> {
         let rows = match self.take(key) {

@@ -1,12 +1,17 @@
 //! The venue behind one lock, and the one place that reads the clock.
 
+use super::gate::Gate;
 use super::hub::Hub;
+use super::records::Records;
 use crate::auth::{DepositWallets, Domain, Keyring};
 use crate::exchange::{AccountIx, Exchange, MarketInfo};
-use mm_core::domain::{ConditionId, Outcome, Side, Timestamp, TokenId};
-use mm_core::io::clock::Clock;
+use crate::limits::Limits;
+use crate::limits::window::{Addresses, Group};
+use crate::world::{Crowd, Violation, World};
+use mm_core::domain::{ConditionId, Nanos, Outcome, Side, Timestamp, TokenId};
 use mm_core::venue::market_ws::WireEvent;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
@@ -14,21 +19,33 @@ use tokio::sync::{Notify, watch};
 /// What every handler holds.
 pub(super) type Shared = Arc<Front>;
 
-/// The venue, its lock and its clock.
+/// Where the venue's time comes from.
+pub type Now = Box<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The venue, its lock and its clock; beside the lock what never changes.
 pub(super) struct Front {
     venue: Mutex<Venue>,
-    clock: Clock,
+    now: Now,
     /// Somebody changed something: the next deadline may be nearer now.
     changed: Notify,
+    /// What orders are signed under.
+    pub(super) domain: Domain,
+    neg_risk: BTreeMap<TokenId, bool>,
+    limits: Limits,
+    addresses: Mutex<Addresses>,
 }
 
 /// Everything the venue knows.
 pub(super) struct Venue {
     pub(super) exchange: Exchange,
+    /// Who lives in the venue beside the clients.
+    crowd: Crowd,
     pub(super) domain: Domain,
     pub(super) keyring: Keyring,
     pub(super) deposit_wallets: DepositWallets,
     pub(super) accounts: KeyAccounts,
+    pub(super) gate: Gate,
+    pub(super) records: Records,
     /// What the geoblock endpoint says, and whether orders are refused.
     pub(super) blocked: bool,
     pub(super) hub: Hub,
@@ -41,6 +58,7 @@ pub(super) struct Venue {
 #[derive(Default)]
 pub(super) struct KeyAccounts {
     by_key: BTreeMap<String, Vec<KeyAccount>>,
+    by_account: BTreeMap<AccountIx, BTreeSet<String>>,
 }
 
 /// One wallet of a key.
@@ -68,36 +86,82 @@ impl KeyAccounts {
         let wallets = self.by_key.entry(api_key.to_owned()).or_default();
         if wallets.iter().all(|known| known.account != account) {
             wallets.push(KeyAccount { wallet: wallet.to_owned(), account, beat: None });
+            self.by_account.entry(account).or_default().insert(api_key.to_owned());
         }
     }
 
     /// Keys that act for the wallet.
     pub(super) fn keys_of(&self, account: AccountIx) -> BTreeSet<&str> {
-        let of = |wallets: &[KeyAccount]| wallets.iter().any(|wallet| wallet.account == account);
-        self.by_key.iter().filter(|(_, wallets)| of(wallets)).map(|(key, _)| key.as_str()).collect()
+        self.by_account.get(&account).into_iter().flatten().map(String::as_str).collect()
+    }
+
+    /// The wallet's address; `None` while no key has acted for it.
+    pub(super) fn wallet(&self, account: AccountIx) -> Option<&str> {
+        let key = self.by_account.get(&account)?.first()?;
+        self.of(key).iter().find(|wallet| wallet.account == account).map(|wallet| wallet.wallet.as_str())
+    }
+
+    /// The account of a wallet that some key has acted for.
+    pub(super) fn find(&self, wallet: &str) -> Option<AccountIx> {
+        let all = self.by_key.values().flatten();
+        all.into_iter().find(|known| known.wallet.eq_ignore_ascii_case(wallet)).map(|known| known.account)
     }
 }
 
 impl Front {
-    pub(super) fn new(exchange: Exchange, seed: u64, chain_id: u64, clock: Clock) -> Self {
-        let mut rows = BTreeMap::new();
+    pub(super) fn new(world: World, seed: u64, chain_id: u64, now: Now) -> Self {
+        let (exchange, crowd) = world.into_parts();
+        let limits = exchange.scenario().venue.limits;
+        let (mut rows, mut neg_risk) = (BTreeMap::new(), BTreeMap::new());
         for info in exchange.markets() {
             for outcome in [Outcome::Yes, Outcome::No] {
-                rows.insert(info.market.token_id(outcome).clone(), (info.market.condition.clone(), outcome));
+                let token = info.market.token_id(outcome);
+                rows.insert(token.clone(), (info.market.condition.clone(), outcome));
+                neg_risk.insert(token.clone(), info.market.neg_risk);
             }
         }
         let venue = Venue {
             exchange,
+            crowd,
             domain: Domain::new(chain_id),
             keyring: Keyring::new(seed),
             deposit_wallets: DepositWallets::default(),
             accounts: KeyAccounts::default(),
+            gate: Gate::new(limits),
+            records: Records::default(),
             blocked: false,
             hub: Hub::default(),
             last_sides: BTreeMap::new(),
             rows,
         };
-        Self { venue: Mutex::new(venue), clock, changed: Notify::new() }
+        Self {
+            venue: Mutex::new(venue),
+            now,
+            changed: Notify::new(),
+            domain: Domain::new(chain_id),
+            neg_risk,
+            limits,
+            addresses: Mutex::new(Addresses::default()),
+        }
+    }
+
+    /// Which of the two exchanges a token's orders are signed for; `None` for a token nobody lists.
+    pub(super) fn neg_risk(&self, token: &TokenId) -> Option<bool> {
+        self.neg_risk.get(token).copied()
+    }
+
+    /// What the venue limits.
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Counts a request of an address; how long it must wait before it is looked at.
+    ///
+    /// # Errors
+    /// The wait of a request that is refused.
+    pub(super) fn pass(&self, from: IpAddr, groups: &[Group]) -> Result<Nanos, Nanos> {
+        let mut addresses = self.addresses.lock().expect("a panic in the venue ends the process");
+        addresses.pass((self.now)(), from, groups)
     }
 
     /// One step of the venue: everything due by now happens, then `work`, then what both caused is sent out.
@@ -109,23 +173,37 @@ impl Front {
 
     fn step_quietly<T>(&self, work: impl FnOnce(&mut Venue, Timestamp) -> T) -> T {
         let mut venue = self.venue.lock().expect("a panic in the venue ends the process");
-        let at = self.clock.now();
-        venue.exchange.tick(at);
-        venue.publish();
+        let at = (self.now)();
+        venue.live(|crowd, exchange| crowd.advance(exchange, at));
+        venue.publish(at);
         let out = work(&mut venue, at);
-        venue.publish();
+        venue.live(Crowd::heed);
+        venue.publish(at);
         out
     }
 }
 
 impl Venue {
+    /// Lets the crowd have its turn. What must never be ends the process: nobody should trade on such a venue.
+    fn live(&mut self, turn: impl FnOnce(&mut Crowd, &mut Exchange) -> Result<(), Violation>) {
+        if let Err(violation) = turn(&mut self.crowd, &mut self.exchange) {
+            panic!("{violation}");
+        }
+    }
+
+    /// When something is due next.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        self.crowd.next_deadline(&self.exchange)
+    }
+
     /// Sends out what the exchange has to tell.
-    fn publish(&mut self) {
+    fn publish(&mut self, at: Timestamp) {
         for notice in self.exchange.drain() {
             if let crate::exchange::Notice::Market(WireEvent::LastTradePrice { token, side, .. }) = &notice {
                 self.last_sides.insert(token.clone(), *side);
             }
             self.hub.publish(&notice, &self.accounts);
+            self.records.hear(at, &notice, &self.accounts);
         }
     }
 
@@ -145,7 +223,7 @@ impl Venue {
 pub(super) async fn run_on_time(front: Shared, mut stopped: watch::Receiver<bool>) {
     loop {
         let wait = front.step_quietly(|venue, at| {
-            let due = venue.exchange.next_deadline()?;
+            let due = venue.next_deadline()?;
             Some(Duration::from_nanos(due.nanos().saturating_sub(at.nanos())))
         });
         let sleep = async {

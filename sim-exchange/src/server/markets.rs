@@ -2,6 +2,7 @@
 
 use super::call::{Answer, ApiError, Call, Reply, condition_id, step};
 use super::front::{Shared, Venue};
+use super::gamma::{event_slug, made_up_id};
 use super::lists::page;
 use crate::exchange::MarketInfo;
 use axum::Router;
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/clob-markets/{condition}", get(clob_market))
         .route("/markets", get(all_markets))
         .route("/markets/{condition}", get(one_market))
+        .route("/markets/live-activity/{condition}", get(live_activity))
         .route("/sampling-markets", get(sampling_markets))
         .route("/simplified-markets", get(simplified_markets))
         .route("/sampling-simplified-markets", get(sampling_simplified_markets))
@@ -138,6 +140,11 @@ async fn one_market(State(front): State<Shared>, Path(condition): Path<String>) 
     step(&front, |venue| Ok(Reply::of(&full_row(venue, &market_at(venue, &condition)?))))
 }
 
+/// What happens in a market now: nothing is told here, the stream tells it.
+async fn live_activity(State(front): State<Shared>, Path(condition): Path<String>) -> Answer {
+    step(&front, |venue| market_at(venue, &condition).map(|_| Reply(String::from("[]"))))
+}
+
 fn list(
     front: &Shared,
     call: &Call,
@@ -178,12 +185,14 @@ fn simplified_row(venue: &Venue, info: &MarketInfo) -> Value {
 fn full_row(venue: &Venue, info: &MarketInfo) -> Value {
     let market = &info.market;
     let mut row = simplified_row(venue, info);
+    // ids that do not apply are empty
+    let neg_risk_id = |what, name: &str| if market.neg_risk { made_up_id(what, name) } else { String::new() };
     let more = json!({
         "enable_order_book": true,
         "accepting_order_timestamp": Value::Null,
         "minimum_order_size": number(&market.min_order.to_string()),
         "minimum_tick_size": number(&market.tick.to_string()),
-        "question_id": "",
+        "question_id": made_up_id("question", &info.slug),
         "question": info.slug,
         "description": "",
         "market_slug": info.slug,
@@ -195,8 +204,8 @@ fn full_row(venue: &Venue, info: &MarketInfo) -> Value {
         "taker_base_fee": 0,
         "notifications_enabled": false,
         "neg_risk": market.neg_risk,
-        "neg_risk_market_id": "",
-        "neg_risk_request_id": "",
+        "neg_risk_market_id": neg_risk_id("neg-risk-market", &event_slug(info)),
+        "neg_risk_request_id": neg_risk_id("neg-risk-request", &info.slug),
         "icon": "",
         "image": "",
         "is_50_50_outcome": false,
