@@ -336,7 +336,7 @@ fn parameters_out_of_range_are_named() {
         size.mean must be one share or more, is 0.5
         decay_per_cent must be a millionth to a million, is 0
         reach must be below a dollar, is 1
-        edge_unit must be above 0, below a dollar, is 0
+        unit must be above 0, below a dollar, is 0
         per_unit must be above 0 and in whole hundredths of a share, is 0
         max must be min or more, is 4"#]]
     .assert_eq(&told.join("\n"));
