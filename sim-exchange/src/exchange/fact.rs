@@ -72,8 +72,10 @@ pub enum Ended {
     MarketResolved,
     /// The balance no longer covered it.
     NotEnoughBalance,
-    /// It was held back and the order book or the balance no longer let it in: a post-delay refusal.
-    Invalid,
+    /// A held FOK that the book could no longer fill.
+    NotFillable,
+    /// A held FAK that found nothing to match any more.
+    NothingToMatch,
 }
 
 /// What became of an order.
@@ -146,8 +148,8 @@ pub enum Fact {
     Resolved {
         /// Which.
         market: MarketIx,
-        /// The token that pays a dollar.
-        winner: Outcome,
+        /// The token that pays a dollar; `None`: both pay half a dollar.
+        winner: Option<Outcome>,
     },
     /// What became of an order.
     Order {

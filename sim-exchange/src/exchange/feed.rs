@@ -105,7 +105,13 @@ impl Exchange {
                     self.frames([WireEvent::TickSizeChange { market: condition, token, old, new, venue_ms }]);
                 }
             }
-            Fact::Resolved { .. } => {}
+            Fact::Resolved { market, winner } => {
+                let facts = &self.markets[market.index()].facts;
+                let tokens = vec![facts.yes.clone(), facts.no.clone()];
+                let winner = winner.map(|outcome| facts.token_id(outcome).clone());
+                let (condition, venue_ms) = (facts.condition.clone(), self.now.ms());
+                self.frames([WireEvent::MarketResolved { market: condition, tokens, winner, venue_ms }]);
+            }
             Fact::Order { account, order, change, .. } => {
                 let event = Box::new(UserEvent::Order(self.order_event(order, change)));
                 self.notices.push(Notice::User { account, event });

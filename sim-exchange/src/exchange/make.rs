@@ -1,11 +1,12 @@
 //! The markets of a scenario: recorded ones with the facts the recording lacks, and invented ones.
 
 use super::market::MarketState;
+use crate::accounts::Events;
 use crate::draws::Draws;
 use crate::mechanism::{Book, Mechanism, TapeBook};
-use crate::scenario::{MarketSpec, Scenario, ScenarioError, TapeSpec, Terms};
+use crate::scenario::{MarketRules, MarketSpec, Scenario, ScenarioError, TapeSpec, Terms};
 use crate::tape::{Grown, GrownMarket};
-use mm_core::domain::{ConditionId, Market, OrderId, TickSize, TokenId};
+use mm_core::domain::{ConditionId, EventId, Market, OrderId, TickSize, TokenId};
 
 pub(super) fn bad(key: &str, why: impl std::fmt::Display) -> ScenarioError {
     ScenarioError::Key { key: key.to_owned(), why: why.to_string() }
@@ -45,6 +46,10 @@ pub(super) fn taped_markets(
         let book = Mechanism::Recorded(Box::default());
         let mut state = new_market(ids, slug, outcomes, terms, tick, book);
         state.earlier_trade = market.first_last_trade.as_deref().unwrap_or_default().to_owned();
+        if let Some(spec) = listed(market) {
+            state.rules = spec.rules.clone();
+            state.facts.event = spec.rules.event.clone();
+        }
         rows.push(Some(out.len()));
         out.push(state);
     }
@@ -89,7 +94,10 @@ pub(super) fn invented_market(draws: &Draws, spec: &MarketSpec) -> Result<Market
     } else {
         Mechanism::Continuous(Box::new(Book::new(tick)))
     };
-    Ok(new_market(ids, spec.slug.clone(), spec.outcomes.clone(), &spec.terms, tick, book))
+    let mut state = new_market(ids, spec.slug.clone(), spec.outcomes.clone(), &spec.terms, tick, book);
+    state.rules = spec.rules.clone();
+    state.facts.event = spec.rules.event.clone();
+    Ok(state)
 }
 
 fn new_market(
@@ -117,6 +125,8 @@ fn new_market(
         slug,
         outcomes,
         fee: terms.fee,
+        rules: MarketRules::default(),
+        fractional: false,
         book,
         open: false,
         changed_ms: 0,
@@ -124,4 +134,18 @@ fn new_market(
         last_print: None,
         samples: 0,
     }
+}
+
+/// The markets of each event that has more than one, in order of the event's first market.
+pub(super) fn events(markets: &[MarketState]) -> Events {
+    let mut groups: Vec<(&EventId, Vec<usize>)> = Vec::new();
+    for (row, market) in markets.iter().enumerate() {
+        let Some(event) = &market.facts.event else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == event) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((event, vec![row])),
+        }
+    }
+    let groups = groups.into_iter().map(|(_, rows)| rows).filter(|rows| rows.len() > 1);
+    Events::new(groups.collect(), markets.len())
 }

@@ -5,11 +5,13 @@
 
 mod limits;
 mod reader;
+mod rules;
 #[cfg(test)]
 mod tests;
 
 use mm_core::domain::{ConditionId, Nanos, Price, Qty, RewardTerms, TickSize, Timestamp, TokenId, Usdc};
 use reader::Keys;
+pub use rules::MarketRules;
 use std::path::{Path, PathBuf};
 
 /// Why a scenario was refused.
@@ -80,6 +82,8 @@ pub struct Venue {
     pub mined: Nanos,
     /// From match to `CONFIRMED`.
     pub confirmed: Nanos,
+    /// Smallest buy that may match on arrival; the venue's is one dollar.
+    pub marketable_min: Usdc,
 }
 
 /// What happens when an account meets itself.
@@ -135,6 +139,8 @@ pub struct MarketSpec {
     pub fair: Option<Price>,
     /// Whether the built-in book maker keeps the market's book; without it the book holds orders of accounts alone.
     pub built_in_book: bool,
+    /// Delays, ticks that change, game start, answer, event.
+    pub rules: MarketRules,
 }
 
 /// A recording to play.
@@ -259,8 +265,9 @@ fn venue(mut keys: Keys) -> Result<Venue, ScenarioError> {
         }
         latency.end()?;
     }
+    let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
     keys.end()?;
-    Ok(Venue { limits, self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed })
+    Ok(Venue { limits, self_trade, heartbeat_timeout, heartbeat_check, wallet_usdc, mined, confirmed, marketable_min })
 }
 
 /// The keys a market may take from `[defaults]`.
@@ -361,12 +368,13 @@ fn market(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<MarketSpec, S
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
+    let rules = MarketRules::read(&mut keys)?;
     let built_in_book = keys.flag("built_in_book")?.unwrap_or(!taped);
     if taped && built_in_book {
         return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
     }
     keys.end()?;
-    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book })
+    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book, rules })
 }
 
 fn tape(mut keys: Keys, folder: &Path) -> Result<TapeSpec, ScenarioError> {
