@@ -16,6 +16,7 @@ mod gamma;
 mod gate;
 mod geoblock;
 mod heartbeats;
+mod held;
 mod history;
 mod hosts;
 mod hub;

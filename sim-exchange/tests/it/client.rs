@@ -57,15 +57,36 @@ impl Hands {
     }
 }
 
-/// Starts a world of one market on a clock of ours; `venue_keys` go into its `[venue]`.
-pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
+/// A world of one market; the keys go into its `[venue]` and its `[[market]]`.
+fn world(venue_keys: &str, market_keys: &str) -> Scenario {
     let text = format!(
         "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n{venue_keys}\n\
-         [[market]]\nslug = \"still\"\nfair = {{ start = \"0.50\" }}\n"
+         [[market]]\nslug = \"still\"\nfair = {{ start = \"0.50\" }}\n{market_keys}\n"
     );
-    let scenario = Scenario::parse(&text, Path::new("")).expect("a valid world");
+    Scenario::parse(&text, Path::new("")).expect("a valid world")
+}
+
+/// Starts such a world on the system's clock.
+pub(crate) async fn moving_market(market_keys: &str) -> Running {
+    let scenario = world("", market_keys);
+    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(exchange, scenario.seed, Listen { clob: any, admin: None }).await.expect("free ports")
+}
+
+/// Starts a world of one market on a clock of ours; `venue_keys` go into its `[venue]`.
+pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
+    still(&world(venue_keys, "")).await
+}
+
+/// The same with keys of its `[[market]]`.
+pub(crate) async fn still_market(market_keys: &str) -> (Running, Hands) {
+    still(&world("", market_keys)).await
+}
+
+async fn still(scenario: &Scenario) -> (Running, Hands) {
     let hands = Hands::default();
-    let exchange = Exchange::new(&scenario, hands.now()).expect("and can be played");
+    let exchange = Exchange::new(scenario, hands.now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
     let clock = hands.clone();
     let now = Box::new(move || clock.now());

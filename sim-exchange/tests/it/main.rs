@@ -5,6 +5,7 @@ mod client;
 mod hosts;
 mod identity;
 mod ledger;
+mod life;
 mod limits;
 mod reading;
 mod shapes;
