@@ -14,6 +14,7 @@ pub mod agents;
 pub mod auth;
 pub mod draws;
 pub mod exchange;
+pub mod faults;
 pub mod kernel;
 pub mod latent;
 pub mod limits;

@@ -17,6 +17,7 @@ mod life;
 mod listing;
 mod make;
 mod market;
+mod meddle;
 mod orders;
 mod play;
 mod reads;
@@ -109,6 +110,8 @@ pub struct Exchange {
     matches: Vec<Match>,
     changed: Vec<Changed>,
     prints: Vec<Printed>,
+    /// How far the venue's clock is off, milliseconds; it shows later times when positive.
+    skew_ms: i64,
 }
 
 /// Shares of all orders ever, in millionths: what was asked for, what matched, what was given up.
@@ -200,6 +203,7 @@ impl Exchange {
             listener: None,
             heard: Vec::new(),
             frames_sent: 0,
+            skew_ms: 0,
             matches: Vec::new(),
             changed: Vec::new(),
             prints: Vec::new(),

@@ -77,6 +77,8 @@ pub struct Scenario {
     pub tape: Option<TapeSpec>,
     /// Who else trades.
     pub agents: Vec<AgentSpec>,
+    /// What goes wrong in it.
+    pub faults: crate::faults::Plan,
     /// Our own bot in this world, if any.
     pub bot: Option<BotSpec>,
 }
@@ -130,10 +132,10 @@ impl Scenario {
         for table in keys.tables("market")? {
             markets.push(market::read(table, &defaults, tape.is_some(), alone)?);
         }
-        faults::read(&mut keys)?;
+        let faults = faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, agents, bot };
+        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, agents, faults, bot };
         scenario.check()?;
         Ok(scenario)
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::faults::When;
 use mm_core::domain::Usdc;
 
 const WORLD: &str = "schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\n[[market]]\nslug = \"a\"\n";
@@ -63,11 +64,10 @@ fn impossible_worlds_are_refused() {
 
 #[test]
 fn later_features_are_refused_only_where_they_would_change_something() {
-    refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.0", "fault[0].kind");
     refused("[venue]\nlimits = \"golden\"", "venue.limits: \"golden\" is neither \"off\" nor a tier: standard, copper");
     refused("[venue]\nlimits_warn_only = true", "venue.limits_warn_only");
     refused("[venue]\nlimits = \"gold\"\nlimits_warn_only = 1", "venue.limits_warn_only");
-    let quiet = "[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
+    let quiet = "[venue]\nlatency = { feed_ms = 0 }\n";
     check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
 }
 
@@ -138,4 +138,62 @@ fn agents_are_read_and_what_cannot_be_is_refused() {
         "[[agent]]\nkind = \"maker\"\nlook_every_ms = 500\nsize_shares = \"50\"\nmax_position_shares = \"200\"\n";
     refused(&format!("{maker}distance_of_band = 0.5"), "agent[0].distance_of_band: market \"a\" has no reward band");
     refused(maker, "agent[0].distance_cents");
+}
+
+#[test]
+fn faults_are_read_against_the_table_of_kinds() {
+    let world = check(&format!(
+        "{WORLD}[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.5\nlasts_ms = [1000, 2000]\ntokens = 1\n\
+         [[fault]]\nkind = \"lost-answer\"\nat_event = 1234\ncalls = \"cancels\"\n\
+         [[fault]]\nkind = \"swarm\"\nrate_per_h = 6"
+    ))
+    .expect("a world with faults");
+    let [zombie, lost] = &world.faults.rows[..] else { panic!("two rows") };
+    assert_eq!(
+        (zombie.when, zombie.lasts_ms.lo, zombie.lasts_ms.hi),
+        (When::PerHour { millionths: 2_500_000 }, 1000, 2000)
+    );
+    assert_eq!((lost.when, lost.name.as_str()), (When::AtEvent(1234), "lost-answer"));
+    assert_eq!(world.faults.swarm.map(|swarm| swarm.percent), Some(50));
+    refused("[[fault]]\nkind = \"zombie\"\nrate_per_h = 1", "fault[0].kind: \"zombie\" is none of swarm, zombie-feed");
+    refused("[[fault]]\nkind = \"zombie-feed\"", "fault[0].rate_per_h: missing; or at_event");
+    refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 1\nat_event = 2", "fault[0].at_event: either");
+    refused(
+        "[[fault]]\nkind = \"silent-drop\"\nrate_per_h = 1\nlasts_ms = 5",
+        "fault[0].lasts_ms: silent-drop is over",
+    );
+    refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\npercent = 101", "fault[0].percent: must be in 1..=100");
+    refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncolour = 1", "fault[0].colour: unknown key");
+    refused(
+        "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncalls = \"gold\"",
+        "fault[0].calls: \"gold\" is none of orders",
+    );
+    let twice = "[[fault]]\nkind = \"geoblock\"\nrate_per_h = 1\n";
+    refused(&format!("{twice}{twice}"), "fault[1].name: there are two rows \"geoblock\"");
+    check(&format!("{WORLD}{twice}{twice}name = \"again\"")).expect("a name of its own");
+}
+
+#[test]
+fn the_list_of_faults_lists_every_kind_with_its_usual_parameters() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/faults.toml");
+    let text = std::fs::read_to_string(&path).expect("the list is there");
+    let scenario = Scenario::load(&path).expect("and is sound");
+    assert_eq!(scenario.faults.rows, [], "every row of it is a comment");
+    // with the signs of comment taken off, every row is what it would be without any parameter
+    let rows: String =
+        text.lines().filter_map(|line| line.strip_prefix("#: ")).map(|line| format!("{line}\n")).collect();
+    let world = check(&format!("{WORLD}{rows}")).expect("each row can be taken as it stands");
+    let listed: Vec<_> = world.faults.rows.iter().map(|row| row.kind.name).collect();
+    assert_eq!(listed, crate::faults::Kind::all().map(|kind| kind.name).collect::<Vec<_>>());
+    for row in &world.faults.rows {
+        assert_eq!(*row, crate::faults::Spec::usual(row.kind, row.when), "{}", row.name);
+        let keys = std::iter::once("lasts_ms").filter(|_| !row.kind.is_moment());
+        for key in keys.chain(row.kind.knobs.iter().map(|knob| knob.key)) {
+            let head = format!("#: kind = \"{}\"", row.kind.name);
+            let block: String =
+                text.lines().skip_while(|line| **line != head).take_while(|line| !line.is_empty()).collect();
+            assert!(block.contains(&format!("{key} = ")), "{}: {key} is not shown", row.name);
+        }
+    }
+    assert!(world.faults.swarm.is_some());
 }

@@ -39,7 +39,7 @@ async fn ok() -> Reply {
 }
 
 async fn time(State(front): State<Shared>) -> Reply {
-    Reply::of(&front.step(|_, at| at.secs()))
+    Reply::of(&front.step(|venue, at| venue.exchange.shown(at).secs()))
 }
 
 async fn version() -> Reply {

@@ -286,6 +286,7 @@ fn cancel_matching(venue: &mut Venue, at: Timestamp, caller: &Caller, filter: &F
     for KeyAccount { account, .. } in venue.accounts.of(&caller.api_key).to_vec() {
         let open = venue.exchange.open_orders(account, filter);
         let ids: Vec<OrderId> = open.iter().filter(|o| o.owner == caller.api_key).map(|o| o.id).collect();
+        venue.fill_before_cancel(at, account, &ids);
         merge(&mut out, venue.exchange.cancel(at, account, &ids));
     }
     out
@@ -305,6 +306,7 @@ fn cancel(venue: &mut Venue, at: Timestamp, caller: &Caller, ids: &[OrderId]) ->
         }
     }
     for (account, ids) in by_account {
+        venue.fill_before_cancel(at, account, &ids);
         merge(&mut out, venue.exchange.cancel(at, account, &ids));
     }
     out

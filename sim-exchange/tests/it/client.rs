@@ -94,6 +94,58 @@ async fn still(scenario: &Scenario) -> (Running, Hands) {
     (server::start_at(exchange, scenario.seed, listen, now).await.expect("free ports"), hands)
 }
 
+/// A venue with one market whose book holds only what traders put there: nothing happens unless a test does it.
+pub(crate) async fn quiet_venue(venue_keys: &str) -> Running {
+    let head = "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n\
+        settle = { mined_ms = 60, confirmed_ms = 120 }\n";
+    let tail = "\n[defaults]\n\
+        rewards = { max_spread_cents = \"3.5\", min_size_shares = \"20\", min_age_ms = 4000, rate_usdc_per_day = \"50\" }\n\
+        [[market]]\nslug = \"quiet\"\nbuilt_in_book = false\n";
+    let text = format!("{head}{venue_keys}{tail}");
+    let scenario = Scenario::parse(&text, Path::new("")).expect("a small world");
+    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+}
+
+/// The operator of a venue.
+pub(crate) struct Admin {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Admin {
+    pub(crate) fn of(running: &Running) -> Self {
+        Self { http: http(), url: running.ready.admin.clone().expect("asked for") }
+    }
+
+    /// Switches a fault on with these parameters.
+    pub(crate) async fn on(&self, kind: &str, mut parameters: Value) {
+        if parameters.is_null() {
+            parameters = json!({});
+        }
+        parameters["kind"] = json!(kind);
+        let (status, body) = self.post("faults", &parameters).await;
+        assert_eq!(status, 200, "{kind}: {body}");
+    }
+
+    /// Switches a fault off.
+    pub(crate) async fn off(&self, kind: &str) {
+        let (status, body) = self.post("faults", &json!({"kind": kind, "on": false})).await;
+        assert_eq!(status, 200, "{kind}: {body}");
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        fetch(self.http.post(format!("{}/{path}", self.url)).body(body.to_string())).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = fetch(self.http.get(format!("{}/{path}", self.url))).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+}
+
 /// An HTTP client for loopback.
 pub(crate) fn http() -> reqwest::Client {
     mm_core::io::http::client(Timeouts { connect: PATIENCE, total: PATIENCE }).expect("a client")
@@ -301,6 +353,35 @@ impl Stream {
                 Some(Ok(Message::Text(text))) => return Some(text.to_string()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// How the stream ends, whatever comes before: with a close code, or cut.
+    pub(crate) async fn ending(&mut self) -> String {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("an end in time") {
+                Some(Ok(Message::Close(Some(frame)))) => return format!("close {}", u16::from(frame.code)),
+                Some(Ok(Message::Close(None))) => return "close".to_owned(),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return "cut".to_owned(),
+            }
+        }
+    }
+
+    /// Whether nothing at all comes for a fifth of a second: long on loopback.
+    pub(crate) async fn is_silent(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_millis(200), self.socket.next()).await.is_err()
+    }
+
+    /// Every text frame up to the answer to a PING sent now, which is left out.
+    pub(crate) async fn so_far(&mut self) -> Vec<String> {
+        self.say("PING").await;
+        let mut frames = Vec::new();
+        loop {
+            match self.next().await.expect("the stream goes on") {
+                text if text == "PONG" => return frames,
+                text => frames.push(text),
             }
         }
     }

@@ -2,6 +2,9 @@
 
 mod broken;
 mod client;
+mod fault_accounts;
+mod fault_calls;
+mod fault_feeds;
 mod hosts;
 mod identity;
 mod ledger;
