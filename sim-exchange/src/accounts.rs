@@ -1,8 +1,13 @@
 //! Who owns what: balances, what open orders reserve, what matched trades still owe, and the collateral behind the tokens.
 //!
-//! Every movement is here and conserves: cash of all accounts + collateral + fees + reward pools = deposits, and for each
-//! market YES outstanding = NO outstanding = collateral. A broken promise panics: the world must stop rather than invent money.
-//! Balances move when a trade is mined; between match and then the amount is *matched*: no longer free, not yet gone.
+//! Every movement is here and conserves: cash of all accounts + collateral + fees + reward pool = deposits − withdrawals + what
+//! converted sets are owed, and for each open market YES outstanding = NO outstanding = collateral. A broken promise panics: the
+//! world must stop rather than invent money. Balances move when a trade is mined; between match and then the amount is
+//! *matched*: no longer free, not yet gone.
+
+mod operations;
+
+pub use operations::{Events, Refused};
 
 use crate::exchange::AccountIx;
 use mm_core::domain::{Outcome, Price, Qty, Side, Usdc, cost_floor};
@@ -22,12 +27,58 @@ pub enum Party {
 }
 
 /// Something that can be owned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Asset {
     /// Dollars.
     Usdc,
     /// Shares of one outcome of the market in this row.
     Share(usize, Outcome),
+}
+
+/// What the tokens of a resolved market pay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Answer {
+    /// One dollar for this one, nothing for the other.
+    Winner(Outcome),
+    /// Half a dollar for each: the oracle could not tell.
+    Half,
+}
+
+/// A law of money that does not hold, in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// Cash of all parties is not what was put in.
+    #[error("cash, collateral, fees, pool and withdrawals are {have}, deposits and converted sets {should}")]
+    Cash {
+        /// What is there.
+        have: u128,
+        /// What should be.
+        should: u128,
+    },
+    /// A market's tokens are not backed.
+    #[error("market {market}: {yes} YES and {no} NO outstanding, collateral {collateral}")]
+    Pairs {
+        /// Its row.
+        market: usize,
+        /// YES tokens in all hands.
+        yes: u128,
+        /// NO tokens in all hands.
+        no: u128,
+        /// Dollars behind them.
+        collateral: u64,
+    },
+    /// Orders and trades hold more than a wallet has.
+    #[error("account {}: {held} of {asset:?} reserved and matched, balance {balance}", account.0)]
+    Held {
+        /// Whose.
+        account: AccountIx,
+        /// What.
+        asset: Asset,
+        /// By orders and matched trades.
+        held: u128,
+        /// Settled.
+        balance: u64,
+    },
 }
 
 /// One wallet's amounts of one asset, in millionths.
@@ -39,6 +90,8 @@ struct Purse {
     reserved: u64,
     /// Taken by matched trades that are not mined yet.
     matched: u64,
+    /// Counted as matched by mistake: the venue's stuck counter (`market-lifecycle.md` section 3).
+    stuck: u64,
 }
 
 /// How two orders met.
@@ -105,6 +158,26 @@ impl Settlement {
         }
     }
 
+    /// Dollars that go in, from buyers and undone pairs, and that come out, to sellers, new pairs and the venue: equal in every
+    /// trade.
+    #[must_use]
+    pub fn flows(&self) -> (Usdc, Usdc) {
+        let pair = Usdc::from_micro(self.maker.qty.micro());
+        let (mut paid, mut got) = match self.kind() {
+            MatchKind::Direct => (Usdc::ZERO, Usdc::ZERO),
+            MatchKind::Mint => (Usdc::ZERO, pair),
+            MatchKind::Merge => (pair, Usdc::ZERO),
+        };
+        for leg in [&self.taker, &self.maker] {
+            match leg.side {
+                Side::Buy => paid = paid.saturating_add(leg.cash).saturating_add(leg.fee),
+                Side::Sell => got = got.saturating_add(leg.cash.saturating_sub(leg.fee)),
+            }
+            got = got.saturating_add(leg.fee);
+        }
+        (paid, got)
+    }
+
     /// How the two met.
     #[must_use]
     pub fn kind(&self) -> MatchKind {
@@ -127,11 +200,15 @@ pub struct Accounts {
     /// The house's balances, one row of the same shape.
     house: Vec<u64>,
     deposits: u64,
+    withdrawals: u64,
     fees: u64,
-    /// What the reward pools hold.
+    /// What rewards are paid from.
     pool: u64,
     /// Collateral by market row.
     collateral: Vec<u64>,
+    /// Who won, once that is known: by market row.
+    answers: Vec<Option<Answer>>,
+    events: Events,
 }
 
 const FITS: &str = "all amounts together stay far below 2^64 millionths: deposits are limited by the scenario";
@@ -148,9 +225,12 @@ impl Accounts {
             by_address: BTreeMap::new(),
             house: vec![0; stride],
             deposits: 0,
+            withdrawals: 0,
             fees: 0,
             pool: 0,
             collateral: vec![0; markets],
+            answers: vec![None; markets],
+            events: Events::default(),
         }
     }
 
@@ -213,10 +293,29 @@ impl Accounts {
         self.purse(ix, asset).reserved
     }
 
-    /// What matched trades will take.
+    /// What open orders hold of each asset, where that is not nothing.
+    pub fn reservations(&self, ix: AccountIx) -> impl Iterator<Item = (Asset, u64)> {
+        let row = &self.purses[index(ix) * self.stride..][..self.stride];
+        row.iter().enumerate().filter(|(_, p)| p.reserved > 0).map(|(column, p)| (asset_of(column), p.reserved))
+    }
+
+    /// What matched trades will take, and what the venue's counter believes they will.
     #[must_use]
     pub fn matched(&self, ix: AccountIx, asset: Asset) -> u64 {
-        self.purse(ix, asset).matched
+        let purse = self.purse(ix, asset);
+        purse.matched.saturating_add(purse.stuck)
+    }
+
+    /// The counter of matched amounts stays too high by `amount` from now on; zero frees it.
+    pub fn stick(&mut self, ix: AccountIx, asset: Asset, amount: u64) {
+        self.purse_mut(ix, asset).stuck = amount;
+    }
+
+    /// What open orders hold beyond what the balance still covers.
+    #[must_use]
+    pub fn uncovered(&self, ix: AccountIx, asset: Asset) -> u64 {
+        let purse = self.purse(ix, asset);
+        purse.reserved.saturating_sub(purse.balance.saturating_sub(purse.matched))
     }
 
     /// What a new order may use.
@@ -245,8 +344,20 @@ impl Accounts {
         if let Party::Account(ix) = leg.party {
             let (asset, amount) = given(market, leg);
             let purse = self.purse_mut(ix, asset);
-            assert!(amount <= purse.free(), "a match takes {amount} of {asset:?}, more than is free");
+            // a counter that is stuck too high does not stop what was reserved before
+            let room = purse.balance.saturating_sub(purse.reserved).saturating_sub(purse.matched);
+            assert!(amount <= room, "a match takes {amount} of {asset:?}, more than is free");
             add(&mut purse.matched, amount);
+        }
+    }
+
+    /// A trade was matched and will never be mined: what it would have taken is free again.
+    pub fn unpromise(&mut self, trade: &Settlement) {
+        for leg in [&trade.taker, &trade.maker] {
+            if let Party::Account(ix) = leg.party {
+                let (asset, amount) = given(trade.market, leg);
+                sub(&mut self.purse_mut(ix, asset).matched, amount);
+            }
         }
     }
 
@@ -288,71 +399,49 @@ impl Accounts {
         add(self.till(Party::House, Asset::Share(market, outcome.other())), qty.micro());
     }
 
-    /// Fees taken so far, less the rebates paid out of them.
+    /// Fees taken so far.
     #[must_use]
     pub const fn fees(&self) -> Usdc {
         Usdc::from_micro(self.fees)
-    }
-
-    /// What the reward pools hold: roundings, and amounts below the smallest payout.
-    #[must_use]
-    pub const fn pool(&self) -> Usdc {
-        Usdc::from_micro(self.pool)
-    }
-
-    /// The reward pools are filled from outside.
-    pub fn fund_pool(&mut self, amount: Usdc) {
-        add(&mut self.deposits, amount.micro());
-        add(&mut self.pool, amount.micro());
-    }
-
-    /// The reward pools pay a maker.
-    pub fn credit_from_pool(&mut self, party: Party, amount: Usdc) {
-        sub(&mut self.pool, amount.micro());
-        add(self.till(party, Asset::Usdc), amount.micro());
-    }
-
-    /// The reward pools give back what nobody earned.
-    pub fn refund_from_pool(&mut self, amount: Usdc) {
-        sub(&mut self.pool, amount.micro());
-        sub(&mut self.deposits, amount.micro());
-    }
-
-    /// The venue gives a maker its part of the fees.
-    pub fn credit_from_fees(&mut self, party: Party, amount: Usdc) {
-        sub(&mut self.fees, amount.micro());
-        add(self.till(party, Asset::Usdc), amount.micro());
     }
 
     /// Checks conservation.
     ///
     /// # Errors
     /// Which law is broken, with both numbers.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), Broken> {
         let mut totals: Vec<u128> = self.house.iter().map(|amount| u128::from(*amount)).collect();
         for (wallet, row) in self.purses.chunks_exact(self.stride).enumerate() {
             for (column, purse) in row.iter().enumerate() {
                 totals[column] += u128::from(purse.balance);
-                let taken = u128::from(purse.reserved) + u128::from(purse.matched);
-                if taken > u128::from(purse.balance) {
-                    let balance = purse.balance;
-                    return Err(format!(
-                        "account {wallet}: {taken} of column {column} held beyond its balance {balance}"
-                    ));
+                let held = u128::from(purse.reserved) + u128::from(purse.matched);
+                if held > u128::from(purse.balance) {
+                    let account = AccountIx(u32::try_from(wallet).expect("the limit is below 2^32"));
+                    return Err(Broken::Held { account, asset: asset_of(column), held, balance: purse.balance });
                 }
             }
         }
         let collateral: u128 = self.collateral.iter().map(|c| u128::from(*c)).sum();
-        let cash = totals[0] + collateral + u128::from(self.fees) + u128::from(self.pool);
-        if cash != u128::from(self.deposits) {
-            return Err(format!("cash, collateral, fees and pools are {cash}, deposits are {}", self.deposits));
+        let have =
+            totals[0] + collateral + u128::from(self.fees) + u128::from(self.pool) + u128::from(self.withdrawals);
+        let should = u128::from(self.deposits) + u128::from(self.events.debt());
+        if have != should {
+            return Err(Broken::Cash { have, should });
         }
         for (market, collateral) in self.collateral.iter().enumerate() {
-            for outcome in [Outcome::Yes, Outcome::No] {
-                let shares = totals[column(Asset::Share(market, outcome))];
-                if shares != u128::from(*collateral) {
-                    return Err(format!("market {market}: {shares} {outcome} outstanding, collateral {collateral}"));
-                }
+            let of = |outcome| totals[column(Asset::Share(market, outcome))];
+            // the answer has paid what was parked
+            let parked = if self.answers[market].is_none() { self.events.parked(market) } else { 0 };
+            let (yes, no) = (of(Outcome::Yes), of(Outcome::No) + u128::from(parked));
+            let backs = match self.answers[market] {
+                None => yes == no && yes == u128::from(*collateral),
+                // losing tokens may be thrown away at any time: what pays is what must be there
+                Some(Answer::Winner(Outcome::Yes)) => yes == u128::from(*collateral),
+                Some(Answer::Winner(Outcome::No)) => no == u128::from(*collateral),
+                Some(Answer::Half) => yes + no <= 2 * u128::from(*collateral),
+            };
+            if !backs {
+                return Err(Broken::Pairs { market, yes, no, collateral: *collateral });
             }
         }
         Ok(())
@@ -384,7 +473,7 @@ impl Accounts {
 impl Purse {
     #[inline]
     const fn free(&self) -> u64 {
-        self.balance.saturating_sub(self.reserved).saturating_sub(self.matched)
+        self.balance.saturating_sub(self.reserved).saturating_sub(self.matched).saturating_sub(self.stuck)
     }
 }
 
@@ -393,6 +482,15 @@ fn given(market: usize, leg: &Leg) -> (Asset, u64) {
     match leg.side {
         Side::Buy => (Asset::Usdc, leg.cash.micro().checked_add(leg.fee.micro()).expect(FITS)),
         Side::Sell => (Asset::Share(market, leg.outcome), leg.qty.micro()),
+    }
+}
+
+/// Which asset stands in a column.
+const fn asset_of(column: usize) -> Asset {
+    match column {
+        0 => Asset::Usdc,
+        n if n % 2 == 1 => Asset::Share(n / 2, Outcome::Yes),
+        n => Asset::Share(n / 2 - 1, Outcome::No),
     }
 }
 

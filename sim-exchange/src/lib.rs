@@ -26,3 +26,4 @@ pub mod scenario;
 pub mod server;
 pub mod tape;
 pub mod theory;
+pub mod world;

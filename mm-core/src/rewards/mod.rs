@@ -20,7 +20,7 @@ pub use case::{Case, CaseError, CaseOrder, CaseScore, MakerScore, OthersMode, re
 pub use epoch::{EpochCase, EpochScore};
 pub use exact::{Fixed12, Ratio, mul_div};
 pub use ours::{Depth, Ladder, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, score, spread_cents};
-pub use rebate::{Fee5, FillFee, RebateCase, RebateScore, fee_equivalent, fee_weight};
+pub use rebate::{Fee5, FillFee, RebateCase, RebateScore, fee_equivalent};
 
 use crate::domain::{Price, Qty, format_decimal};
 use std::fmt;

@@ -91,14 +91,6 @@ pub fn fee_equivalent(qty: Qty, price: Price, rate: Ratio, exponent: u32) -> Opt
     (0..exponent).try_fold(base, |fee, _| fee.checked_mul(curve))
 }
 
-/// [`fee_equivalent`] without the rate, as a whole number of `10^-6 × 10^(-8 × exponent)`: what the sum over a day of fills
-/// is kept in. `None` when it does not fit.
-#[must_use]
-pub fn fee_weight(qty: Qty, price: Price, exponent: u32) -> Option<u128> {
-    let p = u128::from(price.ten_thousandths());
-    (p * (10_000 - p)).checked_pow(exponent)?.checked_mul(u128::from(qty.micro()))
-}
-
 impl RebateCase {
     /// Reads one of the vectors' `rebate_cases`.
     ///

@@ -142,7 +142,7 @@ impl Day {
                 self.paid.push((account, amount));
             }
         }
-        self.exchange.check()
+        self.exchange.check().map_err(|why| why.to_string())
     }
 
     fn turn(&mut self, at: Timestamp, n: usize) {
@@ -314,7 +314,7 @@ fn paid_or_refunded(bench: &mut Bench, accrual: &str) -> Verdict {
         let paid: u128 = rewards.map(|p| u128::from(p.amount.micro())).sum();
         let told: u128 = day.paid.iter().map(|(_, amount)| u128::from(amount.micro())).sum();
         let all: u128 = book.payments.iter().map(|p| u128::from(p.amount.micro())).sum();
-        let left = u128::from(day.exchange.reward_pool_balance().micro());
+        let left = u128::from(day.exchange.accounts().pool().micro());
         if filled != paid + refunded + left || told != all {
             return refuted(
                 evidence,
@@ -371,7 +371,7 @@ fn replacements(bench: &Bench, replace: bool, evidence: &mut Evidence) -> Result
             bid = place(&mut exchange, placed, Outcome::Yes)?;
         }
     }
-    exchange.check()
+    exchange.check().map_err(|why| why.to_string())
 }
 
 /// Compares, sample by sample, what the programme booked with what the venue answers `late_ms` before.

@@ -1,14 +1,13 @@
 //! `rewards.json` through the venue: its sampler, its days of 1,440 samples with the payout behind them, its rebates.
 
 use mm_core::domain::{MarketIx, Nanos, Outcome, Price, Qty, RewardTerms, Side, Timestamp, Usdc, parse_decimal};
-use mm_core::rewards::{Fee5, Fixed12, MidpointMode, Ratio, spread_cents};
+use mm_core::rewards::{Fee5, Fixed12, MidpointMode, Ratio, fee_equivalent, spread_cents};
 use serde_json::{Map, Value, json};
 use sim_exchange::draws::Draws;
 use sim_exchange::exchange::AccountIx;
 use sim_exchange::rewards::{
-    Accrual, Epoch, FillDay, MICRO, Maker, MakerPoints, Plan, Programme, Resting, Rules, Sampler, Terms,
+    Accrual, Epoch, FeeDay, MICRO, Maker, MakerPoints, Plan, Programme, Resting, Rules, Sampler, Terms,
 };
-use sim_exchange::scenario::Fee;
 
 /// Whose orders and fills are mine.
 const ME: &str = "me";
@@ -174,7 +173,7 @@ fn one_day(case: &Value, names: &[&str], accrual: Accrual) -> Result<OneDay, Str
         min_age: Nanos::ZERO,
         rate_per_day: Usdc::from_micro(units(case, "rate_per_day", 6)?),
     };
-    let mut programme = Programme::new(rules, vec![(Plan::default(), None)], &draws, midnight, midnight.ms());
+    let mut programme = Programme::new(rules, vec![Plan::default()], &draws, midnight, midnight.ms());
     for run in list(case, "sample_runs")? {
         let mut orders = Vec::new();
         for (n, name) in names.iter().enumerate().filter(|(_, name)| !run["q_min"][**name].is_null()) {
@@ -205,7 +204,7 @@ fn one_day(case: &Value, names: &[&str], accrual: Accrual) -> Result<OneDay, Str
         day.q_epoch.insert(name.clone(), json!(epoch.q_epoch(*maker)));
         day.q_final.insert(name, json!(epoch.q_final(*maker)));
     }
-    programme.close(midnight.plus(Nanos::from_secs(86_400)));
+    programme.close(midnight.plus(Nanos::from_secs(86_400)), &[], Usdc::ZERO);
     let book = programme.day(midnight.day()).ok_or("the day was closed")?;
     for earning in &book.earnings {
         let name = name(earning.maker).ok_or("nobody else quotes")?;
@@ -216,30 +215,35 @@ fn one_day(case: &Value, names: &[&str], accrual: Accrual) -> Result<OneDay, Str
     Ok(day)
 }
 
-/// A rebate case: one market's fills of one day, every taker charged.
+/// A rebate case: one market's fills of one day, every taker charged the exact fee.
 pub(super) fn rebate(case: &Value) -> Result<Value, String> {
     let exponent = text(case, "exponent")?.parse::<u32>().map_err(|why| why.to_string())?;
-    let fee = Fee { rate_micro: units(case, "fee_rate", 6)?, exponent, rebate_micro: units(case, "rebate_rate", 6)? };
+    let rate = |key| Ok::<_, String>(Ratio::new(u128::from(units(case, key, 6)?), 1_000_000));
+    let (fee_rate, share) = (rate("fee_rate")?, rate("rebate_rate")?);
     const FITS: &str = "a fee does not fit 128 bits";
-    let (mut day, mut fills) = (FillDay::default(), Vec::new());
+    let (me, other) = (account(0)?, account(1)?);
+    let (mut fills, mut parts) = (Vec::new(), vec![(me, Ratio::ZERO), (other, Ratio::ZERO)]);
     for fill in list(case, "fills")? {
-        let maker = account(usize::from(text(fill, "maker")? != ME))?;
-        let (qty, price) = (qty(fill, "shares")?, price(fill, "price")?);
-        day.add(maker, qty, price, exponent, true);
-        let mut alone = FillDay::default();
-        alone.add(maker, qty, price, exponent, true);
-        let exact = alone.fee_equivalent(maker, fee).ok_or(FITS)?;
+        let exact = fee_equivalent(qty(fill, "shares")?, price(fill, "price")?, fee_rate.ok_or(FITS)?, exponent);
+        let exact = exact.ok_or(FITS)?;
+        let part = &mut parts[usize::from(text(fill, "maker")? != ME)].1;
+        *part = part.checked_add(exact).ok_or(FITS)?;
         fills.push(json!({
             "fee_exact": exact.fixed12().ok_or(FITS)?,
             "fee_5dp_half_up": Fee5(exact.half_up_5().ok_or(FITS)?),
         }));
     }
-    let told = |ratio: Option<Ratio>| ratio.and_then(Ratio::fixed12).ok_or(FITS);
+    let mine = parts[0].1;
+    let total = mine.checked_add(parts[1].1).ok_or(FITS)?;
+    let pool = total.checked_mul(share.ok_or(FITS)?).and_then(Ratio::fixed12).ok_or(FITS)?;
+    // a market without fees has no day of them
+    let day = FeeDay::new(pool, parts);
+    let told = |ratio: Ratio| ratio.fixed12().ok_or(FITS);
     Ok(json!({
         "fills": fills,
-        "total_fee_equivalent": told(day.total_fee_equivalent(fee))?,
-        "my_fee_equivalent": told(day.fee_equivalent(account(0)?, fee))?,
-        "rebate_pool": day.pool(fee),
-        "my_rebate": day.rebate(account(0)?, fee),
+        "total_fee_equivalent": told(day.as_ref().map_or(Ratio::ZERO, FeeDay::total_fee_equivalent))?,
+        "my_fee_equivalent": told(mine)?,
+        "rebate_pool": day.as_ref().map_or(Fixed12::ZERO, FeeDay::pool),
+        "my_rebate": day.map_or(Fixed12::ZERO, |day| day.rebate(me)),
     }))
 }

@@ -11,19 +11,38 @@
 //! 4. **A wake allocates nothing.** Streams are keyed when the agent is made; requests go into the caller's vector.
 //!
 //! One agent trades one market with one account. A trader of many markets is many agents.
+//!
+//! How a world drives one: `board.tell` for each public change and `board.advance` before anybody looks; `own.refresh` with the
+//! venue's free amounts and `latent.view` of the agent's ears before each call; `own.sent` for each request it made, in order;
+//! `own.apply` for each [`News`] when its latency is over, then [`Agent::hear`]. Every placement must be answered in the end, or the
+//! side it was for stays empty.
 
 mod board;
+mod dealer;
+mod informed;
+mod maker;
+mod noise;
 mod own;
+mod params;
+mod quoting;
+mod sniper;
+mod taking;
+#[cfg(test)]
+mod tests;
 
 pub use board::{Board, Change, MarketFacts, PublicBook};
+pub use dealer::{Belief, Dealer, DealerParams, DealerRule};
+pub use informed::{EdgeRule, Informed, InformedParams, InformedStyle};
+pub use maker::{Distance, Maker, MakerParams};
+pub use noise::{Around, Noise, NoiseParams, NoiseSize, Reach};
 pub use own::{OpenOrder, Own};
+pub use params::BadAgent;
+pub use sniper::{Sniper, SniperParams};
 
 use crate::latent::{Jump, Signals};
 use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Usdc};
 
-/// The venue's number of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OrderIx(pub u32);
+pub use crate::exchange::OrderIx;
 
 /// What an agent asks of the venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

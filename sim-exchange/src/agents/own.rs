@@ -17,6 +17,8 @@ pub struct OpenOrder {
     pub side: Side,
     /// Price of that token.
     pub price: Price,
+    /// Shares it was placed with.
+    pub qty: Qty,
     /// Shares not yet filled.
     pub left: Qty,
 }
@@ -106,6 +108,11 @@ impl Own {
         !self.sent.is_empty()
     }
 
+    /// Placements without an answer yet. Their order number means nothing.
+    pub fn in_flight(&self) -> impl Iterator<Item = &OpenOrder> {
+        self.sent.iter().map(|sent| &sent.order)
+    }
+
     /// What the venue says is free: dollars, YES and NO shares that no order holds and no unsettled trade owes.
     pub fn refresh(&mut self, cash: Usdc, yes: Qty, no: Qty) {
         self.cash = cash;
@@ -125,7 +132,7 @@ impl Own {
                     Side::Buy => (cost_ceil(price, qty).saturating_add(fee), Qty::ZERO),
                     Side::Sell => (Usdc::ZERO, qty),
                 };
-                let order = OpenOrder { order: OrderIx(u32::MAX), tag, outcome, side, price, left: qty };
+                let order = OpenOrder { order: OrderIx(u32::MAX), tag, outcome, side, price, qty, left: qty };
                 self.sent.push(Sent { order, cash, shares });
             }
             // The answer to a conversion is at once in the free amounts; until the next refresh they must not be spent twice.

@@ -38,6 +38,10 @@ pub enum PlacedStatus {
     Live,
     /// It matched on arrival, at least in part.
     Matched,
+    /// Its market holds it back: what becomes of it is told later.
+    Delayed,
+    /// It was held back, found nothing to match, and rests.
+    Unmatched,
 }
 
 /// An accepted order.
@@ -62,6 +66,8 @@ impl Placed {
     #[must_use]
     pub fn reply(&self) -> PostOrderReply {
         let (making, taking) = match (self.matched.is_zero(), self.side) {
+            // a held order says so in numbers too
+            (true, _) if self.status == PlacedStatus::Delayed => ("0".to_owned(), "0".to_owned()),
             (true, _) => (String::new(), String::new()),
             (false, Side::Buy) => (self.notional.to_string(), self.matched.to_string()),
             (false, Side::Sell) => (self.matched.to_string(), self.notional.to_string()),
@@ -74,6 +80,8 @@ impl Placed {
             status: match self.status {
                 PlacedStatus::Live => "live",
                 PlacedStatus::Matched => "matched",
+                PlacedStatus::Delayed => "delayed",
+                PlacedStatus::Unmatched => "unmatched",
             }
             .to_owned(),
             success: true,

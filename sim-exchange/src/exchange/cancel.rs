@@ -5,7 +5,7 @@ use super::orders::Status;
 use super::trading::{GTD_SAFETY, holds};
 use super::{AccountIx, Exchange, Filter};
 use crate::tape::grow::in_yes_terms;
-use mm_core::domain::{MarketIx, OrderId, Outcome, TimeInForce, Timestamp};
+use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, TimeInForce, Timestamp};
 use mm_core::venue::rest::CancelReply;
 
 impl Exchange {
@@ -23,18 +23,39 @@ impl Exchange {
         for id in ids {
             let found = self.orders.find(id).filter(|ix| self.orders.row(*ix).account == account);
             let reason = match found {
-                None => "Order not found or already canceled",
                 Some(ix) if self.withdraw(ix, Ended::Canceled) => {
                     reply.canceled.push(id.to_string());
                     continue;
                 }
                 Some(_) if reply.canceled.contains(&id.to_string()) => continue,
-                Some(ix) if self.orders.row(ix).status == Status::Matched => "Order already matched",
-                Some(_) => "Order not found or already canceled",
+                Some(ix) => match self.orders.row(ix).status {
+                    Status::Matched => "Order already matched",
+                    Status::Delayed => "order match delayed due to market conditions",
+                    _ => "Order not found or already canceled",
+                },
+                None => "Order not found or already canceled",
             };
             reply.not_canceled.insert(id.to_string(), reason.to_owned());
         }
         reply
+    }
+
+    /// Makes a resting order of the account smaller; it keeps its place. `false` if it does not rest, is somebody else's, or would
+    /// have nothing left or a size that orders cannot have. The engine's own: no wire offers it.
+    pub fn reduce(&mut self, at: Timestamp, account: AccountIx, order: OrderIx, by: Qty) -> bool {
+        self.tick(at);
+        let found = self.orders.get(order).filter(|row| row.account == account && row.rests());
+        let Some(row) = found.filter(|row| by.is_orderable() && by < row.left()).cloned() else { return false };
+        let (side, price) = in_yes_terms(row.outcome, row.side, row.price);
+        self.markets[row.market.index()].book.reduce(side, price, order, row.slot, by);
+        let (asset, before) = holds(row.market, row.outcome, row.side, row.price, row.left());
+        let (_, after) = holds(row.market, row.outcome, row.side, row.price, row.left().saturating_sub(by));
+        self.accounts.release(account, asset, before - after);
+        self.orders.row_mut(order).qty = row.qty.saturating_sub(by);
+        self.volume.canceled += u128::from(by.micro());
+        self.tell_order(order, OrderChange::Updated);
+        self.publish_level(row.market, (side, price, row.outcome));
+        true
     }
 
     /// Cancels the account's orders of a market, a token, or both given; an empty filter cancels nothing.
@@ -107,6 +128,7 @@ impl Exchange {
     /// Writes down an order's end and tells its owner.
     #[inline]
     pub(super) fn finish(&mut self, ix: OrderIx, why: Ended) {
+        self.volume.canceled += u128::from(self.orders.row(ix).left().micro());
         self.orders.finish(ix, Status::Ended(why));
         self.tell_order(ix, OrderChange::Ended(why));
     }

@@ -1,6 +1,7 @@
-//! What happens by itself, and when: settlement, expiry, the dead-man's switch, the recording, the rewards.
+//! What happens by itself, and when: the agenda, settlement, expiry, held orders, the dead-man's switch, the recording, the
+//! rewards.
 
-use super::fact::{Ended, Stage, TradeIx};
+use super::fact::Ended;
 use super::{AccountIx, Exchange, Filter};
 use mm_core::domain::{Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -34,9 +35,11 @@ impl Beats {
 /// What is due, in the order in which things of one instant happen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
+    Plan,
     Settle,
     Expire,
     Sweep,
+    Release,
     Play,
     Maker(usize),
     Rewards(crate::rewards::Event),
@@ -61,11 +64,9 @@ impl Exchange {
             }
             self.now = self.now.max(due);
             match what {
-                Due::Settle => {
-                    if let Some(Reverse((_, trade, stage))) = self.settlements.pop() {
-                        self.settle(TradeIx(trade), stage);
-                    }
-                }
+                Due::Plan => self.keep_agenda(),
+                Due::Settle => self.settle_next(),
+                Due::Release => self.release(),
                 Due::Expire => {
                     if let Some((_, ix)) = self.expiries.pop_first() {
                         self.withdraw(ix, Ended::Expired);
@@ -97,14 +98,16 @@ impl Exchange {
     }
 
     fn next_due(&self) -> Option<(Timestamp, Due)> {
-        let settle = self.settlements.peek().map(|Reverse((at, _, _))| (*at, Due::Settle));
+        let plan = self.agenda.first_key_value().map(|((at, _), _)| (*at, Due::Plan));
+        let settle = self.settlements.peek().map(|Reverse((at, ..))| (*at, Due::Settle));
+        let release = self.held.first_key_value().map(|((at, _), _)| (*at, Due::Release));
         let expire = self.expiries.first_key_value().map(|((at, _), _)| (*at, Due::Expire));
         let sweep = (!self.beats.armed.is_empty()).then_some((self.beats.next_check, Due::Sweep));
         let play = self.player.as_ref().and_then(|p| p.next_due()).map(|at| (at, Due::Play));
         let makers = self.makers.iter().enumerate().map(|(n, (_, maker))| (maker.next_due(), Due::Maker(n)));
         let (at, event) = self.reward_due();
         let rewards = Some((at, Due::Rewards(event)));
-        [settle, expire, sweep, play, rewards].into_iter().flatten().chain(makers).min()
+        [plan, settle, expire, sweep, release, play, rewards].into_iter().flatten().chain(makers).min()
     }
 
     /// One beat of the dead-man's switch: the id for the next call.
@@ -141,30 +144,5 @@ impl Exchange {
                 self.withdraw(ix, Ended::Canceled);
             }
         }
-    }
-
-    /// The trade's way to the chain begins.
-    pub(super) fn plan_settlement(&mut self, trade: TradeIx) {
-        let (mined, confirmed) = (self.scenario.venue.mined, self.scenario.venue.confirmed);
-        self.settlements.push(Reverse((self.now.plus(mined), trade.0, Stage::Mined)));
-        self.settlements.push(Reverse((self.now.plus(confirmed), trade.0, Stage::Confirmed)));
-        self.wake_by(self.now.plus(mined));
-    }
-
-    /// A trade has reached a stage of settlement: balances move when it is mined.
-    fn settle(&mut self, ix: TradeIx, stage: Stage) {
-        let now = self.now;
-        let Some(trade) = self.trades.get_mut(ix) else { return };
-        trade.stage = stage;
-        trade.updated = now;
-        trade.sent += u32::from(stage == Stage::Mined);
-        let trade = *trade;
-        if stage == Stage::Mined {
-            for leg in self.trades.legs(&trade) {
-                self.accounts.settle(&trade.settlement(leg));
-            }
-            self.note_rebates(ix);
-        }
-        self.emit(super::fact::Fact::Trade { trade: ix, stage });
     }
 }

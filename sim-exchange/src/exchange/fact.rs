@@ -73,8 +73,26 @@ pub enum Ended {
     MarketResolved,
     /// The balance no longer covered it.
     NotEnoughBalance,
-    /// It was held back and the order book or the balance no longer let it in: a post-delay refusal.
-    Invalid,
+    /// A held FOK that the book could no longer fill.
+    NotFillable,
+    /// A held FAK that found nothing to match any more.
+    NothingToMatch,
+}
+
+impl Ended {
+    /// Its name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+            Self::MarketClosed => "market-closed",
+            Self::MarketResolved => "market-resolved",
+            Self::NotEnoughBalance => "not-enough-balance",
+            Self::NotFillable => "not-fillable",
+            Self::NothingToMatch => "nothing-to-match",
+        }
+    }
 }
 
 /// What became of an order.
@@ -147,8 +165,8 @@ pub enum Fact {
     Resolved {
         /// Which.
         market: MarketIx,
-        /// The token that pays a dollar.
-        winner: Outcome,
+        /// The token that pays a dollar; `None`: both pay half a dollar.
+        winner: Option<Outcome>,
     },
     /// What became of an order.
     Order {
@@ -171,6 +189,8 @@ pub enum Fact {
         order: OrderIx,
         /// In which trade.
         trade: TradeIx,
+        /// Where.
+        market: MarketIx,
         /// The order's token.
         outcome: Outcome,
         /// The order's side.
@@ -179,6 +199,8 @@ pub enum Fact {
         price: Price,
         /// Shares.
         qty: Qty,
+        /// What the venue takes of it: on top of what a buy pays, out of what a sell gets.
+        fee: Usdc,
         /// Whether it arrived, rather than rested.
         taker: bool,
     },

@@ -6,7 +6,7 @@
 use super::fact::{Fact, OrderChange, OrderIx, TradeIx};
 use super::market::{Changed, Printed};
 use super::trades::{Hand, LegRow, TradeRow};
-use super::{Exchange, Notice};
+use super::{AccountIx, Exchange, Notice};
 use mm_core::domain::{MarketIx, OrderId, Outcome, Timestamp};
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::order::order_type_and_expiration;
@@ -41,6 +41,9 @@ impl Exchange {
         if self.rendering {
             self.render(fact);
         }
+        if let Some(listener) = self.listener {
+            self.render_for(listener, fact);
+        }
     }
 
     /// One level of the public book has changed.
@@ -55,8 +58,9 @@ impl Exchange {
         if changed.is_empty() && prints.is_empty() {
             return;
         }
+        let shown_ms = self.shown_ms();
         let state = &mut self.markets[market.index()];
-        state.changed_ms = self.now.ms();
+        state.changed_ms = shown_ms;
         if !state.open {
             return;
         }
@@ -75,7 +79,7 @@ impl Exchange {
             for (outcome, side, price, qty) in prints.iter().copied() {
                 let facts = &self.markets[market.index()].facts;
                 let (condition, token) = (facts.condition.clone(), facts.token_id(outcome).clone());
-                let venue_ms = self.now.ms();
+                let venue_ms = self.shown_ms();
                 self.frames([WireEvent::LastTradePrice { market: condition, token, price, qty, side, venue_ms }]);
             }
         }
@@ -101,12 +105,19 @@ impl Exchange {
                 for outcome in [Outcome::Yes, Outcome::No] {
                     let facts = &self.markets[market.index()].facts;
                     let (condition, token) = (facts.condition.clone(), facts.token_id(outcome).clone());
-                    let (old, venue_ms) = (Some(old), self.now.ms());
+                    let (old, venue_ms) = (Some(old), self.shown_ms());
                     self.frames([WireEvent::TickSizeChange { market: condition, token, old, new, venue_ms }]);
                 }
             }
-            // the venue has no frame for a payment: it shows in balances, activity and notifications
-            Fact::Resolved { .. } | Fact::Paid { .. } => {}
+            // the venue has no frame for a payment: it shows in balances and activity
+            Fact::Paid { .. } => {}
+            Fact::Resolved { market, winner } => {
+                let facts = &self.markets[market.index()].facts;
+                let tokens = vec![facts.yes.clone(), facts.no.clone()];
+                let winner = winner.map(|outcome| facts.token_id(outcome).clone());
+                let (condition, venue_ms) = (facts.condition.clone(), self.shown_ms());
+                self.frames([WireEvent::MarketResolved { market: condition, tokens, winner, venue_ms }]);
+            }
             Fact::Order { account, order, change, .. } => {
                 let event = Box::new(UserEvent::Order(self.order_event(order, change)));
                 self.notices.push(Notice::User { account, event });
@@ -143,17 +154,44 @@ impl Exchange {
             order_owner: owner,
             maker_address: self.accounts.address(row.account).to_owned(),
             associate_trades: if trades.is_empty() { None } else { Some(trades) },
-            created_at: Some(row.at.secs().to_string()),
-            timestamp: Some(self.now.ms().to_string()),
+            created_at: Some(self.shown(row.at).secs().to_string()),
+            timestamp: Some(self.shown_ms().to_string()),
+        }
+    }
+
+    /// What the listener's user channel says of a fact.
+    fn render_for(&mut self, listener: AccountIx, fact: Fact) {
+        match fact {
+            Fact::Order { account, order, change, .. } if account == listener => {
+                self.heard.push(UserEvent::Order(self.order_event(order, change)));
+            }
+            Fact::Trade { trade, .. } => {
+                let Some(row) = self.trades.get(trade).copied() else { return };
+                if let Some(role) = self.trades.role(&row, listener) {
+                    let event = TradeEvent { trader_side: role.to_owned(), ..self.trade_event(trade, &row) };
+                    self.heard.push(UserEvent::Trade(event));
+                }
+            }
+            _ => {}
         }
     }
 
     /// Tells every account in the trade where it stands.
     fn render_trade(&mut self, ix: TradeIx) {
         let Some(trade) = self.trades.get(ix).copied() else { return };
+        let event = self.trade_event(ix, &trade);
+        for account in self.trades.accounts(&trade) {
+            let trader_side = self.trades.role(&trade, account).unwrap_or_default().to_owned();
+            let event = Box::new(UserEvent::Trade(TradeEvent { trader_side, ..event.clone() }));
+            self.notices.push(Notice::User { account, event });
+        }
+    }
+
+    /// Where a trade stands, without the part a listener has in it.
+    fn trade_event(&self, ix: TradeIx, trade: &TradeRow) -> TradeEvent {
         let facts = &self.markets[trade.market.index()].facts;
         let (order, owner, address) = self.hand(trade.market, trade.taker, "taker");
-        let event = TradeEvent {
+        TradeEvent {
             id: self.trade_id(ix),
             kind: "TRADE".to_owned(),
             status: trade.stage.word().to_owned(),
@@ -170,16 +208,11 @@ impl Exchange {
             trade_owner: owner,
             maker_address: address,
             bucket_index: 0,
-            match_time: Some(trade.at.secs().to_string()),
-            last_update: Some(trade.updated.secs().to_string()),
-            timestamp: Some(trade.updated.ms().to_string()),
-            transaction_hash: self.transaction(ix, &trade),
-            maker_orders: self.maker_orders(&trade, true),
-        };
-        for account in self.trades.accounts(&trade) {
-            let trader_side = self.trades.role(&trade, account).unwrap_or_default().to_owned();
-            let event = Box::new(UserEvent::Trade(TradeEvent { trader_side, ..event.clone() }));
-            self.notices.push(Notice::User { account, event });
+            match_time: Some(self.shown(trade.at).secs().to_string()),
+            last_update: Some(self.shown(trade.updated).secs().to_string()),
+            timestamp: Some(self.shown(trade.updated).ms().to_string()),
+            transaction_hash: self.transaction(ix, trade),
+            maker_orders: self.maker_orders(trade, true),
         }
     }
 

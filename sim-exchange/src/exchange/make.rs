@@ -1,12 +1,13 @@
 //! The markets of a scenario: recorded ones with the facts the recording lacks, and invented ones.
 
 use super::market::MarketState;
+use crate::accounts::Events;
 use crate::draws::Draws;
 use crate::mechanism::{Book, Mechanism, TapeBook};
 use crate::rewards::Programme;
-use crate::scenario::{MarketSpec, Scenario, ScenarioError, TapeSpec, Terms};
+use crate::scenario::{MarketRules, MarketSpec, Scenario, ScenarioError, TapeSpec, Terms};
 use crate::tape::{Grown, GrownMarket};
-use mm_core::domain::{ConditionId, Market, OrderId, TickSize, Timestamp, TokenId};
+use mm_core::domain::{ConditionId, EventId, Market, OrderId, TickSize, Timestamp, TokenId};
 
 /// The reward programme of these markets; its samples follow `clock_ms`.
 pub(super) fn programme(
@@ -16,7 +17,7 @@ pub(super) fn programme(
     start: Timestamp,
     clock_ms: u64,
 ) -> Programme {
-    let plans = markets.iter().map(|state| (state.reward_plan.clone(), state.fee)).collect();
+    let plans = markets.iter().map(|state| state.reward_plan.clone()).collect();
     Programme::new(scenario.rewards, plans, draws, start, clock_ms)
 }
 
@@ -58,6 +59,10 @@ pub(super) fn taped_markets(
         let book = Mechanism::Recorded(Box::default());
         let mut state = new_market(ids, slug, outcomes, terms, tick, book);
         state.earlier_trade = market.first_last_trade.as_deref().unwrap_or_default().to_owned();
+        if let Some(spec) = listed(market) {
+            state.rules = spec.rules.clone();
+            state.facts.event = spec.rules.event.clone();
+        }
         rows.push(Some(out.len()));
         out.push(state);
     }
@@ -102,7 +107,10 @@ pub(super) fn invented_market(draws: &Draws, spec: &MarketSpec) -> Result<Market
     } else {
         Mechanism::Continuous(Box::new(Book::new(tick)))
     };
-    Ok(new_market(ids, spec.slug.clone(), spec.outcomes.clone(), &spec.terms, tick, book))
+    let mut state = new_market(ids, spec.slug.clone(), spec.outcomes.clone(), &spec.terms, tick, book);
+    state.rules = spec.rules.clone();
+    state.facts.event = spec.rules.event.clone();
+    Ok(state)
 }
 
 fn new_market(
@@ -130,6 +138,8 @@ fn new_market(
         slug,
         outcomes,
         fee: terms.fee,
+        rules: MarketRules::default(),
+        fractional: false,
         book,
         open: false,
         changed_ms: 0,
@@ -137,4 +147,18 @@ fn new_market(
         last_print: None,
         reward_plan: terms.reward_plan.clone(),
     }
+}
+
+/// The markets of each event that has more than one, in order of the event's first market.
+pub(super) fn events(markets: &[MarketState]) -> Events {
+    let mut groups: Vec<(&EventId, Vec<usize>)> = Vec::new();
+    for (row, market) in markets.iter().enumerate() {
+        let Some(event) = &market.facts.event else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == event) {
+            Some((_, rows)) => rows.push(row),
+            None => groups.push((event, vec![row])),
+        }
+    }
+    let groups = groups.into_iter().map(|(_, rows)| rows).filter(|rows| rows.len() > 1);
+    Events::new(groups.collect(), markets.len())
 }

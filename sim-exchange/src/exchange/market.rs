@@ -2,7 +2,7 @@
 
 use crate::mechanism::Mechanism;
 use crate::rewards::Plan;
-use crate::scenario::Fee;
+use crate::scenario::{Fee, MarketRules};
 use mm_core::domain::{Market, Outcome, Price, Qty, Side};
 use mm_core::event::{BookHash, Top};
 use mm_core::rewards::Depth;
@@ -16,6 +16,9 @@ pub(super) struct MarketState {
     pub(super) slug: String,
     pub(super) outcomes: [String; 2],
     pub(super) fee: Option<Fee>,
+    pub(super) rules: MarketRules,
+    /// Whether an order was ever filled by a size that is not in whole hundredths: money then rounds fill by fill.
+    pub(super) fractional: bool,
     pub(super) book: Mechanism,
     /// Shown and traded.
     pub(super) open: bool,
@@ -115,6 +118,12 @@ impl MarketState {
         let unit = 1_000_000 * 100_000_000u128.pow(fee.exponent);
         let micro = scaled.div_ceil(unit * STEP_MICRO) * STEP_MICRO;
         Usdc::from_micro(u64::try_from(micro).expect("a fee is at most the shares it is paid on, rounded up"))
+    }
+
+    /// Most that the fee of a taker can be: the curve is highest at one half, and that lies on the way to some limits.
+    #[inline]
+    pub(super) fn fee_at_most(&self, qty: Qty) -> mm_core::domain::Usdc {
+        self.fee(Price::from_ten_thousandths(5_000).expect("half a dollar is a price"), qty)
     }
 
     pub(super) fn fee_terms(&self) -> Option<FeeTerms> {

@@ -2,27 +2,35 @@
 //!
 //! Every call first does what was due before it. Never waits, never reads a clock, never forgets a notice: the front takes
 //! them with [`Exchange::drain`]. What is due at one instant goes in this order: settlement, expiry, the dead-man's switch,
-//! the recording, the rewards; then the call itself.
+//! the recording, the reward sample; then the call itself.
 
 mod api;
 mod cancel;
 mod chain;
 mod check;
 mod clock;
+mod direct;
 pub mod fact;
 mod feed;
+mod hold;
+mod life;
 mod listing;
 mod make;
 mod market;
+mod meddle;
 mod orders;
 mod play;
 mod reads;
+mod rebates;
 mod recorded;
 mod refusal;
 mod rewarding;
+mod settle;
+mod snapshot;
 mod status;
 mod trades;
 mod trading;
+mod wallet;
 
 #[cfg(test)]
 mod tests;
@@ -32,9 +40,13 @@ pub use api::{
     Status,
 };
 pub use chain::Chain;
+pub use check::{Violation, Wrong};
 pub use fact::{Ended, Fact, OrderChange, OrderIx, Stage, TradeIx};
+pub use life::Planned;
 pub use orders::{ORDERS_KEPT, ORDERS_MAX};
-pub use refusal::RejectWhy;
+pub use refusal::{RejectWhy, market_precision};
+pub use settle::{BadFate, FATE_MAX, Fate};
+pub use snapshot::{RestoreError, Snapshot};
 pub use trades::TRADES_KEPT;
 pub use trading::{Accepted, SIZE_MAX};
 
@@ -45,12 +57,15 @@ use crate::rewards::Programme;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tape::{Grown, TapeError};
 use clock::Beats;
-use make::{bad, invented_market, programme, taped_markets};
+use make::{bad, events, invented_market, programme, taped_markets};
 use market::{Changed, MarketState, Printed};
 use mm_core::domain::{Price, Qty, Timestamp, Token, TokenId, Universe};
+use mm_core::venue::user_ws::UserEvent;
 use orders::Orders;
 use play::{BookMaker, Player};
-use std::cmp::Reverse;
+use rebates::Rebates;
+use serde::{Deserialize, Serialize};
+use settle::Step;
 use std::collections::{BTreeMap, BinaryHeap};
 use trades::Trades;
 
@@ -58,6 +73,7 @@ use trades::Trades;
 pub struct Exchange {
     scenario: Scenario,
     draws: Draws,
+    start: Timestamp,
     now: Timestamp,
     /// Nothing is due before this.
     wake: Timestamp,
@@ -68,8 +84,14 @@ pub struct Exchange {
     /// By time and order of acceptance.
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
     trades: Trades,
-    /// By time, trade and stage.
-    settlements: BinaryHeap<Reverse<(Timestamp, u64, Stage)>>,
+    settlements: BinaryHeap<Step>,
+    /// Orders that are held back, by the end of their delay and order of acceptance.
+    held: BTreeMap<(Timestamp, u64), OrderIx>,
+    /// By time and order of planning.
+    agenda: BTreeMap<(Timestamp, u64), Planned>,
+    planned: u64,
+    rebates: Rebates,
+    volume: Volume,
     beats: Beats,
     programme: Programme,
     player: Option<Player>,
@@ -80,11 +102,24 @@ pub struct Exchange {
     facts: Vec<Fact>,
     notices: Vec<Notice>,
     rendering: bool,
+    /// The account whose user channel is rendered though nothing else may be.
+    listener: Option<AccountIx>,
+    heard: Vec<UserEvent>,
     frames_sent: u64,
     /// Used again by every order, so that matching allocates nothing.
     matches: Vec<Match>,
     changed: Vec<Changed>,
     prints: Vec<Printed>,
+    /// How far the venue's clock is off, milliseconds; it shows later times when positive.
+    skew_ms: i64,
+}
+
+/// Shares of all orders ever, in millionths: what was asked for, what matched, what was given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Volume {
+    submitted: u128,
+    matched: u128,
+    canceled: u128,
 }
 
 /// Why a world cannot be made.
@@ -136,38 +171,45 @@ impl Exchange {
         }
         let universe =
             Universe::new(markets.iter().map(|m| m.facts.clone()).collect()).map_err(|why| bad("market", why))?;
+        let mut accounts = Accounts::new(markets.len());
+        accounts.group(events(&markets));
         let mut exchange = Self {
             house_owner: draws.uuid("owner", "house", 0),
             beats: Beats::new(scenario.venue.heartbeat_check, start),
             programme: programme(scenario, &markets, &draws, start, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
             scenario: scenario.clone(),
             draws,
+            start,
             now: start,
             wake: start,
             universe,
-            accounts: Accounts::new(markets.len()),
+            accounts,
             markets,
             orders: Orders::new(),
             expiries: BTreeMap::new(),
             trades: Trades::new(),
             settlements: BinaryHeap::new(),
+            held: BTreeMap::new(),
+            agenda: BTreeMap::new(),
+            planned: 0,
+            rebates: Rebates::default(),
+            volume: Volume::default(),
             player,
             makers,
             house_orders: 0,
             facts: Vec::new(),
             notices: Vec::new(),
             rendering: true,
+            listener: None,
+            heard: Vec::new(),
             frames_sent: 0,
+            skew_ms: 0,
             matches: Vec::new(),
             changed: Vec::new(),
             prints: Vec::new(),
         };
         // a market of accounts alone is there from the first moment; the others open when their books do
-        for (market, _) in exchange.universe.clone().iter() {
-            if matches!(exchange.markets[market.index()].book, crate::mechanism::Mechanism::Continuous(_)) {
-                exchange.open(market);
-            }
-        }
+        exchange.begin();
         exchange.tick(start);
         Ok(exchange)
     }

@@ -22,6 +22,10 @@ const NONE: u32 = u32::MAX;
 pub(super) enum Status {
     /// It rests, or is on its way through matching.
     Live,
+    /// Its market holds it back for a moment.
+    Delayed,
+    /// It was held back, found nothing to match, and rests.
+    Unmatched,
     /// Filled.
     Matched,
     /// Gone with something left.
@@ -33,13 +37,20 @@ impl Status {
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Live => "LIVE",
+            Self::Delayed => "DELAYED",
+            Self::Unmatched => "UNMATCHED",
             Self::Matched => "MATCHED",
             Self::Ended(Ended::Canceled) => "CANCELED",
             Self::Ended(Ended::Expired) => "CANCELED_EXPIRED_ORDER",
             Self::Ended(Ended::MarketClosed) => "CANCELED_MARKET_NOT_FOUND",
             Self::Ended(Ended::MarketResolved) => "CANCELED_MARKET_RESOLVED",
             Self::Ended(Ended::NotEnoughBalance) => "CANCELED_NOT_ENOUGH_BALANCE",
-            Self::Ended(Ended::Invalid) => "INVALID",
+            Self::Ended(Ended::NotFillable) => {
+                "CANCELED_order couldn't be fully filled. FOK orders are fully filled or killed."
+            }
+            Self::Ended(Ended::NothingToMatch) => {
+                "CANCELED_no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
+            }
         }
     }
 }
@@ -59,7 +70,8 @@ pub(super) struct OrderRow {
     pub(super) at: Timestamp,
     /// Position in the order of acceptance, from 1.
     pub(super) number: u64,
-    /// Where it waits in its book.
+    /// Where it waits in its book; a restored book tells it anew.
+    #[serde(skip)]
     pub(super) slot: Slot,
     /// Remembered trades that name it: while there are any, so is it.
     pub(super) pins: u32,

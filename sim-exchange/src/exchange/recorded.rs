@@ -1,13 +1,14 @@
 //! What a recording, or the built-in book maker, does to a market.
 
 use super::Exchange;
-use super::fact::{Ended, Fact};
+use super::fact::Fact;
 use super::market::{Changed, Printed};
 use super::trades::Hand;
+use super::trading::Arrival;
 use crate::mechanism::{Maker, Match, TapeBook};
 use crate::tape::Op;
 use crate::tape::grow::in_yes_terms;
-use mm_core::domain::{MarketIx, Outcome, Side, TickSize};
+use mm_core::domain::{MarketIx, Outcome, Side, Usdc};
 
 impl Exchange {
     pub(super) fn play(&mut self) {
@@ -64,7 +65,7 @@ impl Exchange {
         if whole.is_empty() {
             self.publish(market, &changed, &prints);
         } else {
-            self.markets[row].changed_ms = self.now.ms();
+            self.markets[row].changed_ms = self.shown_ms();
             if self.markets[row].open {
                 whole.dedup();
                 for outcome in whole {
@@ -75,39 +76,6 @@ impl Exchange {
         }
         if opens {
             self.open(market);
-        }
-    }
-
-    /// The market takes orders from now on, and shows both of its books.
-    pub(super) fn open(&mut self, market: MarketIx) {
-        let state = &mut self.markets[market.index()];
-        state.open = true;
-        state.facts.ready = true;
-        state.changed_ms = self.now.ms();
-        self.emit(Fact::Opened { market });
-        for outcome in [Outcome::Yes, Outcome::No] {
-            self.emit(Fact::Whole { market, outcome });
-        }
-    }
-
-    /// The market takes no orders any more; what rests is cancelled.
-    fn close(&mut self, market: MarketIx) {
-        for (_, _, resting) in self.markets[market.index()].book.orders() {
-            self.withdraw(resting.order, Ended::MarketClosed);
-        }
-        let state = &mut self.markets[market.index()];
-        state.open = false;
-        state.facts.ready = false;
-        self.emit(Fact::Closed { market });
-    }
-
-    /// A new price step. Resting orders keep their prices.
-    pub(super) fn change_tick(&mut self, market: MarketIx, new: TickSize) {
-        let state = &mut self.markets[market.index()];
-        let old = std::mem::replace(&mut state.facts.tick, new);
-        state.book.admit(new);
-        if old != new && state.open {
-            self.emit(Fact::Tick { market, old, new });
         }
     }
 
@@ -123,9 +91,9 @@ impl Exchange {
         let (taker_side, yes_price) = in_yes_terms(outcome, side, price);
         if self.markets[row].open {
             let matches = self.taped(row).print(taker_side.other(), yes_price, qty, tape_ms);
-            let taker = (self.house_taker(), outcome, side);
+            let mut taker = self.house_taker(outcome, side);
             let mut ours = Vec::new();
-            self.trade(market_ix(row), taker, &matches, changed, &mut ours);
+            self.trade(market_ix(row), &mut taker, &matches, changed, &mut ours);
             // a fill at the print's own price is part of it; one at our better price is a print of its own
             prints.extend(ours.into_iter().filter(|(_, _, at, _)| *at != price));
         }
@@ -141,15 +109,15 @@ impl Exchange {
                 // the taker trades the token our order names, so that nothing is minted for it
                 let Maker::Order { order, .. } = m.maker else { continue };
                 let outcome = self.orders.row(order).outcome;
-                let taker = (self.house_taker(), outcome, in_yes_terms(outcome, side, m.price).0.other());
-                self.trade(market_ix(row), taker, std::slice::from_ref(m), changed, prints);
+                let mut taker = self.house_taker(outcome, in_yes_terms(outcome, side, m.price).0.other());
+                self.trade(market_ix(row), &mut taker, std::slice::from_ref(m), changed, prints);
             }
         }
     }
 
-    fn house_taker(&mut self) -> Hand {
+    pub(super) fn house_taker(&mut self, outcome: Outcome, side: Side) -> Arrival {
         self.house_orders += 1;
-        Hand::House(self.house_orders)
+        Arrival { hand: Hand::House(self.house_orders), outcome, side, fee_room: Usdc::ZERO }
     }
 }
 

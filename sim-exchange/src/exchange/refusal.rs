@@ -1,7 +1,7 @@
 //! Why an order was not taken: numbers first, the venue's words where a wire asks for them.
 
 use super::Reject;
-use mm_core::domain::{OrderId, Price, Qty, TickSize, Usdc};
+use mm_core::domain::{OrderId, Price, Qty, Side, TickSize, Usdc};
 
 /// Why an order was not taken. It left no trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,13 @@ pub enum RejectWhy {
     },
     /// Not in whole hundredths, beyond the largest size, or a combination of flags that does not exist.
     BadPayload,
+    /// A market order's amounts are too fine.
+    Precision {
+        /// Which way.
+        side: Side,
+        /// Most decimals of the taker amount.
+        decimals: u32,
+    },
     /// A GTD order that would end too soon.
     BadExpiration,
     /// Post-only, and it would have matched.
@@ -74,6 +81,12 @@ impl RejectWhy {
                 Reject::bad(format!("order {id} is invalid. Size ({qty}) lower than the minimum: {least}"))
             }
             Self::BadPayload => Reject::bad("Invalid order payload"),
+            Self::Precision { side, decimals } => {
+                let side = side.as_str().to_ascii_lowercase();
+                Reject::bad(format!(
+                    "invalid amounts, the market {side} orders maker amount supports a max accuracy of 2 decimals, taker amount a max of {decimals} decimals"
+                ))
+            }
             Self::BadExpiration => Reject::bad("invalid expiration"),
             Self::WouldCross => Reject::bad("invalid post-only order: order crosses book"),
             Self::MarketableTooSmall { notional, least } => {
@@ -99,4 +112,37 @@ impl RejectWhy {
             }
         }
     }
+}
+
+/// Whether the two signed amounts of a FOK or FAK order, in millionths, are coarse enough: what the order gives has at most two
+/// decimals, what it takes at most two more than the tick (`clob-rest.md` section 13).
+///
+/// # Errors
+/// [`RejectWhy::Precision`].
+pub fn market_precision(side: Side, maker_amount: u64, taker_amount: u64, tick: TickSize) -> Result<(), RejectWhy> {
+    let decimals = taker_decimals(tick);
+    let fine = !maker_amount.is_multiple_of(10_000) || !taker_amount.is_multiple_of(step(decimals));
+    if fine { Err(RejectWhy::Precision { side, decimals }) } else { Ok(()) }
+}
+
+/// Whether an order may have this size: whole hundredths, and finer only for the shares that a market buy takes.
+pub(super) fn fits(side: Side, qty: Qty, immediate: bool, tick: TickSize) -> Result<(), RejectWhy> {
+    if qty.is_orderable() {
+        return Ok(());
+    }
+    if !immediate || qty.is_zero() {
+        return Err(RejectWhy::BadPayload);
+    }
+    let decimals = taker_decimals(tick);
+    let fine = side == Side::Sell || !qty.micro().is_multiple_of(step(decimals));
+    if fine { Err(RejectWhy::Precision { side, decimals }) } else { Ok(()) }
+}
+
+const fn taker_decimals(tick: TickSize) -> u32 {
+    tick.price_decimals() + 2
+}
+
+/// Millionths in a unit of that many decimals, at most six.
+const fn step(decimals: u32) -> u64 {
+    10u64.pow(6u32.saturating_sub(decimals))
 }

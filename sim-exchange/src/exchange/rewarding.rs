@@ -1,13 +1,18 @@
 //! The reward programme at work: who rests where when a sample is taken, and the money that moves when a day ends.
 
 use super::{AccountIx, Exchange, Fact, OrderIx};
-use crate::accounts::Party;
-use crate::rewards::{Event, Maker, Move, PaymentKind, PoolView, Programme, Resting, Sample, TermsChange};
-use mm_core::domain::{MarketIx, OrderId, Price, Qty, Side, Timestamp, Usdc};
+use crate::rewards::{
+    Event, FeeDay, Maker, Move, PaymentKind, PoolView, Programme, Rebate, Resting, Sample, TermsChange,
+};
+use mm_core::domain::{MarketIx, OrderId, Price, Qty, Side, Timestamp};
+use mm_core::rewards::{Fixed12, Ratio};
 use std::collections::BTreeMap;
 
 #[cfg(test)]
 mod tests;
+
+/// Why the money is there.
+const COVERED: &str = "a pool is filled with what it owes, and rebates stay below the fees collected";
 
 /// The book of one market as a sample sees it.
 struct Scene {
@@ -15,20 +20,6 @@ struct Scene {
     /// Their rows, in the same order.
     ixs: Vec<OrderIx>,
     recorded: Vec<(Side, Price, Qty)>,
-}
-
-const fn maker_of(party: Party) -> Maker {
-    match party {
-        Party::Account(ix) => Maker::Account(ix),
-        Party::House => Maker::Recorded,
-    }
-}
-
-const fn party_of(maker: Maker) -> Party {
-    match maker {
-        Maker::Account(ix) => Party::Account(ix),
-        Maker::Recorded => Party::House,
-    }
 }
 
 impl Exchange {
@@ -62,20 +53,13 @@ impl Exchange {
         }
     }
 
-    /// Changes a market's reward terms; `false` for a market that is not in the programme or does not exist.
-    pub fn change_rewards(&mut self, at: Timestamp, market: MarketIx, change: &TermsChange) -> bool {
-        self.tick(at);
-        self.apply_terms(market, change)
-    }
-
-    fn apply_terms(&mut self, market: MarketIx, change: &TermsChange) -> bool {
-        let state = self.markets.get_mut(market.index());
-        let Some(terms) = state.and_then(|state| state.facts.rewards.as_mut()) else { return false };
+    /// A market that has left the programme since does not come back by a change of its terms.
+    fn apply_terms(&mut self, market: MarketIx, change: &TermsChange) {
+        let Some(terms) = self.markets[market.index()].facts.rewards.as_mut() else { return };
         terms.rate_per_day = change.rate_per_day.unwrap_or(terms.rate_per_day);
         terms.max_spread = change.max_spread.unwrap_or(terms.max_spread);
         terms.min_size = change.min_size.unwrap_or(terms.min_size);
         terms.min_age = change.min_age.unwrap_or(terms.min_age);
-        true
     }
 
     /// One minute's sample over all open markets.
@@ -102,49 +86,60 @@ impl Exchange {
         scene
     }
 
-    /// A trade was mined: its makers' fills count for rebates.
-    pub(super) fn note_rebates(&mut self, ix: super::TradeIx) {
-        let Some(trade) = self.trades.get(ix) else { return };
-        for leg in self.trades.legs(trade) {
-            let maker = maker_of(leg.maker.party());
-            self.programme.note_fill(trade.market, maker, leg.qty, leg.price, !leg.fee.is_zero());
-        }
-    }
-
     /// A UTC day has ended: pools and fees are paid out.
     fn close_day(&mut self) {
-        for step in self.programme.close(self.now) {
+        let day = self.programme.today();
+        let fees = self.fee_days(day);
+        let till = self.accounts.fees();
+        for step in self.programme.close(self.now, &fees, till) {
             match step {
                 Move::Fund(amount) => self.accounts.fund_pool(amount),
-                Move::Refund(amount) => self.accounts.refund_from_pool(amount),
-                Move::Reward(maker, amount) => {
-                    self.accounts.credit_from_pool(party_of(maker), amount);
-                    self.tell_payment(maker, PaymentKind::Reward, amount);
+                // what recorded makers earn leaves the venue as well
+                Move::Refund(amount) | Move::Reward(Maker::Recorded, amount) => {
+                    self.accounts.refund_pool(amount).expect(COVERED);
                 }
-                Move::Rebate(maker, amount) => {
-                    self.accounts.credit_from_fees(party_of(maker), amount);
-                    self.tell_payment(maker, PaymentKind::Rebate, amount);
+                Move::Reward(Maker::Account(account), amount) => {
+                    self.accounts.pay_reward(account, amount).expect(COVERED);
+                    self.emit(Fact::Paid { account, kind: PaymentKind::Reward, amount });
                 }
+                Move::Rebate(Maker::Account(account), amount) => {
+                    self.accounts.pay_rebate(account, amount).expect(COVERED);
+                    self.emit(Fact::Paid { account, kind: PaymentKind::Rebate, amount });
+                }
+                Move::Rebate(Maker::Recorded, _) => {}
             }
         }
+        self.forget_rebates(day);
     }
 
-    fn tell_payment(&mut self, maker: Maker, kind: PaymentKind, amount: Usdc) {
-        if let Maker::Account(account) = maker {
-            self.emit(Fact::Paid { account, kind, amount });
+    /// What goes back of a day's fees, by market.
+    fn fee_days(&self, day: u64) -> Vec<(MarketIx, FeeDay)> {
+        let mut parts: BTreeMap<MarketIx, Vec<(Maker, Ratio)>> = BTreeMap::new();
+        for (market, account, part) in self.fee_equivalents(day) {
+            parts.entry(market).or_default().push((account.map_or(Maker::Recorded, Maker::Account), part));
         }
+        let of = |(market, parts): (MarketIx, Vec<_>)| {
+            let share = self.markets[market.index()].fee?.rebate_micro;
+            Some((market, FeeDay::new(FeeDay::pool_of(self.fees_of(day, market), share), parts)?))
+        };
+        parts.into_iter().filter_map(of).collect()
+    }
+
+    /// What an account gets back of a UTC day's fees, by market, whether it is paid or not; of the open day, so far.
+    #[must_use]
+    pub fn rebates_of(&self, day: u64, account: AccountIx) -> Vec<Rebate> {
+        let maker = Maker::Account(account);
+        if day != self.programme.today() {
+            return self.programme.rebates(day, maker);
+        }
+        let own = |(market, day): (MarketIx, FeeDay)| Rebate { market, maker, amount: day.rebate(maker) };
+        self.fee_days(day).into_iter().map(own).filter(|rebate| rebate.amount > Fixed12::ZERO).collect()
     }
 
     /// The reward programme's books.
     #[must_use]
     pub const fn programme(&self) -> &Programme {
         &self.programme
-    }
-
-    /// What the reward pools hold after their last payout: roundings, and amounts below the smallest payout.
-    #[must_use]
-    pub const fn reward_pool_balance(&self) -> Usdc {
-        self.accounts.pool()
     }
 
     /// The pools that pay on a market now; empty when none does.

@@ -9,6 +9,13 @@ use mm_core::venue::user_ws::UserEvent;
 use std::fmt::Write as _;
 use std::path::Path;
 
+mod arena;
+mod ladder;
+mod life;
+mod model;
+mod orders;
+mod snapshot;
+
 const YES: &str = "1111";
 const NO: &str = "2222";
 const MARKET: &str = "0x00000000000000000000000000000000000000000000000000000000000000aa";

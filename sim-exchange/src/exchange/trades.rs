@@ -8,7 +8,7 @@ use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, Timestamp, Usdc};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Settled trades that are remembered unless the caller wants another number; behind it the oldest is forgotten.
+/// Trades that are remembered after their last step unless the caller wants another number; behind it the oldest is forgotten.
 pub const TRADES_KEPT: usize = 65_536;
 
 /// One party's order in a trade.
@@ -25,6 +25,21 @@ impl Hand {
         match self {
             Self::Account(account, _) => Party::Account(account),
             Self::House(_) => Party::House,
+        }
+    }
+
+    /// Whose, unless it is the recorded world's.
+    pub(super) const fn account(self) -> Option<AccountIx> {
+        match self {
+            Self::Account(account, _) => Some(account),
+            Self::House(_) => None,
+        }
+    }
+
+    pub(super) const fn order(self) -> Option<OrderIx> {
+        match self {
+            Self::Account(_, order) => Some(order),
+            Self::House(_) => None,
         }
     }
 
@@ -48,6 +63,10 @@ pub(super) struct TradeRow {
     legs: u32,
     /// Transactions so far; the number of the newest names its hash.
     pub(super) sent: u32,
+    /// How often its fate was chosen anew; steps of an older plan are void.
+    pub(super) plan: u32,
+    /// Steps of its plan that are still to come.
+    pub(super) pending: u8,
     pub(super) at: Timestamp,
     pub(super) updated: Timestamp,
 }
@@ -106,7 +125,7 @@ impl Trades {
         Self { rows: VecDeque::new(), legs: VecDeque::new(), first: 0, first_leg: 0, kept: TRADES_KEPT }
     }
 
-    /// How many settled trades are remembered from now on.
+    /// How many trades are remembered after their last step from now on.
     pub(super) fn keep(&mut self, kept: usize, orders: &mut Orders) {
         self.kept = kept;
         self.forget_old(orders);
@@ -138,6 +157,8 @@ impl Trades {
             first_leg,
             legs: 0,
             sent: 0,
+            plan: 0,
+            pending: 2,
             at,
             updated: at,
         });
@@ -179,14 +200,14 @@ impl Trades {
     /// Forgets the oldest settled trades beyond the limit, and lets go of the orders they name.
     #[inline]
     pub(super) fn forget_old(&mut self, orders: &mut Orders) {
-        while self.rows.len() > self.kept && self.rows.front().is_some_and(|row| row.stage.is_final()) {
+        while self.rows.len() > self.kept && self.rows.front().is_some_and(|row| row.pending == 0) {
             let Some(row) = self.rows.pop_front() else { return };
             self.first += 1;
-            if let Hand::Account(_, order) = row.taker {
+            if let Some(order) = row.taker.order() {
                 orders.row_mut(order).pins -= 1;
             }
             for leg in self.legs.drain(..row.legs as usize) {
-                if let Hand::Account(_, order) = leg.maker {
+                if let Some(order) = leg.maker.order() {
                     orders.row_mut(order).pins -= 1;
                 }
             }
@@ -211,12 +232,7 @@ impl Trades {
     /// Accounts in it, each once, in order of their rows.
     pub(super) fn accounts(&self, trade: &TradeRow) -> Vec<AccountIx> {
         let hands = self.legs(trade).map(|leg| leg.maker).chain([trade.taker]);
-        let mut out: Vec<AccountIx> = hands
-            .filter_map(|hand| match hand {
-                Hand::Account(account, _) => Some(account),
-                Hand::House(_) => None,
-            })
-            .collect();
+        let mut out: Vec<AccountIx> = hands.filter_map(Hand::account).collect();
         out.sort_unstable();
         out.dedup();
         out

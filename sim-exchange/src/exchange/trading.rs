@@ -3,14 +3,16 @@
 use super::fact::{Ended, Fact, OrderChange, OrderIx, Stage, TradeIx};
 use super::market::{Changed, Printed};
 use super::orders::{Fresh, Paper, Status};
-use super::refusal::RejectWhy;
+use super::refusal::{RejectWhy, fits};
 use super::trades::{Hand, LegRow};
 use super::{AccountIx, Exchange, PlaceRequest, Placed, PlacedStatus, Reject};
-use crate::accounts::{Asset, Settlement};
-use crate::mechanism::{Maker, Match, crosses};
+use crate::accounts::{Asset, Party, Settlement};
+use crate::mechanism::{Maker, Match};
 use crate::scenario::SelfTrade;
 use crate::tape::grow::in_yes_terms;
-use mm_core::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Usdc, cost_ceil};
+use mm_core::domain::{
+    MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Token, Usdc, cost_ceil,
+};
 
 /// Largest order, shares: keeps every product of size, price, rate and curve in 128 bits.
 pub const SIZE_MAX: Qty = Qty::from_micro(1_000_000_000_000_000);
@@ -18,10 +20,6 @@ pub const SIZE_MAX: Qty = Qty::from_micro(1_000_000_000_000_000);
 pub(super) const GTD_SAFETY: Nanos = Nanos::from_secs(60);
 /// The posted expiration must be at least this far ahead.
 const GTD_LEAST: Nanos = Nanos::from_secs(180);
-/// Smallest marketable buy.
-const MARKETABLE_LEAST: Usdc = Usdc::from_micro(1_000_000);
-/// On the way to a limit the fee curve is highest here.
-const HALF: u16 = 5_000;
 
 /// What an accepted order became, without a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,12 +38,13 @@ pub struct Accepted {
     pub trades: u32,
 }
 
-/// An order that may be taken, as far as it was looked at.
-struct Admitted {
-    yes_side: Side,
-    yes_price: Price,
-    /// It meets the other side of the book.
-    crossing: bool,
+/// Whoever arrives and matches.
+pub(super) struct Arrival {
+    pub(super) hand: Hand,
+    pub(super) outcome: Outcome,
+    pub(super) side: Side,
+    /// Fees it may still be charged: the fees of its matches, each rounded up, never add up to more than was asked of its balance.
+    pub(super) fee_room: Usdc,
 }
 
 impl Exchange {
@@ -59,9 +58,9 @@ impl Exchange {
         let token = self.token(&token).ok_or_else(|| RejectWhy::UnknownToken.reject(&id))?;
         let order = NewOrder { token, side, price, qty, post_only, tif };
         let known = self.orders.find(&id).is_some();
-        let admitted = self.admit(account, &order, known).map_err(|why| why.reject(&id))?;
+        let crossing = self.admit(account, &order, known).map_err(|why| why.reject(&id))?;
         let paper = Paper { id: Some(id), owner, trades: Vec::new() };
-        let accepted = self.accept(account, &order, &admitted, Some(paper));
+        let accepted = self.accept(account, &order, crossing, Some(paper));
         let first = accepted.first_trade.0;
         Ok(Placed {
             id,
@@ -80,14 +79,32 @@ impl Exchange {
     /// Why not. Nothing has changed then.
     pub fn submit(&mut self, at: Timestamp, account: AccountIx, order: &NewOrder) -> Result<Accepted, RejectWhy> {
         self.tick(at);
-        let admitted = self.admit(account, order, false)?;
+        let crossing = self.admit(account, order, false)?;
         let paper = self.rendering.then(|| Paper { id: None, owner: String::new(), trades: Vec::new() });
-        Ok(self.accept(account, order, &admitted, paper))
+        Ok(self.accept(account, order, crossing, paper))
     }
 
-    /// Every rule an order must pass, in the venue's order. Changes nothing.
+    /// A market order without a price: FOK or FAK at the last tick.
+    ///
+    /// # Errors
+    /// Why not. Nothing has changed then.
+    pub fn submit_market(
+        &mut self,
+        at: Timestamp,
+        account: AccountIx,
+        (token, side, qty): (Token, Side, Qty),
+        all_or_nothing: bool,
+    ) -> Result<Accepted, RejectWhy> {
+        let state = self.markets.get(token.market.index()).ok_or(RejectWhy::UnknownToken)?;
+        let tick = Price::from_ten_thousandths(state.facts.tick.ten_thousandths()).expect("a tick is a price");
+        let price = if side == Side::Buy { tick.complement() } else { tick };
+        let tif = if all_or_nothing { TimeInForce::Fok } else { TimeInForce::Fak };
+        self.submit(at, account, &NewOrder { token, side, price, qty, post_only: false, tif })
+    }
+
+    /// Every rule an order must pass, in the venue's order; whether it meets the other side of the book. Changes nothing.
     #[inline]
-    fn admit(&self, account: AccountIx, order: &NewOrder, known: bool) -> Result<Admitted, RejectWhy> {
+    fn admit(&self, account: AccountIx, order: &NewOrder, known: bool) -> Result<bool, RejectWhy> {
         assert!(self.accounts.exists(account), "the front opened no account {}", account.0);
         let market = order.token.market.index();
         let Some(state) = self.markets.get(market) else { return Err(RejectWhy::UnknownToken) };
@@ -107,38 +124,40 @@ impl Exchange {
             return Err(RejectWhy::TooSmall { qty: order.qty, least: state.facts.min_order });
         }
         let immediate = matches!(order.tif, TimeInForce::Fok | TimeInForce::Fak);
-        // shares of a market order follow from its dollars and need not be whole hundredths
-        let sized = if immediate { !order.qty.is_zero() } else { order.qty.is_orderable() };
-        if !sized || order.qty > SIZE_MAX {
+        fits(order.side, order.qty, immediate, state.facts.tick)?;
+        if order.qty > SIZE_MAX {
             return Err(RejectWhy::BadPayload);
         }
         match order.tif {
-            TimeInForce::Gtd(end) if end < self.now.plus(GTD_LEAST) => return Err(RejectWhy::BadExpiration),
+            TimeInForce::Gtd(end) if end < self.shown(self.now).plus(GTD_LEAST) => {
+                return Err(RejectWhy::BadExpiration);
+            }
             _ if immediate && order.post_only => return Err(RejectWhy::BadPayload),
             _ => {}
         }
         let (yes_side, yes_price) = in_yes_terms(order.token.outcome, order.side, order.price);
-        let crossing = state.book.best(yes_side.other()).is_some_and(|best| crosses(yes_side, yes_price, best));
+        let crossing = state.book.meets(yes_side, yes_price);
         if order.post_only && crossing {
             return Err(RejectWhy::WouldCross);
         }
         self.affords(account, order, crossing)?;
         if crossing && order.side == Side::Buy {
-            let notional = cost_ceil(order.price, order.qty);
-            if notional < MARKETABLE_LEAST {
-                return Err(RejectWhy::MarketableTooSmall { notional, least: MARKETABLE_LEAST });
+            let (notional, least) = (cost_ceil(order.price, order.qty), self.scenario.venue.marketable_min);
+            if notional < least {
+                return Err(RejectWhy::MarketableTooSmall { notional, least });
             }
         }
-        if immediate {
-            let reachable = state.book.reachable(yes_side, yes_price, self.never_meets(account), order.qty);
-            if order.tif == TimeInForce::Fok && reachable < order.qty {
-                return Err(RejectWhy::NotFillable);
-            }
-            if reachable.is_zero() {
-                return Err(RejectWhy::NothingToMatch);
-            }
+        match order.tif {
+            TimeInForce::Fok if self.reachable(account, order, order.qty) < order.qty => Err(RejectWhy::NotFillable),
+            TimeInForce::Fak if !crossing => Err(RejectWhy::NothingToMatch),
+            _ => Ok(crossing),
         }
-        Ok(Admitted { yes_side, yes_price, crossing })
+    }
+
+    /// What others offer up to the order's limit; counting stops at `enough`.
+    pub(super) fn reachable(&self, account: AccountIx, order: &NewOrder, enough: Qty) -> Qty {
+        let (side, price) = in_yes_terms(order.token.outcome, order.side, order.price);
+        self.markets[order.token.market.index()].book.reachable(side, price, self.never_meets(account), enough)
     }
 
     /// The account whose resting orders a taker of `account` does not match with, if there is such a rule.
@@ -151,14 +170,13 @@ impl Exchange {
 
     /// The venue's balance rule: size ≤ balance − open orders − matched trades, for the asset the order gives.
     #[inline]
-    fn affords(&self, account: AccountIx, order: &NewOrder, crossing: bool) -> Result<(), RejectWhy> {
+    pub(super) fn affords(&self, account: AccountIx, order: &NewOrder, crossing: bool) -> Result<(), RejectWhy> {
         let (asset, mut needs) = holds(order.token.market, order.token.outcome, order.side, order.price, order.qty);
         if crossing && order.side == Side::Buy {
-            let half = Price::from_ten_thousandths(HALF).expect("half a dollar is a price");
-            let fee = self.markets[order.token.market.index()].fee(half, order.qty);
+            let fee = self.markets[order.token.market.index()].fee_at_most(order.qty);
             needs = needs.saturating_add(fee.micro());
         }
-        if needs <= self.accounts.free(account, asset) {
+        if needs.saturating_add(self.rounding(order, crossing)) <= self.accounts.free(account, asset) {
             return Ok(());
         }
         Err(RejectWhy::Balance {
@@ -169,22 +187,51 @@ impl Exchange {
         })
     }
 
-    fn accept(&mut self, account: AccountIx, order: &NewOrder, admitted: &Admitted, paper: Option<Paper>) -> Accepted {
+    /// What rounding may add to the dollars a buy takes: a millionth for each mint with a size that is not in whole hundredths.
+    fn rounding(&self, order: &NewOrder, crossing: bool) -> u64 {
+        let state = &self.markets[order.token.market.index()];
+        let fractional = state.fractional || !order.qty.is_orderable();
+        if crossing && fractional && order.side == Side::Buy {
+            u64::try_from(state.book.waiting()).unwrap_or(u64::MAX)
+        } else {
+            0
+        }
+    }
+
+    fn accept(&mut self, account: AccountIx, order: &NewOrder, crossing: bool, paper: Option<Paper>) -> Accepted {
         let NewOrder { token, side, price, qty, tif, .. } = *order;
         let fresh =
             Fresh { account, market: token.market, outcome: token.outcome, side, price, qty, tif, at: self.now };
         let ix = self.orders.insert(&fresh, paper);
+        self.volume.submitted += u128::from(qty.micro());
+        if crossing && self.markets[token.market.index()].rules.hold() > Nanos::ZERO {
+            self.orders.row_mut(ix).status = Status::Delayed;
+            self.tell_order(ix, OrderChange::Placed);
+            self.hold(ix);
+            return Accepted { status: PlacedStatus::Delayed, ..self.nothing_yet(ix) };
+        }
         self.tell_order(ix, OrderChange::Placed);
-        let mut accepted = Accepted {
-            order: ix,
+        self.enter(ix, order, crossing)
+    }
+
+    fn nothing_yet(&self, order: OrderIx) -> Accepted {
+        Accepted {
+            order,
             status: PlacedStatus::Live,
             matched: Qty::ZERO,
             notional: Usdc::ZERO,
             first_trade: self.trades.next(),
             trades: 0,
-        };
-        if admitted.crossing {
-            self.match_on_arrival(ix, order, admitted, &mut accepted);
+        }
+    }
+
+    /// An accepted order meets the book: it matches what it can, and rests with what is left if it may.
+    #[inline]
+    pub(super) fn enter(&mut self, ix: OrderIx, order: &NewOrder, crossing: bool) -> Accepted {
+        let NewOrder { token, side, price, qty, tif, .. } = *order;
+        let mut accepted = self.nothing_yet(ix);
+        if crossing {
+            self.match_on_arrival(ix, order, &mut accepted);
         }
         let left = qty.saturating_sub(accepted.matched);
         if left.is_zero() {
@@ -192,37 +239,41 @@ impl Exchange {
         }
         if matches!(tif, TimeInForce::Fok | TimeInForce::Fak) {
             self.finish(ix, Ended::Canceled);
-        } else {
-            let (asset, amount) = holds(token.market, token.outcome, side, price, left);
-            self.accounts.reserve(account, asset, amount);
-            let book = &mut self.markets[token.market.index()].book;
-            let slot = book.rest(admitted.yes_side, admitted.yes_price, ix, account, left);
-            self.orders.list(ix, slot);
-            if let TimeInForce::Gtd(end) = tif {
-                let number = self.orders.row(ix).number;
-                let end = end.minus(GTD_SAFETY);
-                self.expiries.insert((end, number), ix);
-                self.wake_by(end);
-            }
-            self.publish_level(token.market, (admitted.yes_side, admitted.yes_price, token.outcome));
+            return accepted;
         }
+        let row = self.orders.row(ix);
+        let (account, number) = (row.account, row.number);
+        let (yes_side, yes_price) = in_yes_terms(token.outcome, side, price);
+        let (asset, amount) = holds(token.market, token.outcome, side, price, left);
+        self.accounts.reserve(account, asset, amount);
+        let slot = self.markets[token.market.index()].book.rest(yes_side, yes_price, ix, account, left);
+        self.orders.list(ix, slot);
+        if let TimeInForce::Gtd(end) = tif {
+            let end = end.minus(GTD_SAFETY);
+            self.expiries.insert((end, number), ix);
+            self.wake_by(end);
+        }
+        self.publish_level(token.market, (yes_side, yes_price, token.outcome));
         accepted
     }
 
     /// Walks the book for an order that meets it, and tells what came of it.
-    fn match_on_arrival(&mut self, ix: OrderIx, order: &NewOrder, admitted: &Admitted, accepted: &mut Accepted) {
+    fn match_on_arrival(&mut self, ix: OrderIx, order: &NewOrder, accepted: &mut Accepted) {
         let market = order.token.market;
         let account = self.orders.row(ix).account;
         let except = self.never_meets(account);
-        let mut matches = std::mem::take(&mut self.matches);
-        let (yes_side, yes_price) = (admitted.yes_side, admitted.yes_price);
-        self.markets[market.index()].book.take(yes_side, yes_price, order.qty, except, &mut matches);
-        let (mut changed, mut prints) = (std::mem::take(&mut self.changed), std::mem::take(&mut self.prints));
+        let (mut matches, mut changed) = (std::mem::take(&mut self.matches), std::mem::take(&mut self.changed));
+        let mut prints = std::mem::take(&mut self.prints);
+        let (yes_side, yes_price) = in_yes_terms(order.token.outcome, order.side, order.price);
+        let state = &mut self.markets[market.index()];
+        state.book.take(yes_side, yes_price, order.qty, except, &mut matches);
+        let fee_room = state.fee_at_most(order.qty);
         if except.is_some() {
             self.drop_own(&mut matches, yes_side.other(), &mut changed);
         }
-        let taker = Hand::Account(account, ix);
-        self.trade(market, (taker, order.token.outcome, order.side), &matches, &mut changed, &mut prints);
+        let hand = Hand::Account(account, ix);
+        let mut taker = Arrival { hand, outcome: order.token.outcome, side: order.side, fee_room };
+        self.trade(market, &mut taker, &matches, &mut changed, &mut prints);
         let first = accepted.first_trade;
         accepted.trades = u32::try_from(self.trades.next().0 - first.0).expect("one order meets fewer levels");
         for n in first.0..self.trades.next().0 {
@@ -231,16 +282,15 @@ impl Exchange {
             for leg in self.trades.legs(trade) {
                 accepted.notional = accepted.notional.saturating_add(leg.taker_cash);
             }
+            self.orders.note_trade(ix, TradeIx(n));
         }
         if !accepted.matched.is_zero() {
             accepted.status = PlacedStatus::Matched;
+            self.volume.matched += u128::from(accepted.matched.micro());
             let row = self.orders.row_mut(ix);
             row.matched = accepted.matched;
             if row.left().is_zero() {
                 self.orders.finish(ix, Status::Matched);
-            }
-            for n in first.0..self.trades.next().0 {
-                self.orders.note_trade(ix, TradeIx(n));
             }
             self.tell_order(ix, OrderChange::Updated);
         }
@@ -249,6 +299,7 @@ impl Exchange {
         changed.clear();
         prints.clear();
         (self.matches, self.changed, self.prints) = (matches, changed, prints);
+        self.refine_tick(market);
     }
 
     /// Ends the taker's own orders that stood in its way; the book has let go of them already.
@@ -267,7 +318,7 @@ impl Exchange {
     pub(super) fn trade(
         &mut self,
         market: MarketIx,
-        taker: (Hand, Outcome, Side),
+        taker: &mut Arrival,
         matches: &[Match],
         changed: &mut Vec<Changed>,
         prints: &mut Vec<Printed>,
@@ -282,34 +333,38 @@ impl Exchange {
     }
 
     /// One trade: all matches at one YES price.
-    fn trade_at(
+    pub(super) fn trade_at(
         &mut self,
         market: MarketIx,
-        (taker, outcome, side): (Hand, Outcome, Side),
+        taker: &mut Arrival,
         price: Price,
         matches: &[Match],
         changed: &mut Vec<Changed>,
     ) -> Printed {
         self.trades.forget_old(&mut self.orders);
         let ix = self.trades.next();
+        let (hand, outcome, side) = (taker.hand, taker.outcome, taker.side);
         let own_price = in_yes_terms(outcome, Side::Buy, price).1;
         let maker_yes_side = in_yes_terms(outcome, side, price).0.other();
-        self.trades.push(taker, (market, outcome, side, own_price), self.now);
+        self.trades.push(hand, (market, outcome, side, own_price), self.now);
         for (n, m) in matches.iter().enumerate() {
-            self.trade_leg(ix, n, (taker, outcome, side, own_price), m, maker_yes_side);
+            self.trade_leg(ix, n, taker, m, maker_yes_side);
         }
         changed.push((maker_yes_side, price, outcome));
         let trade = *self.trades.get(ix).expect("it was just made");
-        if let Hand::Account(account, order) = taker {
+        let fee = self.trades.legs(&trade).fold(Usdc::ZERO, |fee, leg| fee.saturating_add(leg.fee));
+        if let Hand::Account(account, order) = hand {
             self.orders.row_mut(order).pins += 1;
             self.emit(Fact::Fill {
                 account,
                 order,
                 trade: ix,
+                market,
                 outcome,
                 side,
                 price: own_price,
                 qty: trade.qty,
+                fee,
                 taker: true,
             });
         }
@@ -326,16 +381,10 @@ impl Exchange {
 
     /// One match of a trade: the money of both sides, and the maker's order.
     #[inline]
-    fn trade_leg(
-        &mut self,
-        ix: TradeIx,
-        n: usize,
-        (taker, outcome, side, own_price): (Hand, Outcome, Side, Price),
-        m: &Match,
-        maker_yes_side: Side,
-    ) {
+    fn trade_leg(&mut self, ix: TradeIx, n: usize, taker: &mut Arrival, m: &Match, maker_yes_side: Side) {
         let trade = self.trades.get(ix).expect("it was begun");
-        let market = trade.market;
+        let (market, own_price) = (trade.market, trade.price);
+        let (outcome, side) = (taker.outcome, taker.side);
         let (maker, maker_outcome) = match m.maker {
             Maker::Order { order, .. } => {
                 let row = self.orders.row(order);
@@ -348,11 +397,13 @@ impl Exchange {
         };
         // recorded size is somebody selling, or buying, the taker's own token
         let (maker_side, maker_price) = in_yes_terms(maker_outcome, maker_yes_side, m.price);
-        // takers of the recorded world pay as well: it is what makers' rebates are made of
-        let fee = self.markets[market.index()].fee(own_price, m.qty);
+        let fee = match taker.hand.party() {
+            Party::Account(_) => self.markets[market.index()].fee(own_price, m.qty).min(taker.fee_room),
+            Party::House => Usdc::ZERO,
+        };
         let mut legs = Settlement::new(
             market.index(),
-            (taker.party(), outcome, side),
+            (taker.hand.party(), outcome, side),
             (maker.party(), maker_outcome, maker_side),
             maker_price,
             m.qty,
@@ -360,16 +411,21 @@ impl Exchange {
         );
         // a seller's fee comes out of what it gets and can never be more
         legs.taker.fee = if side == Side::Sell { fee.min(legs.taker.cash) } else { fee };
+        taker.fee_room = taker.fee_room.saturating_sub(legs.taker.fee);
+        let base = (maker_price, m.qty, legs.taker.fee);
+        self.rebates.note(self.now.day(), &self.markets[market.index()], market, maker, base);
         if let Hand::Account(account, order) = maker {
             self.fill(order, ix, m.qty);
             self.emit(Fact::Fill {
                 account,
                 order,
                 trade: ix,
+                market,
                 outcome: maker_outcome,
                 side: maker_side,
                 price: maker_price,
                 qty: m.qty,
+                fee: Usdc::ZERO,
                 taker: false,
             });
         }
@@ -395,6 +451,7 @@ impl Exchange {
         row.matched = row.matched.checked_add(qty).expect("a fill is at most what is left");
         assert!(row.matched <= row.qty, "order {} was filled beyond its size", ix.0);
         row.pins += 1;
+        self.markets[row.market.index()].fractional |= !qty.is_orderable();
         let (_, after) = holds(row.market, row.outcome, row.side, row.price, row.left());
         let (account, left) = (row.account, row.left());
         if left.is_zero() {
@@ -404,6 +461,7 @@ impl Exchange {
         }
         self.orders.note_trade(ix, trade);
         self.orders.count_fill(account);
+        self.volume.matched += u128::from(qty.micro());
         self.accounts.release(account, asset, before - after);
     }
 }

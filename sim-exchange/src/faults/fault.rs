@@ -1,5 +1,6 @@
 //! What a fault does, typed: one variant for each way a venue misbehaves, with the numbers drawn for this occurrence.
 
+use crate::exchange::{Fate, Stage};
 use mm_core::domain::Nanos;
 
 /// One fault as it happens: kind and drawn parameters.
@@ -254,6 +255,24 @@ pub enum TradeFault {
         /// From match to `RETRYING`.
         after: Nanos,
     },
+}
+
+impl TradeFault {
+    /// The stages the trade will pass, instead of being mined and confirmed so long after the match.
+    #[must_use]
+    pub fn fate(self, mined: Nanos, confirmed: Nanos) -> Fate {
+        let plus = |a: Nanos, b: Nanos| Nanos::from_nanos(a.nanos().saturating_add(b.nanos()));
+        let steps = match self {
+            Self::Failed { after } => vec![(after, Stage::Failed)],
+            Self::Unconfirmed => Vec::new(),
+            Self::Retried { after } => vec![
+                (after, Stage::Retrying),
+                (plus(after, mined), Stage::Mined),
+                (plus(after, confirmed), Stage::Confirmed),
+            ],
+        };
+        Fate::new(&steps).expect("mined is never after confirmed, and each of these is a way through the ladder")
+    }
 }
 
 /// Accounts.

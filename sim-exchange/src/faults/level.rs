@@ -4,39 +4,31 @@ use super::fault::{
     AccountFault, BookFault, Channel, EngineFault, Fault, LinkFault, PlaceFault, TradeFault, UserFault,
 };
 use super::{Active, Faults};
+use crate::mode::Mode;
 use mm_core::domain::{Nanos, Timestamp};
 
-/// What the engine lets through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Everything.
-    Normal,
-    /// Nothing: 425.
-    Restarting,
-    /// Post-only orders and cancels, until the moment, if it is known.
-    PostOnly(Option<Timestamp>),
-    /// Cancels.
-    CancelOnly,
-    /// Nothing: 503.
-    Disabled,
-}
+/// What a client is told of the end of a mode nobody knows the end of.
+const OPEN_END: Nanos = Nanos::from_secs(120);
 
 impl Faults {
     fn any(&self, is: impl Fn(&Fault) -> bool) -> bool {
         self.active.iter().any(|active| is(&active.fault))
     }
 
-    /// The engine's mode. Of several the fault that began last has the word.
+    /// The engine's mode while a fault sets it. Of several the fault that began last has the word.
     #[must_use]
-    pub fn mode(&self, at: Timestamp) -> Mode {
-        let modes = self.active.iter().rev().filter_map(|Active { fault, since, until, .. }| match fault {
-            Fault::Engine(EngineFault::Restart { down, .. }) if at < since.plus(*down) => Some(Mode::Restarting),
-            Fault::Engine(EngineFault::Restart { .. } | EngineFault::PostOnly) => Some(Mode::PostOnly(*until)),
+    pub fn mode(&self, at: Timestamp) -> Option<Mode> {
+        let post_only =
+            |until: &Option<Timestamp>| Mode::PostOnly { until: until.unwrap_or_else(|| at.plus(OPEN_END)) };
+        self.active.iter().rev().find_map(|Active { fault, since, until, .. }| match fault {
+            Fault::Engine(EngineFault::Restart { down, .. }) if at < since.plus(*down) => {
+                Some(Mode::Restarting { until: since.plus(*down) })
+            }
+            Fault::Engine(EngineFault::Restart { .. } | EngineFault::PostOnly) => Some(post_only(until)),
             Fault::Engine(EngineFault::CancelOnly) => Some(Mode::CancelOnly),
             Fault::Engine(EngineFault::Disabled) => Some(Mode::Disabled),
             _ => None,
-        });
-        modes.into_iter().next().unwrap_or(Mode::Normal)
+        })
     }
 
     /// Whether the geoblock endpoint says blocked.
@@ -55,12 +47,6 @@ impl Faults {
     #[must_use]
     pub fn is_closed_only(&self) -> bool {
         self.any(|fault| matches!(fault, Fault::Account(AccountFault::ClosedOnly)))
-    }
-
-    /// Whether the balance cache is stuck.
-    #[must_use]
-    pub fn is_balance_stuck(&self) -> bool {
-        self.any(|fault| matches!(fault, Fault::Account(AccountFault::StuckBalance)))
     }
 
     /// How REST books lie, if they do.

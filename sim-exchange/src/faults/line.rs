@@ -12,7 +12,7 @@ const BEHIND_MOST: Nanos = Nanos::from_ms(1_000);
 pub struct Line<T> {
     travelling: BTreeMap<(Timestamp, u64), T>,
     /// Waiting to be overtaken by one frame, at the latest until the moment.
-    behind: VecDeque<(Timestamp, T)>,
+    behind: Option<(Timestamp, T)>,
     frozen: VecDeque<T>,
     /// When the newest frame in order arrives: none arrives before it.
     last: Timestamp,
@@ -31,7 +31,7 @@ impl<T: Clone> Line<T> {
     pub const fn new(most: usize) -> Self {
         Self {
             travelling: BTreeMap::new(),
-            behind: VecDeque::new(),
+            behind: None,
             frozen: VecDeque::new(),
             last: Timestamp::from_nanos(0),
             sent: 0,
@@ -52,15 +52,16 @@ impl<T: Clone> Line<T> {
                 Deliver::Never => {}
                 Deliver::Held => self.frozen.push_back(frame.clone()),
                 Deliver::Late(by) => self.travel(at.plus(latency).plus(by), frame.clone()),
-                Deliver::Behind => {
+                // one is overtaken at a time: of frames that should all be, every second one goes first
+                Deliver::Behind if self.behind.is_none() => {
                     let due = at.plus(latency).plus(BEHIND_MOST);
-                    self.behind.push_back((due, frame.clone()));
+                    self.behind = Some((due, frame.clone()));
                 }
-                Deliver::InOrder => {
+                Deliver::InOrder | Deliver::Behind => {
                     let due = at.plus(latency).max(self.last);
                     self.last = due;
                     self.travel(due, frame.clone());
-                    while let Some((_, overtaken)) = self.behind.pop_front() {
+                    if let Some((_, overtaken)) = self.behind.take() {
                         self.travel(due, overtaken);
                     }
                 }
@@ -84,10 +85,8 @@ impl<T: Clone> Line<T> {
 
     /// The next frame that has arrived by `at`.
     pub fn pop(&mut self, at: Timestamp) -> Option<T> {
-        while self.behind.front().is_some_and(|(due, _)| *due <= at) {
-            if let Some((due, frame)) = self.behind.pop_front() {
-                self.travel(due, frame);
-            }
+        if let Some((due, frame)) = self.behind.take_if(|(due, _)| *due <= at) {
+            self.travel(due, frame);
         }
         let first = self.travelling.first_entry().filter(|entry| entry.key().0 <= at)?;
         Some(first.remove())
@@ -97,13 +96,13 @@ impl<T: Clone> Line<T> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let travelling = self.travelling.first_key_value().map(|((due, _), _)| *due);
-        travelling.into_iter().chain(self.behind.front().map(|(due, _)| *due)).min()
+        travelling.into_iter().chain(self.behind.as_ref().map(|(due, _)| *due)).min()
     }
 
     /// Frames on it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.travelling.len() + self.behind.len() + self.frozen.len()
+        self.travelling.len() + usize::from(self.behind.is_some()) + self.frozen.len()
     }
 
     /// Nothing on it.

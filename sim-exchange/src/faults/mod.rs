@@ -26,7 +26,6 @@ pub use fault::{
 };
 pub use feed::{Deliver, Fate, Frame, Payload};
 pub use kind::{Kind, Knob};
-pub use level::Mode;
 pub use line::{Line, LineFull};
 pub use plan::{LASTS_MAX_MS, Plan, Range, Setting, Spec, Swarm, When};
 

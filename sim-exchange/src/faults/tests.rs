@@ -1,6 +1,7 @@
 //! The schedule against what it promises: same seed, same faults; nobody moves another's draws.
 
 use super::*;
+use crate::mode::Mode;
 use mm_core::domain::Timestamp;
 use mm_core::venue::market_ws::{MarketFrame, WireEvent, decode};
 use proptest::prelude::*;
@@ -154,10 +155,10 @@ fn a_restart_is_425_first_and_post_only_after() {
     spec.set("down_ms", &Setting::Number(20_000)).expect("in bounds");
     faults.switch_on(START, &spec, None);
     let after = |secs| START.plus(Nanos::from_secs(secs));
-    assert_eq!(faults.mode(after(19)), Mode::Restarting);
-    assert_eq!(faults.mode(after(20)), Mode::PostOnly(Some(after(140))));
+    assert_eq!(faults.mode(after(19)), Some(Mode::Restarting { until: after(20) }));
+    assert_eq!(faults.mode(after(20)), Some(Mode::PostOnly { until: after(140) }));
     faults.due(after(140), 0);
-    assert_eq!(faults.mode(after(140)), Mode::Normal);
+    assert_eq!(faults.mode(after(140)), None);
 }
 
 #[test]
@@ -166,9 +167,9 @@ fn settings_outside_their_bounds_are_refused_with_what_is_allowed() {
     for (key, setting, words) in [
         ("percent", Setting::Number(0), "1..=100"),
         ("percent", Setting::Between(9, 3), "the smaller value first"),
-        ("on", Setting::Word("nothing".to_owned()), "none of orders"),
-        ("on", Setting::Number(1), "must be one of orders"),
-        ("colour", Setting::Number(1), "known here: lasts_ms, percent, on"),
+        ("calls", Setting::Word("nothing".to_owned()), "none of orders"),
+        ("calls", Setting::Number(1), "must be one of orders"),
+        ("colour", Setting::Number(1), "known here: lasts_ms, percent, calls"),
         ("lasts_ms", Setting::Number(0), "1..="),
     ] {
         let why = spec.set(key, &setting).expect_err("out of bounds");

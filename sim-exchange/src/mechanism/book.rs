@@ -11,11 +11,11 @@ use mm_core::domain::{Price, Qty, Side, TickSize};
 use serde::{Deserialize, Serialize};
 
 /// Where an order waits: what [`Book::remove`] needs to find it at once. Given again to a later order once this one has gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Slot(pub(crate) u32);
 
 /// One waiting order; 32 bytes, so that two fit a cache line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Node {
     qty: Qty,
     order: OrderIx,
@@ -27,7 +27,8 @@ struct Node {
 }
 
 /// The book of one market.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Kept", try_from = "Kept")]
 pub struct Book {
     step: u16,
     bids: Ladder,
@@ -42,7 +43,10 @@ impl Book {
     /// An empty book whose prices are whole ticks.
     #[must_use]
     pub fn new(tick: TickSize) -> Self {
-        let step = tick.ten_thousandths();
+        Self::on(tick.ten_thousandths())
+    }
+
+    fn on(step: u16) -> Self {
         let (bids, asks) = (Ladder::new(Side::Buy, step), Ladder::new(Side::Sell, step));
         Self { step, bids, asks, nodes: Vec::new(), free: NONE, live: 0 }
     }
@@ -53,8 +57,7 @@ impl Book {
         if step == self.step {
             return;
         }
-        let mut finer = Self::new(tick);
-        (finer.step, finer.bids, finer.asks) = (step, Ladder::new(Side::Buy, step), Ladder::new(Side::Sell, step));
+        let mut finer = Self::on(step);
         for side in [Side::Buy, Side::Sell] {
             let (from, to) = match side {
                 Side::Buy => (&self.bids, &mut finer.bids),
@@ -276,6 +279,12 @@ impl Book {
         })
     }
 
+    /// Where each order waits.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (Slot, OrderIx)> {
+        let used = (0u32..).zip(&self.nodes).filter(|(_, node)| node.rank != NONE);
+        used.map(|(at, node)| (Slot(at), node.order))
+    }
+
     /// Orders that wait.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -327,6 +336,41 @@ impl Book {
             (Some(bid), Some(ask)) if bid >= ask => Err(format!("orders cross: bid {bid}, ask {ask}")),
             _ => Ok(()),
         }
+    }
+}
+
+/// A book as data: its grid and its queues, best price first. Which slots they use is nobody's business.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kept {
+    step: u16,
+    bids: Vec<(Price, OrderIx, AccountIx, Qty)>,
+    asks: Vec<(Price, OrderIx, AccountIx, Qty)>,
+}
+
+impl From<Book> for Kept {
+    fn from(book: Book) -> Self {
+        let side = |side| book.queue_of(side).map(|(p, o)| (p, o.order, o.account, o.remaining)).collect();
+        Self { step: book.step, bids: side(Side::Buy), asks: side(Side::Sell) }
+    }
+}
+
+impl TryFrom<Kept> for Book {
+    type Error = String;
+
+    fn try_from(kept: Kept) -> Result<Self, String> {
+        if kept.step == 0 || 10_000 % kept.step != 0 {
+            return Err(format!("a grid of {} ten-thousandths does not divide a dollar", kept.step));
+        }
+        let mut book = Self::on(kept.step);
+        for (side, orders) in [(Side::Buy, kept.bids), (Side::Sell, kept.asks)] {
+            for (price, order, account, qty) in orders {
+                if !book.ladder(side).holds(price) || qty.is_zero() {
+                    return Err(format!("order {} cannot rest at {price} with {qty}", order.0));
+                }
+                book.rest(side, price, order, account, qty);
+            }
+        }
+        Ok(book)
     }
 }
 

@@ -5,13 +5,12 @@
 //! 3.2 kB.
 
 use mm_core::domain::{Price, Qty, Side};
-use serde::{Deserialize, Serialize};
 
 /// No slot, no level.
 pub(super) const NONE: u32 = u32::MAX;
 
 /// What waits at one price: a queue of slots and the sum of their sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Level {
     pub(super) head: u32,
     pub(super) tail: u32,
@@ -27,7 +26,7 @@ impl Level {
 }
 
 /// One side.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub(super) struct Ladder {
     side: Side,
     /// Ten-thousandths between two ranks; divides 10,000.

@@ -96,6 +96,22 @@ impl Mechanism {
         either!(self, book => book.public(side, price))
     }
 
+    /// Whether an order would meet the other side.
+    #[inline]
+    #[must_use]
+    pub fn meets(&self, side: Side, limit: Price) -> bool {
+        self.best(side.other()).is_some_and(|best| crosses(side, limit, best))
+    }
+
+    /// Orders of accounts that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        match self {
+            Self::Continuous(book) => book.len(),
+            Self::Recorded(book) => book.orders().count(),
+        }
+    }
+
     /// Puts an order at the end of its queue. Only the continuous book has slots; the other finds orders by price.
     #[inline]
     pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> Slot {

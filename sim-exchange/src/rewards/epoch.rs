@@ -169,7 +169,7 @@ impl Epoch {
     }
 
     /// Hands every number that decides what is owed to `see`, in a fixed order.
-    pub(super) fn visit(&self, see: &mut impl FnMut(u64)) {
+    pub(super) fn fold(&self, see: &mut impl FnMut(u64)) {
         for stretch in &self.stretches {
             stretch.rates.iter().for_each(|rate| see(*rate));
             see(stretch.samples);
@@ -200,7 +200,7 @@ impl Epoch {
 }
 
 /// A wide number in two halves, the lower first.
-pub(super) fn see_wide(n: u128, see: &mut impl FnMut(u64)) {
+fn see_wide(n: u128, see: &mut impl FnMut(u64)) {
     let mask = u128::from(u64::MAX);
     for half in [n & mask, n >> 64] {
         see(u64::try_from(half).expect("half of 128 bits"));

@@ -31,7 +31,7 @@ pub use amount::{MICRO, SHARE_ONE};
 pub use clock::Minutes;
 pub use epoch::{Epoch, PoolDay};
 pub use programme::{DayBook, Earning, Event, Move, Payment, PaymentKind, PoolView, Programme, Rebate};
-pub use rebate::FillDay;
+pub use rebate::FeeDay;
 pub use sample::{Maker, MakerPoints, OrderPoints, Resting, Sample, Sampler, Terms};
 pub use terms::{Accrual, Currency, Plan, Rules, Sponsorship, TermsChange};
 

@@ -6,12 +6,11 @@
 use super::amount::{money_down, money_up};
 use super::terms::TermsChange;
 use super::{
-    Accrual, Currency, Epoch, FillDay, Maker, Minutes, Plan, PoolDay, Resting, Rules, Sample, Sampler, Sponsorship,
+    Accrual, Currency, Epoch, FeeDay, Maker, Minutes, Plan, PoolDay, Resting, Rules, Sample, Sampler, Sponsorship,
     Terms,
 };
 use crate::draws::Draws;
 use crate::exchange::AccountIx;
-use crate::scenario::Fee;
 use mm_core::domain::{MarketIx, Nanos, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
 use mm_core::rewards::Fixed12;
 use serde::{Deserialize, Serialize};
@@ -81,6 +80,17 @@ pub enum PaymentKind {
     Rebate,
 }
 
+impl PaymentKind {
+    /// A word for a log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reward => "reward",
+            Self::Rebate => "rebate",
+        }
+    }
+}
+
 /// A receipt: one maker, kind and currency of one day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
@@ -133,12 +143,10 @@ pub struct PoolView {
 /// One market's part of the programme.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Track {
-    fee: Option<Fee>,
     native_since: Timestamp,
     sponsored: Vec<(Timestamp, Sponsorship)>,
     changes: VecDeque<(Timestamp, TermsChange)>,
     epoch: Epoch,
-    fills: FillDay,
 }
 
 /// What one wallet did so far.
@@ -181,23 +189,15 @@ pub struct Programme {
 const FITS: &str = "the venue's own multiplier and divisor leave room for any book";
 
 impl Programme {
-    /// The programme of a world that starts at `start`, one plan and fee a market. Samples follow `clock_ms`, which is
-    /// `start` unless a tape is played.
+    /// The programme of a world that starts at `start`, one plan a market. Samples follow `clock_ms`, which is `start` unless a
+    /// tape is played.
     #[must_use]
-    pub fn new(
-        rules: Rules,
-        markets: Vec<(Plan, Option<Fee>)>,
-        draws: &Draws,
-        start: Timestamp,
-        clock_ms: u64,
-    ) -> Self {
-        let track = |(plan, fee): (Plan, Option<Fee>)| Track {
-            fee,
+    pub fn new(rules: Rules, markets: Vec<Plan>, draws: &Draws, start: Timestamp, clock_ms: u64) -> Self {
+        let track = |plan: Plan| Track {
             native_since: start,
             sponsored: plan.sponsored.into_iter().map(|s| (start.plus(s.from), s)).collect(),
             changes: plan.changes.into_iter().map(|change| (start.plus(change.after), change)).collect(),
             epoch: Epoch::default(),
-            fills: FillDay::default(),
         };
         Self {
             rules,
@@ -283,16 +283,10 @@ impl Programme {
         self.sampler.sample(&terms, orders, recorded).expect(FITS)
     }
 
-    /// A maker was filled; `charged` says whether its taker paid the fee.
-    pub fn note_fill(&mut self, market: MarketIx, maker: Maker, qty: Qty, price: Price, charged: bool) {
-        let track = &mut self.tracks[market.index()];
-        if let Some(fee) = track.fee {
-            track.fills.add(maker, qty, price, fee.exponent, charged);
-        }
-    }
-
-    /// Ends the open day at `at`, the first moment of the next: books it and says what must move, in order.
-    pub fn close(&mut self, at: Timestamp) -> Vec<Move> {
+    /// Ends the open day at `at`, the first moment of the next: books it and says what must move, in order. `fees` are the day's
+    /// fees by market; `till` is what the venue has collected: a rebate it does not cover, because the fees are still on their
+    /// way, is told and not paid.
+    pub fn close(&mut self, at: Timestamp, fees: &[(MarketIx, FeeDay)], till: Usdc) -> Vec<Move> {
         let mut book = DayBook::default();
         let mut funded: BTreeMap<Currency, u64> = BTreeMap::new();
         let mut refunds: Vec<(Currency, Usdc)> = Vec::new();
@@ -301,7 +295,6 @@ impl Programme {
             let market = market_ix(row);
             let track = &mut self.tracks[row];
             let epoch = std::mem::take(&mut track.epoch);
-            let fills = std::mem::take(&mut track.fills);
             let track = &self.tracks[row];
             for pool in 0..=track.sponsored.len() {
                 let (currency, accrual) = (track.currency(pool), self.rules.accrual_of(pool));
@@ -320,10 +313,10 @@ impl Programme {
                 book.pools.push((market, pool, day));
             }
             book.parts.extend(epoch.makers().into_iter().map(|maker| (market, maker, epoch.q_final(maker))));
-            if let Some(fee) = track.fee {
-                let rebate = |maker| Rebate { market, maker, amount: fills.rebate(maker, fee) };
-                book.rebates.extend(fills.makers().map(rebate).filter(|r| r.amount > Fixed12::ZERO));
-            }
+        }
+        for (market, day) in fees {
+            let rebate = |(maker, amount)| Rebate { market: *market, maker, amount };
+            book.rebates.extend(day.rebates().map(rebate).filter(|r| r.amount > Fixed12::ZERO));
         }
         let mut moves = Vec::new();
         for (currency, amount) in funded {
@@ -342,12 +335,16 @@ impl Programme {
             self.book(currency, Move::Refund(amount), &mut moves);
         }
         let mut back: BTreeMap<Maker, Fixed12> = BTreeMap::new();
-        for rebate in &book.rebates {
+        // the recorded world has no wallet to pay
+        for rebate in book.rebates.iter().filter(|rebate| rebate.maker != Maker::Recorded) {
             let sum = back.entry(rebate.maker).or_insert(Fixed12::ZERO);
             *sum = sum.saturating_add(rebate.amount);
         }
+        let mut till = till;
         for (maker, amount) in back {
-            if let Some(amount) = self.payable(amount) {
+            let covered = self.payable(amount).and_then(|amount| Some((amount, till.checked_sub(amount)?)));
+            if let Some((amount, rest)) = covered {
+                till = rest;
                 book.payments.push(Payment { at, maker, kind: PaymentKind::Rebate, currency: Currency::Pusd, amount });
                 self.book(Currency::Pusd, Move::Rebate(maker, amount), &mut moves);
             }
@@ -455,18 +452,11 @@ impl Programme {
         }
     }
 
-    /// What a maker gets back of a day's fees, by market; of the open day, so far.
+    /// What a maker gets back of a closed day's fees, by market.
     #[must_use]
     pub fn rebates(&self, day: u64, maker: Maker) -> Vec<Rebate> {
-        if day != self.day {
-            let rows = self.days.get(&day).map_or(&[][..], |book| &book.rebates);
-            return rows.iter().filter(|row| row.maker == maker).copied().collect();
-        }
-        let today = self.tracks.iter().enumerate().filter_map(|(row, track)| {
-            let amount = track.fills.rebate(maker, track.fee?);
-            (amount > Fixed12::ZERO).then(|| Rebate { market: market_ix(row), maker, amount })
-        });
-        today.collect()
+        let rows = self.days.get(&day).map_or(&[][..], |book| &book.rebates);
+        rows.iter().filter(|row| row.maker == maker).copied().collect()
     }
 
     /// Receipts of a maker, oldest first.
@@ -517,12 +507,11 @@ impl Programme {
     }
 
     /// Hands every number that decides what is owed to `see`, in a fixed order: for a hash of the venue's state.
-    pub fn visit(&self, see: &mut impl FnMut(u64)) {
+    pub fn fold(&self, see: &mut impl FnMut(u64)) {
         see(self.minutes.next_ms());
         see(self.day);
         for track in &self.tracks {
-            track.epoch.visit(see);
-            track.fills.visit(see);
+            track.epoch.fold(see);
         }
         for (maker, held) in &self.bridged.held {
             see(u64::from(u32::from(*maker)));

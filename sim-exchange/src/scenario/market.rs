@@ -2,9 +2,9 @@
 
 use super::ScenarioError;
 use super::reader::Keys;
+use super::rules::MarketRules;
 use crate::rewards::Plan;
 use mm_core::domain::{ConditionId, Price, Qty, RewardTerms, TickSize, TokenId};
-use serde::{Deserialize, Serialize};
 
 /// Facts of a market that may have a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub struct Fair {
 }
 
 /// Taker fee: shares × rate × (p(1 − p))^exponent. Makers pay nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fee {
     /// Rate in millionths.
     pub rate_micro: u64,
@@ -77,6 +77,8 @@ pub struct MarketSpec {
     pub fair: Option<Fair>,
     /// Whether the built-in book maker keeps the market's book; without it the book holds orders of accounts alone.
     pub built_in_book: bool,
+    /// Delays, ticks that change, game start, answer, event.
+    pub rules: MarketRules,
 }
 
 /// The keys a market may take from `[defaults]`.
@@ -109,7 +111,8 @@ pub(super) fn terms(keys: &mut Keys, base: &Terms) -> Result<Terms, ScenarioErro
     Ok(terms)
 }
 
-pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<MarketSpec, ScenarioError> {
+/// `alone`: nobody else makes a book.
+pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool, alone: bool) -> Result<MarketSpec, ScenarioError> {
     let slug = keys.text("slug")?.ok_or_else(|| keys.bad("slug", "missing"))?;
     if slug.is_empty() || slug.len() > 128 || !slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     {
@@ -144,12 +147,13 @@ pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<Mark
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
-    let built_in_book = keys.flag("built_in_book")?.unwrap_or(!taped);
+    let rules = MarketRules::read(&mut keys)?;
+    let built_in_book = keys.flag("built_in_book")?.unwrap_or(alone);
     if taped && built_in_book {
         return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
     }
     keys.end()?;
-    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book })
+    Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book, rules })
 }
 
 fn fair(mut keys: Keys) -> Result<Fair, ScenarioError> {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::faults::When;
+use mm_core::domain::Usdc;
 
 const WORLD: &str = "schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\n[[market]]\nslug = \"a\"\n";
 
@@ -63,12 +64,10 @@ fn impossible_worlds_are_refused() {
 
 #[test]
 fn later_features_are_refused_only_where_they_would_change_something() {
-    refused("[[agent]]\nkind = \"noise\"\ncount = 3", "agent[0].count: noise agents are not supported yet");
-    refused("[[agent]]\nkind = \"oracle\"", "agent[0].kind");
     refused("[venue]\nlimits = \"golden\"", "venue.limits: \"golden\" is neither \"off\" nor a tier: standard, copper");
     refused("[venue]\nlimits_warn_only = true", "venue.limits_warn_only");
     refused("[venue]\nlimits = \"gold\"\nlimits_warn_only = 1", "venue.limits_warn_only");
-    let quiet = "[[agent]]\nkind = \"noise\"\ncount = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
+    let quiet = "[venue]\nlatency = { feed_ms = 0 }\n";
     check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
 }
 
@@ -167,10 +166,35 @@ fn reward_keys_are_read_and_bad_ones_named() {
 }
 
 #[test]
+fn agents_are_read_and_what_cannot_be_is_refused() {
+    const NOISE: &str = "[[agent]]\nkind = \"noise\"\nrate_per_h = 120.0\nreach_cents = \"3\"\n";
+    const SIZE: &str = "size_shares = { median = \"20\", p99 = \"500\" }\n";
+    let world = check(&format!("{WORLD}{NOISE}{SIZE}count = 3\ncapital_usdc = \"500\"\n")).expect("a noisy world");
+    let agent = &world.agents[0];
+    assert_eq!((agent.name.as_str(), agent.count, agent.capital), ("noise", 3, Usdc::from_whole(500)));
+    assert!(!world.markets[0].built_in_book, "agents make the book");
+    refused("[[agent]]\nkind = \"oracle\"", "agent[0].kind");
+    refused(NOISE, "agent[0].size_shares: missing");
+    refused(&format!("{NOISE}size_shares = {{ mean = \"3\", fixed = \"4\" }}"), "agent[0].size_shares: either");
+    refused(&format!("{NOISE}{SIZE}decay_per_cent = 1"), "agent[0].reach_cents");
+    refused(&format!("{NOISE}{SIZE}colour = 1"), "agent[0].colour: unknown key");
+    refused(&format!("{NOISE}{SIZE}{NOISE}{SIZE}"), "agent[1].name");
+    refused(&format!("{NOISE}{SIZE}markets = [\"b\"]"), "agent[0].markets: there is no market \"b\"");
+    refused("[[agent]]\nkind = \"sniper\"\nmax_shares = \"50\"", "agent[0].signal: market \"a\" has no fair value");
+    let informed = "[[agent]]\nkind = \"informed\"\nrate_per_h = 1\n";
+    refused(informed, "agent[0].signal: missing");
+    refused(&format!("{informed}signal = {{ noise_sd = 0.1 }}"), "agent[0].signal.refresh_ms");
+    let maker =
+        "[[agent]]\nkind = \"maker\"\nlook_every_ms = 500\nsize_shares = \"50\"\nmax_position_shares = \"200\"\n";
+    refused(&format!("{maker}distance_of_band = 0.5"), "agent[0].distance_of_band: market \"a\" has no reward band");
+    refused(maker, "agent[0].distance_cents");
+}
+
+#[test]
 fn faults_are_read_against_the_table_of_kinds() {
     let world = check(&format!(
         "{WORLD}[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.5\nlasts_ms = [1000, 2000]\ntokens = 1\n\
-         [[fault]]\nkind = \"lost-answer\"\nat_event = 1234\non = \"cancels\"\n\
+         [[fault]]\nkind = \"lost-answer\"\nat_event = 1234\ncalls = \"cancels\"\n\
          [[fault]]\nkind = \"swarm\"\nrate_per_h = 6"
     ))
     .expect("a world with faults");
@@ -191,8 +215,8 @@ fn faults_are_read_against_the_table_of_kinds() {
     refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\npercent = 101", "fault[0].percent: must be in 1..=100");
     refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncolour = 1", "fault[0].colour: unknown key");
     refused(
-        "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\non = \"gold\"",
-        "fault[0].on: \"gold\" is none of orders",
+        "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncalls = \"gold\"",
+        "fault[0].calls: \"gold\" is none of orders",
     );
     let twice = "[[fault]]\nkind = \"geoblock\"\nrate_per_h = 1\n";
     refused(&format!("{twice}{twice}"), "fault[1].name: there are two rows \"geoblock\"");

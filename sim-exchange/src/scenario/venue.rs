@@ -22,6 +22,8 @@ pub struct Venue {
     pub mined: Nanos,
     /// From match to `CONFIRMED`.
     pub confirmed: Nanos,
+    /// Smallest buy that may match on arrival; the venue's is one dollar.
+    pub marketable_min: Usdc,
     /// How far away everybody is.
     pub latency: Latency,
     /// What goes first of a cancel and an order of one nanosecond.
@@ -75,14 +77,10 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         }
         settle.end()?;
     }
-    let mut latency = Latency::default();
-    if let Some(mut table) = keys.table("latency")? {
-        latency.feed = table.ms("feed_ms")?.unwrap_or_default();
-        latency.order = table.ms("order_ms")?.unwrap_or_default();
-        latency.cancel = table.ms("cancel_ms")?.unwrap_or_default();
-        latency.jitter = table.ms("jitter_ms")?.unwrap_or_default();
-        table.end()?;
-    }
+    let latency = match keys.table("latency")? {
+        None => Latency::default(),
+        Some(table) => latency(table, Latency::default())?,
+    };
     let same_instant = match keys.text("same_instant")?.as_deref() {
         None | Some("cancels-first") => SameInstant::CancelsFirst,
         Some("orders-first") => SameInstant::OrdersFirst,
@@ -92,6 +90,7 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
             );
         }
     };
+    let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
     keys.end()?;
     Ok(Venue {
         limits,
@@ -101,7 +100,20 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         wallet_usdc,
         mined,
         confirmed,
+        marketable_min,
         latency,
         same_instant,
     })
+}
+
+/// A table of distances; what it leaves out is as in `base`.
+pub(super) fn latency(mut keys: Keys, base: Latency) -> Result<Latency, ScenarioError> {
+    let latency = Latency {
+        feed: keys.ms("feed_ms")?.unwrap_or(base.feed),
+        order: keys.ms("order_ms")?.unwrap_or(base.order),
+        cancel: keys.ms("cancel_ms")?.unwrap_or(base.cancel),
+        jitter: keys.ms("jitter_ms")?.unwrap_or(base.jitter),
+    };
+    keys.end()?;
+    Ok(latency)
 }

@@ -25,6 +25,9 @@ const ANSWER_MAX: usize = 16 * 1024 * 1024;
 /// How long the venue keeps a connection whose answer never comes: longer than any client waits.
 const NOTHING_FOR: Duration = Duration::from_secs(600);
 
+/// How long the first half of a torn answer is on its way.
+const TORN_AFTER: Duration = Duration::from_millis(20);
+
 const BLOCKED: &str = "Trading restricted in your region, please refer to available regions - \
 https://docs.polymarket.com/developers/CLOB/geoblock";
 
@@ -101,7 +104,7 @@ async fn wait(for_so_long: Nanos) {
     }
 }
 
-/// What the venue says before it looks at a call: forbidden, stuck, or a book that is not the book.
+/// What the venue says before it looks at a call: forbidden, or a book that is not the book.
 fn refusal(front: &Shared, call: Call, parts: &Parts, body: &Bytes) -> Option<Response> {
     front.step(|venue, _| {
         let faults = &venue.mishaps.faults;
@@ -110,9 +113,6 @@ fn refusal(front: &Shared, call: Call, parts: &Parts, body: &Bytes) -> Option<Re
         }
         if call == Call::Place && faults.is_forbidden() {
             return Some(ApiError::new(403, BLOCKED).into_response());
-        }
-        if call == Call::Place && faults.is_balance_stuck() {
-            return Some(stuck(parts, body));
         }
         let lying = |text: &str| Some(encode_rest_book(&venue.lying_book(&TokenId::parse(text).ok()?)?));
         match parts.uri.path() {
@@ -129,18 +129,6 @@ fn refusal(front: &Shared, call: Call, parts: &Parts, body: &Bytes) -> Option<Re
             _ => None,
         }
     })
-}
-
-/// The refusal of a venue whose balance counter has not moved since some earlier trade.
-fn stuck(parts: &Parts, body: &Bytes) -> Response {
-    const WORDS: &str =
-        "not enough balance / allowance: the balance is not enough -> balance: 0, order amount (inc. fees): 1";
-    if parts.uri.path() == "/order" {
-        return ApiError::bad(WORDS).into_response();
-    }
-    let orders: Vec<Value> = serde_json::from_slice(body).unwrap_or_default();
-    let failed = json!({"success": false, "errorMsg": WORDS, "orderID": "", "status": "", "makingAmount": "", "takingAmount": ""});
-    json_text(Value::Array(vec![failed; orders.len()]).to_string())
 }
 
 /// The answer a client gets in place of the true one.
@@ -193,7 +181,7 @@ const REPAID_PER_S: u64 = 80;
 
 fn signer_limit(layer: &Layer, remaining: i64) -> Response {
     let wait = 1 + remaining.min(0).unsigned_abs() / REPAID_PER_S;
-    let now = layer.front.step(|_, at| at.secs());
+    let now = layer.front.step(|venue, at| venue.exchange.shown(at).secs());
     let mut response = ApiError::new(429, "Too Many Requests").into_response();
     let headers = response.headers_mut();
     headers.insert(HeaderName::from_static("poly-ratelimit-remaining"), HeaderValue::from(remaining));
@@ -217,8 +205,16 @@ async fn truncated(truth: Response) -> Response {
     let (mut parts, body) = truth.into_parts();
     let Ok(body) = to_bytes(body, ANSWER_MAX).await else { return parts.into_response() };
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    let pieces = [Ok(body.slice(..body.len() / 2)), Err(std::io::Error::other("the venue lost the rest"))];
-    Response::from_parts(parts, Body::from_stream(futures_util::stream::iter(pieces)))
+    let first = body.slice(..body.len() / 2);
+    let pieces = futures_util::stream::unfold(Some(first), async |first| match first {
+        Some(first) => Some((Ok(first), None)),
+        None => {
+            // what went before must be on the wire when the connection ends
+            tokio::time::sleep(TORN_AFTER).await;
+            Some((Err(std::io::Error::other("the venue lost the rest")), None))
+        }
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
 }
 
 /// The true answer with its text changed.

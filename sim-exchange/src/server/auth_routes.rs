@@ -108,8 +108,7 @@ async fn create_builder(State(front): State<Shared>, call: Call) -> Answer {
     step(&front, |venue| {
         let caller = call.l2(venue)?;
         let Credentials { api_key, secret, passphrase } = venue.keyring.create_lesser(&caller.api_key, Right::Build)?;
-        // clients differ in the name they read
-        Ok(Reply::of(&json!({"apiKey": api_key, "key": api_key, "secret": secret, "passphrase": passphrase})))
+        Ok(Reply::of(&json!({"key": api_key, "secret": secret, "passphrase": passphrase})))
     })
 }
 

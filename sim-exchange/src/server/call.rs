@@ -14,7 +14,6 @@ use mm_core::domain::{ConditionId, OrderId, TokenId};
 use mm_core::venue::rest::ErrorBody;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 
 /// A request as the venue sees it: the exact bytes are kept, because the caller's HMAC covers them.
 pub(super) struct Call {
@@ -22,7 +21,7 @@ pub(super) struct Call {
     uri: Uri,
     headers: HeaderMap,
     pub(super) body: Bytes,
-    query: BTreeMap<String, String>,
+    query: Vec<(String, String)>,
 }
 
 impl FromRequest<Shared> for Call {
@@ -47,7 +46,13 @@ pub(super) struct Caller {
 impl Call {
     /// A query parameter; an empty one counts as absent.
     pub(super) fn query(&self, key: &str) -> Option<&str> {
-        self.query.get(key).map(String::as_str).filter(|text| !text.is_empty())
+        self.queries(key).next()
+    }
+
+    /// All values of a query parameter that may be repeated.
+    pub(super) fn queries(&self, key: &str) -> impl Iterator<Item = &str> {
+        let values = self.query.iter().filter(move |(name, _)| name == key).map(|(_, text)| text.as_str());
+        values.filter(|text| !text.is_empty())
     }
 
     /// The `token_id` parameter.

@@ -67,7 +67,7 @@ fn market_rows(venue: &Venue) -> Vec<Row> {
         slug: info.slug.clone(),
         conditions: vec![info.market.condition.to_string()],
         tokens: vec![info.market.yes.to_string(), info.market.no.to_string()],
-        closed: is_closed(info),
+        closed: is_closed(venue, info),
         value: market_row(venue, n + 1, info),
     };
     venue.exchange.markets().iter().enumerate().map(row).collect()
@@ -115,8 +115,8 @@ fn event_rows(venue: &Venue) -> Vec<Row> {
 }
 
 /// Trading is over for good.
-const fn is_closed(_info: &MarketInfo) -> bool {
-    false
+fn is_closed(venue: &Venue, info: &MarketInfo) -> bool {
+    venue.exchange.life(&info.market.condition).is_some_and(|life| life.is_closed())
 }
 
 type Rows = fn(&Venue) -> Vec<Row>;
@@ -174,9 +174,10 @@ fn by_cursor(front: &Shared, call: &Call, rows: Rows, name: &str) -> Answer {
 
 /// Closed markets are hidden unless asked for.
 fn wanted(call: &Call, row: &Row) -> bool {
+    // a filter may list its values, repeat itself, or both
     let named = |name: &str, values: &[String]| {
-        call.query(name)
-            .is_none_or(|asked| asked.split(',').any(|one| values.iter().any(|v| v.eq_ignore_ascii_case(one))))
+        let mut asked = call.queries(name).flat_map(|list| list.split(',')).peekable();
+        asked.peek().is_none() || asked.any(|one| values.iter().any(|value| value.eq_ignore_ascii_case(one)))
     };
     row.closed == (call.query("closed") == Some("true"))
         && named("id", std::slice::from_ref(&row.id))
@@ -212,7 +213,11 @@ fn market_row(venue: &Venue, id: usize, info: &MarketInfo) -> Value {
     let market = &info.market;
     // Lists inside a row are JSON in a string; that is how Gamma sends them.
     let list = |texts: [&str; 2]| serde_json::to_string(&texts).expect("strings serialize");
-    let price = |outcome| midpoint(venue, market.token_id(outcome)).unwrap_or_else(|| "0".to_owned());
+    let life = venue.exchange.life(&market.condition);
+    let price = |outcome| {
+        let pays = life.and_then(|life| life.pays_cents(outcome)).map(|cents| decimal(cents, 2));
+        pays.or_else(|| midpoint(venue, market.token_id(outcome))).unwrap_or_else(|| "0".to_owned())
+    };
     let (bid, ask) = top_of(venue, &market.yes);
     let dollars = |price: Option<mm_core::domain::Price>| price.map_or(Value::Null, |price| number(&price.to_string()));
     let spread = bid.zip(ask).and_then(|(bid, ask)| ask.checked_sub(bid.ten_thousandths()));
@@ -230,7 +235,7 @@ fn market_row(venue: &Venue, id: usize, info: &MarketInfo) -> Value {
         "outcomes": list([&info.outcomes[0], &info.outcomes[1]]),
         "outcomePrices": list([&price(Outcome::Yes), &price(Outcome::No)]),
         "active": true,
-        "closed": is_closed(info),
+        "closed": is_closed(venue, info),
         "archived": false,
         "acceptingOrders": market.ready,
         "enableOrderBook": true,
@@ -248,14 +253,20 @@ fn market_row(venue: &Venue, id: usize, info: &MarketInfo) -> Value {
             dollars(Some(if outcome == Outcome::Yes { price } else { price.complement() }))
         }),
         "volume24hr": number(&decimal(venue.records.volume(&market.condition), 6)),
-        "secondsDelay": 0,
-        "clearBookOnStart": false,
+        "secondsDelay": life.map_or(0, |life| life.rules.seconds_delay.ms() / 1000),
+        "clearBookOnStart": life.is_some_and(|life| life.rules.game_start.is_some() && !life.rules.keep_book_on_start),
         "startDate": market.starts.map(|at| at.to_string()),
         "endDate": market.ends.map(|at| at.to_string()),
         "restricted": false,
         "version": "v1",
         "events": [{"id": event_id(info), "slug": event_slug(info), "title": event_slug(info)}],
     });
+    if let Some(at) = market.starts.filter(|_| life.is_some_and(|life| life.rules.game_start.is_some())) {
+        row["gameStartTime"] = json!(at.to_string());
+    }
+    if is_closed(venue, info) {
+        row["umaResolutionStatus"] = json!("resolved");
+    }
     if market.neg_risk {
         row["negRisk"] = json!(true);
         row["negRiskMarketID"] = json!(made_up_id("neg-risk-market", &event_slug(info)));

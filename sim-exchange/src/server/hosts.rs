@@ -1,6 +1,7 @@
 //! What every host does with strangers: counts their requests, limits their bodies, and answers in JSON whatever they send.
 
 use super::call::ApiError;
+use super::door::Caller;
 use super::front::Shared;
 use crate::limits::window::{Group, Host};
 use axum::Router;
@@ -8,7 +9,6 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::header;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,12 +52,12 @@ struct Counted {
 /// client can tell the two apart as at the venue.
 async fn counted(
     State(Counted { front, host }): State<Counted>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    ConnectInfo(from): ConnectInfo<Caller>,
     request: Request,
     next: Next,
 ) -> Response {
     let groups = Group::of(host, request.method().as_str(), request.uri().path());
-    match front.pass(from.ip(), &groups) {
+    match front.pass(from.0.ip(), &groups) {
         Ok(wait) => {
             if wait.nanos() > 0 {
                 tokio::time::sleep(Duration::from_nanos(wait.nanos())).await;

@@ -11,11 +11,13 @@ mod answers;
 mod auth_routes;
 mod builders;
 mod call;
+mod door;
 mod front;
 mod gamma;
 mod gate;
 mod geoblock;
 mod heartbeats;
+mod held;
 mod history;
 mod hosts;
 mod hub;
@@ -36,8 +38,8 @@ mod ws_user;
 use crate::exchange::{Exchange, MarketInfo};
 use crate::limits::window::Host;
 use crate::mode::Mode;
+use crate::world::World;
 use axum::Router;
-use axum::serve::ListenerExt as _;
 pub use front::Now;
 use front::{Front, Shared};
 pub use gate::Standing;
@@ -140,6 +142,12 @@ impl ReadyMarket {
 /// The chain the venue lives on: orders signed for another do not verify.
 const CHAIN_ID: u64 = 137;
 
+/// Connections at once: both channels full, and a hundred who only ask. All hosts together stay below the thousand files a
+/// process may usually have open.
+const SEATS_CLOB: usize = 2 * hub::LISTENERS_MAX + 128;
+/// The same of each other host.
+const SEATS: usize = 64;
+
 /// How long open requests may take to end after a stop.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
@@ -182,20 +190,21 @@ impl Running {
     }
 }
 
-/// Serves `exchange`. API keys are derived from `seed`. When this returns, every port listens.
+/// Serves a world, or a venue where nobody lives. API keys are derived from `seed`. When this returns, every port listens.
 ///
 /// # Errors
 /// [`ServeError`] names the address.
-pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Running, ServeError> {
+pub async fn start(world: impl Into<World>, seed: u64, listen: Listen) -> Result<Running, ServeError> {
     let clock = Clock::new();
-    start_at(exchange, seed, listen, Box::new(move || clock.now())).await
+    start_at(world, seed, listen, Box::new(move || clock.now())).await
 }
 
 /// The same on another clock, which must never go back: a test holds time still.
 ///
 /// # Errors
 /// [`ServeError`] names the address.
-pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -> Result<Running, ServeError> {
+pub async fn start_at(world: impl Into<World>, seed: u64, listen: Listen, now: Now) -> Result<Running, ServeError> {
+    let world: World = world.into();
     for address in std::iter::once(listen.clob).chain(listen.admin) {
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
@@ -210,7 +219,7 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
         None => None,
     };
 
-    let markets = exchange.markets().iter().map(ReadyMarket::of).collect();
+    let markets = world.exchange().markets().iter().map(ReadyMarket::of).collect();
     let ready = ReadyLine {
         clob: url("http", &clob, ""),
         ws: url("ws", &clob, "/ws"),
@@ -222,23 +231,28 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
         markets,
     };
 
-    let front: Shared = Arc::new(Front::new(exchange, seed, CHAIN_ID, now));
+    let front: Shared = Arc::new(Front::new(world, seed, CHAIN_ID, now));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let hosts = [
-        (Some(clob), clob_routes(&front, &stopped), Some(Host::Clob)),
-        (Some(gamma), gamma::routes(&front), Some(Host::Gamma)),
-        (Some(data), portfolio::routes(&front), Some(Host::Data)),
-        (Some(geoblock), geoblock::routes(&front), None),
-        (admin, admin::routes(&front), None),
+        (Some(clob), clob_routes(&front, &stopped), Some(Host::Clob), SEATS_CLOB),
+        (Some(gamma), gamma::routes(&front), Some(Host::Gamma), SEATS),
+        (Some(data), portfolio::routes(&front), Some(Host::Data), SEATS),
+        (Some(geoblock), geoblock::routes(&front), None, SEATS),
+        (admin, admin::routes(&front), None, SEATS),
     ];
-    for (listener, routes, host) in hosts {
+    for (listener, routes, host, seats) in hosts {
         if let Some(listener) = listener {
             let mut stopped = stopped.clone();
-            let routes = hosts::finish(routes, &front, host).into_make_service_with_connect_info::<SocketAddr>();
+            let routes = hosts::finish(routes, &front, host);
+            // a false answer is the last thing that happens to it
+            let routes = match host {
+                Some(Host::Clob) => answers::around(routes, &front, &stopped),
+                _ => routes,
+            };
+            let routes = routes.into_make_service_with_connect_info::<door::Caller>();
             tasks.spawn(async move {
-                // Small frames must not wait for the acknowledgement of earlier ones.
-                let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+                let listener = door::Door::new(listener, seats);
                 let served = axum::serve(listener, routes)
                     .with_graceful_shutdown(async move { front::told(&mut stopped).await });
                 if let Err(why) = served.await {
@@ -253,7 +267,7 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
 
 /// Every route of the CLOB host.
 fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
-    let routes = Router::new()
+    Router::new()
         .merge(markets::routes())
         .merge(prices::routes())
         .merge(auth_routes::routes())
@@ -265,8 +279,7 @@ fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
         .merge(heartbeats::routes())
         .merge(rewards::routes())
         .with_state(Arc::clone(front))
-        .merge(socket::routes(front, stopped));
-    answers::around(routes, front, stopped)
+        .merge(socket::routes(front, stopped))
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {

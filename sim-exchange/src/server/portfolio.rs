@@ -167,20 +167,23 @@ async fn positions(State(front): State<Shared>, call: Call) -> Answer {
             for (index, outcome) in [Outcome::Yes, Outcome::No].into_iter().enumerate() {
                 let token = market.token_id(outcome);
                 let cost = venue.records.portfolio.costs.get(&(account, token.clone())).copied().unwrap_or_default();
-                let is = match (held[index] > 0, cost.bought > 0) {
-                    (true, _) => "OPEN",
-                    (false, true) => "CLOSED",
-                    (false, false) => continue,
+                let pays = venue.exchange.life(&market.condition).and_then(|life| life.pays_cents(outcome));
+                let is = match (held[index] > 0, pays) {
+                    (true, None) => "OPEN",
+                    (true, Some(0)) => "REDEEMABLE_LOST",
+                    (true, Some(_)) => "REDEEMABLE",
+                    (false, _) if cost.bought > 0 => "CLOSED",
+                    (false, _) => continue,
                 };
                 let wanted = match status {
-                    None => is == "OPEN",
+                    None => is != "CLOSED",
                     Some("MERGEABLE") => mergeable && is == "OPEN",
                     Some(status) => status == is,
                 };
                 if !wanted {
                     continue;
                 }
-                let mid = midpoint(venue, token);
+                let mid = pays.map(|cents| decimal(cents, 2)).or_else(|| midpoint(venue, token));
                 let value = worth(held[index], mid.as_deref());
                 let paid = u64::try_from(u128::from(cost.average()) * u128::from(held[index]) / 1_000_000);
                 let paid = paid.unwrap_or(u64::MAX);
@@ -201,7 +204,7 @@ async fn positions(State(front): State<Shared>, call: Call) -> Answer {
                     "unrealized_pnl": signed_decimal(unrealized),
                     "total_pnl": signed_decimal(cost.realized.saturating_add(unrealized)),
                     "status": is,
-                    "redeemable": false,
+                    "redeemable": is.starts_with("REDEEMABLE"),
                     "mergeable": mergeable,
                     "negative_risk": market.neg_risk,
                     "archived": false,

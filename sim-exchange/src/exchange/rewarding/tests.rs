@@ -161,11 +161,11 @@ fn answers_follow_changes_of_terms_within_the_day() {
     let pools = venue.exchange.reward_pools(MarketIx(0));
     assert_eq!((pools.len(), pools[0].rate_per_day.to_string()), (1, "10".to_owned()));
     assert_eq!(pools[0].from, venue.at(240_000), "a pool that is issued anew begins anew");
-    let change = TermsChange { rate_per_day: Some(Usdc::ZERO), ..TermsChange::default() };
     let at = venue.at(250_000);
-    assert!(venue.exchange.change_rewards(at, MarketIx(0), &change));
+    venue.exchange.set_reward_terms(at, MarketIx(0), None);
     assert!(venue.exchange.reward_pools(MarketIx(0)).is_empty());
-    assert!(!venue.exchange.change_rewards(at, MarketIx(1), &change), "no such market");
+    assert!(!venue.scores(250_000, a, bid), "the market has left the programme");
+    assert_eq!(venue.exchange.reward_sample(at, MarketIx(0)), None);
 }
 
 #[test]

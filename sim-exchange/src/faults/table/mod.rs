@@ -16,7 +16,7 @@ const SOME: Knob = Knob::number("percent", (1, 100), (1, 20), "how many of a hun
 const CHANNEL: Knob = Knob::words("channel", &["market", "user", "both"], 0, "which sockets");
 
 const fn on(usual: u64) -> Knob {
-    Knob::words("on", &["orders", "cancels", "trading", "reads", "heartbeats", "all"], usual, "which calls")
+    Knob::words("calls", &["orders", "cancels", "trading", "reads", "heartbeats", "all"], usual, "which calls")
 }
 
 /// A day is the longest time anything may take.

@@ -1,11 +1,12 @@
 use crate::draws::Draws;
 use crate::exchange::AccountIx;
 use crate::rewards::{
-    Accrual, Currency, Event, Maker, Move, PaymentKind, Plan, Programme, Resting, Rules, Sponsorship, TermsChange,
+    Accrual, Currency, Event, FeeDay, Maker, Move, PaymentKind, Plan, Programme, Resting, Rules, Sponsorship,
+    TermsChange,
 };
-use crate::scenario::Fee;
 use expect_test::{Expect, expect};
 use mm_core::domain::{MarketIx, Nanos, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
+use mm_core::rewards::Ratio;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 
@@ -54,13 +55,15 @@ struct Day {
     programme: Programme,
     terms: RewardTerms,
     draws: Draws,
+    fees: Vec<(MarketIx, FeeDay)>,
+    till: Usdc,
 }
 
 impl Day {
-    fn new(rules: Rules, plan: Plan, rate: &str, fee: Option<Fee>) -> Self {
+    fn new(rules: Rules, plan: Plan, rate: &str) -> Self {
         let draws = Draws::new(1);
-        let programme = Programme::new(rules, vec![(plan, fee)], &draws, at(0), at(0).ms());
-        Self { programme, terms: terms(rate), draws }
+        let programme = Programme::new(rules, vec![plan], &draws, at(0), at(0).ms());
+        Self { programme, terms: terms(rate), draws, fees: Vec::new(), till: Usdc::ZERO }
     }
 
     /// Runs until midnight; `who` gives makers and sizes by hour. Says what moves.
@@ -68,7 +71,7 @@ impl Day {
         loop {
             let sample = (Timestamp::from_ms(self.programme.next_sample_ms()), Event::Sample);
             match self.programme.next_due().min(sample) {
-                (now, Event::Close) => return self.programme.close(now),
+                (now, Event::Close) => return self.programme.close(now, &self.fees, self.till),
                 (_, Event::Change(market)) => {
                     let change = self.programme.take_change(market).expect("it is due");
                     self.terms.rate_per_day = change.rate_per_day.unwrap_or(self.terms.rate_per_day);
@@ -119,7 +122,7 @@ fn two_makers(hour: u64) -> Vec<(u32, u64)> {
 
 #[test]
 fn a_day_by_the_minute() {
-    let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "48", None);
+    let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "48");
     // 2 dollars an hour: one hour back, 11 hours to maker 0 alone, 12 hours split one to three
     check(
         &day.run(two_makers),
@@ -136,7 +139,7 @@ fn a_day_by_the_minute() {
 
 #[test]
 fn a_day_normalised() {
-    let mut day = Day::new(rules(Accrual::Day), Plan::default(), "48", None);
+    let mut day = Day::new(rules(Accrual::Day), Plan::default(), "48");
     // Q: 11 + 3 of 23 hours, 9 of 23 hours; nothing goes back
     check(
         &day.run(two_makers),
@@ -151,7 +154,7 @@ fn a_day_normalised() {
 #[test]
 fn an_empty_day_goes_back_whole() {
     for accrual in [Accrual::Day, Accrual::Minute] {
-        let mut day = Day::new(rules(accrual), Plan::default(), "48", None);
+        let mut day = Day::new(rules(accrual), Plan::default(), "48");
         check(
             &day.run(|_| vec![]),
             expect![[r#"
@@ -164,7 +167,7 @@ fn an_empty_day_goes_back_whole() {
 
 #[test]
 fn less_than_a_dollar_is_not_paid_and_stays_in_the_pool() {
-    let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "9", None);
+    let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "9");
     check(
         &day.run(|_| vec![(0, 100), (1, 900)]),
         expect![[r#"
@@ -174,7 +177,7 @@ fn less_than_a_dollar_is_not_paid_and_stays_in_the_pool() {
     );
     let earned = day.programme.earnings(DAY, maker(0));
     assert_eq!(earned[0].amount.to_string(), "0.900000000000", "earned, told, and not paid");
-    let mut exact = Day::new(rules(Accrual::Minute), Plan::default(), "10", None);
+    let mut exact = Day::new(rules(Accrual::Minute), Plan::default(), "10");
     check(
         &exact.run(|_| vec![(0, 100), (1, 900)]),
         expect![[r#"
@@ -193,7 +196,7 @@ fn rates_change_and_pools_vanish_within_the_day() {
         ..TermsChange::default()
     };
     let plan = Plan { changes: vec![change(6, "96"), change(12, "0")], sponsored: vec![] };
-    let mut day = Day::new(rules(Accrual::Minute), plan.clone(), "48", None);
+    let mut day = Day::new(rules(Accrual::Minute), plan.clone(), "48");
     // 6 hours at 2, 6 hours at 4, then nothing
     check(
         &day.run(|_| vec![(0, 100)]),
@@ -204,7 +207,7 @@ fn rates_change_and_pools_vanish_within_the_day() {
     );
     assert!(day.programme.pools(MarketIx(0), &day.terms, at(13)).is_empty(), "gone");
 
-    let mut day = Day::new(rules(Accrual::Day), plan, "48", None);
+    let mut day = Day::new(rules(Accrual::Day), plan, "48");
     // the pool is the mean of the rates; the first hour's share goes to those who scored later
     check(
         &day.run(|hour| if hour == 0 { vec![] } else { vec![(0, 100)] }),
@@ -225,7 +228,7 @@ fn sponsors_pay_by_the_minute_and_get_back_the_rest() {
         currency,
     };
     let plan = Plan { changes: vec![], sponsored: vec![sponsorship(Currency::Pusd), sponsorship(Currency::UsdcE)] };
-    let mut day = Day::new(rules(Accrual::Day), plan, "24", None);
+    let mut day = Day::new(rules(Accrual::Day), plan, "24");
     let pools = day.programme.pools(MarketIx(0), &day.terms, at(6));
     let told: Vec<_> = pools.iter().map(|p| (p.rate_per_day.to_string(), p.total.to_string(), p.currency)).collect();
     let expected = [("24", "0", Currency::Pusd), ("24", "12", Currency::Pusd), ("24", "12", Currency::UsdcE)];
@@ -255,14 +258,14 @@ fn the_smallest_payout_is_per_currency() {
         currency: Currency::UsdcE,
     };
     let one = |currency| Plan { changes: vec![], sponsored: vec![Sponsorship { currency, ..sponsorship.clone() }] };
-    let mut apart = Day::new(rules(Accrual::Minute), one(Currency::UsdcE), "0.6", None);
+    let mut apart = Day::new(rules(Accrual::Minute), one(Currency::UsdcE), "0.6");
     check(
         &apart.run(|_| vec![(0, 100)]),
         expect![[r#"
         fund 0.6
     "#]],
     );
-    let mut together = Day::new(rules(Accrual::Minute), one(Currency::Pusd), "0.6", None);
+    let mut together = Day::new(rules(Accrual::Minute), one(Currency::Pusd), "0.6");
     check(
         &together.run(|_| vec![(0, 100)]),
         expect![[r#"
@@ -273,30 +276,40 @@ fn the_smallest_payout_is_per_currency() {
 }
 
 #[test]
-fn rebates_are_paid_from_a_dollar_on() {
-    let fee = Fee { rate_micro: 70_000, exponent: 1, rebate_micro: 200_000 };
-    let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "0", Some(fee));
-    let shares = |n: u64| Qty::from_micro(n * 1_000_000);
-    day.programme.note_fill(MarketIx(0), maker(0), shares(300), price(50), true);
-    day.programme.note_fill(MarketIx(0), maker(1), shares(100), price(50), true);
-    let told = |day: &Day, who| day.programme.rebates(DAY, maker(who)).first().map(|r| r.amount.to_string());
-    assert_eq!(told(&day, 1), Some("0.350000000000".to_owned()), "of the open day, so far");
+fn rebates_are_paid_from_a_dollar_on_and_out_of_what_was_collected() {
+    let part = |who, dollars| (maker(who), Ratio::whole(dollars));
+    // a fifth of 10 dollars, split 6 to 4 to 20; the recorded book has no wallet
+    let parts = vec![part(0, 6), part(1, 4), (Maker::Recorded, Ratio::whole(20))];
+    let fees = FeeDay::new(FeeDay::pool_of(usdc("30"), 200_000), parts).expect("somebody was filled");
+    let play = |till: &str| {
+        let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "0");
+        (day.fees, day.till) = (vec![(MarketIx(0), fees.clone())], usdc(till));
+        let moves = day.run(|_| vec![]);
+        (day, moves)
+    };
+    let (day, moves) = play("30");
     check(
-        &day.run(|_| vec![]),
+        &moves,
         expect![[r#"
-        rebate maker 0 1.05
-    "#]],
+            rebate maker 0 1.2
+        "#]],
     );
-    assert_eq!(told(&day, 1), Some("0.350000000000".to_owned()), "told although it is not paid");
+    let told = |who| day.programme.rebates(DAY, who).first().map(|r| r.amount.to_string());
+    assert_eq!(told(maker(1)), Some("0.800000000000".to_owned()), "told although it is not paid");
+    assert_eq!(told(Maker::Recorded), Some("4.000000000000".to_owned()));
     let kinds: Vec<_> = day.programme.payments(maker(0)).map(|p| (p.kind, p.at)).collect();
     assert_eq!(kinds, [(PaymentKind::Rebate, at(24))]);
+    // the fees of the last seconds are still on their way
+    let (day, moves) = play("1.199999");
+    check(&moves, expect![""]);
+    assert_eq!(day.programme.payments(maker(0)).count(), 0);
 }
 
 #[test]
 fn days_are_forgotten_after_a_month() {
-    let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "0", None);
+    let mut day = Day::new(rules(Accrual::Minute), Plan::default(), "0");
     for n in 1..40 {
-        day.programme.close(Timestamp::EPOCH.plus(Nanos::from_secs((DAY + n) * 86_400)));
+        day.programme.close(Timestamp::EPOCH.plus(Nanos::from_secs((DAY + n) * 86_400)), &[], Usdc::ZERO);
     }
     let kept: Vec<u64> = day.programme.days().map(|(day, _)| day).collect();
     assert_eq!((kept.len(), kept.first(), kept.last()), (31, Some(&(DAY + 8)), Some(&(DAY + 38))));
@@ -317,7 +330,7 @@ proptest! {
         let rules = Rules { accrual, min_payout: Usdc::ZERO, ..Rules::default() };
         let change = TermsChange { after: Nanos::from_secs(30_000), rate_per_day: Some(Usdc::from_micro(later)), ..TermsChange::default() };
         let plan = Plan { changes: vec![change], sponsored: vec![] };
-        let mut day = Day::new(rules, plan, &Usdc::from_micro(rate).to_string(), None);
+        let mut day = Day::new(rules, plan, &Usdc::from_micro(rate).to_string());
         let moves = day.run(|hour| hours[usize::try_from(hour).expect("below 24")].clone());
         let (mut filled, mut left, mut paid) = (0u64, 0u64, 0u64);
         for step in moves {

@@ -224,7 +224,7 @@ async fn rebates(State(front): State<Shared>, call: Call) -> Answer {
         let named = named.ok_or_else(|| ApiError::bad("Invalid maker_address"))?;
         let Some(account) = venue.accounts.find(named) else { return Ok(Reply::of(&Vec::<Value>::new())) };
         let infos = venue.exchange.markets();
-        let rows = venue.exchange.programme().rebates(day, Maker::Account(account)).into_iter().map(|rebate| {
+        let rows = venue.exchange.rebates_of(day, account).into_iter().map(|rebate| {
             // money, rounded down as it is paid
             let micro = u64::try_from(rebate.amount.units() / crate::rewards::MICRO).unwrap_or(u64::MAX);
             json!({
