@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
+mod clients;
 mod demo;
 mod noise;
 mod proof;
@@ -58,6 +59,11 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Every claim and its sabotage
     List,
+    /// The official clients against the simulated venue: installs each, then drives it
+    Clients {
+        /// Only these
+        languages: Vec<clients::Language>,
+    },
     /// Run every known vector file of a folder
     Vectors {
         /// Folder with the vector files
@@ -97,6 +103,7 @@ fn run(cli: Cli) -> Result<bool, String> {
             runner::list();
             Ok(true)
         }
+        Some(Command::Clients { languages }) => clients::run(&languages),
         Some(Command::Vectors { dir }) => {
             let totals = vectors::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
             Ok(totals.failed == 0)

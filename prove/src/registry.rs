@@ -15,6 +15,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::process::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
+    proofs::clients::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

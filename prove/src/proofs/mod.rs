@@ -1,6 +1,7 @@
 //! The proofs, one file for each area. Each exports a slice; [`crate::registry`] joins them by hand.
 
 pub(crate) mod books;
+pub(crate) mod clients;
 pub(crate) mod executor;
 pub(crate) mod house;
 pub(crate) mod keys;

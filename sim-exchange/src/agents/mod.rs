@@ -42,9 +42,7 @@ pub use sniper::{Sniper, SniperParams};
 use crate::latent::{Jump, Signals};
 use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Usdc};
 
-/// The venue's number of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OrderIx(pub u32);
+pub use crate::exchange::OrderIx;
 
 /// What an agent asks of the venue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! L2: every call of an API key carries an HMAC over what is asked.
 
-use super::keyring::Entry;
+use super::keyring::{Entry, Right};
 use super::{AuthError, Keyring, PolyHeaders, is_decimal, parse_address};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -20,7 +20,7 @@ pub fn verify_l2<'k>(
     body: &[u8],
 ) -> Result<&'k Entry, AuthError> {
     let read = || {
-        let entry = keyring.get(headers.api_key?)?;
+        let entry = keyring.get(headers.api_key?).filter(|entry| entry.right == Right::Trade)?;
         let timestamp = headers.timestamp.filter(|text| is_decimal(text))?;
         let address = headers.address.and_then(parse_address)?;
         let tag = URL_SAFE.decode(headers.signature?).ok()?;
@@ -28,6 +28,24 @@ pub fn verify_l2<'k>(
         let signed = hmac_matches(entry.hmac_key(), &message, &tag);
         let known = same_secret(headers.passphrase?, entry.passphrase());
         (signed && known && address == entry.address).then_some(entry)
+    };
+    read().ok_or(AuthError::L2)
+}
+
+/// The read-only key a call names, if it may be used for this method. Such a key is its bare UUID beside the address it
+/// reads for; how the venue wants it sent is undocumented (its clients create, list and delete these keys and never use one).
+///
+/// # Errors
+/// [`AuthError::L2`] when there is no such key, it belongs to another address, or the method would change something.
+pub fn verify_readonly<'k>(
+    keyring: &'k Keyring,
+    headers: &PolyHeaders<'_>,
+    method: &str,
+) -> Result<&'k Entry, AuthError> {
+    let read = || {
+        let entry = keyring.get(headers.readonly_api_key?).filter(|entry| entry.right == Right::Read)?;
+        let address = headers.address.and_then(parse_address)?;
+        (method == "GET" && address == entry.address).then_some(entry)
     };
     read().ok_or(AuthError::L2)
 }

@@ -12,10 +12,10 @@ mod order;
 mod wallets;
 
 pub use eip712::{Domain, order_id};
-pub use keyring::{Credentials, Keyring};
+pub use keyring::{Credentials, Entry, Keyring, Right};
 pub use l1::verify_l1;
-pub use l2::verify_l2;
-pub use order::{Signer, verify_order};
+pub use l2::{verify_l2, verify_readonly};
+pub use order::{Poster, Signer, prove_order, verify_order};
 pub use wallets::{DepositWallets, proxy_wallet, safe_wallet};
 
 use alloy_primitives::Address;
@@ -75,6 +75,8 @@ pub struct PolyHeaders<'a> {
     pub api_key: Option<&'a str>,
     /// `POLY_PASSPHRASE`: L2 only.
     pub passphrase: Option<&'a str>,
+    /// `POLY_READONLY_API_KEY`: instead of the five of L2.
+    pub readonly_api_key: Option<&'a str>,
 }
 
 impl<'a> PolyHeaders<'a> {
@@ -87,6 +89,7 @@ impl<'a> PolyHeaders<'a> {
             nonce: get("poly_nonce"),
             api_key: get("poly_api_key"),
             passphrase: get("poly_passphrase"),
+            readonly_api_key: get("poly_readonly_api_key"),
         }
     }
 }

@@ -32,7 +32,7 @@ fn order_case(vector: &Value) -> (PostOrder, Keyring, String, Domain) {
 fn verify(vector: &Value, spoil: impl FnOnce(&mut PostOrder)) -> Result<Signer, AuthError> {
     let (mut post, keyring, owner, domain) = order_case(vector);
     spoil(&mut post);
-    let caller = keyring.get(&owner).expect("just made");
+    let caller = keyring.get(&owner).expect("just made").poster();
     verify_order(&post, caller, &domain, vector["neg_risk"] == true, &mut DepositWallets::default())
 }
 
@@ -81,7 +81,7 @@ fn one_changed_signed_field_is_refused() {
         }
         let wrong_exchange = {
             let (post, keyring, owner, domain) = order_case(&vector);
-            let caller = keyring.get(&owner).expect("just made");
+            let caller = keyring.get(&owner).expect("just made").poster();
             verify_order(&post, caller, &domain, vector["neg_risk"] != true, &mut DepositWallets::default())
         };
         assert_eq!(wrong_exchange, Err(AuthError::Signature), "{} on the other exchange", vector["id"]);
@@ -240,4 +240,33 @@ fn ids_of_malformed_orders_do_not_exist() {
     assert!(order_id(&post.order, exchange).is_some_and(|id| id != OrderId::from_bytes([0; 32])));
     post.order.side = "buy".into();
     assert_eq!(order_id(&post.order, exchange), None);
+}
+
+#[test]
+fn lesser_keys_live_no_longer_than_their_maker() {
+    let mut ring = Keyring::new(7);
+    let address = Address::repeat_byte(9);
+    let maker = ring.create(address, 0).expect("free").api_key;
+    let first = ring.create_lesser(&maker, Right::Read).expect("free");
+    let second = ring.create_lesser(&maker, Right::Read).expect("free");
+    assert_ne!(first.api_key, second.api_key);
+    assert!(ring.check(&second).is_err(), "no stream for a key that only reads");
+    ring.revoke(&first.api_key);
+    let third = ring.create_lesser(&maker, Right::Read).expect("free").api_key;
+    assert_ne!(third, first.api_key, "a revoked UUID does not come back");
+    assert_eq!(ring.owned(address, Right::Read).count(), 2);
+    assert_eq!(ring.of_address(address).collect::<Vec<_>>(), [maker.as_str()]);
+    ring.revoke(&maker);
+    assert!([&maker, &second.api_key, &third].into_iter().all(|key| ring.get(key).is_none()));
+}
+
+#[test]
+fn an_address_holds_so_many_keys_and_no_more() {
+    let mut ring = Keyring::new(7);
+    let address = Address::repeat_byte(9);
+    for nonce in 0..64 {
+        ring.create(address, nonce).expect("free");
+    }
+    assert_eq!(ring.create(address, 64).err(), Some(AuthError::Create));
+    assert!(ring.create(Address::repeat_byte(8), 0).is_ok());
 }

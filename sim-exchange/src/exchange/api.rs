@@ -4,9 +4,10 @@ use mm_core::domain::{ConditionId, Market, OrderId, Outcome, Price, Qty, Side, T
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::rest::{FeeTerms, PostOrderReply};
 use mm_core::venue::user_ws::UserEvent;
+use serde::{Deserialize, Serialize};
 
 /// One wallet: a row of the venue's account table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AccountIx(pub u32);
 
 /// An order as it reaches matching: its signature has been checked by the front.
@@ -31,12 +32,16 @@ pub struct PlaceRequest {
 }
 
 /// What an accepted order became.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PlacedStatus {
     /// It rests.
     Live,
     /// It matched on arrival, at least in part.
     Matched,
+    /// Its market holds it back: what becomes of it is told later.
+    Delayed,
+    /// It was held back, found nothing to match, and rests.
+    Unmatched,
 }
 
 /// An accepted order.
@@ -61,6 +66,8 @@ impl Placed {
     #[must_use]
     pub fn reply(&self) -> PostOrderReply {
         let (making, taking) = match (self.matched.is_zero(), self.side) {
+            // a held order says so in numbers too
+            (true, _) if self.status == PlacedStatus::Delayed => ("0".to_owned(), "0".to_owned()),
             (true, _) => (String::new(), String::new()),
             (false, Side::Buy) => (self.notional.to_string(), self.matched.to_string()),
             (false, Side::Sell) => (self.matched.to_string(), self.notional.to_string()),
@@ -73,6 +80,8 @@ impl Placed {
             status: match self.status {
                 PlacedStatus::Live => "live",
                 PlacedStatus::Matched => "matched",
+                PlacedStatus::Delayed => "delayed",
+                PlacedStatus::Unmatched => "unmatched",
             }
             .to_owned(),
             success: true,

@@ -1,7 +1,7 @@
 //! One market: its facts, its book, and the public messages made from them.
 
-use crate::mechanism::OrderBook;
-use crate::scenario::Fee;
+use crate::mechanism::Mechanism;
+use crate::scenario::{Fee, MarketRules};
 use mm_core::domain::{Market, Outcome, Price, Qty, Side};
 use mm_core::event::{BookHash, Top};
 use mm_core::rewards::Depth;
@@ -15,14 +15,17 @@ pub(super) struct MarketState {
     pub(super) slug: String,
     pub(super) outcomes: [String; 2],
     pub(super) fee: Option<Fee>,
-    pub(super) book: OrderBook,
+    pub(super) rules: MarketRules,
+    /// Whether an order was ever filled by a size that is not in whole hundredths: money then rounds fill by fill.
+    pub(super) fractional: bool,
+    pub(super) book: Mechanism,
     /// Shown and traded.
     pub(super) open: bool,
     /// Time of the book's state, the venue's milliseconds.
     pub(super) changed_ms: u64,
-    /// Newest print, the venue's way: three decimals; empty before the first.
-    pub(super) last_trade: String,
-    /// The newest print itself: token, price and the taker's side.
+    /// The last trade price before the first print, in the venue's own digits; empty when there was none.
+    pub(super) earlier_trade: String,
+    /// The newest print: token, price and the taker's side.
     pub(super) last_print: Option<(Outcome, Price, Side)>,
     /// Reward samples taken so far.
     pub(super) samples: u64,
@@ -31,23 +34,27 @@ pub(super) struct MarketState {
 /// A level of the public book that changed, and the token that is named first.
 pub(super) type Changed = (Side, Price, Outcome);
 
+/// A print to announce: the taker's token and side, the price of that token, the size.
+pub(super) type Printed = (Outcome, Side, Price, Qty);
+
 impl MarketState {
     pub(super) fn top(&self) -> Top {
         Top { bid: self.book.best(Side::Buy), ask: self.book.best(Side::Sell) }
     }
 
-    pub(super) fn note_print(&mut self, outcome: Outcome, side: Side, price: Price) {
-        self.last_print = Some((outcome, price, side));
-        self.last_trade = last_trade_text(price);
+    /// The last trade price as the venue writes it: three decimals; empty before the first.
+    pub(super) fn last_trade(&self) -> String {
+        self.last_print.map_or_else(|| self.earlier_trade.clone(), |(_, price, _)| last_trade_text(price))
     }
 
     /// The public book of one token with everything REST tells; the stream leaves out two keys.
     pub(super) fn message(&self, outcome: Outcome) -> BookMessage {
         // bids rise and asks fall on the wire; the NO book is the mirror
-        let (bids, mut asks) = match outcome {
-            Outcome::Yes => (self.book.levels(Side::Buy), self.book.levels(Side::Sell)),
-            Outcome::No => (mirror(self.book.levels(Side::Sell)), mirror(self.book.levels(Side::Buy))),
+        let (mut bids, mut asks) = match outcome {
+            Outcome::Yes => (self.book.depth(Side::Buy), self.book.depth(Side::Sell)),
+            Outcome::No => (mirror(self.book.depth(Side::Sell)), mirror(self.book.depth(Side::Buy))),
         };
+        bids.reverse();
         asks.reverse();
         let mut message = BookMessage {
             market: self.facts.condition.clone(),
@@ -59,7 +66,7 @@ impl MarketState {
             tick: Some(self.facts.tick),
             min_order: Some(self.facts.min_order),
             neg_risk: Some(self.facts.neg_risk),
-            last_trade: Some(self.last_trade.as_str().into()),
+            last_trade: Some(self.last_trade().into()),
         };
         message.hash = hash(&message);
         message
@@ -112,6 +119,12 @@ impl MarketState {
         Usdc::from_micro(u64::try_from(micro).expect("a fee is at most the shares it is paid on, rounded up"))
     }
 
+    /// Most that the fee of a taker can be: the curve is highest at one half, and that lies on the way to some limits.
+    #[inline]
+    pub(super) fn fee_at_most(&self, qty: Qty) -> mm_core::domain::Usdc {
+        self.fee(Price::from_ten_thousandths(5_000).expect("half a dollar is a price"), qty)
+    }
+
     pub(super) fn fee_terms(&self) -> Option<FeeTerms> {
         self.fee.map(|fee| FeeTerms {
             r: mm_core::domain::Usdc::from_micro(fee.rate_micro).to_string(),
@@ -121,9 +134,9 @@ impl MarketState {
     }
 }
 
-/// A side seen from the other token, again by rising price.
+/// A side seen from the other token, again best first.
 fn mirror(levels: Vec<(Price, Qty)>) -> Vec<(Price, Qty)> {
-    levels.into_iter().rev().map(|(price, qty)| (price.complement(), qty)).collect()
+    levels.into_iter().map(|(price, qty)| (price.complement(), qty)).collect()
 }
 
 /// The venue's hash; every input is in the message.
@@ -140,12 +153,8 @@ fn hash(message: &BookMessage) -> Option<BookHash> {
     Some(open.close(message.last_trade.as_deref().unwrap_or_default()))
 }
 
-impl Depth for OrderBook {
+impl Depth for Mechanism {
     fn levels(&self, side: Side) -> impl Iterator<Item = (Price, Qty)> {
-        let mut levels = Self::levels(self, side);
-        if side == Side::Buy {
-            levels.reverse();
-        }
-        levels.into_iter()
+        self.depth(side).into_iter()
     }
 }

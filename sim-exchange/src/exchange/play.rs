@@ -61,6 +61,17 @@ impl Player {
         self.start_ms.saturating_add(ms).min(self.end_ms)
     }
 
+    /// How far it has played: the next batch, and the tape time of the last.
+    pub(super) const fn position(&self) -> (usize, u64) {
+        (self.next, self.played_ms)
+    }
+
+    /// Goes to a position of the same recording, at or behind this one.
+    pub(super) const fn seek(&mut self, (next, played_ms): (usize, u64)) {
+        self.next = next;
+        self.played_ms = played_ms;
+    }
+
     pub(super) const fn speed_is_unbounded(&self) -> bool {
         self.speed_milli == 0
     }
@@ -85,6 +96,17 @@ impl BookMaker {
 
     pub(super) const fn next_due(&self) -> Timestamp {
         self.next_at
+    }
+
+    /// How far it has come: steps done, and when the next is due.
+    pub(super) const fn position(&self) -> (u64, Timestamp) {
+        (self.steps, self.next_at)
+    }
+
+    /// Goes to a position.
+    pub(super) const fn seek(&mut self, (steps, next_at): (u64, Timestamp)) {
+        self.steps = steps;
+        self.next_at = next_at;
     }
 
     /// The `n`th price of a side, 0 = best: at least a cent apart, so that one cent of tick or less makes the same market.

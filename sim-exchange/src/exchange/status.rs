@@ -2,7 +2,7 @@
 
 use super::{AccountStatus, Exchange, MarketInfo, MarketStatus, Status};
 use crate::accounts::Asset;
-use mm_core::domain::{ConditionId, OrderId, Timestamp, Usdc};
+use mm_core::domain::{ConditionId, Usdc};
 
 impl Exchange {
     /// All markets in order of their rows; the order never changes.
@@ -28,14 +28,6 @@ impl Exchange {
         }
     }
 
-    /// Every order ever accepted, with the moment it was, in order of acceptance.
-    #[must_use]
-    pub fn accepted(&self) -> Vec<(OrderId, Timestamp)> {
-        let mut rows: Vec<_> = self.orders.iter().map(|(id, row)| (row.number, *id, row.at)).collect();
-        rows.sort_unstable();
-        rows.into_iter().map(|(_, id, at)| (id, at)).collect()
-    }
-
     /// The venue at a glance.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -57,12 +49,11 @@ impl Exchange {
         });
         let accounts = self.accounts.iter().map(|(account, address)| {
             let earned = self.rewards.by_account.get(&account).copied().unwrap_or_default();
-            let open = self.live.range((account, 0)..=(account, u64::MAX)).count();
             AccountStatus {
                 account,
                 address: address.to_owned(),
-                open_orders: u64::try_from(open).unwrap_or(u64::MAX),
-                fills: self.fills.get(&account).copied().unwrap_or(0),
+                open_orders: u64::from(self.orders.resting_count(account)),
+                fills: self.orders.fills(account),
                 usdc: Usdc::from_micro(self.accounts.balance(account, Asset::Usdc)),
                 reward_minutes: earned.minutes,
                 rewards: Usdc::from_micro(earned.micro),

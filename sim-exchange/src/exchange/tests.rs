@@ -3,11 +3,18 @@
 use super::*;
 use crate::tape::file;
 use expect_test::{Expect, expect};
-use mm_core::domain::{Nanos, Price, Qty, Side, TimeInForce};
+use mm_core::domain::{Nanos, OrderId, Price, Qty, Side, TimeInForce};
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::user_ws::UserEvent;
 use std::fmt::Write as _;
 use std::path::Path;
+
+mod arena;
+mod ladder;
+mod life;
+mod model;
+mod orders;
+mod snapshot;
 
 const YES: &str = "1111";
 const NO: &str = "2222";

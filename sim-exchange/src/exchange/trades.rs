@@ -1,289 +1,244 @@
-//! Trades: their rows, their way through settlement, and the user-channel words for them and for orders.
+//! Every trade the venue remembers: one row a trade, its matches in a row of their own each, the oldest forgotten first.
 
-use super::{AccountIx, Exchange, Notice};
-use crate::accounts::{Party, Settlement};
-use mm_core::domain::{OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp};
-use mm_core::venue::order::order_type_and_expiration;
-use mm_core::venue::rest::{MakerOrder, OpenOrder, Trade};
-use mm_core::venue::user_ws::{OrderEvent, TradeEvent, UserEvent};
+use super::AccountIx;
+use super::fact::{OrderIx, Stage, TradeIx};
+use super::orders::Orders;
+use crate::accounts::{Leg, Party, Settlement};
+use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, Timestamp, Usdc};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
-/// How far a trade has settled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Stage {
-    Matched,
-    Mined,
-    Confirmed,
+/// Trades that are remembered after their last step unless the caller wants another number; behind it the oldest is forgotten.
+pub const TRADES_KEPT: usize = 65_536;
+
+/// One party's order in a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Hand {
+    /// An account's.
+    Account(AccountIx, OrderIx),
+    /// A made-up one of the recorded world, by its number.
+    House(u64),
 }
 
-impl Stage {
-    const fn word(self) -> &'static str {
+impl Hand {
+    pub(super) const fn party(self) -> Party {
         match self {
-            Self::Matched => "MATCHED",
-            Self::Mined => "MINED",
-            Self::Confirmed => "CONFIRMED",
+            Self::Account(account, _) => Party::Account(account),
+            Self::House(_) => Party::House,
         }
+    }
+
+    /// Whose, unless it is the recorded world's.
+    pub(super) const fn account(self) -> Option<AccountIx> {
+        match self {
+            Self::Account(account, _) => Some(account),
+            Self::House(_) => None,
+        }
+    }
+
+    pub(super) const fn order(self) -> Option<OrderIx> {
+        match self {
+            Self::Account(_, order) => Some(order),
+            Self::House(_) => None,
+        }
+    }
+
+    pub(super) fn is(self, account: AccountIx) -> bool {
+        self.party() == Party::Account(account)
     }
 }
 
-/// The order that arrived: an account's, or a made-up one of the recorded world.
-#[derive(Clone, Debug)]
-pub(super) struct Taker {
-    pub(super) party: Party,
+/// One match at one price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TradeRow {
+    pub(super) market: MarketIx,
+    pub(super) taker: Hand,
     pub(super) outcome: Outcome,
     pub(super) side: Side,
-    pub(super) order: OrderId,
-    pub(super) owner: String,
-    pub(super) address: String,
+    pub(super) stage: Stage,
+    /// Of the taker's token.
+    pub(super) price: Price,
+    pub(super) qty: Qty,
+    first_leg: u64,
+    legs: u32,
+    /// Transactions so far; the number of the newest names its hash.
+    pub(super) sent: u32,
+    /// How often its fate was chosen anew; steps of an older plan are void.
+    pub(super) plan: u32,
+    /// Steps of its plan that are still to come.
+    pub(super) pending: u8,
+    pub(super) at: Timestamp,
+    pub(super) updated: Timestamp,
 }
 
-/// One order that rested.
-#[derive(Clone, Debug)]
-pub(super) struct MakerPart {
-    pub(super) party: Party,
-    pub(super) order: OrderId,
-    pub(super) owner: String,
-    pub(super) address: String,
+/// One order that rested, and the money of its match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LegRow {
+    pub(super) maker: Hand,
     pub(super) outcome: Outcome,
     pub(super) side: Side,
     /// Of its own token.
     pub(super) price: Price,
     pub(super) qty: Qty,
-}
-
-/// One match at one price.
-#[derive(Clone, Debug)]
-pub(super) struct TradeRow {
-    pub(super) id: String,
-    pub(super) market: usize,
-    pub(super) taker: Taker,
-    /// Of the taker's token.
-    pub(super) price: Price,
-    pub(super) qty: Qty,
-    pub(super) makers: Vec<MakerPart>,
-    pub(super) legs: Vec<Settlement>,
-    pub(super) at: Timestamp,
-    pub(super) updated: Timestamp,
-    pub(super) stage: Stage,
-    pub(super) transaction: Option<String>,
+    pub(super) maker_cash: Usdc,
+    pub(super) taker_cash: Usdc,
+    pub(super) fee: Usdc,
 }
 
 impl TradeRow {
-    /// Whether and how the account took part; as taker if both.
-    pub(super) fn role(&self, account: AccountIx) -> Option<&'static str> {
-        if self.taker.party == Party::Account(account) {
-            Some("TAKER")
-        } else if self.makers.iter().any(|m| m.party == Party::Account(account)) {
-            Some("MAKER")
-        } else {
-            None
+    /// The two legs as they settle.
+    pub(super) fn settlement(&self, leg: &LegRow) -> Settlement {
+        Settlement {
+            market: self.market.index(),
+            taker: Leg {
+                party: self.taker.party(),
+                outcome: self.outcome,
+                side: self.side,
+                qty: leg.qty,
+                cash: leg.taker_cash,
+                fee: leg.fee,
+            },
+            maker: Leg {
+                party: leg.maker.party(),
+                outcome: leg.outcome,
+                side: leg.side,
+                qty: leg.qty,
+                cash: leg.maker_cash,
+                fee: Usdc::ZERO,
+            },
+        }
+    }
+}
+
+/// The table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Trades {
+    rows: VecDeque<TradeRow>,
+    legs: VecDeque<LegRow>,
+    first: u64,
+    first_leg: u64,
+    kept: usize,
+}
+
+impl Trades {
+    pub(super) const fn new() -> Self {
+        Self { rows: VecDeque::new(), legs: VecDeque::new(), first: 0, first_leg: 0, kept: TRADES_KEPT }
+    }
+
+    /// How many trades are remembered after their last step from now on.
+    pub(super) fn keep(&mut self, kept: usize, orders: &mut Orders) {
+        self.kept = kept;
+        self.forget_old(orders);
+    }
+
+    /// The number the next trade will have.
+    #[inline]
+    pub(super) fn next(&self) -> TradeIx {
+        TradeIx(self.first + count(self.rows.len()))
+    }
+
+    /// Begins a trade; its matches follow by [`Self::push_leg`].
+    #[inline]
+    pub(super) fn push(
+        &mut self,
+        taker: Hand,
+        (market, outcome, side, price): (MarketIx, Outcome, Side, Price),
+        at: Timestamp,
+    ) {
+        let first_leg = self.first_leg + count(self.legs.len());
+        self.rows.push_back(TradeRow {
+            market,
+            taker,
+            outcome,
+            side,
+            stage: Stage::Matched,
+            price,
+            qty: Qty::ZERO,
+            first_leg,
+            legs: 0,
+            sent: 0,
+            plan: 0,
+            pending: 2,
+            at,
+            updated: at,
+        });
+    }
+
+    /// Adds a match to the newest trade.
+    #[inline]
+    pub(super) fn push_leg(&mut self, leg: LegRow) {
+        let row = self.rows.back_mut().expect("a trade was begun");
+        row.qty = row.qty.saturating_add(leg.qty);
+        row.legs += 1;
+        self.legs.push_back(leg);
+    }
+
+    /// A remembered trade.
+    #[inline]
+    pub(super) fn get(&self, ix: TradeIx) -> Option<&TradeRow> {
+        self.rows.get(usize::try_from(ix.0.checked_sub(self.first)?).ok()?)
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self, ix: TradeIx) -> Option<&mut TradeRow> {
+        self.rows.get_mut(usize::try_from(ix.0.checked_sub(self.first)?).ok()?)
+    }
+
+    /// The matches of a trade, in order.
+    #[inline]
+    pub(super) fn legs(&self, trade: &TradeRow) -> impl Iterator<Item = &LegRow> {
+        let from = usize::try_from(trade.first_leg - self.first_leg).expect("a trade is forgotten with its legs");
+        self.legs.range(from..from + trade.legs as usize)
+    }
+
+    /// Remembered trades, newest first.
+    pub(super) fn newest(&self) -> impl Iterator<Item = (TradeIx, &TradeRow)> {
+        let last = self.next().0;
+        self.rows.iter().rev().zip(1u64..).map(move |(row, back)| (TradeIx(last - back), row))
+    }
+
+    /// Forgets the oldest settled trades beyond the limit, and lets go of the orders they name.
+    #[inline]
+    pub(super) fn forget_old(&mut self, orders: &mut Orders) {
+        while self.rows.len() > self.kept && self.rows.front().is_some_and(|row| row.pending == 0) {
+            let Some(row) = self.rows.pop_front() else { return };
+            self.first += 1;
+            if let Some(order) = row.taker.order() {
+                orders.row_mut(order).pins -= 1;
+            }
+            for leg in self.legs.drain(..row.legs as usize) {
+                if let Some(order) = leg.maker.order() {
+                    orders.row_mut(order).pins -= 1;
+                }
+            }
+            self.first_leg += u64::from(row.legs);
         }
     }
 
-    /// Accounts in it, each once.
-    pub(super) fn accounts(&self) -> Vec<AccountIx> {
-        let mut out: Vec<AccountIx> = (self.makers.iter().map(|m| m.party).chain([self.taker.party]))
-            .filter_map(|party| match party {
-                Party::Account(ix) => Some(ix),
-                Party::House => None,
-            })
-            .collect();
+    /// Trades remembered.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether and how the account took part; as taker if both.
+    pub(super) fn role(&self, trade: &TradeRow, account: AccountIx) -> Option<&'static str> {
+        if trade.taker.is(account) {
+            Some("TAKER")
+        } else {
+            self.legs(trade).any(|leg| leg.maker.is(account)).then_some("MAKER")
+        }
+    }
+
+    /// Accounts in it, each once, in order of their rows.
+    pub(super) fn accounts(&self, trade: &TradeRow) -> Vec<AccountIx> {
+        let hands = self.legs(trade).map(|leg| leg.maker).chain([trade.taker]);
+        let mut out: Vec<AccountIx> = hands.filter_map(Hand::account).collect();
         out.sort_unstable();
         out.dedup();
         out
     }
 }
 
-/// One order ever accepted.
-#[derive(Clone, Debug)]
-pub(super) struct OrderRow {
-    pub(super) account: AccountIx,
-    pub(super) owner: String,
-    pub(super) market: usize,
-    pub(super) outcome: Outcome,
-    pub(super) side: Side,
-    pub(super) price: Price,
-    pub(super) qty: Qty,
-    pub(super) matched: Qty,
-    pub(super) tif: TimeInForce,
-    pub(super) at: Timestamp,
-    /// Position in the order of acceptance.
-    pub(super) number: u64,
-    pub(super) status: &'static str,
-    pub(super) trades: Vec<String>,
-}
-
-impl OrderRow {
-    pub(super) const fn left(&self) -> Qty {
-        self.qty.saturating_sub(self.matched)
-    }
-
-    pub(super) fn is_live(&self) -> bool {
-        self.status == LIVE
-    }
-}
-
-/// It rests.
-pub(super) const LIVE: &str = "LIVE";
-/// It was filled.
-pub(super) const MATCHED: &str = "MATCHED";
-/// It was cancelled, by its owner or by the dead-man's switch.
-pub(super) const CANCELED: &str = "CANCELED";
-/// Its GTD time came.
-pub(super) const EXPIRED: &str = "CANCELED_EXPIRED_ORDER";
-/// Its market closed.
-pub(super) const MARKET_GONE: &str = "CANCELED_MARKET_NOT_FOUND";
-
-const fn outcome_index(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Yes => 0,
-        Outcome::No => 1,
-    }
-}
-
-impl Exchange {
-    fn outcome_name(&self, market: usize, outcome: Outcome) -> String {
-        self.markets[market].outcomes[usize::from(outcome_index(outcome))].clone()
-    }
-
-    pub(super) fn maker_orders(&self, trade: &TradeRow, stream: bool) -> Vec<MakerOrder> {
-        let facts = &self.markets[trade.market].facts;
-        let one = |m: &MakerPart| MakerOrder {
-            order_id: m.order,
-            owner: m.owner.clone(),
-            maker_address: m.address.clone(),
-            matched_amount: m.qty,
-            price: m.price,
-            fee_rate_bps: "0".to_owned(),
-            asset_id: facts.token_id(m.outcome).clone(),
-            outcome: self.outcome_name(trade.market, m.outcome),
-            outcome_index: stream.then_some(outcome_index(m.outcome)),
-            side: m.side.to_string(),
-        };
-        trade.makers.iter().map(one).collect()
-    }
-
-    /// Tells every account in the trade where it stands.
-    pub(super) fn tell_trade(&mut self, trade: &TradeRow) {
-        let facts = &self.markets[trade.market].facts;
-        let event = TradeEvent {
-            id: trade.id.clone(),
-            kind: "TRADE".to_owned(),
-            status: trade.stage.word().to_owned(),
-            trader_side: String::new(),
-            market: facts.condition.clone(),
-            asset_id: facts.token_id(trade.taker.outcome).clone(),
-            side: trade.taker.side.to_string(),
-            price: trade.price,
-            size: trade.qty,
-            outcome: self.outcome_name(trade.market, trade.taker.outcome),
-            fee_rate_bps: "0".to_owned(),
-            taker_order_id: trade.taker.order.to_string(),
-            owner: trade.taker.owner.clone(),
-            trade_owner: trade.taker.owner.clone(),
-            maker_address: trade.taker.address.clone(),
-            bucket_index: 0,
-            match_time: Some(trade.at.secs().to_string()),
-            last_update: Some(trade.updated.secs().to_string()),
-            timestamp: Some(trade.updated.ms().to_string()),
-            transaction_hash: trade.transaction.clone(),
-            maker_orders: self.maker_orders(trade, true),
-        };
-        for account in trade.accounts() {
-            let trader_side = trade.role(account).unwrap_or_default().to_owned();
-            let event = Box::new(UserEvent::Trade(TradeEvent { trader_side, ..event.clone() }));
-            self.notices.push(Notice::User { account, event });
-        }
-    }
-
-    /// Tells an order's owner what became of it.
-    pub(super) fn tell_order(&mut self, id: OrderId, kind: &str) {
-        let Some(row) = self.orders.get(&id) else { return };
-        let facts = &self.markets[row.market].facts;
-        let (order_type, expiration) = order_type_and_expiration(row.tif);
-        let event = OrderEvent {
-            id,
-            kind: kind.to_owned(),
-            market: facts.condition.clone(),
-            asset_id: facts.token_id(row.outcome).clone(),
-            side: row.side.to_string(),
-            price: row.price,
-            original_size: Some(row.qty),
-            size_matched: Some(row.matched),
-            outcome: self.outcome_name(row.market, row.outcome),
-            status: row.status.to_owned(),
-            order_type: order_type.to_owned(),
-            expiration: Some(expiration.to_string()),
-            owner: row.owner.clone(),
-            order_owner: row.owner.clone(),
-            maker_address: self.accounts.address(row.account).to_owned(),
-            associate_trades: if row.trades.is_empty() { None } else { Some(row.trades.clone()) },
-            created_at: Some(row.at.secs().to_string()),
-            timestamp: Some(self.now.ms().to_string()),
-        };
-        let notice = Notice::User { account: row.account, event: Box::new(UserEvent::Order(event)) };
-        self.notices.push(notice);
-    }
-
-    /// An order as REST lists it.
-    pub(super) fn open_order(&self, id: &OrderId, row: &OrderRow) -> OpenOrder {
-        let facts = &self.markets[row.market].facts;
-        let (order_type, expiration) = order_type_and_expiration(row.tif);
-        OpenOrder {
-            id: *id,
-            status: row.status.to_owned(),
-            owner: row.owner.clone(),
-            maker_address: self.accounts.address(row.account).to_owned(),
-            market: facts.condition.clone(),
-            asset_id: facts.token_id(row.outcome).clone(),
-            side: row.side.to_string(),
-            original_size: row.qty,
-            size_matched: row.matched,
-            price: row.price,
-            associate_trades: Some(row.trades.clone()),
-            outcome: self.outcome_name(row.market, row.outcome),
-            created_at: row.at.secs(),
-            expiration: expiration.to_string(),
-            order_type: order_type.to_owned(),
-        }
-    }
-
-    /// A trade as REST lists it for one account.
-    pub(super) fn listed_trade(&self, trade: &TradeRow, role: &str) -> Trade {
-        let facts = &self.markets[trade.market].facts;
-        Trade {
-            id: trade.id.clone(),
-            taker_order_id: trade.taker.order.to_string(),
-            market: facts.condition.clone(),
-            asset_id: facts.token_id(trade.taker.outcome).clone(),
-            side: trade.taker.side.to_string(),
-            size: trade.qty,
-            fee_rate_bps: "0".to_owned(),
-            price: trade.price,
-            status: trade.stage.word().to_owned(),
-            match_time: trade.at.secs().to_string(),
-            last_update: trade.updated.secs().to_string(),
-            outcome: self.outcome_name(trade.market, trade.taker.outcome),
-            bucket_index: 0,
-            owner: trade.taker.owner.clone(),
-            maker_address: trade.taker.address.clone(),
-            transaction_hash: Some(trade.transaction.clone().unwrap_or_default()),
-            trader_side: role.to_owned(),
-            maker_orders: self.maker_orders(trade, false),
-        }
-    }
-
-    /// A trade has reached a stage of settlement: balances move when it is mined.
-    pub(super) fn settle(&mut self, ix: usize, stage: Stage) {
-        if stage == Stage::Mined {
-            for leg in &self.trades[ix].legs {
-                self.accounts.settle(leg);
-            }
-            let hash = OrderId::from_bytes(self.draws.bytes32("transaction", "venue", u64::try_from(ix).unwrap_or(0)));
-            self.trades[ix].transaction = Some(hash.to_string());
-        }
-        self.trades[ix].stage = stage;
-        self.trades[ix].updated = self.now;
-        let trade = self.trades[ix].clone();
-        self.tell_trade(&trade);
-    }
+fn count(n: usize) -> u64 {
+    u64::try_from(n).expect("a length fits 64 bits")
 }

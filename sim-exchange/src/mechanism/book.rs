@@ -1,396 +1,381 @@
-//! A price-time book of one market in YES terms: recorded sizes and, waiting among them, the orders of accounts.
+//! A price-time book of one market in YES terms, built for speed: no allocation, no search, no map.
 //!
-//! A NO buy at p is a YES ask at 1 − p, so direct matches, mints and merges are all one thing here: an order on one side
-//! meets the best of the other. Recorded size is anonymous: at each level an order knows only how much of it stands ahead.
+//! A NO buy at p is a YES ask at 1 − p, so direct matches, mints and merges are all one thing here: an order on one side meets
+//! the best of the other. Levels are dense (`ladder`), each level's queue is a list through a slab of slots, so resting, taking
+//! and cancelling by slot cost the same whatever the size of the book.
 
-use crate::exchange::AccountIx;
-use mm_core::domain::{OrderId, Outcome, Price, Qty, Side};
-use std::collections::BTreeMap;
+use super::ladder::{Ladder, NONE};
+use super::{Maker, Match, Resting};
+use crate::exchange::{AccountIx, OrderIx};
+use mm_core::domain::{Price, Qty, Side, TickSize};
+use serde::{Deserialize, Serialize};
 
-/// A shrinking level and the print that caused it come apart by this much at most, in milliseconds of tape time
-/// (in the bundled recording the print follows 2 to 80 ms later). A shrink that no print explains in this time was a
-/// cancellation.
-pub const PRINT_WAIT_MS: u64 = 250;
+/// Where an order waits: what [`Book::remove`] needs to find it at once. Given again to a later order once this one has gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Slot(pub(crate) u32);
 
-/// Anonymous size by price, both sides.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Levels {
-    bids: BTreeMap<Price, Qty>,
-    asks: BTreeMap<Price, Qty>,
+/// One waiting order; 32 bytes, so that two fit a cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Node {
+    qty: Qty,
+    order: OrderIx,
+    account: AccountIx,
+    next: u32,
+    prev: u32,
+    rank: u32,
+    side: Side,
 }
 
-impl Levels {
-    /// Sets a level's size; zero removes it.
-    pub fn set(&mut self, side: Side, price: Price, qty: Qty) {
-        let levels = match side {
-            Side::Buy => &mut self.bids,
-            Side::Sell => &mut self.asks,
-        };
-        if qty.is_zero() {
-            levels.remove(&price);
-        } else {
-            levels.insert(price, qty);
+/// The book of one market.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Kept", try_from = "Kept")]
+pub struct Book {
+    step: u16,
+    bids: Ladder,
+    asks: Ladder,
+    nodes: Vec<Node>,
+    /// First free node; free nodes are chained by `next`.
+    free: u32,
+    live: u32,
+}
+
+impl Book {
+    /// An empty book whose prices are whole ticks.
+    #[must_use]
+    pub fn new(tick: TickSize) -> Self {
+        Self::on(tick.ten_thousandths())
+    }
+
+    fn on(step: u16) -> Self {
+        let (bids, asks) = (Ladder::new(Side::Buy, step), Ladder::new(Side::Sell, step));
+        Self { step, bids, asks, nodes: Vec::new(), free: NONE, live: 0 }
+    }
+
+    /// Makes room for prices of another tick. Orders keep their prices and places: the grid only ever becomes finer.
+    pub fn admit(&mut self, tick: TickSize) {
+        let step = gcd(self.step, tick.ten_thousandths());
+        if step == self.step {
+            return;
         }
+        let mut finer = Self::on(step);
+        for side in [Side::Buy, Side::Sell] {
+            let (from, to) = match side {
+                Side::Buy => (&self.bids, &mut finer.bids),
+                Side::Sell => (&self.asks, &mut finer.asks),
+            };
+            for old in from.occupied() {
+                let rank = to.rank(from.price(old));
+                *to.level_mut(rank) = from.level(old);
+                to.occupy(rank);
+                let mut at = from.level(old).head;
+                while at != NONE {
+                    let node = &mut self.nodes[at as usize];
+                    node.rank = rank;
+                    at = node.next;
+                }
+            }
+        }
+        (self.step, self.bids, self.asks) = (step, finer.bids, finer.asks);
     }
 
-    /// A level's size.
-    #[must_use]
-    pub fn qty(&self, side: Side, price: Price) -> Qty {
-        self.side(side).get(&price).copied().unwrap_or(Qty::ZERO)
-    }
-
-    /// One side by rising price.
-    #[must_use]
-    pub const fn side(&self, side: Side) -> &BTreeMap<Price, Qty> {
+    const fn ladder(&self, side: Side) -> &Ladder {
         match side {
             Side::Buy => &self.bids,
             Side::Sell => &self.asks,
+        }
+    }
+
+    const fn ladder_mut(&mut self, side: Side) -> &mut Ladder {
+        match side {
+            Side::Buy => &mut self.bids,
+            Side::Sell => &mut self.asks,
         }
     }
 
     /// Highest bid or lowest ask.
+    #[inline]
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Price> {
-        best_key(self.side(side), side)
-    }
-}
-
-fn best_key<T>(levels: &BTreeMap<Price, T>, side: Side) -> Option<Price> {
-    match side {
-        Side::Buy => levels.keys().next_back(),
-        Side::Sell => levels.keys().next(),
-    }
-    .copied()
-}
-
-/// Whether an order on `side` at `limit` would meet a resting price on the other side.
-#[must_use]
-pub fn crosses(side: Side, limit: Price, resting: Price) -> bool {
-    match side {
-        Side::Buy => resting <= limit,
-        Side::Sell => resting >= limit,
-    }
-}
-
-/// An account's order in the book.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resting {
-    /// Its hash.
-    pub id: OrderId,
-    /// Whose.
-    pub account: AccountIx,
-    /// Which token it names.
-    pub outcome: Outcome,
-    /// Shares left.
-    pub remaining: Qty,
-    /// Recorded size that stands ahead of it at its price.
-    pub ahead: Qty,
-    /// Arrival.
-    seq: u64,
-}
-
-/// Who stood on the other side of a match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Maker {
-    /// An account's order, with what it has left.
-    Order {
-        /// Its hash.
-        id: OrderId,
-        /// Whose.
-        account: AccountIx,
-        /// Which token it names.
-        outcome: Outcome,
-        /// Shares left after the match.
-        left: Qty,
-    },
-    /// Recorded size.
-    Recorded,
-}
-
-/// One match, in YES terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Match {
-    /// Who rested.
-    pub maker: Maker,
-    /// The maker's price, of YES.
-    pub price: Price,
-    /// Shares.
-    pub qty: Qty,
-}
-
-/// A level shrank to `size`; orders that arrived before have no more than that ahead once it is clear that no print did it.
-#[derive(Clone, Copy, Debug)]
-struct Clamp {
-    at_ms: u64,
-    size: Qty,
-    before: u64,
-}
-
-/// What waits at one price.
-#[derive(Clone, Debug, Default)]
-struct Queue {
-    orders: Vec<Resting>,
-    clamps: Vec<Clamp>,
-}
-
-/// The book of one market.
-#[derive(Clone, Debug, Default)]
-pub struct OrderBook {
-    /// Recorded or built-in size.
-    pub recorded: Levels,
-    bids: BTreeMap<Price, Queue>,
-    asks: BTreeMap<Price, Queue>,
-    arrivals: u64,
-}
-
-impl OrderBook {
-    const fn queues(&self, side: Side) -> &BTreeMap<Price, Queue> {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
+        let ladder = self.ladder(side);
+        let best = ladder.best();
+        (best != NONE).then(|| ladder.price(best))
     }
 
-    const fn queues_mut(&mut self, side: Side) -> &mut BTreeMap<Price, Queue> {
-        match side {
-            Side::Buy => &mut self.bids,
-            Side::Sell => &mut self.asks,
-        }
-    }
-
-    /// Size of all accounts' orders at a price.
-    #[must_use]
-    pub fn ours(&self, side: Side, price: Price) -> Qty {
-        let queue = self.queues(side).get(&price);
-        queue.map_or(Qty::ZERO, |q| q.orders.iter().fold(Qty::ZERO, |sum, o| sum.saturating_add(o.remaining)))
-    }
-
-    /// The public size at a price.
+    /// All that waits at a price.
+    #[inline]
     #[must_use]
     pub fn public(&self, side: Side, price: Price) -> Qty {
-        self.recorded.qty(side, price).saturating_add(self.ours(side, price))
+        let ladder = self.ladder(side);
+        if ladder.holds(price) { ladder.level(ladder.rank(price)).qty } else { Qty::ZERO }
     }
 
-    /// The public book of a side by rising price.
-    #[must_use]
-    pub fn levels(&self, side: Side) -> Vec<(Price, Qty)> {
-        let mut all = self.recorded.side(side).clone();
-        for price in self.queues(side).keys() {
-            all.insert(*price, self.public(side, *price));
-        }
-        all.into_iter().collect()
-    }
-
-    /// Highest public bid or lowest public ask.
-    #[must_use]
-    pub fn best(&self, side: Side) -> Option<Price> {
-        let ours = best_key(self.queues(side), side);
-        match (self.recorded.best(side), ours) {
-            (Some(a), Some(b)) => Some(if side == Side::Buy { a.max(b) } else { a.min(b) }),
-            (a, b) => a.or(b),
-        }
-    }
-
-    /// Every account's order, by side, price and arrival.
-    pub fn orders(&self) -> impl Iterator<Item = (Side, Price, &Resting)> {
-        [Side::Buy, Side::Sell].into_iter().flat_map(|side| {
-            self.queues(side).iter().flat_map(move |(price, queue)| queue.orders.iter().map(move |o| (side, *price, o)))
-        })
-    }
-
-    /// Puts an order at the end of its queue, behind all recorded size there.
-    pub fn rest(&mut self, side: Side, price: Price, id: OrderId, account: AccountIx, outcome: Outcome, qty: Qty) {
+    /// Puts an order at the end of the queue at its price.
+    ///
+    /// # Panics
+    /// If the price is off the grid or the size is zero: the caller has checked both.
+    #[inline]
+    pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> Slot {
         assert!(!qty.is_zero(), "an order without size cannot rest");
-        self.arrivals += 1;
-        let (seq, ahead) = (self.arrivals, self.recorded.qty(side, price));
-        let queue = self.queues_mut(side).entry(price).or_default();
-        queue.orders.push(Resting { id, account, outcome, remaining: qty, ahead, seq });
-    }
-
-    /// Takes an order out.
-    pub fn remove(&mut self, side: Side, price: Price, id: &OrderId) -> Option<Resting> {
-        let queues = self.queues_mut(side);
-        let queue = queues.get_mut(&price)?;
-        let at = queue.orders.iter().position(|o| o.id == *id)?;
-        let order = queue.orders.remove(at);
-        if queue.orders.is_empty() {
-            queues.remove(&price);
+        assert!(self.ladder(side).holds(price), "{price} is not on the book's grid of {}", self.step);
+        let rank = self.ladder(side).rank(price);
+        let tail = self.ladder(side).level(rank).tail;
+        let node = Node { qty, order, account, next: NONE, prev: tail, rank, side };
+        let at = self.keep(node);
+        if tail == NONE {
+            self.ladder_mut(side).occupy(rank);
+        } else {
+            self.nodes[tail as usize].next = at;
         }
-        Some(order)
-    }
-
-    /// A recorded level has a new size. Orders behind a shrinking level move up only when no print explains it.
-    pub fn record(&mut self, side: Side, price: Price, qty: Qty, tape_ms: u64) {
-        let was = self.recorded.qty(side, price);
-        self.recorded.set(side, price, qty);
-        let arrivals = self.arrivals;
-        if qty < was
-            && let Some(queue) = self.queues_mut(side).get_mut(&price)
-        {
-            queue.settle(tape_ms);
-            queue.clamps.push(Clamp { at_ms: tape_ms, size: qty, before: arrivals });
+        let level = self.ladder_mut(side).level_mut(rank);
+        if level.is_empty() {
+            level.head = at;
         }
+        level.tail = at;
+        level.qty = level.qty.saturating_add(qty);
+        Slot(at)
     }
 
-    /// A recorded print: a taker hit the orders resting on `side` at `price`. It takes the queue first, then us, up to its
-    /// size; our orders it went through are filled whole at their own price.
-    pub fn print(&mut self, side: Side, price: Price, qty: Qty, tape_ms: u64) -> Vec<Match> {
-        let mut out = self.fill_whole(side, |resting| match side {
-            Side::Buy => resting > price,
-            Side::Sell => resting < price,
-        });
-        if let Some(queue) = self.queues_mut(side).get_mut(&price) {
-            queue.settle(tape_ms);
-            queue.consume(price, qty, &mut out);
+    #[inline]
+    fn keep(&mut self, node: Node) -> u32 {
+        self.live += 1;
+        if self.free == NONE {
+            let at = u32::try_from(self.nodes.len()).expect("orders are limited far below 2^32");
+            self.nodes.push(node);
+            return at;
         }
-        self.sweep(side, price);
-        out
+        let at = self.free;
+        let slot = &mut self.nodes[at as usize];
+        self.free = slot.next;
+        *slot = node;
+        at
     }
 
-    /// The recorded book has come to stand at or through our orders on `side`: those are filled whole at their own price.
-    pub fn run_over(&mut self, side: Side) -> Vec<Match> {
-        match self.recorded.best(side.other()) {
-            Some(opposite) => self.fill_whole(side, |resting| crosses(side, resting, opposite)),
-            None => Vec::new(),
+    /// Takes an order out; what it still had.
+    #[inline]
+    pub fn remove(&mut self, slot: Slot) -> Qty {
+        let node = self.nodes[slot.0 as usize];
+        assert!(node.rank != NONE, "slot {} is free", slot.0);
+        let level = self.ladder_mut(node.side).level_mut(node.rank);
+        level.qty = level.qty.saturating_sub(node.qty);
+        if node.prev == NONE {
+            level.head = node.next;
         }
+        if node.next == NONE {
+            level.tail = node.prev;
+        }
+        let empty = level.is_empty();
+        if node.prev != NONE {
+            self.nodes[node.prev as usize].next = node.next;
+        }
+        if node.next != NONE {
+            self.nodes[node.next as usize].prev = node.prev;
+        }
+        if empty {
+            self.ladder_mut(node.side).vacate(node.rank);
+        }
+        self.drop_node(slot.0);
+        node.qty
     }
 
-    /// A taker of an account walks the other side up to its limit: best price first, at a price in order of the queue.
-    /// Resting orders for which `skip` holds are passed over; the caller removes them first when they should go.
-    pub fn take(&mut self, side: Side, limit: Price, mut qty: Qty) -> Vec<Match> {
-        let mut out = Vec::new();
+    #[inline]
+    fn drop_node(&mut self, at: u32) {
+        let free = self.free;
+        let node = &mut self.nodes[at as usize];
+        node.rank = NONE;
+        node.next = free;
+        self.free = at;
+        self.live -= 1;
+    }
+
+    /// Makes a waiting order smaller in its place.
+    ///
+    /// # Panics
+    /// If nothing would be left: that is a removal.
+    pub fn reduce(&mut self, slot: Slot, by: Qty) {
+        let node = &mut self.nodes[slot.0 as usize];
+        assert!(node.rank != NONE && by < node.qty, "slot {} cannot lose {by}", slot.0);
+        node.qty = node.qty.saturating_sub(by);
+        let (side, rank) = (node.side, node.rank);
+        let level = self.ladder_mut(side).level_mut(rank);
+        level.qty = level.qty.saturating_sub(by);
+    }
+
+    /// A taker walks the other side up to its limit: best price first, at a price in order of arrival. Orders of `except` in its
+    /// way leave the book unfilled ([`Maker::Own`]). What it met is added to `out`.
+    #[inline]
+    pub fn take(&mut self, side: Side, limit: Price, mut qty: Qty, except: Option<AccountIx>, out: &mut Vec<Match>) {
+        let other = side.other();
+        let last = self.ladder(other).rank(limit);
         while !qty.is_zero() {
-            let Some(price) = self.best(side.other()).filter(|best| crosses(side, limit, *best)) else { break };
-            let level = self.public(side.other(), price).min(qty);
-            let recorded = self.recorded.qty(side.other(), price);
-            let before = out.len();
-            let mut from_recorded = level;
-            if let Some(queue) = self.queues_mut(side.other()).get_mut(&price) {
-                // whoever walks the level now meets it as it stands: every shrink so far counts
-                queue.settle(u64::MAX);
-                queue.consume(price, level, &mut out);
-                let ours = out[before..].iter().fold(Qty::ZERO, |sum: Qty, m| sum.saturating_add(m.qty));
-                from_recorded = level.saturating_sub(ours);
+            let rank = self.ladder(other).best();
+            if rank == NONE || rank > last {
+                return;
             }
-            if !from_recorded.is_zero() {
-                self.recorded.set(side.other(), price, recorded.saturating_sub(from_recorded));
-                out.push(Match { maker: Maker::Recorded, price, qty: from_recorded });
+            let price = self.ladder(other).price(rank);
+            let at = self.ladder(other).level(rank).head;
+            let node = &mut self.nodes[at as usize];
+            if except == Some(node.account) {
+                out.push(Match { maker: Maker::Own { order: node.order }, price, qty: Qty::ZERO });
+                self.remove(Slot(at));
+                continue;
             }
-            self.sweep(side.other(), price);
-            qty = qty.saturating_sub(level);
+            let fill = node.qty.min(qty);
+            let left = node.qty.saturating_sub(fill);
+            qty = qty.saturating_sub(fill);
+            out.push(Match { maker: Maker::Order { order: node.order, left }, price, qty: fill });
+            if left.is_zero() {
+                self.remove(Slot(at));
+            } else {
+                node.qty = left;
+                let level = self.ladder_mut(other).level_mut(rank);
+                level.qty = level.qty.saturating_sub(fill);
+            }
         }
-        out
     }
 
-    /// Shares a taker could get up to its limit, and what they would cost in YES terms, without `except`'s own orders.
+    /// Shares a taker could get up to its limit without `except`'s own orders; counting stops at `enough`.
     #[must_use]
-    pub fn reachable(&self, side: Side, limit: Price, except: Option<AccountIx>) -> Qty {
+    pub fn reachable(&self, side: Side, limit: Price, except: Option<AccountIx>, enough: Qty) -> Qty {
+        let ladder = self.ladder(side.other());
+        let last = ladder.rank(limit);
         let mut sum = Qty::ZERO;
-        for (price, qty) in self.recorded.side(side.other()) {
-            if crosses(side, limit, *price) {
-                sum = sum.saturating_add(*qty);
+        for rank in ladder.occupied().take_while(|rank| *rank <= last) {
+            let level = ladder.level(rank);
+            if except.is_none() {
+                sum = sum.saturating_add(level.qty);
+            } else {
+                let others = self.queue(level.head).filter(|node| Some(node.account) != except);
+                sum = others.fold(sum, |sum, node| sum.saturating_add(node.qty));
             }
-        }
-        for (other, price, order) in self.orders() {
-            if other == side.other() && crosses(side, limit, price) && Some(order.account) != except {
-                sum = sum.saturating_add(order.remaining);
+            if sum >= enough {
+                break;
             }
         }
         sum
     }
 
-    fn fill_whole(&mut self, side: Side, hit: impl Fn(Price) -> bool) -> Vec<Match> {
-        let mut prices: Vec<Price> = self.queues(side).keys().copied().filter(|p| hit(*p)).collect();
-        if side == Side::Buy {
-            prices.reverse();
-        }
-        let mut out = Vec::new();
-        for price in prices {
-            for order in self.queues_mut(side).remove(&price).unwrap_or_default().orders {
-                let Resting { id, account, outcome, remaining: qty, .. } = order;
-                out.push(Match { maker: Maker::Order { id, account, outcome, left: Qty::ZERO }, price, qty });
-            }
-        }
-        out
+    fn queue(&self, head: u32) -> impl Iterator<Item = &Node> {
+        let mut at = head;
+        std::iter::from_fn(move || {
+            let node = self.nodes.get(at as usize)?;
+            at = node.next;
+            Some(node)
+        })
     }
 
-    /// Drops orders without size and an empty queue.
-    fn sweep(&mut self, side: Side, price: Price) {
-        let queues = self.queues_mut(side);
-        if let Some(queue) = queues.get_mut(&price) {
-            queue.orders.retain(|o| !o.remaining.is_zero());
-            if queue.orders.is_empty() {
-                queues.remove(&price);
-            }
-        }
+    /// One side's levels, best first.
+    pub fn depth(&self, side: Side) -> impl Iterator<Item = (Price, Qty)> {
+        let ladder = self.ladder(side);
+        ladder.occupied().map(move |rank| (ladder.price(rank), ladder.level(rank).qty))
     }
 
-    /// Checks what must always hold.
+    /// One side's orders, best price first, at a price in order of arrival.
+    pub fn queue_of(&self, side: Side) -> impl Iterator<Item = (Price, Resting)> {
+        let ladder = self.ladder(side);
+        ladder.occupied().flat_map(move |rank| {
+            let price = ladder.price(rank);
+            self.queue(ladder.level(rank).head)
+                .map(move |node| (price, Resting { order: node.order, account: node.account, remaining: node.qty }))
+        })
+    }
+
+    /// Where each order waits.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = (Slot, OrderIx)> {
+        let used = (0u32..).zip(&self.nodes).filter(|(_, node)| node.rank != NONE);
+        used.map(|(at, node)| (Slot(at), node.order))
+    }
+
+    /// Orders that wait.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.live as usize
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Checks what must always hold: links, sums, bits, the remembered best, and that the sides do not cross.
     ///
     /// # Errors
     /// Which promise is broken, and where.
     pub fn check(&self) -> Result<(), String> {
+        let mut live = 0u32;
         for side in [Side::Buy, Side::Sell] {
-            for (price, queue) in self.queues(side) {
-                if queue.orders.is_empty() {
-                    return Err(format!("{side} {price}: an empty queue"));
+            let ladder = self.ladder(side);
+            if ladder.best() != ladder.next(0) {
+                return Err(format!("{side}: the best rank is {}, remembered {}", ladder.next(0), ladder.best()));
+            }
+            for rank in 0..=u32::from(10_000 / self.step) {
+                let (level, price) = (ladder.level(rank), ladder.price(rank));
+                if level.is_empty() != (ladder.next(rank) != rank) {
+                    return Err(format!("{side} {price}: the bit does not tell whether orders wait"));
                 }
-                if queue.orders.iter().any(|o| o.remaining.is_zero()) {
-                    return Err(format!("{side} {price}: an order without size rests"));
+                let (mut sum, mut prev) = (Qty::ZERO, NONE);
+                let mut at = level.head;
+                while at != NONE {
+                    let node = self.nodes.get(at as usize).ok_or_else(|| format!("{side} {price}: slot {at}"))?;
+                    if node.prev != prev || node.rank != rank || node.side != side || node.qty.is_zero() {
+                        return Err(format!("{side} {price}: slot {at} is linked wrongly or holds nothing"));
+                    }
+                    sum = sum.checked_add(node.qty).ok_or("sizes overflow")?;
+                    live += 1;
+                    (prev, at) = (at, node.next);
                 }
-                if !queue.orders.windows(2).all(|pair| pair[0].seq < pair[1].seq) {
-                    return Err(format!("{side} {price}: the queue is not in order of arrival"));
+                if prev != level.tail || sum != level.qty {
+                    return Err(format!("{side} {price}: size {} is not the sum of its orders {sum}", level.qty));
                 }
             }
         }
-        let (bid, ask) = (best_key(&self.bids, Side::Buy), best_key(&self.asks, Side::Sell));
-        if let (Some(bid), Some(ask)) = (bid, ask)
-            && bid >= ask
-        {
-            return Err(format!("accounts' orders cross: bid {bid}, ask {ask}"));
+        if live != self.live {
+            return Err(format!("{live} orders wait, {} are counted", self.live));
         }
-        Ok(())
+        match (self.best(Side::Buy), self.best(Side::Sell)) {
+            (Some(bid), Some(ask)) if bid >= ask => Err(format!("orders cross: bid {bid}, ask {ask}")),
+            _ => Ok(()),
+        }
     }
 }
 
-impl Queue {
-    /// Applies the shrinks that no print explained in time.
-    fn settle(&mut self, tape_ms: u64) {
-        let orders = &mut self.orders;
-        self.clamps.retain(|clamp| {
-            let due = clamp.at_ms.saturating_add(PRINT_WAIT_MS) <= tape_ms;
-            if due {
-                for order in orders.iter_mut().filter(|o| o.seq <= clamp.before) {
-                    order.ahead = order.ahead.min(clamp.size);
-                }
-            }
-            !due
-        });
-    }
+/// A book as data: its grid and its queues, best price first. Which slots they use is nobody's business.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kept {
+    step: u16,
+    bids: Vec<(Price, OrderIx, AccountIx, Qty)>,
+    asks: Vec<(Price, OrderIx, AccountIx, Qty)>,
+}
 
-    /// A taker of `qty` arrives: recorded size ahead of each order goes first, then the order.
-    fn consume(&mut self, price: Price, qty: Qty, out: &mut Vec<Match>) {
-        let (mut left, mut passed) = (qty, Qty::ZERO);
-        for order in &mut self.orders {
-            let between = order.ahead.saturating_sub(passed).min(left);
-            passed = passed.saturating_add(between);
-            left = left.saturating_sub(between);
-            if order.ahead > passed || left.is_zero() {
-                left = Qty::ZERO;
-                break;
-            }
-            let fill = order.remaining.min(left);
-            order.remaining = order.remaining.saturating_sub(fill);
-            left = left.saturating_sub(fill);
-            let Resting { id, account, outcome, remaining, .. } = *order;
-            out.push(Match { maker: Maker::Order { id, account, outcome, left: remaining }, price, qty: fill });
-        }
-        // what is left meets recorded size behind us all; it stands ahead of nobody
-        passed = passed.saturating_add(left);
-        for order in &mut self.orders {
-            order.ahead = order.ahead.saturating_sub(passed);
-        }
+impl From<Book> for Kept {
+    fn from(book: Book) -> Self {
+        let side = |side| book.queue_of(side).map(|(p, o)| (p, o.order, o.account, o.remaining)).collect();
+        Self { step: book.step, bids: side(Side::Buy), asks: side(Side::Sell) }
     }
+}
+
+impl TryFrom<Kept> for Book {
+    type Error = String;
+
+    fn try_from(kept: Kept) -> Result<Self, String> {
+        if kept.step == 0 || 10_000 % kept.step != 0 {
+            return Err(format!("a grid of {} ten-thousandths does not divide a dollar", kept.step));
+        }
+        let mut book = Self::on(kept.step);
+        for (side, orders) in [(Side::Buy, kept.bids), (Side::Sell, kept.asks)] {
+            for (price, order, account, qty) in orders {
+                if !book.ladder(side).holds(price) || qty.is_zero() {
+                    return Err(format!("order {} cannot rest at {price} with {qty}", order.0));
+                }
+                book.rest(side, price, order, account, qty);
+            }
+        }
+        Ok(book)
+    }
+}
+
+const fn gcd(a: u16, b: u16) -> u16 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

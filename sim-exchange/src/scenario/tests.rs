@@ -1,4 +1,6 @@
 use super::*;
+use crate::faults::When;
+use mm_core::domain::Usdc;
 
 const WORLD: &str = "schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\n[[market]]\nslug = \"a\"\n";
 
@@ -26,9 +28,9 @@ fn a_moment_is_read_exactly() {
     let scenario = check(WORLD).expect("a small world");
     assert_eq!(scenario.start_utc.to_string(), "2026-06-07T01:30:00.000Z");
     for bad in ["2026-02-29T00:00:00Z", "2026-06-07 01:30:00Z", "2026-06-07T01:30:00+01:00", "1969-12-31T23:59:59Z"] {
-        assert_eq!(parse_utc(bad), None, "{bad}");
+        assert_eq!(moment::parse_utc(bad), None, "{bad}");
     }
-    assert_eq!(parse_utc("2028-02-29T12:34:56Z").expect("a leap day").to_string(), "2028-02-29T12:34:56.000Z");
+    assert_eq!(moment::parse_utc("2028-02-29T12:34:56Z").expect("a leap day").to_string(), "2028-02-29T12:34:56.000Z");
 }
 
 #[test]
@@ -62,13 +64,136 @@ fn impossible_worlds_are_refused() {
 
 #[test]
 fn later_features_are_refused_only_where_they_would_change_something() {
-    refused("[[agent]]\nkind = \"noise\"\ncount = 3", "agent[0].count: noise agents are not supported yet");
-    refused("[[agent]]\nkind = \"oracle\"", "agent[0].kind");
-    refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.0", "fault[0].kind");
-    refused("fair = { start = \"0.5\", volatility_per_sqrt_h = 0.2 }", "market[0].fair.volatility_per_sqrt_h");
-    refused("[venue]\nlatency = { feed_ms = 40 }", "venue.latency.feed_ms");
-    refused("[venue]\nlimits = \"gold\"", "venue.limits");
-    refused("[bot]\nmm_core = \"x\"", "bot.mm_core");
-    let quiet = "[[agent]]\nkind = \"noise\"\ncount = 0\n[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
+    refused("[venue]\nlimits = \"golden\"", "venue.limits: \"golden\" is neither \"off\" nor a tier: standard, copper");
+    refused("[venue]\nlimits_warn_only = true", "venue.limits_warn_only");
+    refused("[venue]\nlimits = \"gold\"\nlimits_warn_only = 1", "venue.limits_warn_only");
+    let quiet = "[venue]\nlatency = { feed_ms = 0 }\n";
     check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
+}
+
+#[test]
+fn latency_and_order_of_one_instant_are_read() {
+    let world = check(&format!(
+        "{WORLD}[venue]\nsame_instant = \"orders-first\"\nlatency = {{ feed_ms = 40, order_ms = 30, cancel_ms = 20, jitter_ms = 10 }}"
+    ))
+    .expect("a world with distances");
+    let ms = Nanos::from_ms;
+    let latency = Latency { feed: ms(40), order: ms(30), cancel: ms(20), jitter: ms(10) };
+    assert_eq!(world.venue.latency, latency);
+    assert_eq!(world.venue.same_instant, crate::kernel::SameInstant::OrdersFirst);
+    refused("[venue]\nsame_instant = \"both\"", "venue.same_instant");
+    refused("[venue]\nlatency = { feed_ms = 40, news_ms = 1 }", "venue.latency.news_ms");
+}
+
+#[test]
+fn a_fair_value_that_moves_is_read() {
+    let world = check(&format!(
+        "{WORLD}fair = {{ start = \"0.5\", volatility_per_sqrt_h = 0.2, jumps_per_h = 0.5, jump_logit_sd = 0.3 }}"
+    ))
+    .expect("a world that moves");
+    let fair = world.markets[0].fair.expect("it is given");
+    assert_eq!(
+        (fair.volatility_per_sqrt_h_micro, fair.jumps_per_h_micro, fair.jump_logit_sd_micro),
+        (200_000, 500_000, 300_000)
+    );
+    refused("fair = { start = \"0.5\", jumps_per_h = 1 }", "market[0].fair.jump_logit_sd");
+    refused("fair = { start = \"0.5\", drift = 1 }", "market[0].fair.drift");
+}
+
+#[test]
+fn a_bot_is_configured_by_the_files_of_the_programs() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim");
+    let bot = "[bot]\nmm_core = \"../mm-core.toml\"\nexecutor = \"../executor.toml\"\n";
+    let read = |more: &str| Scenario::parse(&format!("{WORLD}{bot}{more}"), &folder).map_err(|why| why.to_string());
+    let spec = read("[bot.core_over.quote]\nsize_shares = \"50\"").expect("two files").bot.expect("a bot");
+    let core: toml::Table = spec.mm_core.parse().expect("TOML");
+    assert_eq!(core["quote"]["size_shares"].as_str(), Some("50"));
+    assert_eq!(core["quote"]["strategy"].as_str(), Some("fixed"));
+    assert!(!spec.executor.contains("[[market]]"), "the world's markets are put there");
+    assert!(read("speed = 1").expect_err("unknown").contains("bot.speed: unknown key"));
+    let nowhere = Scenario::parse(&format!("{WORLD}[bot]\nmm_core = \"x\""), &folder).expect_err("no such file");
+    assert!(nowhere.to_string().contains("bot.mm_core"), "{nowhere}");
+}
+
+#[test]
+fn agents_are_read_and_what_cannot_be_is_refused() {
+    const NOISE: &str = "[[agent]]\nkind = \"noise\"\nrate_per_h = 120.0\nreach_cents = \"3\"\n";
+    const SIZE: &str = "size_shares = { median = \"20\", p99 = \"500\" }\n";
+    let world = check(&format!("{WORLD}{NOISE}{SIZE}count = 3\ncapital_usdc = \"500\"\n")).expect("a noisy world");
+    let agent = &world.agents[0];
+    assert_eq!((agent.name.as_str(), agent.count, agent.capital), ("noise", 3, Usdc::from_whole(500)));
+    assert!(!world.markets[0].built_in_book, "agents make the book");
+    refused("[[agent]]\nkind = \"oracle\"", "agent[0].kind");
+    refused(NOISE, "agent[0].size_shares: missing");
+    refused(&format!("{NOISE}size_shares = {{ mean = \"3\", fixed = \"4\" }}"), "agent[0].size_shares: either");
+    refused(&format!("{NOISE}{SIZE}decay_per_cent = 1"), "agent[0].reach_cents");
+    refused(&format!("{NOISE}{SIZE}colour = 1"), "agent[0].colour: unknown key");
+    refused(&format!("{NOISE}{SIZE}{NOISE}{SIZE}"), "agent[1].name");
+    refused(&format!("{NOISE}{SIZE}markets = [\"b\"]"), "agent[0].markets: there is no market \"b\"");
+    refused("[[agent]]\nkind = \"sniper\"\nmax_shares = \"50\"", "agent[0].signal: market \"a\" has no fair value");
+    let informed = "[[agent]]\nkind = \"informed\"\nrate_per_h = 1\n";
+    refused(informed, "agent[0].signal: missing");
+    refused(&format!("{informed}signal = {{ noise_sd = 0.1 }}"), "agent[0].signal.refresh_ms");
+    let maker =
+        "[[agent]]\nkind = \"maker\"\nlook_every_ms = 500\nsize_shares = \"50\"\nmax_position_shares = \"200\"\n";
+    refused(&format!("{maker}distance_of_band = 0.5"), "agent[0].distance_of_band: market \"a\" has no reward band");
+    refused(maker, "agent[0].distance_cents");
+}
+
+#[test]
+fn faults_are_read_against_the_table_of_kinds() {
+    let world = check(&format!(
+        "{WORLD}[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.5\nlasts_ms = [1000, 2000]\ntokens = 1\n\
+         [[fault]]\nkind = \"lost-answer\"\nat_event = 1234\ncalls = \"cancels\"\n\
+         [[fault]]\nkind = \"swarm\"\nrate_per_h = 6"
+    ))
+    .expect("a world with faults");
+    let [zombie, lost] = &world.faults.rows[..] else { panic!("two rows") };
+    assert_eq!(
+        (zombie.when, zombie.lasts_ms.lo, zombie.lasts_ms.hi),
+        (When::PerHour { millionths: 2_500_000 }, 1000, 2000)
+    );
+    assert_eq!((lost.when, lost.name.as_str()), (When::AtEvent(1234), "lost-answer"));
+    assert_eq!(world.faults.swarm.map(|swarm| swarm.percent), Some(50));
+    refused("[[fault]]\nkind = \"zombie\"\nrate_per_h = 1", "fault[0].kind: \"zombie\" is none of swarm, zombie-feed");
+    refused("[[fault]]\nkind = \"zombie-feed\"", "fault[0].rate_per_h: missing; or at_event");
+    refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 1\nat_event = 2", "fault[0].at_event: either");
+    refused(
+        "[[fault]]\nkind = \"silent-drop\"\nrate_per_h = 1\nlasts_ms = 5",
+        "fault[0].lasts_ms: silent-drop is over",
+    );
+    refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\npercent = 101", "fault[0].percent: must be in 1..=100");
+    refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncolour = 1", "fault[0].colour: unknown key");
+    refused(
+        "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncalls = \"gold\"",
+        "fault[0].calls: \"gold\" is none of orders",
+    );
+    let twice = "[[fault]]\nkind = \"geoblock\"\nrate_per_h = 1\n";
+    refused(&format!("{twice}{twice}"), "fault[1].name: there are two rows \"geoblock\"");
+    check(&format!("{WORLD}{twice}{twice}name = \"again\"")).expect("a name of its own");
+}
+
+#[test]
+fn the_list_of_faults_lists_every_kind_with_its_usual_parameters() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/faults.toml");
+    let text = std::fs::read_to_string(&path).expect("the list is there");
+    let scenario = Scenario::load(&path).expect("and is sound");
+    assert_eq!(scenario.faults.rows, [], "every row of it is a comment");
+    // with the signs of comment taken off, every row is what it would be without any parameter
+    let rows: String =
+        text.lines().filter_map(|line| line.strip_prefix("#: ")).map(|line| format!("{line}\n")).collect();
+    let world = check(&format!("{WORLD}{rows}")).expect("each row can be taken as it stands");
+    let listed: Vec<_> = world.faults.rows.iter().map(|row| row.kind.name).collect();
+    assert_eq!(listed, crate::faults::Kind::all().map(|kind| kind.name).collect::<Vec<_>>());
+    for row in &world.faults.rows {
+        assert_eq!(*row, crate::faults::Spec::usual(row.kind, row.when), "{}", row.name);
+        let keys = std::iter::once("lasts_ms").filter(|_| !row.kind.is_moment());
+        for key in keys.chain(row.kind.knobs.iter().map(|knob| knob.key)) {
+            let head = format!("#: kind = \"{}\"", row.kind.name);
+            let block: String =
+                text.lines().skip_while(|line| **line != head).take_while(|line| !line.is_empty()).collect();
+            assert!(block.contains(&format!("{key} = ")), "{}: {key} is not shown", row.name);
+        }
+    }
+    assert!(world.faults.swarm.is_some());
 }

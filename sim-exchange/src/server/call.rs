@@ -1,22 +1,19 @@
 //! One request and one answer: what every handler reads and writes.
 
 use super::front::{Front, Shared, Venue};
-use crate::auth::{AuthError, PolyHeaders, verify_l1, verify_l2};
+use crate::auth::{AuthError, PolyHeaders, verify_l1, verify_l2, verify_readonly};
 use crate::exchange::Reject;
+use crate::limits::bucket::Stamp;
+use crate::mode::Closed;
 use alloy_primitives::Address;
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use mm_core::domain::{ConditionId, OrderId, TokenId};
 use mm_core::venue::rest::ErrorBody;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
-
-/// Longest body: 1,000 order ids are 70 kB, 500 token ids 50 kB.
-const BODY_MAX: usize = 256 * 1024;
 
 /// A request as the venue sees it: the exact bytes are kept, because the caller's HMAC covers them.
 pub(super) struct Call {
@@ -24,7 +21,7 @@ pub(super) struct Call {
     uri: Uri,
     headers: HeaderMap,
     pub(super) body: Bytes,
-    query: BTreeMap<String, String>,
+    query: Vec<(String, String)>,
 }
 
 impl FromRequest<Shared> for Call {
@@ -49,7 +46,13 @@ pub(super) struct Caller {
 impl Call {
     /// A query parameter; an empty one counts as absent.
     pub(super) fn query(&self, key: &str) -> Option<&str> {
-        self.query.get(key).map(String::as_str).filter(|text| !text.is_empty())
+        self.queries(key).next()
+    }
+
+    /// All values of a query parameter that may be repeated.
+    pub(super) fn queries(&self, key: &str) -> impl Iterator<Item = &str> {
+        let values = self.query.iter().filter(move |(name, _)| name == key).map(|(_, text)| text.as_str());
+        values.filter(|text| !text.is_empty())
     }
 
     /// The `token_id` parameter.
@@ -78,6 +81,16 @@ impl Call {
         let entry = verify_l2(&venue.keyring, &self.poly_headers(), method, path, &self.body)?;
         Ok(Caller { api_key: entry.api_key.clone(), address: entry.address })
     }
+
+    /// Who reads: an API key, or a read-only one, which sees what its maker sees.
+    pub(super) fn reader(&self, venue: &Venue) -> Result<Caller, ApiError> {
+        let headers = self.poly_headers();
+        if headers.readonly_api_key.is_none() {
+            return self.l2(venue);
+        }
+        let entry = verify_readonly(&venue.keyring, &headers, self.method.as_str())?;
+        Ok(Caller { api_key: entry.made_by.clone(), address: entry.address })
+    }
 }
 
 /// The venue's no.
@@ -85,12 +98,18 @@ impl Call {
 pub(super) struct ApiError {
     status: u16,
     body: String,
+    retry_after: Option<u64>,
 }
 
 impl ApiError {
     pub(super) fn new(status: u16, words: &str) -> Self {
         let body = ErrorBody { error: words.to_owned(), ..ErrorBody::default() };
-        Self { status, body: to_json(&body) }
+        Self { status, body: to_json(&body), retry_after: None }
+    }
+
+    /// Over a limit.
+    pub(super) fn too_many(retry_after: Option<u64>) -> Self {
+        Self { retry_after, ..Self::new(429, "Too Many Requests") }
     }
 
     pub(super) fn bad(words: &str) -> Self {
@@ -99,7 +118,17 @@ impl ApiError {
 
     /// The answers whose body is no `{"error": …}`.
     pub(super) fn with_body(status: u16, body: &impl Serialize) -> Self {
-        Self { status, body: to_json(body) }
+        Self { status, body: to_json(body), retry_after: None }
+    }
+}
+
+impl From<Closed> for ApiError {
+    fn from(why: Closed) -> Self {
+        // 425 has no documented body; the seconds to wait are in a header there
+        let named = why.retry_after.filter(|_| why.code.is_some());
+        let body =
+            ErrorBody { error: why.text.to_owned(), code: why.code.map(str::to_owned), retry_after_seconds: named };
+        Self { retry_after: why.retry_after, ..Self::with_body(why.status, &body) }
     }
 }
 
@@ -118,7 +147,11 @@ impl From<Reject> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Reply(self.body)).into_response()
+        let mut response = (status, Reply(self.body)).into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 
@@ -154,12 +187,19 @@ pub(super) fn condition_id(text: &str) -> Result<ConditionId, ApiError> {
     ConditionId::parse(text).map_err(|_| ApiError::bad("Invalid market"))
 }
 
-/// What every host does with strangers: limits their bodies and answers in JSON.
-pub(super) fn finish(routes: Router) -> Router {
-    routes
-        .fallback(async || ApiError::new(404, "not found"))
-        .method_not_allowed_fallback(async || ApiError::new(405, "method not allowed"))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
+/// An answer with what the signer limiter says of the request, if there is one.
+pub(super) fn stamped(stamp: Option<Stamp>, answer: Answer) -> Response {
+    let mut response = answer.into_response();
+    if let Some(stamp) = stamp {
+        let headers = response.headers_mut();
+        headers.insert(HeaderName::from_static("poly-ratelimit-remaining"), HeaderValue::from(stamp.remaining));
+        headers.insert(HeaderName::from_static("poly-ratelimit-reset"), HeaderValue::from(stamp.reset));
+        headers.insert(HeaderName::from_static("poly-ratelimit-tier"), HeaderValue::from_static(stamp.tier.name()));
+        if stamp.warned {
+            headers.insert(HeaderName::from_static("poly-ratelimit-warning"), HeaderValue::from_static("true"));
+        }
+    }
+    response
 }
 
 /// Runs a handler's work as one step of the venue.

@@ -2,6 +2,7 @@
 
 use super::call::{Answer, ApiError, Call, Reply, condition_id, step};
 use super::front::{Shared, Venue};
+use super::gamma::{event_slug, made_up_id};
 use super::lists::page;
 use crate::exchange::MarketInfo;
 use axum::Router;
@@ -27,6 +28,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/clob-markets/{condition}", get(clob_market))
         .route("/markets", get(all_markets))
         .route("/markets/{condition}", get(one_market))
+        .route("/markets/live-activity/{condition}", get(live_activity))
         .route("/sampling-markets", get(sampling_markets))
         .route("/simplified-markets", get(simplified_markets))
         .route("/sampling-simplified-markets", get(sampling_simplified_markets))
@@ -37,7 +39,7 @@ async fn ok() -> Reply {
 }
 
 async fn time(State(front): State<Shared>) -> Reply {
-    Reply::of(&front.step(|_, at| at.secs()))
+    Reply::of(&front.step(|venue, at| venue.exchange.shown(at).secs()))
 }
 
 async fn version() -> Reply {
@@ -96,16 +98,19 @@ async fn clob_market(State(front): State<Shared>, Path(condition): Path<String>)
         let market = &info.market;
         let token =
             |outcome: Outcome, name: &String| ClobToken { t: market.token_id(outcome).clone(), o: name.clone() };
-        Ok(Reply::of(&ClobMarket {
+        let rules = venue.exchange.life(&market.condition).map(|life| life.rules.clone()).unwrap_or_default();
+        let seconds = rules.seconds_delay.ms() / 1000;
+        let game = market.starts.filter(|_| rules.game_start.is_some());
+        let body = ClobMarket {
             c: market.condition.clone(),
             t: vec![token(Outcome::Yes, &info.outcomes[0]), token(Outcome::No, &info.outcomes[1])],
             mts: market.tick,
             mos: market.min_order,
             nr: market.neg_risk,
             ao: market.ready,
-            sd: None,
-            gst: None,
-            cbos: None,
+            sd: (seconds > 0).then_some(seconds),
+            gst: game.map(|at| at.to_string()),
+            cbos: game.map(|_| !rules.keep_book_on_start),
             fd: info.fee.clone(),
             r: market.rewards.as_ref().map(|terms| ClobRewards {
                 mi: Some(terms.min_size.to_string()),
@@ -114,7 +119,13 @@ async fn clob_market(State(front): State<Shared>, Path(condition): Path<String>)
                 smoa: terms.min_age.nanos() == 0,
                 moas: Some(terms.min_age.ms() / 1000),
             }),
-        }))
+        };
+        // what is false, zero or unknown is left out
+        let mut body = serde_json::to_value(&body).expect("parameters serialize");
+        if rules.taker_delay.nanos() > 0 {
+            body["itode"] = json!(true);
+        }
+        Ok(Reply::of(&body))
     })
 }
 
@@ -138,6 +149,11 @@ async fn one_market(State(front): State<Shared>, Path(condition): Path<String>) 
     step(&front, |venue| Ok(Reply::of(&full_row(venue, &market_at(venue, &condition)?))))
 }
 
+/// What happens in a market now: nothing is told here, the stream tells it.
+async fn live_activity(State(front): State<Shared>, Path(condition): Path<String>) -> Answer {
+    step(&front, |venue| market_at(venue, &condition).map(|_| Reply(String::from("[]"))))
+}
+
 fn list(
     front: &Shared,
     call: &Call,
@@ -159,17 +175,21 @@ fn simplified_row(venue: &Venue, info: &MarketInfo) -> Value {
         Some(terms) => (number(&terms.min_size.to_string()), number(&max_spread_cents(terms))),
         None => (json!(0), json!(0)),
     };
+    let life = venue.exchange.life(&market.condition);
     let token = |outcome: Outcome, name: &String| {
         let id = market.token_id(outcome);
-        let price = super::prices::midpoint(venue, id).map_or(json!(0), |mid| number(&mid));
-        json!({"token_id": id, "outcome": name, "price": price, "winner": false})
+        // an answered market's tokens stand at what they pay
+        let pays = life.and_then(|life| life.pays_cents(outcome));
+        let price = pays.map(|cents| decimal(cents, 2)).or_else(|| super::prices::midpoint(venue, id));
+        let price = price.map_or(json!(0), |price| number(&price));
+        json!({"token_id": id, "outcome": name, "price": price, "winner": pays == Some(100)})
     };
     json!({
         "condition_id": market.condition,
         "tokens": [token(Outcome::Yes, &info.outcomes[0]), token(Outcome::No, &info.outcomes[1])],
         "rewards": {"rates": rates, "min_size": min_size, "max_spread": max_spread},
         "active": true,
-        "closed": false,
+        "closed": life.is_some_and(|life| life.is_closed()),
         "archived": false,
         "accepting_orders": market.ready,
     })
@@ -178,28 +198,30 @@ fn simplified_row(venue: &Venue, info: &MarketInfo) -> Value {
 fn full_row(venue: &Venue, info: &MarketInfo) -> Value {
     let market = &info.market;
     let mut row = simplified_row(venue, info);
+    // ids that do not apply are empty
+    let neg_risk_id = |what, name: &str| if market.neg_risk { made_up_id(what, name) } else { String::new() };
     let more = json!({
         "enable_order_book": true,
         "accepting_order_timestamp": Value::Null,
         "minimum_order_size": number(&market.min_order.to_string()),
         "minimum_tick_size": number(&market.tick.to_string()),
-        "question_id": "",
+        "question_id": made_up_id("question", &info.slug),
         "question": info.slug,
         "description": "",
         "market_slug": info.slug,
         "end_date_iso": market.ends.map(|at| at.to_string()),
         "game_start_time": market.starts.map(|at| at.to_string()),
-        "seconds_delay": 0,
+        "seconds_delay": venue.exchange.life(&market.condition).map_or(0, |life| life.rules.seconds_delay.ms() / 1000),
         "fpmm": "",
         "maker_base_fee": 0,
         "taker_base_fee": 0,
         "notifications_enabled": false,
         "neg_risk": market.neg_risk,
-        "neg_risk_market_id": "",
-        "neg_risk_request_id": "",
+        "neg_risk_market_id": neg_risk_id("neg-risk-market", &event_slug(info)),
+        "neg_risk_request_id": neg_risk_id("neg-risk-request", &info.slug),
         "icon": "",
         "image": "",
-        "is_50_50_outcome": false,
+        "is_50_50_outcome": venue.exchange.life(&market.condition).and_then(|life| life.pays_cents(Outcome::Yes)) == Some(50),
         "tags": [],
     });
     if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {

@@ -2,29 +2,47 @@
 //!
 //! The front checks who is calling, reads bodies, asks the exchange at the current time and writes its answers in the venue's
 //! words. One lock holds the whole venue, so a request is one step: checked completely before anything changes, and followed
-//! by the frames it caused before the next request is looked at. Time is read in one place ([`front`]) and handed on as
+//! by the frames it caused before the next request is looked at. Only the arithmetic of an order's signature, which takes
+//! longer than everything else, is done between two steps. Time is read in one place ([`front`]) and handed on as
 //! data. No secret is logged; no request, however malformed, can panic the venue or leave half an effect.
 
 mod admin;
+mod answers;
 mod auth_routes;
+mod builders;
 mod call;
+mod door;
 mod front;
+mod gamma;
+mod gate;
+mod geoblock;
+mod heartbeats;
+mod held;
+mod history;
+mod hosts;
 mod hub;
 mod lists;
 mod markets;
+mod mishaps;
+mod notifications;
 mod orders;
+mod portfolio;
 mod prices;
 mod reads;
+mod records;
 mod rewards;
-mod side_hosts;
 mod socket;
 mod ws_market;
 mod ws_user;
 
 use crate::exchange::{Exchange, MarketInfo};
+use crate::limits::window::Host;
+use crate::mode::Mode;
+use crate::world::World;
 use axum::Router;
-use axum::serve::ListenerExt as _;
+pub use front::Now;
 use front::{Front, Shared};
+pub use gate::Standing;
 use mm_core::domain::TickSize;
 use mm_core::io::clock::Clock;
 use serde::Serialize;
@@ -124,6 +142,12 @@ impl ReadyMarket {
 /// The chain the venue lives on: orders signed for another do not verify.
 const CHAIN_ID: u64 = 137;
 
+/// Connections at once: both channels full, and a hundred who only ask. All hosts together stay below the thousand files a
+/// process may usually have open.
+const SEATS_CLOB: usize = 2 * hub::LISTENERS_MAX + 128;
+/// The same of each other host.
+const SEATS: usize = 64;
+
 /// How long open requests may take to end after a stop.
 const STOP_WAIT: Duration = Duration::from_secs(2);
 
@@ -131,11 +155,29 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 pub struct Running {
     /// Where everything is.
     pub ready: ReadyLine,
+    front: Shared,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
 impl Running {
+    /// Looks at the exchange as it is now, everything due included.
+    pub fn inspect<T>(&self, look: impl FnOnce(&Exchange) -> T) -> T {
+        self.front.step(|venue, _| look(&venue.exchange))
+    }
+
+    /// Changes how the venue stands to a signing address; `false` for a text that is no address.
+    pub fn set_standing(&self, address: &str, standing: Standing) -> bool {
+        let Some(address) = crate::auth::parse_address(address) else { return false };
+        self.front.step(|venue, _| venue.gate.set_standing(address, standing));
+        true
+    }
+
+    /// Switches the matching engine's mode.
+    pub fn set_mode(&self, mode: Mode) {
+        self.front.step(|venue, _| venue.gate.set_mode(mode));
+    }
+
     /// Closes every socket and waits until the last task has ended; one that hangs on a client is cut off after two seconds.
     pub async fn stop(mut self) {
         // Nobody listening means every task has ended already.
@@ -148,11 +190,21 @@ impl Running {
     }
 }
 
-/// Serves `exchange`. API keys are derived from `seed`. When this returns, every port listens.
+/// Serves a world, or a venue where nobody lives. API keys are derived from `seed`. When this returns, every port listens.
 ///
 /// # Errors
 /// [`ServeError`] names the address.
-pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Running, ServeError> {
+pub async fn start(world: impl Into<World>, seed: u64, listen: Listen) -> Result<Running, ServeError> {
+    let clock = Clock::new();
+    start_at(world, seed, listen, Box::new(move || clock.now())).await
+}
+
+/// The same on another clock, which must never go back: a test holds time still.
+///
+/// # Errors
+/// [`ServeError`] names the address.
+pub async fn start_at(world: impl Into<World>, seed: u64, listen: Listen, now: Now) -> Result<Running, ServeError> {
+    let world: World = world.into();
     for address in std::iter::once(listen.clob).chain(listen.admin) {
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
@@ -167,7 +219,7 @@ pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Runn
         None => None,
     };
 
-    let markets = exchange.markets().iter().map(ReadyMarket::of).collect();
+    let markets = world.exchange().markets().iter().map(ReadyMarket::of).collect();
     let ready = ReadyLine {
         clob: url("http", &clob, ""),
         ws: url("ws", &clob, "/ws"),
@@ -179,23 +231,29 @@ pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Runn
         markets,
     };
 
-    let front: Shared = Arc::new(Front::new(exchange, seed, CHAIN_ID, Clock::new()));
+    let front: Shared = Arc::new(Front::new(world, seed, CHAIN_ID, now));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let hosts = [
-        (Some(clob), clob_routes(&front, &stopped)),
-        (Some(gamma), side_hosts::gamma(&front)),
-        (Some(data), side_hosts::data(&front)),
-        (Some(geoblock), side_hosts::geoblock(&front)),
-        (admin, admin::routes(&front)),
+        (Some(clob), clob_routes(&front, &stopped), Some(Host::Clob), SEATS_CLOB),
+        (Some(gamma), gamma::routes(&front), Some(Host::Gamma), SEATS),
+        (Some(data), portfolio::routes(&front), Some(Host::Data), SEATS),
+        (Some(geoblock), geoblock::routes(&front), None, SEATS),
+        (admin, admin::routes(&front), None, SEATS),
     ];
-    for (listener, routes) in hosts {
+    for (listener, routes, host, seats) in hosts {
         if let Some(listener) = listener {
             let mut stopped = stopped.clone();
+            let routes = hosts::finish(routes, &front, host);
+            // a false answer is the last thing that happens to it
+            let routes = match host {
+                Some(Host::Clob) => answers::around(routes, &front, &stopped),
+                _ => routes,
+            };
+            let routes = routes.into_make_service_with_connect_info::<door::Caller>();
             tasks.spawn(async move {
-                // Small frames must not wait for the acknowledgement of earlier ones.
-                let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-                let served = axum::serve(listener, call::finish(routes))
+                let listener = door::Door::new(listener, seats);
+                let served = axum::serve(listener, routes)
                     .with_graceful_shutdown(async move { front::told(&mut stopped).await });
                 if let Err(why) = served.await {
                     tracing::error!(%why, "a listener failed");
@@ -203,8 +261,8 @@ pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Runn
             });
         }
     }
-    tasks.spawn(front::run_on_time(front, stopped));
-    Ok(Running { ready, stop, tasks })
+    tasks.spawn(front::run_on_time(Arc::clone(&front), stopped));
+    Ok(Running { ready, front, stop, tasks })
 }
 
 /// Every route of the CLOB host.
@@ -215,6 +273,10 @@ fn clob_routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router {
         .merge(auth_routes::routes())
         .merge(orders::routes())
         .merge(reads::routes())
+        .merge(history::routes())
+        .merge(builders::routes())
+        .merge(notifications::routes())
+        .merge(heartbeats::routes())
         .merge(rewards::routes())
         .with_state(Arc::clone(front))
         .merge(socket::routes(front, stopped))

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use futures_util::{SinkExt as _, StreamExt as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use mm_core::domain::Timestamp;
 use mm_core::io::clock::Clock;
 use mm_core::io::http::Timeouts;
 use mm_core::venue::order::SignedOrderBody;
@@ -16,6 +17,7 @@ use sim_exchange::auth::{Domain, order_id};
 use sim_exchange::exchange::Exchange;
 use sim_exchange::scenario::Scenario;
 use sim_exchange::server::{self, Listen, ReadyLine, Running};
+use sim_exchange::world::World;
 use std::path::Path;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
@@ -33,9 +35,115 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) async fn venue() -> Running {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/basic.toml");
     let scenario = Scenario::load(&config).expect("the shipped scenario is valid");
+    let world = World::served(&scenario, None, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(world, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Clone, Default)]
+pub(crate) struct Hands(std::sync::Arc<std::sync::atomic::AtomicU64>);
+
+impl Hands {
+    /// Some day.
+    pub(crate) const START_MS: u64 = 1_795_219_200_000;
+
+    pub(crate) fn advance_ms(&self, ms: u64) {
+        self.0.fetch_add(ms, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_ms(Self::START_MS + self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
+/// A world of one market; the keys go into its `[venue]` and its `[[market]]`.
+fn world(venue_keys: &str, market_keys: &str) -> Scenario {
+    let text = format!(
+        "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n{venue_keys}\n\
+         [[market]]\nslug = \"still\"\nfair = {{ start = \"0.50\" }}\n{market_keys}\n"
+    );
+    Scenario::parse(&text, Path::new("")).expect("a valid world")
+}
+
+/// Starts such a world on the system's clock.
+pub(crate) async fn moving_market(market_keys: &str) -> Running {
+    let scenario = world("", market_keys);
+    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(exchange, scenario.seed, Listen { clob: any, admin: None }).await.expect("free ports")
+}
+
+/// Starts a world of one market on a clock of ours; `venue_keys` go into its `[venue]`.
+pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
+    still(&world(venue_keys, "")).await
+}
+
+/// The same with keys of its `[[market]]`.
+pub(crate) async fn still_market(market_keys: &str) -> (Running, Hands) {
+    still(&world("", market_keys)).await
+}
+
+async fn still(scenario: &Scenario) -> (Running, Hands) {
+    let hands = Hands::default();
+    let exchange = Exchange::new(scenario, hands.now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let clock = hands.clone();
+    let now = Box::new(move || clock.now());
+    let listen = Listen { clob: any, admin: None };
+    (server::start_at(exchange, scenario.seed, listen, now).await.expect("free ports"), hands)
+}
+
+/// A venue with one market whose book holds only what traders put there: nothing happens unless a test does it.
+pub(crate) async fn quiet_venue(venue_keys: &str) -> Running {
+    let head = "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n\
+        settle = { mined_ms = 60, confirmed_ms = 120 }\n";
+    let tail = "\n[defaults]\n\
+        rewards = { max_spread_cents = \"3.5\", min_size_shares = \"20\", min_age_ms = 4000, rate_usdc_per_day = \"50\" }\n\
+        [[market]]\nslug = \"quiet\"\nbuilt_in_book = false\n";
+    let text = format!("{head}{venue_keys}{tail}");
+    let scenario = Scenario::parse(&text, Path::new("")).expect("a small world");
     let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
     server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+}
+
+/// The operator of a venue.
+pub(crate) struct Admin {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Admin {
+    pub(crate) fn of(running: &Running) -> Self {
+        Self { http: http(), url: running.ready.admin.clone().expect("asked for") }
+    }
+
+    /// Switches a fault on with these parameters.
+    pub(crate) async fn on(&self, kind: &str, mut parameters: Value) {
+        if parameters.is_null() {
+            parameters = json!({});
+        }
+        parameters["kind"] = json!(kind);
+        let (status, body) = self.post("faults", &parameters).await;
+        assert_eq!(status, 200, "{kind}: {body}");
+    }
+
+    /// Switches a fault off.
+    pub(crate) async fn off(&self, kind: &str) {
+        let (status, body) = self.post("faults", &json!({"kind": kind, "on": false})).await;
+        assert_eq!(status, 200, "{kind}: {body}");
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        fetch(self.http.post(format!("{}/{path}", self.url)).body(body.to_string())).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = fetch(self.http.get(format!("{}/{path}", self.url))).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
 }
 
 /// An HTTP client for loopback.
@@ -120,13 +228,35 @@ impl Trader {
     }
 
     pub(crate) async fn send(&self, request: Request) -> (u16, Value) {
+        fetch(self.build(request)).await
+    }
+
+    fn build(&self, request: Request) -> reqwest::RequestBuilder {
         let method = request.method.parse().expect("a method");
         let url = format!("{}{}{}", self.ready.clob, request.path, request.query);
         let mut builder = self.http.request(method, url).body(request.body);
         for (name, value) in request.headers {
             builder = builder.header(name, value);
         }
-        fetch(builder).await
+        builder
+    }
+
+    /// Status, the limiter's headers as `remaining reset tier warning retry-after`, and the body.
+    pub(crate) async fn limited(&self, method: &'static str, path: &str, body: &Value) -> (u16, String, Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let response = self.build(self.request(method, path, "", &body)).send().await.expect("the venue answers");
+        let shown = |name: &str| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or("-").to_owned()
+        };
+        let names = ["remaining", "reset", "tier", "warning"].map(|name| shown(&format!("poly-ratelimit-{name}")));
+        let (status, headers) = (response.status().as_u16(), format!("{} {}", names.join(" "), shown("retry-after")));
+        (status, headers, serde_json::from_str(&response.text().await.expect("a body")).expect("JSON"))
+    }
+
+    /// A read with a query.
+    pub(crate) async fn get(&self, path: &str, query: &str) -> (u16, Value) {
+        self.send(self.request("GET", path, query, "")).await
     }
 
     pub(crate) async fn call(&self, method: &'static str, path: &str, body: &Value) -> (u16, Value) {
@@ -134,12 +264,31 @@ impl Trader {
         self.send(self.request(method, path, "", &body)).await
     }
 
+    /// The key's address, checksummed.
+    pub(crate) fn address(&self) -> String {
+        self.key.address().to_string()
+    }
+
     /// A signed order body. `cents` of YES in the first market, or of NO.
     pub(crate) fn order(&self, yes: bool, side: &str, cents: u64, shares: u64) -> Value {
-        self.salt.set(self.salt.get() + 1);
-        let market = &self.ready.markets[0];
+        self.order_with(yes, side, cents, shares, &format!("0x{}", "0".repeat(64)))
+    }
+
+    /// The same with a builder's code.
+    pub(crate) fn order_with(&self, yes: bool, side: &str, cents: u64, shares: u64, builder: &str) -> Value {
         let (dollars, shares) = (cents * shares * 10_000, shares * 1_000_000);
         let (maker_amount, taker_amount) = if side == "BUY" { (dollars, shares) } else { (shares, dollars) };
+        self.sign(yes, side, (maker_amount, taker_amount), builder)
+    }
+
+    /// A signed order for YES with any amounts, in millionths.
+    pub(crate) fn order_of(&self, side: &str, maker_amount: u64, taker_amount: u64) -> Value {
+        self.sign(true, side, (maker_amount, taker_amount), &format!("0x{}", "0".repeat(64)))
+    }
+
+    fn sign(&self, yes: bool, side: &str, (maker_amount, taker_amount): (u64, u64), builder: &str) -> Value {
+        self.salt.set(self.salt.get() + 1);
+        let market = &self.ready.markets[0];
         let address = self.key.address().to_string();
         let token = if yes { &market.yes } else { &market.no };
         let mut order = SignedOrderBody {
@@ -154,7 +303,7 @@ impl Trader {
             signature_type: 0,
             timestamp: Clock::new().now().ms(),
             metadata: format!("0x{}", "0".repeat(64)),
-            builder: format!("0x{}", "0".repeat(64)),
+            builder: builder.to_owned(),
             signature: String::new(),
         };
         let digest = order_id(&order, Domain::new(137).exchange(market.neg_risk)).expect("well-formed");
@@ -204,6 +353,35 @@ impl Stream {
                 Some(Ok(Message::Text(text))) => return Some(text.to_string()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// How the stream ends, whatever comes before: with a close code, or cut.
+    pub(crate) async fn ending(&mut self) -> String {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("an end in time") {
+                Some(Ok(Message::Close(Some(frame)))) => return format!("close {}", u16::from(frame.code)),
+                Some(Ok(Message::Close(None))) => return "close".to_owned(),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return "cut".to_owned(),
+            }
+        }
+    }
+
+    /// Whether nothing at all comes for a fifth of a second: long on loopback.
+    pub(crate) async fn is_silent(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_millis(200), self.socket.next()).await.is_err()
+    }
+
+    /// Every text frame up to the answer to a PING sent now, which is left out.
+    pub(crate) async fn so_far(&mut self) -> Vec<String> {
+        self.say("PING").await;
+        let mut frames = Vec::new();
+        loop {
+            match self.next().await.expect("the stream goes on") {
+                text if text == "PONG" => return frames,
+                text => frames.push(text),
             }
         }
     }

@@ -1,7 +1,16 @@
 //! The served venue from outside: over real sockets, with a client of its own.
 
+mod broken;
 mod client;
+mod fault_accounts;
+mod fault_calls;
+mod fault_feeds;
+mod hosts;
 mod identity;
+mod ledger;
+mod life;
+mod limits;
 mod reading;
+mod shapes;
 mod streams;
 mod trading;

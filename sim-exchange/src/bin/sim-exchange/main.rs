@@ -1,5 +1,7 @@
-//! The venue as a program: `sim-exchange serve` puts a scenario on loopback and says where on its first line.
+//! The venue as a program: `serve` puts a scenario on loopback and says where on its first line, `run` lets it live through its
+//! time at once.
 
+mod run;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -16,6 +18,8 @@ struct Cli {
 enum Command {
     /// Serve a scenario on the wall clock until SIGINT or SIGTERM
     Serve(serve::Args),
+    /// Let a scenario live through its virtual time and say what happened
+    Run(run::Args),
 }
 
 fn main() -> ExitCode {
@@ -23,6 +27,7 @@ fn main() -> ExitCode {
     mm_core::io::logging::abort_on_panic();
     let done = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Run(args) => run::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,179 +1,150 @@
-//! The book against a naive one that keeps every piece of every queue in a list.
+//! The fast book against a list of orders sorted by price and arrival.
 
 use super::*;
 use proptest::prelude::*;
 
-/// One piece of a queue: recorded size, or an order's.
-type Piece = (Option<OrderId>, u64);
-
-#[derive(Default)]
-struct Naive {
-    queues: BTreeMap<(Side, Price), Vec<Piece>>,
+#[derive(Clone, Debug)]
+struct One {
+    side: Side,
+    price: Price,
+    order: OrderIx,
+    account: AccountIx,
+    qty: u64,
+    slot: Slot,
 }
 
+/// Every waiting order in order of arrival.
+#[derive(Default)]
+struct Naive(Vec<One>);
+
 impl Naive {
-    fn recorded(&self, side: Side, price: Price) -> u64 {
-        let pieces = self.queues.get(&(side, price)).into_iter().flatten();
-        pieces.filter(|(id, _)| id.is_none()).map(|(_, qty)| qty).sum()
+    /// Positions of one side's orders, best price first, then by arrival.
+    fn queue(&self, side: Side) -> Vec<usize> {
+        let mut at: Vec<usize> = (0..self.0.len()).filter(|n| self.0[*n].side == side).collect();
+        at.sort_by_key(|n| match side {
+            Side::Buy => 10_000 - self.0[*n].price.ten_thousandths(),
+            Side::Sell => self.0[*n].price.ten_thousandths(),
+        });
+        at
     }
 
-    /// Grows at the back; shrinks from the back, because a cancellation ahead of us cannot be told from one behind.
-    fn record(&mut self, side: Side, price: Price, qty: u64) {
-        let was = self.recorded(side, price);
-        let queue = self.queues.entry((side, price)).or_default();
-        if qty > was {
-            queue.push((None, qty - was));
-        }
-        let mut drop = was.saturating_sub(qty);
-        for piece in queue.iter_mut().rev().filter(|(id, _)| id.is_none()) {
-            let take = piece.1.min(drop);
-            piece.1 -= take;
-            drop -= take;
-        }
-        self.tidy();
-    }
-
-    fn rest(&mut self, side: Side, price: Price, id: OrderId, qty: u64) {
-        self.queues.entry((side, price)).or_default().push((Some(id), qty));
-    }
-
-    /// Takes from the front of one queue; what orders gave, in order.
-    fn eat(&mut self, side: Side, price: Price, mut qty: u64) -> Vec<(OrderId, u64)> {
+    fn take(&mut self, side: Side, limit: Price, mut qty: u64, except: Option<AccountIx>) -> Vec<Match> {
         let mut out = Vec::new();
-        for piece in self.queues.entry((side, price)).or_default() {
-            let take = piece.1.min(qty);
-            piece.1 -= take;
-            qty -= take;
-            if let (Some(id), true) = (piece.0, take > 0) {
-                out.push((id, take));
+        while qty > 0 {
+            let Some(at) = self.queue(side.other()).first().copied() else { break };
+            if !super::super::crosses(side, limit, self.0[at].price) {
+                break;
+            }
+            let one = &mut self.0[at];
+            if Some(one.account) == except {
+                out.push(Match { maker: Maker::Own { order: one.order }, price: one.price, qty: Qty::ZERO });
+                self.0.remove(at);
+                continue;
+            }
+            let fill = one.qty.min(qty);
+            qty -= fill;
+            one.qty -= fill;
+            let maker = Maker::Order { order: one.order, left: Qty::from_micro(one.qty) };
+            out.push(Match { maker, price: one.price, qty: Qty::from_micro(fill) });
+            if one.qty == 0 {
+                self.0.remove(at);
             }
         }
-        self.tidy();
         out
-    }
-
-    fn tidy(&mut self) {
-        for queue in self.queues.values_mut() {
-            queue.retain(|(_, qty)| *qty > 0);
-        }
-        self.queues.retain(|_, queue| !queue.is_empty());
-    }
-
-    fn best(&self, side: Side) -> Option<Price> {
-        let prices = self.queues.keys().filter(|(s, _)| *s == side).map(|(_, p)| *p);
-        if side == Side::Buy { prices.max() } else { prices.min() }
-    }
-
-    fn orders(&self) -> BTreeMap<OrderId, u64> {
-        self.queues.values().flatten().filter_map(|(id, qty)| id.map(|id| (id, *qty))).collect()
     }
 }
 
 #[derive(Clone, Debug)]
 enum Do {
-    Record(bool, u16, u64),
-    Rest(bool, u16, u64),
-    Print(bool, u64),
-    Take(bool, u16, u64),
+    Rest { buy: bool, ticks: u16, qty: u64, account: u32 },
+    Take { buy: bool, ticks: u16, qty: u64, except: Option<u32> },
     Remove(usize),
+    Reduce(usize, u64),
+    Tick(usize),
 }
 
 fn ops() -> impl Strategy<Value = Vec<Do>> {
-    let price = 40u16..61;
+    let any_tick = 1u16..10;
     let one = prop_oneof![
-        3 => (any::<bool>(), price.clone(), 0u64..60).prop_map(|(s, p, q)| Do::Record(s, p, q)),
-        3 => (any::<bool>(), price.clone(), 1u64..40).prop_map(|(s, p, q)| Do::Rest(s, p, q)),
-        2 => (any::<bool>(), 1u64..60).prop_map(|(s, q)| Do::Print(s, q)),
-        1 => (any::<bool>(), price, 1u64..90).prop_map(|(s, p, q)| Do::Take(s, p, q)),
-        1 => (0usize..50).prop_map(Do::Remove),
+        5 => (any::<bool>(), any_tick.clone(), 1u64..40, 0u32..3)
+            .prop_map(|(buy, ticks, qty, account)| Do::Rest { buy, ticks, qty, account }),
+        2 => (any::<bool>(), any_tick, 1u64..90, prop::option::of(0u32..3))
+            .prop_map(|(buy, ticks, qty, except)| Do::Take { buy, ticks, qty, except }),
+        3 => (0usize..50).prop_map(Do::Remove),
+        1 => (0usize..50, 1u64..20).prop_map(|(n, by)| Do::Reduce(n, by)),
+        1 => (0usize..6).prop_map(Do::Tick),
     ];
-    prop::collection::vec(one, 0..120)
-}
-
-fn side(buy: bool) -> Side {
-    if buy { Side::Buy } else { Side::Sell }
-}
-
-fn cents(n: u16) -> Price {
-    Price::from_ten_thousandths(n * 100).expect("below a dollar")
-}
-
-fn given(matches: &[Match]) -> Vec<(OrderId, u64)> {
-    let orders = matches.iter().filter_map(|m| match m.maker {
-        Maker::Order { id, .. } => Some((id, m.qty.micro())),
-        Maker::Recorded => None,
-    });
-    orders.collect()
+    prop::collection::vec(one, 0..150)
 }
 
 proptest! {
     #[test]
-    fn the_book_fills_whom_the_naive_one_fills(ops in ops()) {
-        let (mut book, mut naive) = (OrderBook::default(), Naive::default());
-        let (mut next, mut ms) = (0u8, 0u64);
+    fn the_fast_book_is_the_list_sorted_by_price_and_arrival(first in 0usize..6, ops in ops()) {
+        let mut tick = TickSize::ALL[first];
+        let (mut book, mut naive, mut next) = (Book::new(tick), Naive::default(), 0u32);
         for op in ops {
-            // far enough apart that a shrinking level is known to be a cancellation
-            ms += 10 * PRINT_WAIT_MS;
             match op {
-                Do::Record(buy, p, q) => {
-                    let (side, price) = (side(buy), cents(p));
-                    if naive.best(side.other()).is_some_and(|best| crosses(side, price, best)) {
+                Do::Rest { buy, ticks, qty, account } => {
+                    let side = if buy { Side::Buy } else { Side::Sell };
+                    let n = ticks.saturating_mul(tick.ten_thousandths());
+                    let Some(price) = Price::from_ten_thousandths(n).filter(|p| p.is_orderable(tick)) else { continue };
+                    if book.best(side.other()).is_some_and(|best| super::super::crosses(side, price, best)) {
                         continue;
                     }
-                    book.record(side, price, Qty::from_micro(q), ms);
-                    naive.record(side, price, q);
-                }
-                Do::Rest(buy, p, q) => {
-                    let (side, price) = (side(buy), cents(p));
-                    if naive.best(side.other()).is_some_and(|best| crosses(side, price, best)) || next == u8::MAX {
-                        continue;
-                    }
+                    let (order, account) = (OrderIx(next), AccountIx(account));
                     next += 1;
-                    let id = OrderId::from_bytes([next; 32]);
-                    book.rest(side, price, id, AccountIx(0), Outcome::Yes, Qty::from_micro(q));
-                    naive.rest(side, price, id, q);
+                    let slot = book.rest(side, price, order, account, Qty::from_micro(qty));
+                    naive.0.push(One { side, price, order, account, qty, slot });
                 }
-                Do::Print(buy, q) => {
-                    // a print at the best price; the recorded part of it leaves the level, as the tape will say
-                    let side = side(buy);
-                    let Some(price) = naive.best(side) else { continue };
-                    let was = naive.recorded(side, price);
-                    let expected = naive.eat(side, price, q);
-                    let got = book.print(side, price, Qty::from_micro(q), ms);
-                    prop_assert_eq!(given(&got), expected);
-                    prop_assert!(book.recorded.qty(side, price).micro() == was);
-                    book.record(side, price, Qty::from_micro(naive.recorded(side, price)), ms);
+                Do::Take { buy, ticks, qty, except } => {
+                    let side = if buy { Side::Buy } else { Side::Sell };
+                    let Some(limit) = Price::from_ten_thousandths(ticks.saturating_mul(tick.ten_thousandths())) else { continue };
+                    let except = except.map(AccountIx);
+                    let reachable = book.reachable(side, limit, except, Qty::MAX);
+                    let expected_reach: u64 = (naive.0.iter())
+                        .filter(|o| o.side == side.other() && Some(o.account) != except)
+                        .filter(|o| super::super::crosses(side, limit, o.price))
+                        .map(|o| o.qty)
+                        .sum();
+                    prop_assert_eq!(reachable.micro(), expected_reach);
+                    let mut got = Vec::new();
+                    book.take(side, limit, Qty::from_micro(qty), except, &mut got);
+                    prop_assert_eq!(got, naive.take(side, limit, qty, except));
                 }
-                Do::Take(buy, p, q) => {
-                    let (side, limit) = (side(buy), cents(p));
-                    let (mut left, mut expected) = (q, Vec::new());
-                    while let Some(price) = naive.best(side.other()).filter(|best| left > 0 && crosses(side, limit, *best)) {
-                        let all: u64 = naive.queues[&(side.other(), price)].iter().map(|(_, qty)| qty).sum();
-                        expected.extend(naive.eat(side.other(), price, left));
-                        left = left.saturating_sub(all);
-                    }
-                    let got = book.take(side, limit, Qty::from_micro(q));
-                    prop_assert_eq!(given(&got), expected);
-                    let total: u64 = got.iter().map(|m| m.qty.micro()).sum();
-                    prop_assert_eq!(total, q - left);
-                    prop_assert!(got.iter().all(|m| crosses(side, limit, m.price)), "a match beyond the limit");
+                Do::Remove(n) if !naive.0.is_empty() => {
+                    let one = naive.0.remove(n % naive.0.len());
+                    prop_assert_eq!(book.remove(one.slot), Qty::from_micro(one.qty));
                 }
-                Do::Remove(n) => {
-                    let found = book.orders().nth(n).map(|(s, p, o)| (s, p, o.id));
-                    if let Some((side, price, id)) = found {
-                        prop_assert!(book.remove(side, price, &id).is_some());
-                        let queue = naive.queues.get_mut(&(side, price)).expect("the naive book has it too");
-                        queue.retain(|(other, _)| *other != Some(id));
-                        naive.tidy();
+                Do::Reduce(n, by) if !naive.0.is_empty() => {
+                    let at = n % naive.0.len();
+                    let one = &mut naive.0[at];
+                    if by < one.qty {
+                        one.qty -= by;
+                        book.reduce(one.slot, Qty::from_micro(by));
                     }
                 }
+                Do::Tick(n) => {
+                    tick = TickSize::ALL[n];
+                    book.admit(tick);
+                }
+                Do::Remove(_) | Do::Reduce(..) => {}
             }
-            prop_assert!(book.check().is_ok(), "{:?}", book.check());
-            let orders: BTreeMap<OrderId, u64> = book.orders().map(|(_, _, o)| (o.id, o.remaining.micro())).collect();
-            prop_assert_eq!(orders, naive.orders());
+            prop_assert_eq!(book.check(), Ok(()));
+            prop_assert_eq!(book.len(), naive.0.len());
             for side in [Side::Buy, Side::Sell] {
-                prop_assert_eq!(book.best(side), naive.best(side));
+                let expected: Vec<(Price, OrderIx, u64)> =
+                    naive.queue(side).into_iter().map(|n| (naive.0[n].price, naive.0[n].order, naive.0[n].qty)).collect();
+                let got: Vec<(Price, OrderIx, u64)> =
+                    book.queue_of(side).map(|(p, o)| (p, o.order, o.remaining.micro())).collect();
+                prop_assert_eq!(got, expected);
             }
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "is not on the book's grid")]
+fn a_price_between_two_ticks_cannot_rest() {
+    let price = Price::parse("0.505").expect("a price");
+    Book::new(TickSize::CENT).rest(Side::Buy, price, OrderIx(0), AccountIx(0), Qty::from_micro(1));
 }
