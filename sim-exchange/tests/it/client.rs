@@ -52,7 +52,7 @@ impl Hands {
         self.0.fetch_add(ms, std::sync::atomic::Ordering::SeqCst);
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_ms(Self::START_MS + self.0.load(std::sync::atomic::Ordering::SeqCst))
     }
 }
@@ -71,6 +71,14 @@ pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
     let now = Box::new(move || clock.now());
     let listen = Listen { clob: any, admin: None };
     (server::start_at(exchange, scenario.seed, listen, now).await.expect("free ports"), hands)
+}
+
+/// Serves a world on a clock of ours.
+pub(crate) async fn served(world: World, seed: u64, hands: &Hands) -> Running {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let clock = hands.clone();
+    let listen = Listen { clob: any, admin: None };
+    server::start_at(world, seed, listen, Box::new(move || clock.now())).await.expect("free ports")
 }
 
 /// An HTTP client for loopback.

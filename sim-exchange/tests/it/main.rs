@@ -2,6 +2,7 @@
 
 mod broken;
 mod client;
+mod fronts;
 mod hosts;
 mod identity;
 mod ledger;
