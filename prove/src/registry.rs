@@ -17,6 +17,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
     proofs::clients::PROOFS,
+    proofs::rewards::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod log;
 pub mod mechanism;
 pub mod mode;
+pub mod rewards;
 pub mod scenario;
 pub mod server;
 pub mod tape;

@@ -10,5 +10,6 @@ pub(crate) mod orders;
 pub(crate) mod process;
 pub(crate) mod quotes;
 pub(crate) mod replay;
+pub(crate) mod rewards;
 pub(crate) mod server;
 pub(crate) mod venue;

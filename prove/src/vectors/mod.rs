@@ -6,6 +6,7 @@ pub(crate) mod clob_auth;
 pub(crate) mod hmac;
 mod matching;
 pub(crate) mod rewards;
+mod rewards_venue;
 pub(crate) mod signing_orders;
 pub(crate) mod wallets;
 

@@ -202,6 +202,6 @@ pub struct AccountStatus {
     pub usdc: Usdc,
     /// Reward samples in which it scored.
     pub reward_minutes: u64,
-    /// Rewards earned so far, dollars, by the share in each sample; rounded down.
+    /// Rewards in dollars: paid so far, and earned today; rounded down.
     pub rewards: Usdc,
 }

@@ -1,4 +1,5 @@
-//! What happens by itself, and when: the agenda, settlement, expiry, held orders, the dead-man's switch, the recording, the reward sample.
+//! What happens by itself, and when: the agenda, settlement, expiry, held orders, the dead-man's switch, the recording, the
+//! rewards.
 
 use super::fact::Ended;
 use super::{AccountIx, Exchange, Filter};
@@ -40,7 +41,7 @@ enum Due {
     Release,
     Play,
     Maker(usize),
-    Sample,
+    Rewards(crate::rewards::Event),
 }
 
 impl Exchange {
@@ -85,7 +86,7 @@ impl Exchange {
                     self.play();
                 }
                 Due::Maker(n) => self.step_maker(n),
-                Due::Sample => self.sample(),
+                Due::Rewards(event) => self.reward_event(event),
             }
         }
         self.now = at;
@@ -117,7 +118,8 @@ impl Exchange {
         for (n, (_, maker)) in self.makers.iter().enumerate() {
             consider(Some(maker.next_due()), Due::Maker(n));
         }
-        consider(self.sample_due(), Due::Sample);
+        let (at, event) = self.reward_due();
+        consider(Some(at), Due::Rewards(event));
         first
     }
 

@@ -109,6 +109,8 @@ impl Exchange {
                     self.frames([WireEvent::TickSizeChange { market: condition, token, old, new, venue_ms }]);
                 }
             }
+            // the venue has no frame for a payment: it shows in balances and activity
+            Fact::Paid { .. } => {}
             Fact::Resolved { market, winner } => {
                 let facts = &self.markets[market.index()].facts;
                 let tokens = vec![facts.yes.clone(), facts.no.clone()];

@@ -24,7 +24,7 @@ mod reads;
 mod rebates;
 mod recorded;
 mod refusal;
-mod sample;
+mod rewarding;
 mod settle;
 mod snapshot;
 mod status;
@@ -53,17 +53,17 @@ pub use trading::{Accepted, SIZE_MAX};
 use crate::accounts::Accounts;
 use crate::draws::Draws;
 use crate::mechanism::Match;
+use crate::rewards::Programme;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tape::{Grown, TapeError};
 use clock::Beats;
-use make::{bad, events, invented_market, taped_markets};
+use make::{bad, events, invented_market, programme, taped_markets};
 use market::{Changed, MarketState, Printed};
 use mm_core::domain::{Price, Qty, Timestamp, Token, TokenId, Universe};
 use mm_core::venue::user_ws::UserEvent;
 use orders::Orders;
 use play::{BookMaker, Player};
 use rebates::Rebates;
-use sample::Rewards;
 use serde::{Deserialize, Serialize};
 use settle::Ladder;
 use std::collections::BTreeMap;
@@ -93,7 +93,7 @@ pub struct Exchange {
     rebates: Rebates,
     volume: Volume,
     beats: Beats,
-    rewards: Rewards,
+    programme: Programme,
     player: Option<Player>,
     makers: Vec<(usize, BookMaker)>,
     /// API key the recorded counterparties show.
@@ -176,7 +176,7 @@ impl Exchange {
         let mut exchange = Self {
             house_owner: draws.uuid("owner", "house", 0),
             beats: Beats::new(scenario.venue.heartbeat_check, start),
-            rewards: Rewards::new(&draws, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
+            programme: programme(scenario, &markets, &draws, start, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
             scenario: scenario.clone(),
             draws,
             start,

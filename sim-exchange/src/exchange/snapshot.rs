@@ -4,12 +4,12 @@ use super::clock::Beats;
 use super::life::Planned;
 use super::orders::Orders;
 use super::rebates::Rebates;
-use super::sample::Rewards;
 use super::settle::Ladder;
 use super::trades::Trades;
 use super::{Exchange, NewError, OrderIx, Violation, Volume};
 use crate::accounts::Accounts;
 use crate::mechanism::Mechanism;
+use crate::rewards::Programme;
 use crate::scenario::Scenario;
 use crate::tape::Grown;
 use mm_core::domain::{Digest, Market, Outcome, Price, Side, Timestamp};
@@ -38,7 +38,7 @@ pub struct Snapshot {
     rebates: Rebates,
     volume: Volume,
     beats: Beats,
-    rewards: Rewards,
+    programme: Programme,
     tape: Option<(usize, u64)>,
     makers: Vec<(u64, Timestamp)>,
     house_orders: u64,
@@ -56,7 +56,6 @@ struct MarketKept {
     changed_ms: u64,
     earlier_trade: String,
     last_print: Option<(Outcome, Price, Side)>,
-    samples: u64,
 }
 
 /// Why a venue cannot be restored.
@@ -95,7 +94,6 @@ impl Exchange {
             changed_ms: state.changed_ms,
             earlier_trade: state.earlier_trade.clone(),
             last_print: state.last_print,
-            samples: state.samples,
         });
         Snapshot {
             seed: self.scenario.seed,
@@ -113,7 +111,7 @@ impl Exchange {
             rebates: self.rebates.clone(),
             volume: self.volume,
             beats: self.beats.clone(),
-            rewards: self.rewards.clone(),
+            programme: self.programme.clone(),
             tape: self.player.as_ref().map(super::play::Player::position),
             makers: self.makers.iter().map(|(_, maker)| maker.position()).collect(),
             house_orders: self.house_orders,
@@ -150,7 +148,6 @@ impl Exchange {
             state.changed_ms = market.changed_ms;
             state.earlier_trade = market.earlier_trade;
             state.last_print = market.last_print;
-            state.samples = market.samples;
             if let Mechanism::Continuous(book) = &state.book {
                 for (slot, order) in book.slots() {
                     if exchange.orders.get(order).is_none() {
@@ -170,7 +167,7 @@ impl Exchange {
         exchange.rebates = kept.rebates;
         exchange.volume = kept.volume;
         exchange.beats = kept.beats;
-        exchange.rewards = kept.rewards;
+        exchange.programme = kept.programme;
         if let (Some(player), Some(position)) = (exchange.player.as_mut(), kept.tape) {
             player.seek(position);
         }
@@ -206,6 +203,7 @@ impl Exchange {
             }
         }
         self.accounts.fold(&mut out);
+        self.programme.fold(&mut out);
         for n in [self.trades.next().0, self.planned, self.house_orders] {
             out(n);
         }

@@ -116,6 +116,56 @@ fn a_bot_is_configured_by_the_files_of_the_programs() {
 }
 
 #[test]
+fn reward_keys_are_read_and_bad_ones_named() {
+    let with = |rewards: &str, rules: &str| {
+        let text = format!(
+            "schema = 1\nstart_utc = \"2026-06-07T00:00:00Z\"\n{rules}\n[[market]]\nslug = \"a\"\n\
+             rewards = {{ max_spread_cents = 3.5, min_size_shares = 20, rate_usdc_per_day = 50{rewards} }}"
+        );
+        Scenario::parse(&text, Path::new("."))
+    };
+    let read = with(
+        ", change = [{ at_s = 60, rate_usdc_per_day = 0 }], sponsored = [{ rate_usdc_per_day = 5, lasts_s = 3600 }]",
+        "[rewards]\naccrual = \"day\"\nmidpoint = \"order\"\nmin_payout_usdc = \"0.5\"",
+    )
+    .expect("sound");
+    let plan = &read.markets[0].terms.reward_plan;
+    assert_eq!((plan.changes.len(), plan.sponsored.len()), (1, 1));
+    assert_eq!(read.rewards.accrual, crate::rewards::Accrual::Day);
+    assert_eq!(read.rewards.min_payout.to_string(), "0.5");
+
+    let refused = |rewards: &str, rules: &str| with(rewards, rules).expect_err("refused").to_string();
+    for (rewards, rules, key) in [
+        ("", "[rewards]\naccrual = \"week\"", "rewards.accrual"),
+        ("", "[rewards]\nmidpoint = \"mean\"", "rewards.midpoint"),
+        ("", "[rewards]\npayout = 1", "rewards.payout"),
+        (", max_spread = 1", "", "market[0].rewards.max_spread"),
+        (", change = [{ at_s = 60 }]", "", "market[0].rewards.change[0].at_s"),
+        (", change = [{ rate_usdc_per_day = 1 }]", "", "market[0].rewards.change[0].at_s"),
+        (", change = [{ at_s = 9, min_age_ms = 1 }, { at_s = 8, min_age_ms = 2 }]", "", "market[0].rewards.change"),
+        (", sponsored = [{ rate_usdc_per_day = 5 }]", "", "market[0].rewards.sponsored[0].lasts_s"),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 2000000 }]",
+            "",
+            "market[0].rewards.sponsored[0].rate_usdc_per_day",
+        ),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 5, sponsor = \"me\" }]",
+            "",
+            "market[0].rewards.sponsored[0].sponsor",
+        ),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 5, currency = \"dai\" }]",
+            "",
+            "market[0].rewards.sponsored[0].currency",
+        ),
+    ] {
+        let why = refused(rewards, rules);
+        assert!(why.starts_with(&format!("{key}:")), "{why}");
+    }
+}
+
+#[test]
 fn agents_are_read_and_what_cannot_be_is_refused() {
     const NOISE: &str = "[[agent]]\nkind = \"noise\"\nrate_per_h = 120.0\nreach_cents = \"3\"\n";
     const SIZE: &str = "size_shares = { median = \"20\", p99 = \"500\" }\n";

@@ -12,9 +12,6 @@ use mm_core::domain::{ConditionId, Outcome, RewardTerms, format_decimal};
 use mm_core::venue::rest::{ClobMarket, ClobRewards, ClobToken, VersionBody};
 use serde_json::{Value, json};
 
-/// pUSD: what rewards are paid in.
-pub(super) const COLLATERAL: &str = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB";
-
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(ok))
@@ -130,19 +127,19 @@ async fn clob_market(State(front): State<Shared>, Path(condition): Path<String>)
 }
 
 async fn all_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |_| true, full_row)
+    list(&front, &call, |_, _| true, full_row)
 }
 
 async fn sampling_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |info| info.market.rewards.is_some(), full_row)
+    list(&front, &call, in_programme, full_row)
 }
 
 async fn simplified_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |_| true, simplified_row)
+    list(&front, &call, |_, _| true, simplified_row)
 }
 
 async fn sampling_simplified_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |info| info.market.rewards.is_some(), simplified_row)
+    list(&front, &call, in_programme, simplified_row)
 }
 
 async fn one_market(State(front): State<Shared>, Path(condition): Path<String>) -> Answer {
@@ -154,23 +151,27 @@ async fn live_activity(State(front): State<Shared>, Path(condition): Path<String
     step(&front, |venue| market_at(venue, &condition).map(|_| Reply(String::from("[]"))))
 }
 
+/// Whether resting orders are paid for there now.
+fn in_programme(venue: &Venue, info: &MarketInfo) -> bool {
+    !super::rewards::rates(venue, info).is_null()
+}
+
 fn list(
     front: &Shared,
     call: &Call,
-    keep: impl Fn(&MarketInfo) -> bool,
+    keep: impl Fn(&Venue, &MarketInfo) -> bool,
     row: impl Fn(&Venue, &MarketInfo) -> Value,
 ) -> Answer {
     step(front, |venue| {
-        let rows = venue.exchange.markets().iter().filter(|info| keep(info)).map(|info| row(venue, info)).collect();
+        let rows =
+            venue.exchange.markets().iter().filter(|info| keep(venue, info)).map(|info| row(venue, info)).collect();
         Ok(Reply::of(&page(call, rows)?))
     })
 }
 
 fn simplified_row(venue: &Venue, info: &MarketInfo) -> Value {
     let market = &info.market;
-    let rates = market.rewards.as_ref().map(
-        |terms| json!([{"asset_address": COLLATERAL, "rewards_daily_rate": number(&terms.rate_per_day.to_string())}]),
-    );
+    let rates = super::rewards::rates(venue, info);
     let (min_size, max_spread) = match &market.rewards {
         Some(terms) => (number(&terms.min_size.to_string()), number(&max_spread_cents(terms))),
         None => (json!(0), json!(0)),

@@ -12,6 +12,7 @@ mod ledger;
 mod life;
 mod limits;
 mod reading;
+mod rewards;
 mod shapes;
 mod streams;
 mod trading;
