@@ -13,6 +13,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::executor::PROOFS,
     proofs::keys::PROOFS,
     proofs::process::PROOFS,
+    proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
     proofs::clients::PROOFS,

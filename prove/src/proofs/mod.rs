@@ -3,6 +3,7 @@
 pub(crate) mod books;
 pub(crate) mod clients;
 pub(crate) mod executor;
+pub(crate) mod faults;
 pub(crate) mod house;
 pub(crate) mod keys;
 pub(crate) mod orders;

@@ -65,8 +65,8 @@ use orders::Orders;
 use play::{BookMaker, Player};
 use rebates::Rebates;
 use serde::{Deserialize, Serialize};
-use settle::Step;
-use std::collections::{BTreeMap, BinaryHeap};
+use settle::Ladder;
+use std::collections::BTreeMap;
 use trades::Trades;
 
 /// The venue.
@@ -84,7 +84,7 @@ pub struct Exchange {
     /// By time and order of acceptance.
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
     trades: Trades,
-    settlements: BinaryHeap<Step>,
+    ladder: Ladder,
     /// Orders that are held back, by the end of their delay and order of acceptance.
     held: BTreeMap<(Timestamp, u64), OrderIx>,
     /// By time and order of planning.
@@ -188,7 +188,7 @@ impl Exchange {
             orders: Orders::new(),
             expiries: BTreeMap::new(),
             trades: Trades::new(),
-            settlements: BinaryHeap::new(),
+            ladder: Ladder::default(),
             held: BTreeMap::new(),
             agenda: BTreeMap::new(),
             planned: 0,

@@ -4,6 +4,7 @@ use super::clock::Beats;
 use super::life::Planned;
 use super::orders::Orders;
 use super::rebates::Rebates;
+use super::settle::Ladder;
 use super::trades::Trades;
 use super::{Exchange, NewError, OrderIx, Violation, Volume};
 use crate::accounts::Accounts;
@@ -14,7 +15,6 @@ use crate::tape::Grown;
 use mm_core::domain::{Digest, Market, Outcome, Price, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Everything a venue has become. Facts and notices that nobody has taken yet are not part of it: drain first.
@@ -29,7 +29,7 @@ pub struct Snapshot {
     #[serde(with = "pairs")]
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
     trades: Trades,
-    settlements: Vec<(Timestamp, u64, u32, u8, super::Stage)>,
+    ladder: Ladder,
     #[serde(with = "pairs")]
     held: BTreeMap<(Timestamp, u64), OrderIx>,
     #[serde(with = "pairs")]
@@ -86,8 +86,6 @@ impl Exchange {
     /// The venue's state. Continuing it and continuing what is restored from it is the same.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut settlements: Vec<_> = self.settlements.iter().map(|Reverse(step)| *step).collect();
-        settlements.sort_unstable();
         let markets = self.markets.iter().map(|state| MarketKept {
             facts: state.facts.clone(),
             book: state.book.clone(),
@@ -106,7 +104,7 @@ impl Exchange {
             orders: self.orders.clone(),
             expiries: self.expiries.clone(),
             trades: self.trades.clone(),
-            settlements,
+            ladder: self.ladder.clone(),
             held: self.held.clone(),
             agenda: self.agenda.clone(),
             planned: self.planned,
@@ -162,7 +160,7 @@ impl Exchange {
         exchange.accounts = kept.accounts;
         exchange.expiries = kept.expiries;
         exchange.trades = kept.trades;
-        exchange.settlements = kept.settlements.into_iter().map(Reverse).collect();
+        exchange.ladder = kept.ladder;
         exchange.held = kept.held;
         exchange.agenda = kept.agenda;
         exchange.planned = kept.planned;
@@ -213,7 +211,7 @@ impl Exchange {
             out(u64::try_from(n >> 64).unwrap_or(u64::MAX));
             out(u64::try_from(n & u128::from(u64::MAX)).unwrap_or(u64::MAX));
         }
-        let pending = [self.settlements.len(), self.held.len(), self.expiries.len(), self.agenda.len()];
+        let pending = [self.ladder.len(), self.held.len(), self.expiries.len(), self.agenda.len()];
         pending.into_iter().for_each(|n| out(u64::try_from(n).unwrap_or(u64::MAX)));
         Digest(hasher.finalize().into())
     }

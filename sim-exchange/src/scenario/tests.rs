@@ -16,7 +16,7 @@ fn refused(more: &str, words: &str) {
 
 #[test]
 fn the_files_in_config_are_sound() {
-    for name in ["basic", "tape"] {
+    for name in ["basic", "busy", "day", "tape"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../config/sim/{name}.toml"));
         let scenario = Scenario::load(&path).expect("a scenario of the repository");
         assert_eq!(scenario.tape.is_some(), name == "tape");

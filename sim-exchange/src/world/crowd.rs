@@ -55,6 +55,8 @@ pub enum Control {
 /// Something that will happen.
 #[derive(Debug)]
 pub(super) enum Event {
+    /// A wallet is opened: before everything else.
+    Open(String, Usdc),
     /// Something is due at the venue itself.
     Venue,
     /// The latent state jumps, or a market is decided.
@@ -119,12 +121,14 @@ impl Crowd {
         let latency = &scenario.venue.latency;
         let markets = exchange.markets();
         exchange.set_rendering(options.rendered);
+        let began: Vec<Fact> = exchange.facts().collect();
         let mut tally = Tally::new(markets.len());
+        let mut trail = Trail::new(scenario, options.log)?;
         let mut bot = None;
         if let Some(spec) = &scenario.bot {
             let address = wallet(&draws, "bot");
             let funds = spec.wallet_usdc.unwrap_or(scenario.venue.wallet_usdc);
-            let account = exchange.open_funded(start, &address, funds);
+            let account = trail.open(exchange, start, &address, funds);
             exchange.listen_to(account);
             tally.name(account, Kind::Bot);
             let made = Bot::new(spec, &markets, account, &address, draws.uuid("owner", "bot", 0), start)?;
@@ -135,7 +139,7 @@ impl Crowd {
         for (row, cast) in (0u32..).zip(seats::cast(scenario, &markets, &mut latent, &draws)?) {
             let name = cast.agent.name().to_owned();
             lots.push(draws.stream("tie", &name));
-            let account = exchange.open_funded(start, &wallet(&draws, &name), cast.capital);
+            let account = trail.open(exchange, start, &wallet(&draws, &name), cast.capital);
             tally.name(account, cast.kind);
             let at = account.0 as usize;
             if seat_of.len() <= at {
@@ -145,7 +149,7 @@ impl Crowd {
             seats.push(Seat::new(cast, account, Party(row + 1), &draws));
         }
         let mut crowd = Self {
-            trail: Trail::new(scenario, options.log)?,
+            trail,
             checks: Checks::new(options.depth, scenario),
             kernel: Kernel::new(Lots(lots), scenario.venue.same_instant),
             now: start,
@@ -155,7 +159,7 @@ impl Crowd {
             seat_of,
             bot,
             tally,
-            facts: Vec::new(),
+            facts: began,
             requests: Vec::new(),
         };
         for (row, seat) in (0u32..).zip(&crowd.seats) {
@@ -241,10 +245,11 @@ impl Crowd {
                 _ => {
                     let Some((key, event)) = self.kernel.pop() else { break };
                     self.now = key.at;
-                    if !self.is_stale(&event) {
-                        self.trail.event(key.at, key.class, key.party, &event);
-                        self.happen(exchange, event);
+                    if self.is_stale(&event) {
+                        continue;
                     }
+                    self.trail.event(key.at, key.class, key.party, &event);
+                    self.happen(exchange, event);
                 }
             }
             self.pump(exchange);
@@ -265,7 +270,7 @@ impl Crowd {
             Event::Announce(market, winner) => self.announce(exchange, market, winner),
             Event::Hear(row, news, purse) => self.hear(row, news.as_ref(), purse),
             Event::Control(control) => self.control(control),
-            Event::Venue => {}
+            Event::Open(..) | Event::Venue => {}
             Event::BotTurn => self.with_bot(|seat, at, queue| seat.turn(at, queue)),
             Event::BotAsk(_, ask) => self.with_bot(|seat, at, queue| seat.arrive(at, exchange, *ask, queue)),
             Event::BotNews(news) => self.with_bot(|seat, at, queue| seat.hear(at, *news, queue)),

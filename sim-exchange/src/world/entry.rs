@@ -31,6 +31,9 @@ pub(super) fn state(out: &mut Writer, n: u64, state: &Digest) {
 
 fn what(out: &mut Writer, event: &Event) {
     match event {
+        Event::Open(address, funds) => {
+            out.text("open").text(address).int(funds.micro());
+        }
         Event::Venue => {
             out.text("tick");
         }

@@ -15,21 +15,25 @@ mod checks;
 mod crowd;
 mod entry;
 mod links;
+mod replay;
 mod runs;
 mod seats;
 mod summary;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 pub use bot::{BadBot, Bot, BotTotals, Switches};
 pub use checks::{Depth, Violation};
 pub use crowd::{Control, Crowd, Options};
+pub use replay::{ReplayError, Replayed, replay, replay_tail};
 pub use runs::{RunError, many, one, run_seed};
 pub use seats::BadCast;
 pub use summary::{KindRow, Summary};
 pub use tally::{Counts, Kind, Profit, Tally};
 
-use crate::exchange::{Exchange, NewError};
+use crate::exchange::{Exchange, NewError, Notice};
 use crate::latent::BadLatent;
 use crate::scenario::Scenario;
 use crate::tape::Grown;
@@ -142,6 +146,11 @@ impl World {
         let out = work(&mut self.exchange);
         self.crowd.heed(&mut self.exchange)?;
         Ok(out)
+    }
+
+    /// What a wire would have sent since the last call, if the world is rendered.
+    pub fn drain(&mut self) -> Vec<Notice> {
+        self.exchange.drain()
     }
 
     /// Everybody inside.

@@ -6,11 +6,11 @@
 
 use super::crowd::Event;
 use super::entry;
-use crate::exchange::{Exchange, Fact, OrderChange};
+use crate::exchange::{AccountIx, Exchange, Fact, OrderChange};
 use crate::kernel::{Class, Party};
 use crate::log::{Chain, Header, LogWriter, Writer};
 use crate::scenario::Scenario;
-use mm_core::domain::{Digest, MarketIx, Outcome, Price, Side, Timestamp};
+use mm_core::domain::{Digest, MarketIx, Outcome, Price, Side, Timestamp, Usdc};
 use std::io::Write;
 
 /// Events between two looks at the whole state.
@@ -78,6 +78,14 @@ impl Trail {
     /// Facts so far.
     pub(super) const fn facts(&self) -> u64 {
         self.facts
+    }
+
+    /// A wallet is opened, which is the first thing that happens to it.
+    pub(super) fn open(&mut self, exchange: &mut Exchange, at: Timestamp, address: &str, funds: Usdc) -> AccountIx {
+        let account = exchange.open_funded(at, address, funds);
+        self.event(at, Class::Control, Party(account.0), &Event::Open(address.to_owned(), funds));
+        self.close(exchange);
+        account
     }
 
     /// Something happens.

@@ -52,7 +52,7 @@ impl Hands {
         self.0.fetch_add(ms, std::sync::atomic::Ordering::SeqCst);
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_ms(Self::START_MS + self.0.load(std::sync::atomic::Ordering::SeqCst))
     }
 }
@@ -106,6 +106,14 @@ pub(crate) async fn quiet_venue(venue_keys: &str) -> Running {
     let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
     server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+}
+
+/// Serves a world on a clock of ours.
+pub(crate) async fn served(world: World, seed: u64, hands: &Hands) -> Running {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let clock = hands.clone();
+    let listen = Listen { clob: any, admin: None };
+    server::start_at(world, seed, listen, Box::new(move || clock.now())).await.expect("free ports")
 }
 
 /// The operator of a venue.

@@ -5,6 +5,7 @@ mod client;
 mod fault_accounts;
 mod fault_calls;
 mod fault_feeds;
+mod fronts;
 mod hosts;
 mod identity;
 mod ledger;
