@@ -15,6 +15,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::process::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
+    proofs::world::PROOFS,
     proofs::clients::PROOFS,
 ];
 

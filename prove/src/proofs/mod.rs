@@ -11,3 +11,4 @@ pub(crate) mod quotes;
 pub(crate) mod replay;
 pub(crate) mod server;
 pub(crate) mod venue;
+pub(crate) mod world;
