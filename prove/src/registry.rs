@@ -13,10 +13,12 @@ const SLICES: &[&[Proof]] = &[
     proofs::executor::PROOFS,
     proofs::keys::PROOFS,
     proofs::process::PROOFS,
+    proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
     proofs::world::PROOFS,
     proofs::clients::PROOFS,
+    proofs::rewards::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

@@ -96,9 +96,10 @@ impl Witness {
         self.pending = None;
     }
 
-    /// Takes a REST book of a synced market.
+    /// Takes a REST book of a synced market. One that has not been judged yet stays: were it replaced, answers that come more
+    /// often than the grace would put off every judgement for ever.
     pub(super) fn take(&mut self, at: Timestamp, venue_ms: u64, digest: LevelDigest) {
-        self.pending = Some(Pending { venue_ms, digest, since: at });
+        self.pending.get_or_insert(Pending { venue_ms, digest, since: at });
     }
 
     /// Judges the REST book at hand, if that is possible by now. Before `grace` has passed a state of the same

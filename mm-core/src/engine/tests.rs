@@ -221,3 +221,28 @@ fn a_link_that_was_given_up_is_believed_when_it_speaks_again() {
     let again = rig.book("0.48", "0.52", 500);
     assert_eq!(rig.after(10_001, vec![again]), "place 3 BUY YES 0.48x22, place 4 BUY NO 0.48x22");
 }
+
+#[test]
+fn rest_answers_that_come_faster_than_the_grace_do_not_put_off_the_verdict() {
+    let mut rig = Rig::quoting();
+    let silent_since = rig.ms;
+    let rest = |ms: u64| Input::RestBook {
+        token: Token { market: MarketIx(0), outcome: Outcome::Yes },
+        received: Timestamp::from_ms(ms),
+        text: format!(
+            r#"{{"market":"0x{:064x}","asset_id":"1002","timestamp":"{ms}","hash":"","bids":[{{"price":"0.6","size":"500"}}],"asks":[{{"price":"0.64","size":"500"}}],"min_order_size":"5","tick_size":"0.01","neg_risk":false,"last_trade_price":""}}"#,
+            1
+        ),
+    };
+    // the stream is silent; REST shows another book, asked for twice in every grace
+    let mut told = String::new();
+    while rig.ms < silent_since + 1_500 {
+        let ms = rig.ms + 500;
+        told = rig.after(500, vec![rest(ms)]);
+        if told.contains("WitnessDiffers") {
+            break;
+        }
+    }
+    assert!(told.contains("WitnessDiffers") && told.contains("cancel 1, cancel 2"), "{told}");
+    assert_eq!(rig.engine.snapshot().markets[0].sync, "unsynced");
+}

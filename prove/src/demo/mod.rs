@@ -4,7 +4,7 @@
 //! compares books, replays the journal and writes a report. Ctrl-C ends it early through the same drill.
 
 mod books;
-mod ledger;
+pub(crate) mod ledger;
 mod report;
 mod screen;
 

@@ -3,12 +3,14 @@
 pub(crate) mod books;
 pub(crate) mod clients;
 pub(crate) mod executor;
+pub(crate) mod faults;
 pub(crate) mod house;
 pub(crate) mod keys;
 pub(crate) mod orders;
 pub(crate) mod process;
 pub(crate) mod quotes;
 pub(crate) mod replay;
+pub(crate) mod rewards;
 pub(crate) mod server;
 pub(crate) mod venue;
 pub(crate) mod world;

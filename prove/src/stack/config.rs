@@ -12,6 +12,8 @@ pub(crate) struct Ready {
     pub(crate) clob: String,
     /// The sockets' base.
     pub(crate) ws: String,
+    /// The Data API.
+    pub(crate) data: String,
     /// The geoblock endpoint.
     pub(crate) geoblock: String,
     /// The admin port, when asked for.
@@ -112,6 +114,9 @@ pub(super) fn executor(
         ]))
     });
     table.insert("market".to_owned(), Value::Array(markets.collect()));
+    for (section, key, value) in &options.executor_keys {
+        set(&mut table, section, key, value.clone());
+    }
     Ok(table.to_string())
 }
 
@@ -140,5 +145,8 @@ pub(super) fn mm_core(options: &Options, sockets: &Path, ready: &Ready) -> Resul
         Value::Table(Table::from_iter([("condition".to_owned(), Value::from(market.condition.clone()))]))
     });
     table.insert("market".to_owned(), Value::Array(markets.collect()));
+    for (section, key, value) in &options.core_keys {
+        set(&mut table, section, key, value.clone());
+    }
     Ok(table.to_string())
 }

@@ -61,6 +61,10 @@ pub(crate) struct Options {
     pub(crate) core_silent_ms: u64,
     /// How often the executor asks where it is.
     pub(crate) geoblock_every_ms: u64,
+    /// Keys of the core's configuration to change: section, key, value.
+    pub(crate) core_keys: Vec<(&'static str, &'static str, toml::Value)>,
+    /// The same for the executor's.
+    pub(crate) executor_keys: Vec<(&'static str, &'static str, toml::Value)>,
 }
 
 impl Options {
@@ -78,6 +82,8 @@ impl Options {
             witness_ms: 1000,
             core_silent_ms: 2000,
             geoblock_every_ms: 60_000,
+            core_keys: Vec::new(),
+            executor_keys: Vec::new(),
         }
     }
 
@@ -230,6 +236,36 @@ impl Stack {
         } else {
             Err(StackError(format!("geoblock switch: {}", response.status())))
         }
+    }
+
+    /// Switches a fault of the venue on: body as its admin API documents it.
+    pub(crate) async fn switch_fault(&self, body: &Value) -> Result<(), StackError> {
+        let admin = self.admin()?;
+        self.ask(self.http.post(format!("{admin}/faults")).body(body.to_string())).await.map(drop)
+    }
+
+    /// Ends every fault.
+    pub(crate) async fn end_faults(&self) -> Result<(), StackError> {
+        let admin = self.admin()?;
+        self.ask(self.http.delete(format!("{admin}/faults"))).await.map(drop)
+    }
+
+    fn admin(&self) -> Result<&str, StackError> {
+        self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<String, StackError> {
+        let failed = |why: reqwest::Error| StackError(why.to_string());
+        let response = request.send().await.map_err(failed)?;
+        let (status, url) = (response.status(), response.url().clone());
+        let text = response.text().await.map_err(failed)?;
+        if status.is_success() { Ok(text) } else { Err(StackError(format!("{url}: {status} {text}"))) }
+    }
+
+    /// What `executor status` says.
+    pub(crate) fn executor_status(&self) -> Result<Value, StackError> {
+        let told = self.executor_command(&["status", "--json"], Duration::from_secs(10))?;
+        serde_json::from_str(&told.text).map_err(|e| StackError(format!("executor status: {e}: {}", told.text)))
     }
 
     /// Folder of configurations, logs, ledger and journal.

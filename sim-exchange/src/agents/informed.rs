@@ -55,7 +55,7 @@ impl EdgeRule {
     /// [`BadAgent`] names the field.
     pub fn check(&self) -> Result<(), BadAgent> {
         params::distance("threshold", self.threshold)?;
-        params::number("edge_unit", f64::from(self.unit.ten_thousandths()), 1.0, 9_999.0, "above 0, below a dollar")?;
+        params::number("unit", f64::from(self.unit.ten_thousandths()), 1.0, 9_999.0, "above 0, below a dollar")?;
         params::orderable("per_unit", self.per_unit)?;
         params::orderable("min", self.min)?;
         params::ordered("max", self.min, self.max, "min or more")

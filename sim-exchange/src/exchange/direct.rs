@@ -1,9 +1,9 @@
 //! What callers that share the venue's memory ask it: numbers instead of text.
 
-use super::fact::{OrderIx, TradeIx};
+use super::fact::TradeIx;
 use super::{AccountIx, Exchange};
 use crate::accounts::Asset;
-use mm_core::domain::{MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Usdc};
+use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, Timestamp, Usdc};
 use mm_core::venue::user_ws::UserEvent;
 
 impl Exchange {
@@ -25,20 +25,6 @@ impl Exchange {
     #[must_use]
     pub fn market_count(&self) -> usize {
         self.markets.len()
-    }
-
-    /// The resting orders of one side in the order in which they would trade: price of YES, order, what is left of it.
-    #[must_use]
-    pub fn queue(&self, market: MarketIx, side: Side) -> Vec<(Price, OrderIx, Qty)> {
-        let mut queue: Vec<_> = (self.markets[market.index()].book.orders().into_iter())
-            .filter(|(of, _, _)| *of == side)
-            .map(|(_, price, resting)| (price, resting.order, resting.remaining))
-            .collect();
-        if side == Side::Buy {
-            // a stable sort keeps the queue of each price
-            queue.sort_by_key(|(price, _, _)| std::cmp::Reverse(*price));
-        }
-        queue
     }
 
     /// Accounts that took part in a trade, each once, in order of their rows; none once it is forgotten.

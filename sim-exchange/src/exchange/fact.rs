@@ -5,6 +5,7 @@
 //! them: the last [`Fact::Level`] about a price is its size.
 
 use super::AccountIx;
+use crate::rewards::PaymentKind;
 use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize, Usdc};
 use serde::{Deserialize, Serialize};
 
@@ -202,6 +203,15 @@ pub enum Fact {
         fee: Usdc,
         /// Whether it arrived, rather than rested.
         taker: bool,
+    },
+    /// A reward or a rebate was paid at the end of a UTC day.
+    Paid {
+        /// To whom.
+        account: AccountIx,
+        /// Why.
+        kind: PaymentKind,
+        /// Dollars.
+        amount: Usdc,
     },
     /// A trade has reached a stage.
     Trade {

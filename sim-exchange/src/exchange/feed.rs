@@ -58,8 +58,9 @@ impl Exchange {
         if changed.is_empty() && prints.is_empty() {
             return;
         }
+        let shown_ms = self.shown_ms();
         let state = &mut self.markets[market.index()];
-        state.changed_ms = self.now.ms();
+        state.changed_ms = shown_ms;
         if !state.open {
             return;
         }
@@ -78,7 +79,7 @@ impl Exchange {
             for (outcome, side, price, qty) in prints.iter().copied() {
                 let facts = &self.markets[market.index()].facts;
                 let (condition, token) = (facts.condition.clone(), facts.token_id(outcome).clone());
-                let venue_ms = self.now.ms();
+                let venue_ms = self.shown_ms();
                 self.frames([WireEvent::LastTradePrice { market: condition, token, price, qty, side, venue_ms }]);
             }
         }
@@ -104,15 +105,17 @@ impl Exchange {
                 for outcome in [Outcome::Yes, Outcome::No] {
                     let facts = &self.markets[market.index()].facts;
                     let (condition, token) = (facts.condition.clone(), facts.token_id(outcome).clone());
-                    let (old, venue_ms) = (Some(old), self.now.ms());
+                    let (old, venue_ms) = (Some(old), self.shown_ms());
                     self.frames([WireEvent::TickSizeChange { market: condition, token, old, new, venue_ms }]);
                 }
             }
+            // the venue has no frame for a payment: it shows in balances and activity
+            Fact::Paid { .. } => {}
             Fact::Resolved { market, winner } => {
                 let facts = &self.markets[market.index()].facts;
                 let tokens = vec![facts.yes.clone(), facts.no.clone()];
                 let winner = winner.map(|outcome| facts.token_id(outcome).clone());
-                let (condition, venue_ms) = (facts.condition.clone(), self.now.ms());
+                let (condition, venue_ms) = (facts.condition.clone(), self.shown_ms());
                 self.frames([WireEvent::MarketResolved { market: condition, tokens, winner, venue_ms }]);
             }
             Fact::Order { account, order, change, .. } => {
@@ -151,8 +154,8 @@ impl Exchange {
             order_owner: owner,
             maker_address: self.accounts.address(row.account).to_owned(),
             associate_trades: if trades.is_empty() { None } else { Some(trades) },
-            created_at: Some(row.at.secs().to_string()),
-            timestamp: Some(self.now.ms().to_string()),
+            created_at: Some(self.shown(row.at).secs().to_string()),
+            timestamp: Some(self.shown_ms().to_string()),
         }
     }
 
@@ -205,9 +208,9 @@ impl Exchange {
             trade_owner: owner,
             maker_address: address,
             bucket_index: 0,
-            match_time: Some(trade.at.secs().to_string()),
-            last_update: Some(trade.updated.secs().to_string()),
-            timestamp: Some(trade.updated.ms().to_string()),
+            match_time: Some(self.shown(trade.at).secs().to_string()),
+            last_update: Some(self.shown(trade.updated).secs().to_string()),
+            timestamp: Some(self.shown(trade.updated).ms().to_string()),
             transaction_hash: self.transaction(ix, trade),
             maker_orders: self.maker_orders(trade, true),
         }

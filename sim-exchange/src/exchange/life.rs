@@ -64,10 +64,11 @@ impl Exchange {
 
     /// The market takes orders from now on, and shows both of its books.
     pub(super) fn open(&mut self, market: MarketIx) {
+        let shown_ms = self.shown_ms();
         let state = &mut self.markets[market.index()];
         state.open = true;
         state.facts.ready = true;
-        state.changed_ms = self.now.ms();
+        state.changed_ms = shown_ms;
         self.emit(Fact::Opened { market });
         for outcome in [Outcome::Yes, Outcome::No] {
             self.emit(Fact::Whole { market, outcome });
@@ -88,7 +89,7 @@ impl Exchange {
     }
 
     /// Cancels every order of a market, held ones too.
-    fn clear(&mut self, market: MarketIx, why: Ended) {
+    pub(super) fn clear(&mut self, market: MarketIx, why: Ended) {
         for (_, _, resting) in self.markets[market.index()].book.orders() {
             self.withdraw(resting.order, why);
         }

@@ -17,13 +17,14 @@ mod life;
 mod listing;
 mod make;
 mod market;
+mod meddle;
 mod orders;
 mod play;
 mod reads;
 mod rebates;
 mod recorded;
 mod refusal;
-mod sample;
+mod rewarding;
 mod settle;
 mod snapshot;
 mod status;
@@ -52,20 +53,20 @@ pub use trading::{Accepted, SIZE_MAX};
 use crate::accounts::Accounts;
 use crate::draws::Draws;
 use crate::mechanism::Match;
+use crate::rewards::Programme;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tape::{Grown, TapeError};
 use clock::Beats;
-use make::{bad, events, invented_market, taped_markets};
+use make::{bad, events, invented_market, programme, taped_markets};
 use market::{Changed, MarketState, Printed};
 use mm_core::domain::{Price, Qty, Timestamp, Token, TokenId, Universe};
 use mm_core::venue::user_ws::UserEvent;
 use orders::Orders;
 use play::{BookMaker, Player};
 use rebates::Rebates;
-use sample::Rewards;
 use serde::{Deserialize, Serialize};
-use settle::Step;
-use std::collections::{BTreeMap, BinaryHeap};
+use settle::Ladder;
+use std::collections::BTreeMap;
 use trades::Trades;
 
 /// The venue.
@@ -83,7 +84,7 @@ pub struct Exchange {
     /// By time and order of acceptance.
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
     trades: Trades,
-    settlements: BinaryHeap<Step>,
+    ladder: Ladder,
     /// Orders that are held back, by the end of their delay and order of acceptance.
     held: BTreeMap<(Timestamp, u64), OrderIx>,
     /// By time and order of planning.
@@ -92,7 +93,7 @@ pub struct Exchange {
     rebates: Rebates,
     volume: Volume,
     beats: Beats,
-    rewards: Rewards,
+    programme: Programme,
     player: Option<Player>,
     makers: Vec<(usize, BookMaker)>,
     /// API key the recorded counterparties show.
@@ -109,6 +110,8 @@ pub struct Exchange {
     matches: Vec<Match>,
     changed: Vec<Changed>,
     prints: Vec<Printed>,
+    /// How far the venue's clock is off, milliseconds; it shows later times when positive.
+    skew_ms: i64,
 }
 
 /// Shares of all orders ever, in millionths: what was asked for, what matched, what was given up.
@@ -173,7 +176,7 @@ impl Exchange {
         let mut exchange = Self {
             house_owner: draws.uuid("owner", "house", 0),
             beats: Beats::new(scenario.venue.heartbeat_check, start),
-            rewards: Rewards::new(&draws, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
+            programme: programme(scenario, &markets, &draws, start, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
             scenario: scenario.clone(),
             draws,
             start,
@@ -185,7 +188,7 @@ impl Exchange {
             orders: Orders::new(),
             expiries: BTreeMap::new(),
             trades: Trades::new(),
-            settlements: BinaryHeap::new(),
+            ladder: Ladder::default(),
             held: BTreeMap::new(),
             agenda: BTreeMap::new(),
             planned: 0,
@@ -200,6 +203,7 @@ impl Exchange {
             listener: None,
             heard: Vec::new(),
             frames_sent: 0,
+            skew_ms: 0,
             matches: Vec::new(),
             changed: Vec::new(),
             prints: Vec::new(),

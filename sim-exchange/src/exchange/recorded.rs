@@ -65,7 +65,7 @@ impl Exchange {
         if whole.is_empty() {
             self.publish(market, &changed, &prints);
         } else {
-            self.markets[row].changed_ms = self.now.ms();
+            self.markets[row].changed_ms = self.shown_ms();
             if self.markets[row].open {
                 whole.dedup();
                 for outcome in whole {
@@ -115,7 +115,7 @@ impl Exchange {
         }
     }
 
-    fn house_taker(&mut self, outcome: Outcome, side: Side) -> Arrival {
+    pub(super) fn house_taker(&mut self, outcome: Outcome, side: Side) -> Arrival {
         self.house_orders += 1;
         Arrival { hand: Hand::House(self.house_orders), outcome, side, fee_room: Usdc::ZERO }
     }

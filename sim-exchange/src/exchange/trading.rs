@@ -129,7 +129,9 @@ impl Exchange {
             return Err(RejectWhy::BadPayload);
         }
         match order.tif {
-            TimeInForce::Gtd(end) if end < self.now.plus(GTD_LEAST) => return Err(RejectWhy::BadExpiration),
+            TimeInForce::Gtd(end) if end < self.shown(self.now).plus(GTD_LEAST) => {
+                return Err(RejectWhy::BadExpiration);
+            }
             _ if immediate && order.post_only => return Err(RejectWhy::BadPayload),
             _ => {}
         }
@@ -331,7 +333,7 @@ impl Exchange {
     }
 
     /// One trade: all matches at one YES price.
-    fn trade_at(
+    pub(super) fn trade_at(
         &mut self,
         market: MarketIx,
         taker: &mut Arrival,

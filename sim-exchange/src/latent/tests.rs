@@ -123,6 +123,26 @@ fn a_reverting_process_has_the_moments_of_theory() {
 }
 
 #[test]
+fn a_jump_decays_from_its_own_moment() {
+    // without diffusion the path is a formula of the jumps
+    let mut params = reverting(1.5);
+    params.markets[0].volatility_per_sqrt_h = 0.0;
+    params.markets[0].jumps = Some(Jumps { per_h: 2.0, size: JumpSize::Normal { mean: 0.5, sd: 0.2 }, public: true });
+    let mut state = latent(&params, 4);
+    let mut jumps: Vec<Jump> = Vec::new();
+    for step in 1..60 {
+        let at = START.plus(Nanos::from_secs(1_200 * step));
+        state.advance(at);
+        jumps.extend(state.news());
+        let left = |since: Timestamp| libm::exp(-1.5 * real(at.since(since).nanos()) / 3.6e12);
+        let want = logit(0.4) * left(START) + jumps.iter().map(|j| (j.after - j.before) * left(j.at)).sum::<f64>();
+        let is = state.log_odds(ix(0)).expect("there is one");
+        assert!((is - want).abs() < 1e-9, "step {step}: {is}, not {want}");
+    }
+    assert!(jumps.len() > 20);
+}
+
+#[test]
 fn jumps_never_shift_the_diffusion() {
     // without reversion the two paths differ by the sum of the jumps and nothing else
     let with = reverting(0.0);
@@ -288,6 +308,19 @@ fn exclusive_outcomes_may_revert_and_are_scaled_to_one() {
         let sum: f64 = (0..3).filter_map(|n| state.probability(ix(n))).sum();
         assert!((sum - 1.0).abs() < 1e-12, "hour {hour}: {sum}");
     }
+}
+
+#[test]
+fn volatility_of_exclusive_outcomes_is_that_between_two_of_them() {
+    let mut params = exclusive(Motion::Reverting { to: 0.0, per_h: 0.0 });
+    params.markets[1].jumps = None;
+    let moved = |seed| {
+        let mut state = latent(&params, seed);
+        state.advance(after(1));
+        let p = |n| state.probability(ix(n)).expect("there");
+        libm::log(p(0) / p(1)) - libm::log(0.2 / 0.3)
+    };
+    covers(estimate(4_000, |seed| moved(seed) * moved(seed)), 0.8 * 0.8);
 }
 
 fn ears(delay: Nanos, noise_sd: f64, refresh: Refresh) -> ReceiverParams {

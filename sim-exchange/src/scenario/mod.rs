@@ -9,6 +9,7 @@ mod limits;
 mod market;
 mod moment;
 mod reader;
+mod rewards;
 mod rules;
 mod tape;
 #[cfg(test)]
@@ -75,8 +76,12 @@ pub struct Scenario {
     pub markets: Vec<MarketSpec>,
     /// The recording that drives the public book, if any.
     pub tape: Option<TapeSpec>,
+    /// Rules of the venue's reward pools.
+    pub rewards: crate::rewards::Rules,
     /// Who else trades.
     pub agents: Vec<AgentSpec>,
+    /// What goes wrong in it.
+    pub faults: crate::faults::Plan,
     /// Our own bot in this world, if any.
     pub bot: Option<BotSpec>,
 }
@@ -122,6 +127,7 @@ impl Scenario {
                 terms
             }
         };
+        let rewards = rewards::read(keys.table("rewards")?)?;
         let tape = keys.table("tape")?.map(|table| tape::read(table, folder)).transpose()?;
         let agents = agents::read(&mut keys, &venue.latency)?;
         // agents make their markets themselves
@@ -130,10 +136,10 @@ impl Scenario {
         for table in keys.tables("market")? {
             markets.push(market::read(table, &defaults, tape.is_some(), alone)?);
         }
-        faults::read(&mut keys)?;
+        let faults = faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, agents, bot };
+        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, rewards, agents, faults, bot };
         scenario.check()?;
         Ok(scenario)
     }

@@ -1,6 +1,7 @@
 //! A TOML table that knows its path, hands out each key once and refuses what is left.
 
 use super::ScenarioError;
+use crate::faults::Setting;
 use mm_core::domain::{Nanos, Price, Qty, Usdc, parse_decimal};
 use toml::{Table, Value};
 
@@ -95,6 +96,24 @@ impl Keys {
 
     pub(super) fn usdc(&mut self, key: &'static str) -> Result<Option<Usdc>, ScenarioError> {
         Ok(self.decimal(key, 6, MONEY_MAX)?.map(Usdc::from_micro))
+    }
+
+    /// A parameter of a fault: a whole number, `[smallest, largest]`, or a word.
+    pub(super) fn setting(&mut self, key: &'static str) -> Result<Option<Setting>, ScenarioError> {
+        let wanted = "a whole number, [smallest, largest] or a word";
+        let number = |value: &Value| value.as_integer().and_then(|n| u64::try_from(n).ok());
+        match self.take(key) {
+            None => Ok(None),
+            Some(Value::String(word)) => Ok(Some(Setting::Word(word))),
+            Some(value) => {
+                let ends = value.as_array().map(|list| list.iter().map(number).collect::<Vec<_>>());
+                match (number(&value), ends.as_deref()) {
+                    (Some(n), _) => Ok(Some(Setting::Number(n))),
+                    (_, Some([Some(lo), Some(hi)])) => Ok(Some(Setting::Between(*lo, *hi))),
+                    _ => Err(self.wrong(key, wanted, &value)),
+                }
+            }
+        }
     }
 
     /// A sub-table.

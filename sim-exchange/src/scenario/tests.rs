@@ -1,4 +1,5 @@
 use super::*;
+use crate::faults::When;
 use mm_core::domain::Usdc;
 
 const WORLD: &str = "schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\n[[market]]\nslug = \"a\"\n";
@@ -63,11 +64,10 @@ fn impossible_worlds_are_refused() {
 
 #[test]
 fn later_features_are_refused_only_where_they_would_change_something() {
-    refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.0", "fault[0].kind");
     refused("[venue]\nlimits = \"golden\"", "venue.limits: \"golden\" is neither \"off\" nor a tier: standard, copper");
     refused("[venue]\nlimits_warn_only = true", "venue.limits_warn_only");
     refused("[venue]\nlimits = \"gold\"\nlimits_warn_only = 1", "venue.limits_warn_only");
-    let quiet = "[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
+    let quiet = "[venue]\nlatency = { feed_ms = 0 }\n";
     check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
 }
 
@@ -116,6 +116,56 @@ fn a_bot_is_configured_by_the_files_of_the_programs() {
 }
 
 #[test]
+fn reward_keys_are_read_and_bad_ones_named() {
+    let with = |rewards: &str, rules: &str| {
+        let text = format!(
+            "schema = 1\nstart_utc = \"2026-06-07T00:00:00Z\"\n{rules}\n[[market]]\nslug = \"a\"\n\
+             rewards = {{ max_spread_cents = 3.5, min_size_shares = 20, rate_usdc_per_day = 50{rewards} }}"
+        );
+        Scenario::parse(&text, Path::new("."))
+    };
+    let read = with(
+        ", change = [{ at_s = 60, rate_usdc_per_day = 0 }], sponsored = [{ rate_usdc_per_day = 5, lasts_s = 3600 }]",
+        "[rewards]\naccrual = \"day\"\nmidpoint = \"order\"\nmin_payout_usdc = \"0.5\"",
+    )
+    .expect("sound");
+    let plan = &read.markets[0].terms.reward_plan;
+    assert_eq!((plan.changes.len(), plan.sponsored.len()), (1, 1));
+    assert_eq!(read.rewards.accrual, crate::rewards::Accrual::Day);
+    assert_eq!(read.rewards.min_payout.to_string(), "0.5");
+
+    let refused = |rewards: &str, rules: &str| with(rewards, rules).expect_err("refused").to_string();
+    for (rewards, rules, key) in [
+        ("", "[rewards]\naccrual = \"week\"", "rewards.accrual"),
+        ("", "[rewards]\nmidpoint = \"mean\"", "rewards.midpoint"),
+        ("", "[rewards]\npayout = 1", "rewards.payout"),
+        (", max_spread = 1", "", "market[0].rewards.max_spread"),
+        (", change = [{ at_s = 60 }]", "", "market[0].rewards.change[0].at_s"),
+        (", change = [{ rate_usdc_per_day = 1 }]", "", "market[0].rewards.change[0].at_s"),
+        (", change = [{ at_s = 9, min_age_ms = 1 }, { at_s = 8, min_age_ms = 2 }]", "", "market[0].rewards.change"),
+        (", sponsored = [{ rate_usdc_per_day = 5 }]", "", "market[0].rewards.sponsored[0].lasts_s"),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 2000000 }]",
+            "",
+            "market[0].rewards.sponsored[0].rate_usdc_per_day",
+        ),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 5, sponsor = \"me\" }]",
+            "",
+            "market[0].rewards.sponsored[0].sponsor",
+        ),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 5, currency = \"dai\" }]",
+            "",
+            "market[0].rewards.sponsored[0].currency",
+        ),
+    ] {
+        let why = refused(rewards, rules);
+        assert!(why.starts_with(&format!("{key}:")), "{why}");
+    }
+}
+
+#[test]
 fn agents_are_read_and_what_cannot_be_is_refused() {
     const NOISE: &str = "[[agent]]\nkind = \"noise\"\nrate_per_h = 120.0\nreach_cents = \"3\"\n";
     const SIZE: &str = "size_shares = { median = \"20\", p99 = \"500\" }\n";
@@ -138,4 +188,62 @@ fn agents_are_read_and_what_cannot_be_is_refused() {
         "[[agent]]\nkind = \"maker\"\nlook_every_ms = 500\nsize_shares = \"50\"\nmax_position_shares = \"200\"\n";
     refused(&format!("{maker}distance_of_band = 0.5"), "agent[0].distance_of_band: market \"a\" has no reward band");
     refused(maker, "agent[0].distance_cents");
+}
+
+#[test]
+fn faults_are_read_against_the_table_of_kinds() {
+    let world = check(&format!(
+        "{WORLD}[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 2.5\nlasts_ms = [1000, 2000]\ntokens = 1\n\
+         [[fault]]\nkind = \"lost-answer\"\nat_event = 1234\ncalls = \"cancels\"\n\
+         [[fault]]\nkind = \"swarm\"\nrate_per_h = 6"
+    ))
+    .expect("a world with faults");
+    let [zombie, lost] = &world.faults.rows[..] else { panic!("two rows") };
+    assert_eq!(
+        (zombie.when, zombie.lasts_ms.lo, zombie.lasts_ms.hi),
+        (When::PerHour { millionths: 2_500_000 }, 1000, 2000)
+    );
+    assert_eq!((lost.when, lost.name.as_str()), (When::AtEvent(1234), "lost-answer"));
+    assert_eq!(world.faults.swarm.map(|swarm| swarm.percent), Some(50));
+    refused("[[fault]]\nkind = \"zombie\"\nrate_per_h = 1", "fault[0].kind: \"zombie\" is none of swarm, zombie-feed");
+    refused("[[fault]]\nkind = \"zombie-feed\"", "fault[0].rate_per_h: missing; or at_event");
+    refused("[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 1\nat_event = 2", "fault[0].at_event: either");
+    refused(
+        "[[fault]]\nkind = \"silent-drop\"\nrate_per_h = 1\nlasts_ms = 5",
+        "fault[0].lasts_ms: silent-drop is over",
+    );
+    refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\npercent = 101", "fault[0].percent: must be in 1..=100");
+    refused("[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncolour = 1", "fault[0].colour: unknown key");
+    refused(
+        "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncalls = \"gold\"",
+        "fault[0].calls: \"gold\" is none of orders",
+    );
+    let twice = "[[fault]]\nkind = \"geoblock\"\nrate_per_h = 1\n";
+    refused(&format!("{twice}{twice}"), "fault[1].name: there are two rows \"geoblock\"");
+    check(&format!("{WORLD}{twice}{twice}name = \"again\"")).expect("a name of its own");
+}
+
+#[test]
+fn the_list_of_faults_lists_every_kind_with_its_usual_parameters() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/faults.toml");
+    let text = std::fs::read_to_string(&path).expect("the list is there");
+    let scenario = Scenario::load(&path).expect("and is sound");
+    assert_eq!(scenario.faults.rows, [], "every row of it is a comment");
+    // with the signs of comment taken off, every row is what it would be without any parameter
+    let rows: String =
+        text.lines().filter_map(|line| line.strip_prefix("#: ")).map(|line| format!("{line}\n")).collect();
+    let world = check(&format!("{WORLD}{rows}")).expect("each row can be taken as it stands");
+    let listed: Vec<_> = world.faults.rows.iter().map(|row| row.kind.name).collect();
+    assert_eq!(listed, crate::faults::Kind::all().map(|kind| kind.name).collect::<Vec<_>>());
+    for row in &world.faults.rows {
+        assert_eq!(*row, crate::faults::Spec::usual(row.kind, row.when), "{}", row.name);
+        let keys = std::iter::once("lasts_ms").filter(|_| !row.kind.is_moment());
+        for key in keys.chain(row.kind.knobs.iter().map(|knob| knob.key)) {
+            let head = format!("#: kind = \"{}\"", row.kind.name);
+            let block: String =
+                text.lines().skip_while(|line| **line != head).take_while(|line| !line.is_empty()).collect();
+            assert!(block.contains(&format!("{key} = ")), "{}: {key} is not shown", row.name);
+        }
+    }
+    assert!(world.faults.swarm.is_some());
 }

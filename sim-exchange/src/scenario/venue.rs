@@ -24,13 +24,14 @@ pub struct Venue {
     pub confirmed: Nanos,
     /// Smallest buy that may match on arrival; the venue's is one dollar.
     pub marketable_min: Usdc,
-    /// How far away everybody is who lives in the world.
+    /// How far away everybody is.
     pub latency: Latency,
     /// What goes first of a cancel and an order of one nanosecond.
     pub same_instant: SameInstant,
 }
 
-/// One way between the venue and who lives in the world. A client over a socket is as far away as it is.
+/// One way between the venue and who trades there: whoever lives in the world, and a client over a socket on top of the way it
+/// has anyhow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
     /// Venue to client: public feed, user stream, answers.

@@ -1,9 +1,11 @@
 //! The venue behind one lock, and the one place that reads the clock.
 
 use super::gate::Gate;
-use super::hub::Hub;
+use super::hub::{Hub, Road};
+use super::mishaps::Mishaps;
 use super::records::Records;
 use crate::auth::{DepositWallets, Domain, Keyring};
+use crate::draws::Draws;
 use crate::exchange::{AccountIx, Exchange, MarketInfo};
 use crate::limits::Limits;
 use crate::limits::window::{Addresses, Group};
@@ -49,6 +51,7 @@ pub(super) struct Venue {
     /// What the geoblock endpoint says, and whether orders are refused.
     pub(super) blocked: bool,
     pub(super) hub: Hub,
+    pub(super) mishaps: Mishaps,
     /// The taker's side of each token's newest trade.
     pub(super) last_sides: BTreeMap<TokenId, Side>,
     rows: BTreeMap<TokenId, (ConditionId, Outcome)>,
@@ -120,6 +123,9 @@ impl Front {
                 neg_risk.insert(token.clone(), info.market.neg_risk);
             }
         }
+        let draws = Draws::new(seed);
+        let mishaps = Mishaps::new(&exchange, draws.clone(), now());
+        let road = Road::new(exchange.scenario().venue.latency, draws);
         let venue = Venue {
             exchange,
             crowd,
@@ -130,7 +136,8 @@ impl Front {
             gate: Gate::new(limits),
             records: Records::default(),
             blocked: false,
-            hub: Hub::default(),
+            hub: Hub::new(road),
+            mishaps,
             last_sides: BTreeMap::new(),
             rows,
         };
@@ -192,19 +199,40 @@ impl Venue {
     }
 
     /// When something is due next.
-    fn next_deadline(&self) -> Option<Timestamp> {
-        self.crowd.next_deadline(&self.exchange)
+    fn next_deadline(&mut self) -> Option<Timestamp> {
+        let faults = self.mishaps.faults.next_deadline();
+        [self.crowd.next_deadline(&self.exchange), self.hub.next_deadline(), faults].into_iter().flatten().min()
     }
 
-    /// Sends out what the exchange has to tell.
+    /// Sends out what the exchange has to tell. A fault planned at an event happens right behind it.
     fn publish(&mut self, at: Timestamp) {
-        for notice in self.exchange.drain() {
-            if let crate::exchange::Notice::Market(WireEvent::LastTradePrice { token, side, .. }) = &notice {
-                self.last_sides.insert(token.clone(), *side);
+        loop {
+            let mut quiet = true;
+            self.choose_fates();
+            for notice in self.exchange.drain() {
+                quiet = false;
+                if let crate::exchange::Notice::Market(WireEvent::LastTradePrice { token, side, .. }) = &notice {
+                    self.last_sides.insert(token.clone(), *side);
+                }
+                if self.is_untold(&notice) {
+                    continue;
+                }
+                self.hub.publish(at, &notice, &self.accounts, &mut self.mishaps.faults);
+                self.records.hear(at, &notice, &self.accounts);
+                self.mishaps.events += 1;
+                self.happen(at);
             }
-            self.hub.publish(&notice, &self.accounts);
-            self.records.hear(at, &notice, &self.accounts);
+            // what a fault did to the venue may have more to tell
+            if !self.happen(at) && quiet {
+                break;
+            }
         }
+        self.hub.release(at);
+    }
+
+    /// Every token the venue lists.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &TokenId> {
+        self.rows.keys()
     }
 
     /// The market of a token.

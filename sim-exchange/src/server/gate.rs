@@ -34,6 +34,8 @@ pub(super) struct Gate {
     limits: Limits,
     signers: BTreeMap<Address, Signer>,
     standings: BTreeMap<Address, Standing>,
+    /// Every address may only sell what it has.
+    closed_only: bool,
 }
 
 /// A request that may place or cancel.
@@ -57,7 +59,7 @@ impl From<ApiError> for Refused {
 
 impl Gate {
     pub(super) const fn new(limits: Limits) -> Self {
-        Self { mode: Mode::Normal, limits, signers: BTreeMap::new(), standings: BTreeMap::new() }
+        Self { mode: Mode::Normal, limits, signers: BTreeMap::new(), standings: BTreeMap::new(), closed_only: false }
     }
 
     /// What the engine was set to; [`Mode::at`] says where that stands.
@@ -72,7 +74,15 @@ impl Gate {
 
     /// How the venue stands to an address.
     pub(super) fn standing(&self, address: Address) -> Standing {
-        self.standings.get(&address).copied().unwrap_or_default()
+        match self.standings.get(&address).copied().unwrap_or_default() {
+            Standing::Good if self.closed_only => Standing::ClosedOnly,
+            standing => standing,
+        }
+    }
+
+    /// Whether everybody may only reduce.
+    pub(super) const fn set_closed_only(&mut self, on: bool) {
+        self.closed_only = on;
     }
 
     /// Changes that.

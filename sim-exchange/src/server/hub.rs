@@ -1,10 +1,17 @@
 //! Who listens to what. A listener has a bounded queue; one that does not keep up is disconnected, so that nobody ever sees a
-//! stream with a hole in it.
+//! stream with a hole in it, unless a fault makes one.
+
+mod outbox;
+
+pub(super) use outbox::{End, Road};
+
+use outbox::Outbox;
 
 use super::front::KeyAccounts;
 use crate::exchange::Notice;
+use crate::faults::{Channel, Channels, Faults, Payload, rewrite};
 use axum::extract::ws::Utf8Bytes;
-use mm_core::domain::{ConditionId, TokenId};
+use mm_core::domain::{ConditionId, Nanos, Timestamp, TokenId};
 use mm_core::event::Top;
 use mm_core::venue::market_ws::{self, WireEvent};
 use mm_core::venue::user_ws::{self, UserEvent};
@@ -21,15 +28,8 @@ pub(super) const LISTENERS_MAX: usize = 256;
 pub(super) struct Inbox {
     pub(super) id: u64,
     pub(super) frames: mpsc::Receiver<Utf8Bytes>,
-    /// Resolves when the listener has been dropped from the hub.
-    pub(super) dropped: oneshot::Receiver<()>,
-}
-
-/// The sending end.
-struct Outbox {
-    frames: mpsc::Sender<Utf8Bytes>,
-    /// Dropping it is the signal.
-    _alive: oneshot::Sender<()>,
+    /// Resolves when the listener has been dropped from the hub: with how it ends, or with an error if it did not keep up.
+    pub(super) dropped: oneshot::Receiver<End>,
 }
 
 struct MarketListener {
@@ -47,8 +47,8 @@ struct UserListener {
 }
 
 /// All listeners.
-#[derive(Default)]
 pub(super) struct Hub {
+    road: Road,
     next: u64,
     market: BTreeMap<u64, MarketListener>,
     user: BTreeMap<u64, UserListener>,
@@ -57,29 +57,43 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    fn open(&mut self) -> (Inbox, Outbox) {
+    pub(super) const fn new(road: Road) -> Self {
+        Self { road, next: 0, market: BTreeMap::new(), user: BTreeMap::new(), tops: BTreeMap::new() }
+    }
+
+    fn open(&mut self, at: Timestamp, channel: Channel, faults: &Faults) -> (Inbox, Outbox) {
         let (send, frames) = mpsc::channel(QUEUE_MAX);
-        let (alive, dropped) = oneshot::channel();
+        let (end, dropped) = oneshot::channel();
         self.next += 1;
-        (Inbox { id: self.next, frames, dropped }, Outbox { frames: send, _alive: alive })
+        let mut out = Outbox::new(self.next, channel, at, send, end, QUEUE_MAX);
+        if let Some(lives) = faults.storm(channel) {
+            out.close_at(at.plus(lives));
+        }
+        (Inbox { id: self.next, frames, dropped }, out)
     }
 
     /// A new listener of the market channel; `None` when there are too many.
-    pub(super) fn join_market(&mut self) -> Option<Inbox> {
+    pub(super) fn join_market(&mut self, at: Timestamp, faults: &Faults) -> Option<Inbox> {
         if self.market.len() >= LISTENERS_MAX {
             return None;
         }
-        let (inbox, out) = self.open();
+        let (inbox, out) = self.open(at, Channel::Market, faults);
         self.market.insert(inbox.id, MarketListener { out, tokens: BTreeSet::new(), custom: false });
         Some(inbox)
     }
 
     /// A new listener of the user channel; `None` when there are too many.
-    pub(super) fn join_user(&mut self, api_key: String, markets: Option<BTreeSet<ConditionId>>) -> Option<Inbox> {
+    pub(super) fn join_user(
+        &mut self,
+        at: Timestamp,
+        faults: &Faults,
+        api_key: String,
+        markets: Option<BTreeSet<ConditionId>>,
+    ) -> Option<Inbox> {
         if self.user.len() >= LISTENERS_MAX {
             return None;
         }
-        let (inbox, out) = self.open();
+        let (inbox, out) = self.open(at, Channel::User, faults);
         self.user.insert(inbox.id, UserListener { out, api_key, markets });
         Some(inbox)
     }
@@ -124,33 +138,137 @@ impl Hub {
         }
     }
 
-    /// Queues a frame for one listener of either channel.
-    pub(super) fn send(&mut self, id: u64, frame: impl Into<Utf8Bytes>) {
-        let frame = frame.into();
-        let market = self.market.get(&id).map(|listener| &listener.out);
-        let out = market.or_else(|| self.user.get(&id).map(|listener| &listener.out));
-        if let Some(out) = out
-            && out.frames.try_send(frame).is_err()
-        {
-            tracing::warn!(listener = id, "queue full, disconnecting");
-            self.leave(id);
+    fn out(&mut self, id: u64) -> Option<&mut Outbox> {
+        match self.market.get_mut(&id) {
+            Some(listener) => Some(&mut listener.out),
+            None => self.user.get_mut(&id).map(|listener| &mut listener.out),
         }
+    }
+
+    fn outs(&mut self) -> impl Iterator<Item = (u64, &mut Outbox)> {
+        let market = self.market.iter_mut().map(|(id, listener)| (*id, &mut listener.out));
+        market.chain(self.user.iter_mut().map(|(id, listener)| (*id, &mut listener.out)))
+    }
+
+    /// Ends a listener and tells its socket how.
+    fn end(&mut self, id: u64, how: Option<End>) {
+        let market = self.market.remove(&id).map(|listener| listener.out);
+        let out = market.or_else(|| self.user.remove(&id).map(|listener| listener.out));
+        if let (Some(out), Some(how)) = (out, how) {
+            out.end(how);
+        }
+    }
+
+    /// Sends a frame to one listener of either channel.
+    pub(super) fn send(
+        &mut self,
+        at: Timestamp,
+        faults: &mut Faults,
+        id: u64,
+        frame: impl Into<Utf8Bytes>,
+        what: Payload,
+    ) {
+        self.send_later(at, faults, id, frame.into(), what, Nanos::ZERO);
+    }
+
+    fn send_later(
+        &mut self,
+        at: Timestamp,
+        faults: &mut Faults,
+        id: u64,
+        frame: Utf8Bytes,
+        what: Payload,
+        later: Nanos,
+    ) {
+        let road = self.road.clone();
+        if let Some(out) = self.out(id)
+            && let Err(ended) = out.send(at, (faults, &road), frame, what, later)
+        {
+            self.end(id, ended.0);
+        }
+    }
+
+    /// Answers a PING.
+    pub(super) fn pong(&mut self, at: Timestamp, faults: &mut Faults, id: u64) {
+        self.send(at, faults, id, Utf8Bytes::from_static("PONG"), Payload::Pong);
+    }
+
+    /// Whether the venue no longer reads what this listener says.
+    pub(super) fn is_deaf(&mut self, id: u64) -> bool {
+        self.out(id).is_some_and(|out| out.is_deaf())
+    }
+
+    /// Hands out everything that has arrived by now.
+    pub(super) fn release(&mut self, at: Timestamp) {
+        let ended: Vec<(u64, Option<End>)> =
+            self.outs().filter_map(|(id, out)| out.release(at).err().map(|ended| (id, ended.0))).collect();
+        for (id, how) in ended {
+            self.end(id, how);
+        }
+    }
+
+    /// When something arrives next.
+    pub(super) fn next_deadline(&mut self) -> Option<Timestamp> {
+        self.outs().filter_map(|(_, out)| out.next_deadline()).min()
+    }
+
+    /// Does something to every listener of the channels.
+    fn each(&mut self, channels: Channels, what: impl Fn(&mut Outbox)) {
+        self.outs().filter(|(_, out)| channels.includes(out.channel())).for_each(|(_, out)| what(out));
+    }
+
+    /// Cuts every connection without a word.
+    pub(super) fn cut(&mut self, channels: Channels) {
+        let all: Vec<u64> = self.outs().filter(|(_, out)| channels.includes(out.channel())).map(|(id, _)| id).collect();
+        for id in all {
+            self.end(id, Some(End::Cut));
+        }
+    }
+
+    /// Neither reads nor writes those that are open now any more.
+    pub(super) fn deafen(&mut self, channels: Channels) {
+        self.each(channels, Outbox::deafen);
+    }
+
+    /// Closes each connection after so many more frames.
+    pub(super) fn close_after(&mut self, channels: Channels, frames: u64) {
+        self.each(channels, |out| out.close_after(frames));
+    }
+
+    /// Closes each open connection at a moment.
+    pub(super) fn close_at(&mut self, channels: Channels, at: Timestamp) {
+        self.each(channels, |out| out.close_at(at));
+    }
+
+    /// What was held back by a frozen feed arrives.
+    pub(super) fn thaw(&mut self, channels: Channels, at: Timestamp) {
+        self.each(channels, |out| out.thaw(at));
     }
 
     /// Hands a notice to everybody it concerns.
-    pub(super) fn publish(&mut self, notice: &Notice, accounts: &KeyAccounts) {
+    pub(super) fn publish(&mut self, at: Timestamp, notice: &Notice, accounts: &KeyAccounts, faults: &mut Faults) {
         match notice {
             Notice::Market(event) => {
-                self.publish_market(event);
+                self.publish_market(at, event, faults);
                 for top in self.changed_tops(event) {
-                    self.publish_market(&top);
+                    self.publish_market(at, &top, faults);
                 }
             }
-            Notice::User { account, event } => self.publish_user(event, &accounts.keys_of(*account)),
+            Notice::User { account, event } => {
+                let keys = accounts.keys_of(*account);
+                match faults.user_events(event) {
+                    None => self.publish_user(at, event, &keys, faults, Nanos::ZERO),
+                    Some(told) => {
+                        for (later, event) in told {
+                            self.publish_user(at, &event, &keys, faults, later);
+                        }
+                    }
+                }
+            }
         }
     }
 
-    fn publish_market(&mut self, event: &WireEvent) {
+    fn publish_market(&mut self, at: Timestamp, event: &WireEvent, faults: &mut Faults) {
         let wants = |listener: &MarketListener| match event {
             WireEvent::Book(book) => listener.tokens.contains(&book.token),
             // Both outcomes' entries go out together, even to who subscribed only one: the venue does not take them apart.
@@ -166,9 +284,33 @@ impl Hub {
         if concerned.is_empty() {
             return;
         }
-        if let Some(frame) = market_ws::encode(event).map(Utf8Bytes::from) {
-            for id in concerned {
-                self.send(id, frame.clone());
+        match faults.market_events(event) {
+            None => self.spread(at, &concerned, market_ws::encode(event), Channel::Market, faults, Nanos::ZERO),
+            Some(told) => {
+                for event in told {
+                    self.spread(at, &concerned, market_ws::encode(&event), Channel::Market, faults, Nanos::ZERO);
+                }
+            }
+        }
+    }
+
+    /// One text to many, in the format of the day.
+    fn spread(
+        &mut self,
+        at: Timestamp,
+        to: &[u64],
+        frame: Option<String>,
+        channel: Channel,
+        faults: &mut Faults,
+        later: Nanos,
+    ) {
+        let mut frames: Vec<String> = frame.into_iter().collect();
+        for drift in faults.drift(channel) {
+            frames = frames.iter().flat_map(|frame| rewrite(drift, frame)).collect();
+        }
+        for frame in frames.into_iter().map(Utf8Bytes::from) {
+            for id in to {
+                self.send_later(at, faults, *id, frame.clone(), Payload::Event, later);
             }
         }
     }
@@ -193,7 +335,14 @@ impl Hub {
         events
     }
 
-    fn publish_user(&mut self, event: &UserEvent, keys: &BTreeSet<&str>) {
+    fn publish_user(
+        &mut self,
+        at: Timestamp,
+        event: &UserEvent,
+        keys: &BTreeSet<&str>,
+        faults: &mut Faults,
+        later: Nanos,
+    ) {
         let market = match event {
             UserEvent::Order(order) => &order.market,
             UserEvent::Trade(trade) => &trade.market,
@@ -209,13 +358,8 @@ impl Hub {
             listens && keys.contains(listener.api_key.as_str()) && owns(&listener.api_key)
         };
         let concerned: Vec<u64> = self.user.iter().filter(|(_, l)| wants(l)).map(|(id, _)| *id).collect();
-        if concerned.is_empty() {
-            return;
-        }
-        if let Some(frame) = user_ws::encode(event).map(Utf8Bytes::from) {
-            for id in concerned {
-                self.send(id, frame.clone());
-            }
+        if !concerned.is_empty() {
+            self.spread(at, &concerned, user_ws::encode(event), Channel::User, faults, later);
         }
     }
 }

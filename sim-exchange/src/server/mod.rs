@@ -7,6 +7,7 @@
 //! data. No secret is logged; no request, however malformed, can panic the venue or leave half an effect.
 
 mod admin;
+mod answers;
 mod auth_routes;
 mod builders;
 mod call;
@@ -16,11 +17,13 @@ mod gamma;
 mod gate;
 mod geoblock;
 mod heartbeats;
+mod held;
 mod history;
 mod hosts;
 mod hub;
 mod lists;
 mod markets;
+mod mishaps;
 mod notifications;
 mod orders;
 mod portfolio;
@@ -241,7 +244,13 @@ pub async fn start_at(world: impl Into<World>, seed: u64, listen: Listen, now: N
     for (listener, routes, host, seats) in hosts {
         if let Some(listener) = listener {
             let mut stopped = stopped.clone();
-            let routes = hosts::finish(routes, &front, host).into_make_service_with_connect_info::<door::Caller>();
+            let routes = hosts::finish(routes, &front, host);
+            // a false answer is the last thing that happens to it
+            let routes = match host {
+                Some(Host::Clob) => answers::around(routes, &front, &stopped),
+                _ => routes,
+            };
+            let routes = routes.into_make_service_with_connect_info::<door::Caller>();
             tasks.spawn(async move {
                 let listener = door::Door::new(listener, seats);
                 let served = axum::serve(listener, routes)

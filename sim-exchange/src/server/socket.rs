@@ -2,7 +2,7 @@
 
 use super::call::ApiError;
 use super::front::{Front, Shared, told};
-use super::hub::Inbox;
+use super::hub::{End, Inbox};
 use super::{ws_market, ws_user};
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +18,9 @@ const FRAME_MAX: usize = 256 * 1024;
 
 /// Frames written before a flush.
 const BATCH: usize = 256;
+
+/// How long the last words to a client may take.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Close code for a frame that means nothing here.
 const POLICY: u16 = 1008;
@@ -40,7 +43,8 @@ pub(super) fn routes(front: &Shared, stopped: &watch::Receiver<bool>) -> Router 
 }
 
 async fn market(State(channels): State<Channels>, upgrade: WebSocketUpgrade) -> Response {
-    let Some(inbox) = channels.front.step(|venue, _| venue.hub.join_market()) else {
+    let joined = channels.front.step(|venue, at| venue.hub.join_market(at, &venue.mishaps.faults));
+    let Some(inbox) = joined else {
         return ApiError::new(503, "too many market connections").into_response();
     };
     let Channels { front, stopped } = channels;
@@ -74,12 +78,26 @@ pub(super) async fn pump(
         tokio::select! {
             biased;
             () = told(&mut stopped) => break AWAY,
-            _ = &mut inbox.dropped => break SLOW,
+            end = &mut inbox.dropped => match end {
+                Ok(End::Cut) => return,
+                Ok(End::Close(code)) => {
+                    batch.extend(std::iter::from_fn(|| inbox.frames.try_recv().ok()));
+                    // the end of a burst may not get through: the connection ends either way
+                    let last = send(&mut socket, &mut batch);
+                    let _ = tokio::time::timeout(GOODBYE, last).await;
+                    break code;
+                }
+                Err(_) => break SLOW,
+            },
             waiting = inbox.frames.recv_many(&mut batch, BATCH) => if waiting == 0 {
                 break SLOW;
             },
             message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) if text.as_str() == "PING" => batch.push(Utf8Bytes::from_static("PONG")),
+                Some(Ok(Message::Text(text))) if text.as_str() == "PING" => {
+                    front.step(|venue, at| venue.hub.pong(at, &mut venue.mishaps.faults, inbox.id));
+                    continue;
+                }
+                Some(Ok(Message::Text(_))) if front.step(|venue, _| venue.hub.is_deaf(inbox.id)) => continue,
                 Some(Ok(Message::Text(text))) => match receive(front, inbox.id, &text) {
                     Ok(()) => continue,
                     Err(Refused) => break POLICY,
@@ -119,7 +137,7 @@ async fn send(socket: &mut WebSocket, batch: &mut Vec<Utf8Bytes>) -> Result<(), 
 /// Says goodbye, without waiting for a client that does not listen.
 pub(super) async fn close(mut socket: WebSocket, code: u16) {
     let goodbye = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static("") }));
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), socket.send(goodbye)).await;
+    let _ = tokio::time::timeout(GOODBYE, socket.send(goodbye)).await;
 }
 
 /// The refusal of a first frame.

@@ -2,6 +2,7 @@
 
 use super::front::Front;
 use super::socket::Refused;
+use crate::faults::{Channel, Payload, rewrite};
 use mm_core::domain::TokenId;
 use mm_core::venue::market_ws::{WireEvent, encode_all};
 use serde::Deserialize;
@@ -34,7 +35,7 @@ pub(super) fn receive(front: &Front, id: u64, text: &str) -> Result<(), Refused>
         _ => return Err(Refused),
     };
     let tokens: Vec<TokenId> = frame.assets_ids.iter().filter_map(|text| TokenId::parse(text).ok()).collect();
-    front.step(|venue, _| {
+    front.step(|venue, at| {
         if !subscribe {
             venue.hub.unsubscribe(id, &tokens);
             return;
@@ -46,8 +47,21 @@ pub(super) fn receive(front: &Front, id: u64, text: &str) -> Result<(), Refused>
         // Repeating a subscription gets no second dump; it only sets the flag.
         let repeated = asked_known && new.is_empty() && unknown.is_empty();
         if frame.initial_dump && !asked_nothing && !repeated {
-            let books: Vec<WireEvent> = venue.exchange.snapshots(&new).into_iter().map(WireEvent::Book).collect();
-            venue.hub.send(id, encode_all(&books));
+            let faults = &mut venue.mishaps.faults;
+            let books = venue.exchange.snapshots(&new).into_iter().map(WireEvent::Book);
+            let books: Vec<WireEvent> = books
+                .flat_map(|book| match faults.market_events(&book) {
+                    None => vec![book],
+                    Some(told) => told,
+                })
+                .collect();
+            let mut frames = vec![encode_all(&books)];
+            for drift in faults.drift(Channel::Market) {
+                frames = frames.iter().flat_map(|frame| rewrite(drift, frame)).collect();
+            }
+            for frame in frames {
+                venue.hub.send(at, faults, id, frame, Payload::Answer);
+            }
         }
     });
     Ok(())

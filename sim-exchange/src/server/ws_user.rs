@@ -44,9 +44,9 @@ fn admit(front: &Front, frame: &str) -> Option<Inbox> {
     }
     let given = Credentials { api_key: auth.api_key, secret: auth.secret, passphrase: auth.passphrase };
     let markets = if markets.is_empty() { None } else { Some(conditions(&markets)) };
-    front.step(|venue, _| {
+    front.step(|venue, at| {
         let api_key = venue.keyring.check(&given).ok()?.api_key.clone();
-        venue.hub.join_user(api_key, markets)
+        venue.hub.join_user(at, &venue.mishaps.faults, api_key, markets)
     })
 }
 

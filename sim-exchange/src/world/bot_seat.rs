@@ -108,8 +108,12 @@ impl BotSeat {
                 self.send(at, market, Fed::Event(MarketEvent::Resolved { market }), queue);
             }
             Fact::Whole { market, outcome } => self.send_book(at, exchange, market, outcome, queue),
-            Fact::Opened { .. } | Fact::Closed { .. } | Fact::Order { .. } | Fact::Fill { .. } | Fact::Trade { .. } => {
-            }
+            Fact::Opened { .. }
+            | Fact::Closed { .. }
+            | Fact::Order { .. }
+            | Fact::Fill { .. }
+            | Fact::Paid { .. }
+            | Fact::Trade { .. } => {}
         }
     }
 

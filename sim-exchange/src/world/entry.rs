@@ -224,6 +224,9 @@ pub(super) fn fact(out: &mut Writer, fact: &Fact) {
                 .int(fee.micro())
                 .int(u8::from(taker));
         }
+        Fact::Paid { account, kind, amount } => {
+            out.text(kind.name()).int(account.0).int(amount.micro());
+        }
         Fact::Trade { trade, stage } => {
             out.text("trade").int(trade.0).text(stage.word());
         }

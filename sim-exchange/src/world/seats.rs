@@ -229,6 +229,6 @@ pub(super) fn public(fact: &Fact) -> Option<Change> {
         Fact::Tick { market, new, .. } => Some(Change::Tick { market, tick: new }),
         Fact::Opened { market } => Some(Change::Trading { market, open: true }),
         Fact::Closed { market } | Fact::Resolved { market, .. } => Some(Change::Trading { market, open: false }),
-        Fact::Whole { .. } | Fact::Order { .. } | Fact::Fill { .. } | Fact::Trade { .. } => None,
+        Fact::Whole { .. } | Fact::Order { .. } | Fact::Fill { .. } | Fact::Paid { .. } | Fact::Trade { .. } => None,
     }
 }

@@ -233,5 +233,6 @@ fn words(fact: &Fact) -> [u64; 3] {
             [place, pair(account.0, order.0) ^ trade.0.rotate_left(40), qty.micro() ^ fee.micro().rotate_left(32)]
         }
         Fact::Trade { trade, stage } => [of(10, stage as u64), trade.0, 0],
+        Fact::Paid { account, kind, amount } => [of(11, kind as u64), u64::from(account.0), amount.micro()],
     }
 }

@@ -57,20 +57,55 @@ impl Hands {
     }
 }
 
-/// Starts a world of one market on a clock of ours; `venue_keys` go into its `[venue]`.
-pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
+/// A world of one market; the keys go into its `[venue]` and its `[[market]]`.
+fn world(venue_keys: &str, market_keys: &str) -> Scenario {
     let text = format!(
         "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n{venue_keys}\n\
-         [[market]]\nslug = \"still\"\nfair = {{ start = \"0.50\" }}\n"
+         [[market]]\nslug = \"still\"\nfair = {{ start = \"0.50\" }}\n{market_keys}\n"
     );
-    let scenario = Scenario::parse(&text, Path::new("")).expect("a valid world");
+    Scenario::parse(&text, Path::new("")).expect("a valid world")
+}
+
+/// Starts such a world on the system's clock.
+pub(crate) async fn moving_market(market_keys: &str) -> Running {
+    let scenario = world("", market_keys);
+    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(exchange, scenario.seed, Listen { clob: any, admin: None }).await.expect("free ports")
+}
+
+/// Starts a world of one market on a clock of ours; `venue_keys` go into its `[venue]`.
+pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
+    still(&world(venue_keys, "")).await
+}
+
+/// The same with keys of its `[[market]]`.
+pub(crate) async fn still_market(market_keys: &str) -> (Running, Hands) {
+    still(&world("", market_keys)).await
+}
+
+async fn still(scenario: &Scenario) -> (Running, Hands) {
     let hands = Hands::default();
-    let exchange = Exchange::new(&scenario, hands.now()).expect("and can be played");
+    let exchange = Exchange::new(scenario, hands.now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
     let clock = hands.clone();
     let now = Box::new(move || clock.now());
     let listen = Listen { clob: any, admin: None };
     (server::start_at(exchange, scenario.seed, listen, now).await.expect("free ports"), hands)
+}
+
+/// A venue with one market whose book holds only what traders put there: nothing happens unless a test does it.
+pub(crate) async fn quiet_venue(venue_keys: &str) -> Running {
+    let head = "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n\
+        settle = { mined_ms = 60, confirmed_ms = 120 }\n";
+    let tail = "\n[defaults]\n\
+        rewards = { max_spread_cents = \"3.5\", min_size_shares = \"20\", min_age_ms = 4000, rate_usdc_per_day = \"50\" }\n\
+        [[market]]\nslug = \"quiet\"\nbuilt_in_book = false\n";
+    let text = format!("{head}{venue_keys}{tail}");
+    let scenario = Scenario::parse(&text, Path::new("")).expect("a small world");
+    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
 }
 
 /// Serves a world on a clock of ours.
@@ -79,6 +114,44 @@ pub(crate) async fn served(world: World, seed: u64, hands: &Hands) -> Running {
     let clock = hands.clone();
     let listen = Listen { clob: any, admin: None };
     server::start_at(world, seed, listen, Box::new(move || clock.now())).await.expect("free ports")
+}
+
+/// The operator of a venue.
+pub(crate) struct Admin {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Admin {
+    pub(crate) fn of(running: &Running) -> Self {
+        Self { http: http(), url: running.ready.admin.clone().expect("asked for") }
+    }
+
+    /// Switches a fault on with these parameters.
+    pub(crate) async fn on(&self, kind: &str, mut parameters: Value) {
+        if parameters.is_null() {
+            parameters = json!({});
+        }
+        parameters["kind"] = json!(kind);
+        let (status, body) = self.post("faults", &parameters).await;
+        assert_eq!(status, 200, "{kind}: {body}");
+    }
+
+    /// Switches a fault off.
+    pub(crate) async fn off(&self, kind: &str) {
+        let (status, body) = self.post("faults", &json!({"kind": kind, "on": false})).await;
+        assert_eq!(status, 200, "{kind}: {body}");
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        fetch(self.http.post(format!("{}/{path}", self.url)).body(body.to_string())).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = fetch(self.http.get(format!("{}/{path}", self.url))).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
 }
 
 /// An HTTP client for loopback.
@@ -288,6 +361,35 @@ impl Stream {
                 Some(Ok(Message::Text(text))) => return Some(text.to_string()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// How the stream ends, whatever comes before: with a close code, or cut.
+    pub(crate) async fn ending(&mut self) -> String {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("an end in time") {
+                Some(Ok(Message::Close(Some(frame)))) => return format!("close {}", u16::from(frame.code)),
+                Some(Ok(Message::Close(None))) => return "close".to_owned(),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return "cut".to_owned(),
+            }
+        }
+    }
+
+    /// Whether nothing at all comes for a fifth of a second: long on loopback.
+    pub(crate) async fn is_silent(&mut self) -> bool {
+        tokio::time::timeout(Duration::from_millis(200), self.socket.next()).await.is_err()
+    }
+
+    /// Every text frame up to the answer to a PING sent now, which is left out.
+    pub(crate) async fn so_far(&mut self) -> Vec<String> {
+        self.say("PING").await;
+        let mut frames = Vec::new();
+        loop {
+            match self.next().await.expect("the stream goes on") {
+                text if text == "PONG" => return frames,
+                text => frames.push(text),
             }
         }
     }

@@ -28,8 +28,8 @@ fn against_insiders(seeds: u64, rule: DealerRule, belief: Belief) -> Vec<f64> {
         let (mut street, draws) = Street::new(still(0.5, Some(3_600)), Nanos::from_secs(60), seed);
         // it looks after each of its fills, and nothing else moves it
         street.sit(dealer(rule, belief, "100000", Nanos::from_secs(600)), None);
-        // ten shares are worth more than the venue's smallest order at any of these prices
-        street.sit(noise("noise/0", 85.0, "10", &draws), None);
+        // so many shares are worth the venue's smallest order, a dollar, at every price: nobody's size is raised
+        street.sit(noise("noise/0", 85.0, "10000", &draws), None);
         let ears = ReceiverParams {
             market: MARKET,
             delay: Nanos::ZERO,
@@ -38,14 +38,14 @@ fn against_insiders(seeds: u64, rule: DealerRule, belief: Belief) -> Vec<f64> {
             insider: true,
         };
         let ears = street.latent.receiver("informed/0", &ears, &draws).expect("possible");
-        let style = InformedStyle::Outcome { size: qty("10") };
+        let style = InformedStyle::Outcome { size: qty("10000") };
         let params = InformedParams { market: MARKET, capital: CAPITAL, looks_per_h: 15.0, style };
         street.sit(Box::new(Informed::new("informed/0", params, &draws).expect("possible")), Some(ears));
         street.run(after_s(3_599));
         street.latent.advance(after_s(3_600));
         let winner = street.latent.resolved().next().expect("decided").winner;
         // arrivals by their rate, not by their number: a ratio of means has no bias this way
-        street.gain(0, if winner == Outcome::Yes { 1.0 } else { 0.0 }) / 100.0 / 10.0
+        street.gain(0, if winner == Outcome::Yes { 1.0 } else { 0.0 }) / 100.0 / 10_000.0
     };
     (0..seeds).map(one).collect()
 }
@@ -53,20 +53,20 @@ fn against_insiders(seeds: u64, rule: DealerRule, belief: Belief) -> Vec<f64> {
 #[test]
 fn a_dealer_at_glosten_milgrom_quotes_breaks_even() {
     let gm = DealerRule::GlostenMilgrom { informed: 0.15, buys: 0.5 };
-    covers(estimate(&against_insiders(400, gm, Belief::Stays(0.5))), theory::fixed_quote_profit(0.075, 0.15));
-    let learning = estimate(&against_insiders(200, gm, Belief::Learns(0.5)));
+    covers(estimate(&against_insiders(1_500, gm, Belief::Stays(0.5))), theory::fixed_quote_profit(0.075, 0.15));
+    let learning = estimate(&against_insiders(600, gm, Belief::Learns(0.5)));
     covers(learning, 0.0);
-    assert!(learning[1] < 0.003, "one who learns risks little: {learning:?}");
+    assert!(learning[1] < 0.002, "one who learns risks little: {learning:?}");
 }
 
 #[test]
 fn a_dealer_at_a_fixed_spread_earns_what_theory_says() {
     for h in ["0.1", "0.03"] {
         let rule = DealerRule::Fixed { half_spread: price(h) };
-        let gain = estimate(&against_insiders(400, rule, Belief::Stays(0.5)));
+        let gain = estimate(&against_insiders(1_500, rule, Belief::Stays(0.5)));
         let half = f64::from(price(h).ten_thousandths()) / 10_000.0;
         covers(gain, theory::fixed_quote_profit(half, 0.15));
-        assert!(gain[1] < 0.005, "and tells it from doing nothing: {gain:?}");
+        assert!(gain[1] < 0.002, "and tells it from doing nothing: {gain:?}");
     }
 }
 
@@ -101,10 +101,10 @@ fn against_snipers(seeds: u64, half_spread: &str) -> Vec<f64> {
 fn a_dealer_among_snipers_earns_what_theory_says() {
     for half_spread in ["0.0034", "0.01", "0.03"] {
         let h = f64::from(price(half_spread).ten_thousandths()) / 10_000.0;
-        let gain = estimate(&against_snipers(150, half_spread));
+        let gain = estimate(&against_snipers(400, half_spread));
         // a quote rounded outward to the tick stands half a tick farther away in the mean
         let h = h + 0.000_05;
         covers(gain, 0.8 * h - 0.1 * theory::mean_excess(0.03, h));
-        assert!(gain[1] < 0.001, "{gain:?}");
+        assert!(gain[1] < 0.000_5, "{gain:?}");
     }
 }

@@ -91,6 +91,7 @@ fn another_agent_s_presence_changes_nobody_s_luck() {
         assert!(wakes(&few, name).len() > 50);
         assert_eq!(wakes(&few, name), wakes(&many, name), "{name}");
     }
+    assert_ne!(wakes(&many, "noise/0"), wakes(&many, "noise/1"), "each has its own");
     assert_eq!(few.latent.log_odds(MARKET), many.latent.log_odds(MARKET));
 }
 

@@ -140,6 +140,15 @@ fn a_maker_leans_against_its_position_and_stops_at_its_limit() {
         buy no 0.476x100 post-only
     "#]],
     );
+    // a lean ends where an order would stop scoring
+    quotes(
+        |m| m.skew = price("0.05"),
+        &format!("{REWARDED}; net 200; tick 0.001"),
+        &expect![[r#"
+        buy yes 0.466x100 post-only
+        buy no 0.507x100 post-only
+    "#]],
+    );
     quotes(
         |_| {},
         &format!("{REWARDED}; net 300; free yes 300 no 0"),

@@ -98,6 +98,48 @@ fn thinned_noise_takes_only_what_is_near() {
 }
 
 #[test]
+fn a_quote_meets_the_arrivals_its_distance_leaves() {
+    let reach = Reach::Thinned { decay_per_cent: 0.4, around: Around::Midpoint };
+    let mut agent = noise(NoiseSize::Fixed(qty("10")), reach);
+    let scene = Scene::parse("book 0.49x500 0.47x500 / 0.51x500 0.53x500");
+    let (mut at, mut out, mut near, mut far) = (START, Vec::new(), 0.0, 0.0);
+    let arrivals = 20_000;
+    at = agent.wake(at, &scene.seen(), &mut out).expect("noise never ends");
+    for _ in 0..arrivals {
+        out.clear();
+        at = agent.wake(at, &scene.seen(), &mut out).expect("noise never ends");
+        if let [Request::Place { price: limit, .. }] = out.as_slice() {
+            near += 1.0 / f64::from(arrivals);
+            // of whichever token is bought, the second level stands at 0.53
+            far += if *limit >= price("0.53") { 1.0 / f64::from(arrivals) } else { 0.0 };
+        }
+    }
+    // four standard errors
+    assert!((near - libm::exp(-0.4)).abs() < 0.014 && (far - libm::exp(-1.2)).abs() < 0.014, "{near} {far}");
+}
+
+#[test]
+fn a_taker_turns_pairs_back_when_it_has_nothing_better_to_do() {
+    let idle = || noise(NoiseSize::Fixed(qty("40")), Reach::Through(price("0.01")));
+    check(
+        idle(),
+        1,
+        "free yes 30 no 25",
+        &expect![[r#"
+        merge 25
+    "#]],
+    );
+    check(
+        idle(),
+        1,
+        "free yes 30 no 19.99",
+        &expect![[r#"
+        nothing
+    "#]],
+    );
+}
+
+#[test]
 fn noise_does_nothing_where_it_cannot_trade() {
     let agent = || noise(NoiseSize::Fixed(qty("40")), Reach::Through(price("0.01")));
     check(
@@ -336,7 +378,7 @@ fn parameters_out_of_range_are_named() {
         size.mean must be one share or more, is 0.5
         decay_per_cent must be a millionth to a million, is 0
         reach must be below a dollar, is 1
-        edge_unit must be above 0, below a dollar, is 0
+        unit must be above 0, below a dollar, is 0
         per_unit must be above 0 and in whole hundredths of a share, is 0
         max must be min or more, is 4"#]]
     .assert_eq(&told.join("\n"));

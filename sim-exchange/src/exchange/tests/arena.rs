@@ -69,6 +69,7 @@ pub(super) fn told(exchange: &mut Exchange) -> String {
                 let role = if taker { "taker" } else { "maker" };
                 format!("a{} order {} trade {} {role} {outcome} {side} {price} x {qty}", account.0, order.0, trade.0)
             }
+            Fact::Paid { account, kind, amount } => format!("a{} {} {amount}", account.0, kind.name()),
             Fact::Trade { trade, stage } => format!("trade {} {}", trade.0, stage.word()),
         };
         writeln!(out, "{line}").expect("a string takes everything");

@@ -1,0 +1,134 @@
+//! The whole bot against a venue that misbehaves: four real processes, faults switched on through the venue's admin API.
+//!
+//! One proof for each group of faults, its kinds as cases. A case begins with a healthy bot, switches the fault on, lets it act,
+//! switches it off, and wants a healthy bot again: books that are the venue's, quotes that rest, no order lost track of. At the
+//! end the account is made flat and the ledger is held against everything the venue ever accepted.
+
+mod cases;
+mod stage;
+
+use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use cases::{Case, During};
+use stage::Stage;
+
+/// All claims of this file.
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof {
+        id: "dead-feeds-withdraw",
+        milestone: 5,
+        claim: "While the market feed is dead, frozen, half-open or closed again and again nothing rests on books that are not \
+                known; when it lives again books and quotes come back by themselves.",
+        quick: false,
+        min_cases: 3,
+        run: |bench| survives(bench, &cases::FEEDS, Sabotage::None),
+        sabotage_claim: "watchdogs that wait an hour",
+        sabotage: Some(|bench| survives(bench, &cases::FEEDS[..1], Sabotage::SleepyWatchdogs)),
+    },
+    Proof {
+        id: "broken-frames-leave-true-books",
+        milestone: 5,
+        claim: "Frames that are lost, doubled, late, out of order, half, crossed or in another format, and REST books that are \
+                stale or ghosts, end with the venue's own books and resting quotes.",
+        quick: false,
+        min_cases: 3,
+        run: |bench| survives(bench, &cases::FRAMES, Sabotage::None),
+        sabotage_claim: "the loss of frames never ends",
+        sabotage: Some(|bench| survives(bench, &cases::FRAMES[..1], Sabotage::Endless)),
+    },
+    Proof {
+        id: "false-answers-leave-a-true-ledger",
+        milestone: 5,
+        claim: "Answers that are lost, late, false or torn, limits, restarts and heartbeats that go wrong end with a ledger \
+                that knows every order the venue has taken, and with as many orders open as the venue holds.",
+        quick: false,
+        min_cases: 3,
+        run: |bench| survives(bench, &cases::ANSWERS, Sabotage::None),
+        sabotage_claim: "the refusals never end",
+        sabotage: Some(|bench| survives(bench, &cases::ANSWERS[..1], Sabotage::Endless)),
+    },
+    Proof {
+        id: "strange-fills-are-counted-once",
+        milestone: 5,
+        claim: "Fills told late, twice, backwards, behind a cancel, together, or that fail on the chain end with the shares the \
+                venue says are ours.",
+        quick: false,
+        min_cases: 3,
+        run: |bench| survives(bench, &cases::FILLS, Sabotage::None),
+        sabotage_claim: "what the account holds is read as if the last fill had been told twice",
+        sabotage: Some(|bench| survives(bench, &cases::FILLS[..1], Sabotage::CountedTwice)),
+    },
+    Proof {
+        id: "changed-worlds-are-survived",
+        milestone: 5,
+        claim: "Ticks, reward terms, markets, place, standing, balances and the venue's clock change in mid-session; where \
+                quoting must stop it stops, and it resumes by itself when the world is as before.",
+        quick: false,
+        min_cases: 3,
+        run: |bench| survives(bench, &cases::WORLDS, Sabotage::None),
+        sabotage_claim: "the region stays blocked",
+        sabotage: Some(|bench| survives(bench, &cases::WORLDS[..1], Sabotage::Endless)),
+    },
+];
+
+/// What is broken on purpose.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sabotage {
+    None,
+    /// No watchdog of the core ever fires.
+    SleepyWatchdogs,
+    /// The fault is not switched off.
+    Endless,
+    /// The venue's holdings are read with one fill too many.
+    CountedTwice,
+}
+
+/// Runs the cases of a group one after the other on one bot; the first of each group are the default, all of them the full depth.
+fn survives(bench: &mut Bench, cases: &'static [Case], sabotage: Sabotage) -> Verdict {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return Verdict::NotRun(why.to_string()),
+    };
+    let count = match bench.depth {
+        Depth::Full => cases.len(),
+        Depth::Quick | Depth::Default => cases.iter().filter(|case| case.default).count(),
+    };
+    let mut evidence = Evidence::default();
+    let mut wrong = Vec::new();
+    let done = runtime.block_on(async {
+        let mut stage = Stage::set(bench, sabotage).await?;
+        for case in cases.iter().filter(|case| case.default || bench.depth == Depth::Full) {
+            match one(&mut stage, case, sabotage).await {
+                Ok(()) => evidence.cases += 1,
+                Err(why) => wrong.push(format!("{}: {why}", case.name())),
+            }
+            if !wrong.is_empty() && sabotage != Sabotage::None {
+                break;
+            }
+        }
+        stage.end().await
+    });
+    if let Err(why) = done {
+        wrong.push(why.to_string());
+    }
+    evidence.fact("kinds", count);
+    for what in &wrong {
+        evidence.fact("not survived", what);
+    }
+    if wrong.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+}
+
+/// One fault, from a healthy bot to a healthy bot.
+async fn one(stage: &mut Stage, case: &Case, sabotage: Sabotage) -> Result<(), crate::stack::StackError> {
+    stage.healthy("before it").await?;
+    stage.switch_on(case).await?;
+    let during = match case.during {
+        During::Withdraws => stage.withdraws(case).await,
+        During::Anything => stage.lives(case).await,
+        During::Filled => stage.is_filled(case).await,
+    };
+    if sabotage != Sabotage::Endless {
+        stage.switch_off().await?;
+    }
+    during?;
+    stage.healthy("after it").await
+}

@@ -1,0 +1,246 @@
+//! The bot and the venue of one proof, and what "healthy" means.
+
+use super::Sabotage;
+use super::cases::Case;
+use crate::demo::ledger::known_before_sent;
+use crate::proof::Bench;
+use crate::stack::{Options, Stack, StackError};
+use mm_core::domain::{OrderId, Timestamp};
+use mm_core::engine::Snapshot;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// How long a bot may take to be healthy, after a fault or at first.
+const HEALTHY: Duration = Duration::from_secs(25);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Watchdogs and probes faster than in production, so that a case takes seconds.
+const CORE: &[(&str, &str, i64)] = &[
+    ("feed", "ping_every_ms", 1_000),
+    ("feed", "pong_timeout_ms", 2_500),
+    ("feed", "probe_after_ms", 700),
+    ("feed", "dead_after_ms", 3_000),
+    ("feed", "snapshot_wait_ms", 1_000),
+    ("feed", "reconnect_max_ms", 1_000),
+    ("risk", "cool_down_ms", 500),
+    ("orders", "min_edit_interval_ms", 300),
+];
+const SLEEPY: &[(&str, &str, i64)] = &[
+    ("feed", "pong_timeout_ms", 300_000),
+    ("feed", "probe_after_ms", 600_000),
+    ("feed", "dead_after_ms", 3_600_000),
+    ("feed", "witness_every_ms", 3_600_000),
+];
+const EXECUTOR: &[(&str, &str, i64)] = &[
+    ("gate", "user_probe_ms", 500),
+    ("gate", "user_tell_ms", 1_000),
+    ("gate", "user_dead_ms", 6_000),
+    ("gate", "heartbeat_every_ms", 1_000),
+    ("gate", "heartbeat_max_age_ms", 6_000),
+    ("gate", "clock_every_ms", 1_000),
+    ("gate", "closed_only_every_ms", 1_000),
+    ("gate", "request_timeout_ms", 2_000),
+    ("gate", "late_landing_ms", 10_000),
+    ("gate", "pauses_max", 1_000),
+];
+
+pub(super) struct Stage {
+    stack: Stack,
+    sabotage: Sabotage,
+}
+
+fn failed(why: impl Into<String>) -> StackError {
+    StackError(why.into())
+}
+
+impl Stage {
+    /// Two recorded markets at four times their time, and the bot.
+    pub(super) async fn set(bench: &Bench, sabotage: Sabotage) -> Result<Self, StackError> {
+        let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
+        (options.speed, options.markets) = (4.0, Some(2));
+        (options.witness_ms, options.geoblock_every_ms) = (500, 1_000);
+        let keys = |table: &[(&'static str, &'static str, i64)]| {
+            table.iter().map(|(section, key, value)| (*section, *key, toml::Value::Integer(*value))).collect::<Vec<_>>()
+        };
+        options.core_keys = keys(CORE);
+        if sabotage == Sabotage::SleepyWatchdogs {
+            options.core_keys.extend(keys(SLEEPY));
+        }
+        options.executor_keys = keys(EXECUTOR);
+        Ok(Self { stack: Stack::start(options).await?, sabotage })
+    }
+
+    /// Switches the case's fault on, to last until it is switched off.
+    pub(super) async fn switch_on(&self, case: &Case) -> Result<(), StackError> {
+        let mut body: Value = serde_json::from_str(case.with).map_err(|why| failed(format!("{}: {why}", case.with)))?;
+        body["kind"] = json!(case.kind);
+        self.stack.switch_fault(&body).await
+    }
+
+    pub(super) async fn switch_off(&self) -> Result<(), StackError> {
+        self.stack.end_faults().await
+    }
+
+    /// Lets the fault act.
+    pub(super) async fn lives(&self, case: &Case) -> Result<(), StackError> {
+        tokio::time::sleep(Duration::from_millis(case.acts_ms)).await;
+        Ok(())
+    }
+
+    /// Every order is withdrawn while the fault acts.
+    pub(super) async fn withdraws(&self, case: &Case) -> Result<(), StackError> {
+        let end = Instant::now() + Duration::from_millis(case.acts_ms);
+        loop {
+            let open = self.stack.open_orders_at_venue().await?;
+            if open == 0 {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(failed(format!("{open} orders rest all the while")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Lets the venue take our resting orders, again when others have come.
+    pub(super) async fn is_filled(&self, case: &Case) -> Result<(), StackError> {
+        let end = Instant::now() + Duration::from_millis(case.acts_ms);
+        let mut fills = 0;
+        while Instant::now() < end {
+            if self.stack.open_orders_at_venue().await? > 0 {
+                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
+                fills += 1;
+            }
+            tokio::time::sleep(Duration::from_millis(700)).await;
+        }
+        if fills > 0 { Ok(()) } else { Err(failed("nothing rested that could be filled")) }
+    }
+
+    /// Waits until the bot is healthy; says what was not.
+    pub(super) async fn healthy(&self, when: &str) -> Result<(), StackError> {
+        let end = Instant::now() + HEALTHY;
+        loop {
+            let Err(why) = self.look().await? else { return Ok(()) };
+            if Instant::now() > end {
+                return Err(failed(format!("not healthy {when}: {why}")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// One look: books, quotes, orders, shares. The inner error says what is not as it should be.
+    async fn look(&self) -> Result<Result<(), String>, StackError> {
+        let before = self.stack.venue_status().await?;
+        let snapshot = self.stack.snapshot().await?;
+        let executor = self.stack.executor_status()?;
+        let after = self.stack.venue_status().await?;
+        let desk = &executor["desk"];
+        if !desk["halted"].is_null() {
+            return Ok(Err(format!("halted: {}", desk["halted"])));
+        }
+        let checks = [
+            // the market moves on meanwhile: the core's books may be those of either look
+            books(&before, &snapshot).or_else(|_| books(&after, &snapshot)),
+            orders(&after, &self.stack.address, desk, &snapshot),
+            self.shares(&snapshot).await?,
+        ];
+        Ok(checks.into_iter().collect())
+    }
+
+    /// What the core believes to hold is what the venue says, fills that are not settled yet included.
+    async fn shares(&self, snapshot: &Snapshot) -> Result<Result<(), String>, StackError> {
+        for market in &snapshot.markets {
+            let url = format!(
+                "{}/v2/positions?user={}&condition_id={}",
+                self.stack.ready.data, self.stack.address, market.condition
+            );
+            let body = self.stack.get(&url).await?;
+            let rows = body["data"].as_array().cloned().unwrap_or_default();
+            for (outcome, held) in [(0, &market.yes), (1, &market.no)] {
+                let row = rows.iter().find(|row| row["outcome_index"] == outcome);
+                let text = row.and_then(|row| row["current_size"].as_str()).unwrap_or("0");
+                let mut venue = mm_core::domain::Qty::parse(text).map_err(|why| failed(format!("{text}: {why}")))?;
+                if self.sabotage == Sabotage::CountedTwice && !venue.is_zero() {
+                    venue = venue.saturating_add(venue);
+                }
+                if held.matched != venue {
+                    return Ok(Err(format!(
+                        "{}: {outcome}: the core holds {held:?}, the venue says {venue}",
+                        market.condition
+                    )));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Makes the account flat, and holds the ledger against everything the venue accepted.
+    pub(super) async fn end(mut self) -> Result<(), StackError> {
+        self.switch_off().await?;
+        self.stack.executor_command(&["cancel-all"], Duration::from_secs(30))?;
+        let end = Instant::now() + HEALTHY;
+        while self.stack.open_orders_at_venue().await? > 0 {
+            if Instant::now() > end {
+                return Err(failed("orders rest after cancel-all"));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        let accepted: Vec<(OrderId, Timestamp)> = self.stack.accepted_orders().await?;
+        let ledger = self.stack.dir().join("executor/ledger.sqlite");
+        let complaints = self.stack.stop_core_and_executor().await;
+        let known = known_before_sent(&ledger, &accepted);
+        let others = self.stack.stop().await;
+        if let Some(what) = complaints.into_iter().chain(others).next() {
+            return Err(failed(what));
+        }
+        let known = known?;
+        match (known.missing, known.late) {
+            (0, 0) => Ok(()),
+            (missing, late) => Err(failed(format!("of {} orders {missing} are unknown, {late} late", known.accepted))),
+        }
+    }
+}
+
+/// The core's books are synced and show the venue's tops.
+fn books(venue: &Value, snapshot: &Snapshot) -> Result<(), String> {
+    for market in &snapshot.markets {
+        let row =
+            venue["markets"].as_array().into_iter().flatten().find(|row| row["condition"] == market.condition.as_str());
+        let row = row.ok_or_else(|| format!("{} is not listed", market.condition))?;
+        if row["open"] != true {
+            return Err(format!("{} is closed", market.condition));
+        }
+        let top = [market.bid, market.ask].map(|price| price.map(|price| price.to_string()));
+        let told = [&row["bid"], &row["ask"]].map(|price| price.as_str().map(str::to_owned));
+        if market.sync != "synced" || top != told {
+            return Err(format!("{}: {} with {top:?}, the venue shows {told:?}", row["slug"], market.sync));
+        }
+    }
+    Ok(())
+}
+
+/// Quotes rest, and venue, executor and core count the same orders.
+fn orders(venue: &Value, address: &str, desk: &Value, snapshot: &Snapshot) -> Result<(), String> {
+    let accounts = venue["accounts"].as_array().into_iter().flatten();
+    let is_ours = |row: &&Value| row["address"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(address));
+    let open = accounts.clone().find(is_ours).and_then(|row| row["open_orders"].as_u64()).unwrap_or(0);
+    let core: Vec<&str> = snapshot.markets.iter().flat_map(|m| &m.orders).map(|order| order.state.as_str()).collect();
+    let states: BTreeSet<&str> = core.iter().copied().collect();
+    if open == 0 {
+        return Err(format!(
+            "nothing rests; core: {:?} {:?}",
+            snapshot.halted_by,
+            snapshot.markets.iter().map(|m| m.no_quote.clone()).collect::<Vec<_>>()
+        ));
+    }
+    let counts = (desk["open_orders"].as_u64(), desk["unknown"].as_u64(), u64::try_from(core.len()).ok());
+    if counts != (Some(open), Some(0), Some(open)) || states != BTreeSet::from(["open"]) {
+        return Err(format!(
+            "the venue holds {open} orders; executor {}, unknown {}; core {core:?}",
+            desk["open_orders"], desk["unknown"]
+        ));
+    }
+    Ok(())
+}

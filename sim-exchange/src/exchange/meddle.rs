@@ -1,0 +1,115 @@
+//! What a fault does to the venue's own affairs. Each of these could happen at the real one; none breaks a promise of
+//! [`Exchange::check`].
+
+use super::fact::{Ended, OrderIx};
+use super::market::{Changed, Printed};
+use super::{AccountIx, Exchange, Filter};
+use crate::mechanism::{Maker, Match};
+use crate::tape::grow::in_yes_terms;
+use mm_core::domain::{MarketIx, Nanos, OrderId, Outcome, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
+
+impl Exchange {
+    /// From now on every stamp is this many milliseconds off; what is due when does not change.
+    pub fn set_skew(&mut self, at: Timestamp, ms: i64) {
+        self.tick(at);
+        self.skew_ms = ms;
+    }
+
+    /// A moment as the venue's clock shows it.
+    #[must_use]
+    pub const fn shown(&self, at: Timestamp) -> Timestamp {
+        let by = Nanos::from_ms(self.skew_ms.unsigned_abs());
+        if self.skew_ms < 0 { at.minus(by) } else { at.plus(by) }
+    }
+
+    /// This moment as the venue's clock shows it, milliseconds.
+    pub(super) const fn shown_ms(&self) -> u64 {
+        self.shown(self.now).ms()
+    }
+
+    /// Somebody who is no account takes so much of each of these resting orders, in one trade and whatever stands before them.
+    /// Those that do not rest, or are on another side, token or market than the first that does, are left alone; `false` if
+    /// there is none.
+    pub fn strike(&mut self, at: Timestamp, orders: &[(OrderId, Qty)]) -> bool {
+        self.tick(at);
+        let mut what: Option<(MarketIx, Outcome, Side)> = None;
+        let mut matches: Vec<Match> = Vec::new();
+        for (id, qty) in orders {
+            let Some(ix) = self.orders.find(id).filter(|ix| self.orders.row(*ix).rests()) else { continue };
+            let row = self.orders.row(ix);
+            let (here, outcome, side) = (row.market, row.outcome, row.side);
+            let qty = (*qty).min(row.left());
+            if qty.is_zero() || *what.get_or_insert((here, outcome, side)) != (here, outcome, side) {
+                continue;
+            }
+            matches.push(self.take_out(ix, qty));
+        }
+        let (Some((market, outcome, side)), Some(first)) = (what, matches.first().map(|m| m.price)) else {
+            return false;
+        };
+        let mut taker = self.house_taker(outcome, side.other());
+        let yes_side = in_yes_terms(outcome, side, first).0;
+        let mut changed: Vec<Changed> = matches.iter().map(|m| (yes_side, m.price, outcome)).collect();
+        let print: Printed = self.trade_at(market, &mut taker, first, &matches, &mut changed);
+        self.publish(market, &changed, &[print]);
+        true
+    }
+
+    /// The book lets go of so much of an order.
+    fn take_out(&mut self, ix: OrderIx, qty: Qty) -> Match {
+        let row = self.orders.row(ix);
+        let (left, slot) = (row.left().saturating_sub(qty), row.slot);
+        let (side, price): (Side, Price) = in_yes_terms(row.outcome, row.side, row.price);
+        let book = &mut self.markets[row.market.index()].book;
+        if left.is_zero() {
+            book.remove(side, price, ix, slot);
+        } else {
+            book.reduce(side, price, ix, slot, qty);
+        }
+        Match { maker: Maker::Order { order: ix, left }, price, qty }
+    }
+
+    /// Cancels up to so many of the account's oldest resting orders for a balance that is there.
+    pub fn cancel_for_balance(&mut self, at: Timestamp, account: AccountIx, most: usize) {
+        self.tick(at);
+        for ix in self.resting(account, &Filter::default()).into_iter().take(most) {
+            self.withdraw(ix, Ended::NotEnoughBalance);
+        }
+    }
+
+    /// The market takes orders, or takes none and cancels what rests. A market whose question is answered stays shut.
+    pub fn set_accepting(&mut self, at: Timestamp, market: MarketIx, accepting: bool) {
+        self.tick(at);
+        if accepting == self.markets[market.index()].open || self.answered(market).is_some() {
+            return;
+        }
+        if accepting { self.open(market) } else { self.close(market) }
+    }
+
+    /// The game starts: every resting order of the market is cancelled.
+    pub fn clear_book(&mut self, at: Timestamp, market: MarketIx) {
+        self.tick(at);
+        self.clear(market, Ended::Canceled);
+    }
+
+    /// Reward terms of a market; `None`: no pool.
+    pub fn set_reward_terms(&mut self, at: Timestamp, market: MarketIx, terms: Option<RewardTerms>) {
+        self.tick(at);
+        self.markets[market.index()].facts.rewards = terms;
+    }
+
+    /// Every account's counter of matched dollars is stuck so high that nothing new can be afforded; or is right again.
+    pub fn stick_all(&mut self, at: Timestamp, stuck: bool) {
+        self.tick(at);
+        for row in self.status().accounts {
+            let amount = if stuck { self.balance(row.account, None) } else { Usdc::ZERO.micro() };
+            self.stick(at, row.account, crate::accounts::Asset::Usdc, amount);
+        }
+    }
+
+    /// Trades made so far: the next one has this number.
+    #[must_use]
+    pub fn trades_made(&self) -> u64 {
+        self.trades.next().0
+    }
+}

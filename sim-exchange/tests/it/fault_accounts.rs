@@ -1,0 +1,306 @@
+//! Faults of the user stream, settlement, balances, markets, place and clock, seen from outside.
+
+use crate::client::{Admin, Stream, Trader, fetch, http, quiet_venue};
+use mm_core::io::clock::Clock;
+use serde_json::{Value, json};
+use sim_exchange::server::Running;
+
+/// A quiet venue, a maker with a user stream, and a taker.
+struct Stage {
+    running: Running,
+    maker: Trader,
+    taker: Trader,
+    admin: Admin,
+    user: Stream,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let running = quiet_venue("").await;
+        let (maker, taker) = (Trader::login(&running.ready, 0).await, Trader::login(&running.ready, 1).await);
+        let auth = json!({"apiKey": maker.api_key, "secret": maker.secret, "passphrase": maker.passphrase});
+        let first = json!({"auth": auth, "type": "user", "markets": []});
+        let mut user = Stream::open(&running.ready, "user", &first).await;
+        assert!(user.so_far().await.is_empty());
+        Self { admin: Admin::of(&running), running, maker, taker, user }
+    }
+
+    /// A bid of ten at so many cents rests; its id.
+    async fn bid(&self, cents: u64) -> String {
+        let order = self.maker.order(true, "BUY", cents, 10);
+        let (status, reply) = self.maker.call("POST", "/order", &order).await;
+        assert_eq!(status, 200, "{reply}");
+        self.maker.id_of(&order)
+    }
+
+    /// The taker buys NO against a bid at so many cents: the two are minted.
+    async fn hit(&self, cents: u64) {
+        let mut order = self.taker.order(false, "BUY", 100 - cents, 10);
+        order["postOnly"] = json!(false);
+        let (status, reply) = self.taker.call("POST", "/order", &order).await;
+        assert_eq!((status, &reply["status"]), (200, &json!("matched")), "{reply}");
+    }
+
+    /// The next event, in short: type or status, and the size that goes with it.
+    async fn event(&mut self) -> String {
+        let event = self.user.find(|event| event["event_type"].is_string()).await;
+        let text = |key: &str| event[key].as_str().unwrap_or("-").to_owned();
+        match event["event_type"].as_str() {
+            Some("order") => format!("{} {}", text("type"), text("size_matched")),
+            _ => format!("{} {}", text("status"), text("size")),
+        }
+    }
+
+    async fn events(&mut self, count: usize) -> Vec<String> {
+        let mut out = Vec::new();
+        while out.len() < count {
+            out.push(self.event().await);
+        }
+        out
+    }
+
+    async fn cancel(&self, id: &str) -> Value {
+        self.maker.call("DELETE", "/order", &json!({"orderID": id})).await.1
+    }
+
+    async fn clob(&self, path: &str) -> Value {
+        fetch(http().get(format!("{}{path}", self.running.ready.clob))).await.1
+    }
+
+    async fn end(self) {
+        self.running.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn fills_are_told_behind_the_cancel_in_the_recorded_order() {
+    let mut stage = Stage::set().await;
+    let id = stage.bid(40).await;
+    stage.admin.on("fills-after-cancel", Value::Null).await;
+    let reply = stage.cancel(&id).await;
+    assert_eq!(reply["canceled"], json!([id]), "the answer knows nothing of it: {reply}");
+    let recorded = [
+        "PLACEMENT 0",
+        "CANCELLATION 0",
+        "MATCHED 1.219511",
+        "CANCELLATION 1.219511",
+        "CANCELLATION 2.560972",
+        "MATCHED 1.341461",
+    ];
+    assert_eq!(stage.events(6).await, recorded);
+    let (_, order) = stage.maker.call("GET", &format!("/data/order/{id}"), &Value::Null).await;
+    assert_eq!((&order["status"], &order["size_matched"]), (&json!("CANCELED"), &json!("2.560972")));
+    stage.admin.off("fills-after-cancel").await;
+    // the two trades settle
+    assert_eq!(stage.events(4).await.iter().filter(|event| event.starts_with("CONFIRMED")).count(), 2);
+    let id = stage.bid(41).await;
+    stage.cancel(&id).await;
+    assert_eq!(stage.events(2).await, ["PLACEMENT 0", "CANCELLATION 0"]);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn trades_come_before_orders_and_twice() {
+    let mut stage = Stage::set().await;
+    stage.admin.on("trade-before-order", json!({"by_ms": 300})).await;
+    stage.bid(40).await;
+    stage.hit(40).await;
+    assert_eq!(stage.event().await, "MATCHED 10", "before the order's own placement");
+    let mut rest = stage.events(4).await;
+    assert_eq!(rest.pop().as_deref(), Some("UPDATE 10"), "late events keep their order: {rest:?}");
+    stage.admin.off("trade-before-order").await;
+
+    stage.admin.on("duplicate-trades", Value::Null).await;
+    stage.bid(41).await;
+    stage.hit(41).await;
+    assert_eq!(stage.events(4).await, ["PLACEMENT 0", "MATCHED 10", "MATCHED 10", "UPDATE 10"]);
+    assert_eq!(stage.events(4).await, ["MINED 10", "MINED 10", "CONFIRMED 10", "CONFIRMED 10"]);
+    stage.admin.off("duplicate-trades").await;
+    stage.bid(42).await;
+    stage.hit(42).await;
+    assert_eq!(stage.events(3).await, ["PLACEMENT 0", "MATCHED 10", "UPDATE 10"]);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn one_trade_holds_several_orders_of_a_wallet() {
+    let mut stage = Stage::set().await;
+    let ids = [stage.bid(40).await, stage.bid(39).await];
+    stage.admin.on("several-orders", Value::Null).await;
+    let trade = stage.user.find(|event| event["event_type"] == "trade").await;
+    let makers = trade["maker_orders"].as_array().expect("a list");
+    let told: Vec<(&Value, &Value)> = makers.iter().map(|m| (&m["order_id"], &m["price"])).collect();
+    assert_eq!(told, [(&json!(ids[0]), &json!("0.4")), (&json!(ids[1]), &json!("0.39"))]);
+    assert_eq!(trade["size"], json!("20"));
+    assert!(stage.maker.open_orders().await.is_empty());
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn trades_fail_hang_are_retried_or_go_backwards() {
+    let mut stage = Stage::set().await;
+    let mut cents = 30;
+    let yes = stage.running.ready.markets[0].yes.clone();
+    let held = async |stage: &Stage| {
+        let query = format!("?asset_type=CONDITIONAL&token_id={yes}&signature_type=0");
+        stage.maker.send(stage.maker.request("GET", "/balance-allowance", &query, "")).await.1["balance"].clone()
+    };
+    for (kind, parameters, ladder, shares) in [
+        ("", json!({}), &["MATCHED 10", "UPDATE 10", "MINED 10", "CONFIRMED 10"] as &[&str], "10000000"),
+        ("ghost-fill", json!({"after_ms": 80}), &["MATCHED 10", "UPDATE 10", "FAILED 10"], "10000000"),
+        (
+            "retried-fill",
+            json!({"after_ms": 30}),
+            &["MATCHED 10", "UPDATE 10", "RETRYING 10", "MINED 10", "CONFIRMED 10"],
+            "20000000",
+        ),
+        (
+            "status-backwards",
+            json!({}),
+            &["MATCHED 10", "UPDATE 10", "MINED 10", "MATCHED 10", "CONFIRMED 10", "MATCHED 10"],
+            "30000000",
+        ),
+    ] {
+        if !kind.is_empty() {
+            stage.admin.on(kind, parameters).await;
+        }
+        stage.bid(cents).await;
+        stage.hit(cents).await;
+        assert_eq!(stage.event().await, "PLACEMENT 0");
+        assert_eq!(stage.events(ladder.len()).await, ladder, "{kind}");
+        assert_eq!(held(&stage).await, json!(shares), "{kind}");
+        if !kind.is_empty() {
+            stage.admin.off(kind).await;
+        }
+        cents += 1;
+    }
+    stage.admin.on("unconfirmed-fill", Value::Null).await;
+    stage.bid(cents).await;
+    stage.hit(cents).await;
+    assert_eq!(stage.events(3).await, ["PLACEMENT 0", "MATCHED 10", "UPDATE 10"]);
+    stage.admin.off("unconfirmed-fill").await;
+    stage.bid(cents + 1).await;
+    stage.hit(cents + 1).await;
+    // the next trade is confirmed and the one before it never was
+    assert_eq!(stage.events(5).await, ["PLACEMENT 0", "MATCHED 10", "UPDATE 10", "MINED 10", "CONFIRMED 10"]);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn balances_are_stuck_and_orders_are_cancelled_for_them() {
+    let mut stage = Stage::set().await;
+    let ids = [stage.bid(30).await, stage.bid(31).await];
+    stage.admin.on("stuck-balance", Value::Null).await;
+    let (status, reply) = stage.maker.call("POST", "/order", &stage.maker.order(true, "BUY", 32, 10)).await;
+    let error = reply["error"].as_str().unwrap_or_default();
+    assert!(status == 400 && error.starts_with("not enough balance / allowance: the balance is not enough"), "{reply}");
+    assert_eq!(stage.maker.open_orders().await, ids, "what rests stays");
+    stage.admin.off("stuck-balance").await;
+    stage.bid(32).await;
+    stage.admin.on("cancelled-for-balance", json!({"orders": 1})).await;
+    let told = stage.user.find(|event| event["type"] == "CANCELLATION").await;
+    assert_eq!((&told["id"], &told["status"]), (&json!(ids[0]), &json!("CANCELED_NOT_ENOUGH_BALANCE")));
+    assert_eq!(stage.maker.open_orders().await.len(), 2);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn markets_change_in_mid_session() {
+    let stage = Stage::set().await;
+    let market = stage.running.ready.markets[0].clone();
+    let first = json!({"assets_ids": [market.yes], "type": "market", "custom_feature_enabled": true});
+    let mut stream = Stream::open(&stage.running.ready, "market", &first).await;
+    stream.so_far().await;
+    let of_tick = format!("/tick-size?token_id={}", market.yes);
+    let of_market = format!("/clob-markets/{}", market.condition);
+
+    stage.admin.on("tick-change", json!({"market": 0, "to": "finer"})).await;
+    let told = stream.find(|event| event["event_type"] == "tick_size_change").await;
+    assert_eq!((&told["old_tick_size"], &told["new_tick_size"]), (&json!("0.01"), &json!("0.005")));
+    assert_eq!(stage.clob(&of_tick).await, json!({"minimum_tick_size": 0.005}));
+    stage.admin.on("tick-change", json!({"market": 0, "to": "coarser"})).await;
+    assert_eq!(stage.clob(&of_tick).await, json!({"minimum_tick_size": 0.01}));
+
+    let before = stage.clob(&of_market).await["r"].clone();
+    stage.admin.on("reward-terms", json!({"market": 0, "min_size_percent": 200, "max_spread_percent": 100})).await;
+    assert_eq!(stage.clob(&of_market).await["r"]["mi"], json!(40));
+    stage.admin.off("reward-terms").await;
+    assert_eq!(stage.clob(&of_market).await["r"], before);
+    stage.admin.on("pool-gone", json!({"market": 0})).await;
+    assert_ne!(stage.clob(&of_market).await["r"]["e"], json!(true));
+    stage.admin.off("pool-gone").await;
+    assert_eq!(stage.clob(&of_market).await["r"], before);
+
+    stage.bid(40).await;
+    stage.admin.on("game-start", json!({"market": 0})).await;
+    assert!(stage.maker.open_orders().await.is_empty());
+    stage.bid(40).await;
+    stage.admin.on("market-closed", json!({"market": 0})).await;
+    assert!(stage.maker.open_orders().await.is_empty());
+    assert_eq!(stage.maker.call("POST", "/order", &stage.maker.order(true, "BUY", 40, 10)).await.0, 400);
+    assert_eq!(stage.clob(&of_market).await["ao"], json!(false));
+    stage.admin.off("market-closed").await;
+    stage.bid(40).await;
+
+    stream.so_far().await;
+    stage.admin.on("silent-resolution", json!({"market": 0})).await;
+    let told = stream.so_far().await;
+    assert!(told.iter().all(|text| !text.contains("market_resolved")), "{told:?}");
+    assert!(stage.maker.open_orders().await.is_empty());
+    assert_eq!(stage.maker.call("POST", "/order", &stage.maker.order(true, "BUY", 40, 10)).await.0, 400);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn places_are_blocked_and_accounts_only_reduce() {
+    let stage = Stage::set().await;
+    let place = async || stage.maker.call("POST", "/order", &stage.maker.order(true, "BUY", 40, 10)).await;
+    let blocked = async || fetch(http().get(&stage.running.ready.geoblock)).await.1["blocked"].clone();
+    for (kind, says) in [("geoblock", true), ("forbidden-orders", false)] {
+        stage.admin.on(kind, Value::Null).await;
+        let (status, reply) = place().await;
+        let error = reply["error"].as_str().unwrap_or_default();
+        assert!(status == 403 && error.starts_with("Trading restricted in your region"), "{kind}: {reply}");
+        assert_eq!(blocked().await, json!(says), "{kind}");
+        stage.admin.off(kind).await;
+        assert_eq!((place().await.0, blocked().await), (200, json!(false)));
+    }
+    let closed_only =
+        async || stage.maker.call("GET", "/auth/ban-status/closed-only", &Value::Null).await.1["closed_only"].clone();
+    assert_eq!(closed_only().await, json!(false));
+    assert_eq!(stage.admin.post("closed-only", &json!({"closed_only": true})).await.0, 200);
+    let (status, reply) = place().await;
+    assert!(
+        status == 400 && reply["error"].as_str().is_some_and(|e| e.ends_with("address in closed only mode")),
+        "{reply}"
+    );
+    assert_eq!(closed_only().await, json!(true));
+    stage.admin.off("closed-only").await;
+    assert_eq!((place().await.0, closed_only().await), (200, json!(false)));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn the_venues_clock_is_off() {
+    let stage = Stage::set().await;
+    let market = stage.running.ready.markets[0].clone();
+    let mut stream =
+        Stream::open(&stage.running.ready, "market", &json!({"assets_ids": [market.yes], "type": "market"})).await;
+    stream.so_far().await;
+    for (skew_ms, cents) in [(0i64, 30), (-7_200_000, 31), (90_000, 32), (0, 33)] {
+        assert_eq!(stage.admin.post("clock", &json!({"skew_ms": skew_ms})).await.0, 200);
+        let now = i64::try_from(Clock::new().now().ms()).expect("this century");
+        let off = |stamp_ms: i64| (stamp_ms - now - skew_ms).abs() < 30_000;
+        let time = stage.clob("/time").await.as_i64().expect("seconds");
+        assert!(off(time * 1000), "{time} at {skew_ms}");
+        let id = stage.bid(cents).await;
+        let told = stream.find(|event| event["event_type"] == "price_change").await;
+        let stamp: i64 = told["timestamp"].as_str().expect("text").parse().expect("milliseconds");
+        assert!(off(stamp), "{stamp} at {skew_ms}");
+        let book = stage.clob(&format!("/book?token_id={}", market.yes)).await;
+        assert_eq!(book["hash"], told["price_changes"][0]["hash"], "the stamp is hashed as it is shown");
+        stage.cancel(&id).await;
+        stream.find(|event| event["event_type"] == "price_change").await;
+    }
+    stage.end().await;
+}
