@@ -16,6 +16,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
+    proofs::world::PROOFS,
     proofs::clients::PROOFS,
     proofs::rewards::PROOFS,
 ];

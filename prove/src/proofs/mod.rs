@@ -13,3 +13,4 @@ pub(crate) mod replay;
 pub(crate) mod rewards;
 pub(crate) mod server;
 pub(crate) mod venue;
+pub(crate) mod world;

@@ -165,7 +165,9 @@ impl BotSeat {
             for outcome in [Outcome::Yes, Outcome::No] {
                 self.send_book(at, exchange, market, outcome, queue);
             }
-        } else if let Some(news) = self.bot.answer(exchange, at, ask) {
+        } else if let Some(news) = self.bot.answer(exchange, at, ask)
+            && (self.speaks || !matches!(news, News::Book(..) | News::Catalog(_)))
+        {
             queue(self.answers.send(at), Class::Observation, Event::BotNews(Box::new(news)));
         }
     }

@@ -41,9 +41,9 @@ pub(super) struct Purse {
 /// A switch that a script or a fault throws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// The bot's market channel says nothing any more, or speaks again; the socket stays open.
+    /// The bot hears nothing public any more, neither stream nor REST, or hears again; the sockets stay open.
     Feed {
-        /// Whether it speaks.
+        /// Whether it is told anything.
         speaks: bool,
     },
     /// The geoblock endpoint says blocked, or clear again.
@@ -486,7 +486,7 @@ impl Crowd {
 
     /// What happened so far.
     pub(super) fn summary(&self, exchange: &Exchange) -> Summary {
-        Summary::of(exchange, &self.tally, &self.trail, &self.checks, self.bot(), self.now)
+        Summary::of(exchange, &self.tally, &self.trail, &self.checks, &self.latent, self.bot(), self.now)
     }
 
     /// Ends the run.

@@ -4,7 +4,9 @@ use super::bot::{Bot, BotTotals};
 use super::checks::Checks;
 use super::tally::{Counts, Kind, Profit, Tally};
 use super::trail::Trail;
+use crate::draws::whole;
 use crate::exchange::Exchange;
+use crate::latent::Latent;
 use mm_core::domain::{Digest, MarketIx, Price, Timestamp};
 
 /// What happened so far.
@@ -39,8 +41,8 @@ pub struct KindRow {
     pub kind: Kind,
     /// Its orders and fills.
     pub counts: Counts,
-    /// What it made from each kind it dealt with, fees not in it, shares marked at the middle of the book (or at the last price, or
-    /// what they pay).
+    /// What it made from each kind it dealt with, fees not in it, shares at their fair value; where that is not known, at the middle
+    /// of the book.
     pub from: Vec<(Kind, Profit)>,
     /// Rewards so far, millionths of a dollar.
     pub rewards: u64,
@@ -62,10 +64,11 @@ impl Summary {
         tally: &Tally,
         trail: &Trail,
         checks: &Checks,
+        latent: &Latent,
         bot: Option<&Bot>,
         at: Timestamp,
     ) -> Self {
-        let mark = |market: MarketIx| mark(exchange, market);
+        let mark = |market: MarketIx| fair(latent, market).unwrap_or_else(|| mark(exchange, market));
         let mut rewards = [0u64; Kind::ALL.len()];
         for account in exchange.status().accounts {
             rewards[tally.kind(account.account) as usize] += account.rewards.micro();
@@ -97,7 +100,13 @@ impl Summary {
     }
 }
 
-/// What a share of YES is worth now: the middle of the book, rounded down; the one best price if there is only one.
+/// What a share of YES is worth now, to a ten-thousandth: the world knows.
+fn fair(latent: &Latent, market: MarketIx) -> Option<Price> {
+    let ten_thousandths = whole(latent.probability(market)? * 10_000.0 + 0.5);
+    u16::try_from(ten_thousandths).ok().and_then(Price::from_ten_thousandths)
+}
+
+/// What it would be taken for: the middle of the book, rounded down; the one best price if there is only one.
 fn mark(exchange: &Exchange, market: MarketIx) -> Price {
     let top = exchange.top(market);
     let middle = match (top.bid, top.ask) {

@@ -257,6 +257,13 @@ impl Tally {
         profit
     }
 
+    /// Cash a kind has received less what it has paid by trading, fees not included; millionths of a dollar.
+    #[must_use]
+    pub fn cash(&self, of: Kind) -> i64 {
+        let from = row(of) * KINDS * self.markets;
+        self.dealt[from..from + KINDS * self.markets].iter().map(|dealt| dealt.cash).sum()
+    }
+
     /// Shares of YES less shares of NO that a kind has come to hold in a market by trading, millionths.
     #[must_use]
     pub fn net_yes(&self, of: Kind, market: MarketIx) -> i64 {

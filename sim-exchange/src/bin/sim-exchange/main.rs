@@ -1,8 +1,9 @@
 //! The venue as a program: `serve` puts a scenario on loopback and says where on its first line, `run` lets it live through its
-//! time at once.
+//! time at once, `verify` checks the log of a run.
 
 mod run;
 mod serve;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,6 +21,8 @@ enum Command {
     Serve(serve::Args),
     /// Let a scenario live through its virtual time and say what happened
     Run(run::Args),
+    /// Check the log of a run, and do the venue's part of it again
+    Verify(verify::Args),
 }
 
 fn main() -> ExitCode {
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -174,7 +174,7 @@ fn text(config: &Path, scenario: &Scenario, summary: &Summary, hash: &Digest, to
             dollars(row.total()),
         );
     }
-    let _ = writeln!(out, "\nprofit of … from …, shares at the middle of the book, fees and rewards left out");
+    let _ = writeln!(out, "\nprofit of … from …, shares at their fair value, fees and rewards left out");
     for row in &summary.kinds {
         for (with, profit) in &row.from {
             let (of, with) = (row.kind.name(), with.name());
