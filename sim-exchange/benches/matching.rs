@@ -122,7 +122,7 @@ impl Script {
         let mut venue = Venue::new();
         let mut script = Self { ops: Vec::with_capacity(count), late: 0, marketable: 0, cancels: 0, live: 0 };
         // placements that still wait, and those that have gone, each with its account
-        let (mut waiting, mut gone): (Vec<(u32, u32)>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
+        let (mut waiting, mut gone) = (Vec::<(u32, u32)>::new(), Vec::<(u32, u32)>::new());
         for k in 0..count {
             let word = draws.bytes32("bench", "script", u64::try_from(k).expect("small"));
             let pick = |n: usize, below: usize| {
