@@ -19,7 +19,13 @@ pub mod eip712;
 pub mod exposure;
 pub mod gate;
 pub mod harden;
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a key comes from a file and its blinding from the system"
+)]
 pub mod key;
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the ledger is a file")]
 pub mod ledger;
 pub mod limits;
 pub mod operator;

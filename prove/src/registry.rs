@@ -16,7 +16,9 @@ const SLICES: &[&[Proof]] = &[
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
+    proofs::world::PROOFS,
     proofs::clients::PROOFS,
+    proofs::rewards::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

@@ -2,12 +2,23 @@
 //!
 //! Key = SHA-256 of `lab-draw-v1|<seed>|<stream>|<entity>`; value k = the first eight bytes, little endian, of ChaCha8 block k
 //! (64-bit block counter, stream id 0). There is no shared generator, so one agent acting more often never shifts another's
-//! numbers. No library generator: their streams are only stable within limits.
+//! numbers. No library generator and no library distribution: their streams are only stable within limits.
+//!
+//! Every derived draw takes exactly one value, so indices stay aligned between arms of an experiment. Reals go through basic
+//! IEEE operations, `sqrt` and the pinned `libm` only: the same bits on every platform and in every build.
 
+mod chacha;
+mod normal;
+#[cfg(test)]
+mod tests;
+
+use chacha::chacha8;
+use mm_core::domain::Nanos;
+pub use normal::normal_quantile;
 use sha2::{Digest as _, Sha256};
 
 /// All draws of one seed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draws {
     seed: u64,
 }
@@ -19,24 +30,39 @@ impl Draws {
         Self { seed }
     }
 
+    /// The seed they are of.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The draws of the pair. Hashes once: whoever draws often keeps the handle.
+    #[must_use]
+    pub fn stream(&self, stream: &str, entity: &str) -> Stream {
+        let digest = Sha256::digest(format!("lab-draw-v1|{}|{stream}|{entity}", self.seed).as_bytes());
+        let mut key = [0u32; 8];
+        for (word, bytes) in key.iter_mut().zip(digest.chunks_exact(4)) {
+            *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        }
+        Stream { key }
+    }
+
     /// Value `k` of the pair.
     #[must_use]
     pub fn value(&self, stream: &str, entity: &str, k: u64) -> u64 {
-        let words = chacha8(&self.key(stream, entity), k);
-        u64::from(words[0]) | u64::from(words[1]) << 32
+        self.stream(stream, entity).value(k)
     }
 
     /// A whole number below `n` by multiply-high; 0 when `n` is 0.
     #[must_use]
     pub fn below(&self, stream: &str, entity: &str, k: u64, n: u64) -> u64 {
-        let product = u128::from(self.value(stream, entity, k)) * u128::from(n);
-        u64::try_from(product >> 64).expect("the high half of a 64 × 64 bit product has 64 bits")
+        self.stream(stream, entity).below(k, n)
     }
 
     /// 32 bytes of block `k`: a made-up hash.
     #[must_use]
     pub fn bytes32(&self, stream: &str, entity: &str, k: u64) -> [u8; 32] {
-        let words = chacha8(&self.key(stream, entity), k);
+        let words = chacha8(&self.stream(stream, entity).key, k);
         let mut out = [0u8; 32];
         for (chunk, word) in out.chunks_exact_mut(4).zip(words) {
             chunk.copy_from_slice(&word.to_le_bytes());
@@ -53,70 +79,122 @@ impl Draws {
         let hex: String = b[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
+}
 
-    fn key(&self, stream: &str, entity: &str) -> [u8; 32] {
-        Sha256::digest(format!("lab-draw-v1|{}|{stream}|{entity}", self.seed).as_bytes()).into()
+/// One `(stream, entity)` pair with its key ready: 32 bytes, copied freely. Draws are asked for by index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream {
+    key: [u32; 8],
+}
+
+impl Stream {
+    /// Value `k`: 64 even bits.
+    #[must_use]
+    pub fn value(&self, k: u64) -> u64 {
+        let words = chacha8(&self.key, k);
+        u64::from(words[0]) | u64::from(words[1]) << 32
+    }
+
+    /// A whole number below `n` by multiply-high; 0 when `n` is 0. Uneven by less than `n` in 2^64.
+    #[must_use]
+    pub fn below(&self, k: u64, n: u64) -> u64 {
+        let product = u128::from(self.value(k)) * u128::from(n);
+        u64::try_from(product >> 64).expect("the high half of a 64 × 64 bit product has 64 bits")
+    }
+
+    /// A multiple of 2^-53 in `[0, 1)`.
+    #[must_use]
+    pub fn uniform(&self, k: u64) -> f64 {
+        real(self.value(k) >> 11) * TWO_TO_MINUS_53
+    }
+
+    /// An odd multiple of 2^-53 in `(0, 1)`: neither end is ever drawn, and `1 − u` is exact. With 53 random bits the largest
+    /// value would round to 1 and its normal quantile would be infinite.
+    #[must_use]
+    pub fn open_uniform(&self, k: u64) -> f64 {
+        (real(self.value(k) >> 12) + 0.5) * TWO_TO_MINUS_52
+    }
+
+    /// True with probability `p`: never at 0 or below, always at 1 or above, never for NaN.
+    #[must_use]
+    pub fn bernoulli(&self, k: u64, p: f64) -> bool {
+        self.uniform(k) < p
+    }
+
+    /// Exponential with mean 1, by inverse transform: `−ln(1 − u)`, at most 36.8.
+    #[must_use]
+    pub fn exponential(&self, k: u64) -> f64 {
+        -libm::log(1.0 - self.open_uniform(k))
+    }
+
+    /// The gap between two arrivals of a Poisson process with one arrival per `mean`, cut to whole nanoseconds; stops at the
+    /// largest length.
+    #[must_use]
+    pub fn gap(&self, k: u64, mean: Nanos) -> Nanos {
+        Nanos::from_nanos(whole(self.exponential(k) * real(mean.nanos())))
+    }
+
+    /// Standard normal by inverse transform ([`normal_quantile`]): within ±8.21, the quantile of 2^-53.
+    #[must_use]
+    pub fn normal(&self, k: u64) -> f64 {
+        normal_quantile(self.open_uniform(k))
+    }
+
+    /// Log-normal: `median · e^(sigma·Z)`.
+    #[must_use]
+    pub fn log_normal(&self, k: u64, median: f64, sigma: f64) -> f64 {
+        median * libm::exp(sigma * self.normal(k))
+    }
+
+    /// Trials up to and including the first success, each with probability `p`: 1, 2, …, mean `1/p`. 1 when `p` is 1 or above;
+    /// the largest number when `p` is 0, below, or NaN.
+    #[must_use]
+    pub fn geometric(&self, k: u64, p: f64) -> u64 {
+        if p >= 1.0 {
+            return 1;
+        }
+        if p > 0.0 { whole(self.exponential(k) / -libm::log1p(-p)).saturating_add(1) } else { u64::MAX }
     }
 }
 
-/// One ChaCha block with eight rounds: 256-bit key, 64-bit counter, stream id 0.
-fn chacha8(key: &[u8; 32], counter: u64) -> [u32; 16] {
-    let mut start = [0x6170_7865, 0x3320_646e, 0x7962_2d32, 0x6b20_6574, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    for (word, bytes) in start[4..12].iter_mut().zip(key.chunks_exact(4)) {
-        *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    }
-    let counter = counter.to_le_bytes();
-    start[12] = u32::from_le_bytes([counter[0], counter[1], counter[2], counter[3]]);
-    start[13] = u32::from_le_bytes([counter[4], counter[5], counter[6], counter[7]]);
-    let mut s = start;
-    for _ in 0..4 {
-        for [a, b, c, d] in [
-            [0, 4, 8, 12],
-            [1, 5, 9, 13],
-            [2, 6, 10, 14],
-            [3, 7, 11, 15],
-            [0, 5, 10, 15],
-            [1, 6, 11, 12],
-            [2, 7, 8, 13],
-            [3, 4, 9, 14],
-        ] {
-            s[a] = s[a].wrapping_add(s[b]);
-            s[d] = (s[d] ^ s[a]).rotate_left(16);
-            s[c] = s[c].wrapping_add(s[d]);
-            s[b] = (s[b] ^ s[c]).rotate_left(12);
-            s[a] = s[a].wrapping_add(s[b]);
-            s[d] = (s[d] ^ s[a]).rotate_left(8);
-            s[c] = s[c].wrapping_add(s[d]);
-            s[b] = (s[b] ^ s[c]).rotate_left(7);
-        }
-    }
-    for (word, begin) in s.iter_mut().zip(start) {
-        *word = word.wrapping_add(begin);
-    }
-    s
+/// A [`Stream`] read in order: the draw after the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    stream: Stream,
+    next: u64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_block_is_the_published_one() {
-        // all-zero key and counter, eight rounds: the first test case of the ChaCha vectors draft
-        let bytes: Vec<u8> = chacha8(&[0; 32], 0).iter().flat_map(|w| w.to_le_bytes()).collect();
-        let hex: String = bytes[..16].iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(hex, "3e00ef2f895f40d67f5bb8e81f09a5a1");
+impl Cursor {
+    /// Begins at value 0.
+    #[must_use]
+    pub const fn new(stream: Stream) -> Self {
+        Self { stream, next: 0 }
     }
 
-    #[test]
-    fn a_draw_is_named_by_stream_entity_and_index_alone() {
-        let draws = Draws::new(7);
-        assert_eq!(draws.value("size", "a", 3), Draws::new(7).value("size", "a", 3));
-        for other in [draws.value("size", "a", 4), draws.value("size", "b", 3), draws.value("side", "a", 3)] {
-            assert_ne!(draws.value("size", "a", 3), other);
-        }
-        assert_ne!(draws.value("size", "a", 3), Draws::new(8).value("size", "a", 3));
-        assert!((0..200).all(|k| draws.below("size", "a", k, 10) < 10));
-        assert_eq!(draws.uuid("id", "a", 0).len(), 36);
+    /// Index of the next draw: how many were taken.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        self.next
     }
+
+    /// Takes the next index and draws with it: `cursor.draw(|s, k| s.gap(k, mean))`.
+    pub fn draw<T>(&mut self, f: impl FnOnce(&Stream, u64) -> T) -> T {
+        let k = self.next;
+        self.next += 1;
+        f(&self.stream, k)
+    }
+}
+
+const TWO_TO_MINUS_52: f64 = f64::EPSILON;
+const TWO_TO_MINUS_53: f64 = f64::EPSILON / 2.0;
+
+/// A whole number as a real; exact up to 2^53, above that to the nearest.
+pub(crate) const fn real(n: u64) -> f64 {
+    n as f64
+}
+
+/// A real cut down to a whole number: 0 for what is negative or not a number, the largest for what is too large.
+#[allow(clippy::cast_possible_truncation, reason = "the cut is what is asked for, and the cast saturates")]
+pub(crate) const fn whole(x: f64) -> u64 {
+    x as u64
 }

@@ -129,10 +129,13 @@ impl<E> Queued<E> {
         self.order >> SEQ_BITS
     }
 
+    fn at(&self) -> Timestamp {
+        Timestamp::from_nanos(u64::try_from(self.order >> 64).expect("the upper half of 128 bits"))
+    }
+
     fn key(&self) -> Key {
-        let at = u64::try_from(self.order >> 64).expect("the upper half of 128 bits");
         let seq = u64::try_from(self.order & ((1 << SEQ_BITS) - 1)).expect("60 bits");
-        Key { at: Timestamp::from_nanos(at), class: self.class, party: self.party, seq }
+        Key { at: self.at(), class: self.class, party: self.party, seq }
     }
 }
 
@@ -208,20 +211,23 @@ impl<E, T: Ties> Kernel<E, T> {
         Some((key, queued.event))
     }
 
+    /// When the first event is due, and as what.
+    #[must_use]
+    pub fn peek(&self) -> Option<(Timestamp, Class)> {
+        let tied = self.tied.last().map(|(_, queued)| queued);
+        let heaped = self.heap.peek().map(|Reverse(queued)| queued);
+        let first = match (tied, heaped) {
+            (Some(tied), Some(heaped)) if heaped.instant() < tied.instant() => heaped,
+            (Some(tied), _) => tied,
+            (None, heaped) => heaped?,
+        };
+        Some((first.at(), first.class))
+    }
+
     /// When the first event is due.
     #[must_use]
     pub fn next_at(&self) -> Option<Timestamp> {
-        let tied = self.tied.last().map(|(_, queued)| queued.key().at);
-        let heaped = self.heap.peek().map(|Reverse(queued)| queued.key().at);
-        match (tied, heaped) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
-    }
-
-    /// Takes the first event if it is due by `until`.
-    pub fn pop_until(&mut self, until: Timestamp) -> Option<(Key, E)> {
-        if self.next_at()? <= until { self.pop() } else { None }
+        self.peek().map(|(at, _)| at)
     }
 
     /// Events in the queue.

@@ -10,15 +10,20 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+pub mod agents;
 pub mod auth;
 pub mod draws;
 pub mod exchange;
 pub mod faults;
 pub mod kernel;
+pub mod latent;
 pub mod limits;
 pub mod log;
 pub mod mechanism;
 pub mod mode;
+pub mod rewards;
 pub mod scenario;
 pub mod server;
 pub mod tape;
+pub mod theory;
+pub mod world;

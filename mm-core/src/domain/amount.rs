@@ -173,7 +173,12 @@ impl Qty {
 ///
 /// The product of any price and any quantity fits, because a price is at most one dollar.
 #[must_use]
+#[inline]
 pub fn cost_floor(price: Price, qty: Qty) -> Usdc {
+    // nearly every product fits 64 bits, whose division by a constant is a multiplication
+    if let Some(scaled) = u64::from(price.ten_thousandths()).checked_mul(qty.micro()) {
+        return Usdc(scaled / 10_000);
+    }
     let scaled = u128::from(price.ten_thousandths()) * u128::from(qty.micro());
     Usdc(u64::try_from(scaled / 10_000).expect("a price is at most one dollar, so the cost is at most the quantity"))
 }
@@ -181,7 +186,11 @@ pub fn cost_floor(price: Price, qty: Qty) -> Usdc {
 /// Dollars for `qty` at `price`, a fraction of a millionth counted whole: rounded against us so that a cap can never
 /// be crept past.
 #[must_use]
+#[inline]
 pub fn cost_ceil(price: Price, qty: Qty) -> Usdc {
+    if let Some(scaled) = u64::from(price.ten_thousandths()).checked_mul(qty.micro()) {
+        return Usdc(scaled.div_ceil(10_000));
+    }
     let scaled = u128::from(price.ten_thousandths()) * u128::from(qty.micro());
     Usdc(
         u64::try_from(scaled.div_ceil(10_000))

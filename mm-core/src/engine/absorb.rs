@@ -16,9 +16,7 @@ impl Engine {
             Input::MarketFrame { link, text, .. } => self.frame(*link, text, out),
             Input::RestBook { token, text, .. } => self.rest_book(*token, text, out),
             Input::Market(event) => {
-                let link = self.link_of(event.market());
-                let at = self.at;
-                self.link_mut(link).heard = Some(at);
+                self.heard(self.link_of(event.market()));
                 self.market_event(event, out);
                 self.remember(event.market());
             }
@@ -84,13 +82,7 @@ impl Engine {
             }
             Err(why) => return self.bad_frame(link, text, &why, out),
         };
-        let at = self.at;
-        let state = self.link_mut(link);
-        state.heard = Some(at);
-        let revived = std::mem::take(&mut state.dead);
-        if revived {
-            self.await_snapshots(link);
-        }
+        self.heard(link);
         let mut events = Vec::new();
         for event in &wire {
             self.totals.unknown_events += u64::from(matches!(event, WireEvent::Unknown { .. }));
@@ -105,6 +97,16 @@ impl Engine {
         }
         for ix in touched {
             self.remember(ix);
+        }
+    }
+
+    /// Market data came over a link. One that was given up is believed again, and its books are asked for.
+    fn heard(&mut self, link: LinkIx) {
+        let at = self.at;
+        let state = self.link_mut(link);
+        state.heard = Some(at);
+        if std::mem::take(&mut state.dead) {
+            self.await_snapshots(link);
         }
     }
 

@@ -209,6 +209,20 @@ fn no_snapshot_and_no_data_are_asked_about_and_given_up() {
 }
 
 #[test]
+fn a_link_that_was_given_up_is_believed_when_it_speaks_again() {
+    let mut rig = Rig::quoting();
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    let given_up = rig.after(30_000, vec![]);
+    assert!(given_up.contains("alert LinkStale") && given_up.contains("cancel-all"), "{given_up}");
+    rig.after(100, vec![Rig::canceled(1), Rig::canceled(2)]);
+    // typed data is data as a frame is
+    let speaks = rig.book("0.48", "0.52", 500);
+    assert_eq!(rig.after(1_000, vec![speaks]), "", "the risk brake cools down first");
+    let again = rig.book("0.48", "0.52", 500);
+    assert_eq!(rig.after(10_001, vec![again]), "place 3 BUY YES 0.48x22, place 4 BUY NO 0.48x22");
+}
+
+#[test]
 fn rest_answers_that_come_faster_than_the_grace_do_not_put_off_the_verdict() {
     let mut rig = Rig::quoting();
     let silent_since = rig.ms;

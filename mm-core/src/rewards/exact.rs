@@ -14,7 +14,8 @@ const ONE: u128 = 1_000_000_000_000;
 /// `a × b ÷ d` as a whole number and a remainder below `d`, without the product ever being formed.
 ///
 /// `None` when `d` is zero or above 2^127, or the whole number does not fit.
-pub(crate) fn mul_div(a: u128, b: u128, d: u128) -> Option<(u128, u128)> {
+#[must_use]
+pub fn mul_div(a: u128, b: u128, d: u128) -> Option<(u128, u128)> {
     if d == 0 || d > 1 << 127 {
         return None;
     }

@@ -18,8 +18,8 @@ mod rebate;
 
 pub use case::{Case, CaseError, CaseOrder, CaseScore, MakerScore, OthersMode, read_cases};
 pub use epoch::{EpochCase, EpochScore};
-pub use exact::{Fixed12, Ratio};
-pub use ours::{Depth, Ladder, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, score};
+pub use exact::{Fixed12, Ratio, mul_div};
+pub use ours::{Depth, Ladder, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, score, spread_cents};
 pub use rebate::{Fee5, FillFee, RebateCase, RebateScore, fee_equivalent};
 
 use crate::domain::{Price, Qty, format_decimal};
@@ -91,7 +91,7 @@ impl fmt::Debug for Midpoint {
 }
 
 /// What may form the scoring midpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MidpointMode {
     /// Levels whose total size reaches the minimum: the default, and what a public book can tell.
@@ -117,46 +117,53 @@ pub enum Rule {
     EdgeScores,
 }
 
-/// The formula at one midpoint.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Formula {
-    pub(crate) midpoint: Midpoint,
+/// The formula at one midpoint. Scores are whole multiples of [`Formula::unit`], so that they add up without rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Formula {
+    /// What distances are measured from.
+    pub midpoint: Midpoint,
     /// Maximum spread `v`.
-    pub(crate) max_spread: Price,
+    pub max_spread: Price,
     /// In-game multiplier `b`.
-    pub(crate) multiplier: Ratio,
+    pub multiplier: Ratio,
     /// Single-side divisor `c`, above zero.
-    pub(crate) divisor: Ratio,
-    pub(crate) rule: Rule,
+    pub divisor: Ratio,
+    /// How the two sides become one number.
+    pub rule: Rule,
 }
 
 impl Formula {
     /// The venue's rules of today: multiplier 1 (its in-game value is published nowhere), divisor 3.
-    pub(crate) const fn venue(midpoint: Midpoint, max_spread: Price) -> Self {
+    #[must_use]
+    pub const fn venue(midpoint: Midpoint, max_spread: Price) -> Self {
         Self { midpoint, max_spread, multiplier: Ratio::ONE, divisor: Ratio::whole(3), rule: Rule::Published }
     }
 
     /// Within the maximum spread, its edge included (the edge scores nothing).
-    pub(crate) const fn reaches(&self, price: Price) -> bool {
+    #[must_use]
+    pub const fn reaches(&self, price: Price) -> bool {
         self.midpoint.distance_halves(price) <= 2 * self.max_spread.ten_thousandths()
     }
 
     /// An order's score in this formula's unit; `None` when it does not fit.
-    pub(crate) fn points(&self, price: Price, qty: Qty) -> Option<u128> {
+    #[must_use]
+    pub fn points(&self, price: Price, qty: Qty) -> Option<u128> {
         let inside = (2 * self.max_spread.ten_thousandths()).saturating_sub(self.midpoint.distance_halves(price));
         let weight = u128::from(inside).pow(2) * u128::from(qty.micro());
         weight.checked_mul(self.multiplier.num())
     }
 
-    /// How many of the units of [`Formula::points`] make a score of one.
-    pub(crate) fn unit(&self) -> Option<u128> {
+    /// How many of the units of [`Formula::points`] make a score of one; `None` when that does not fit.
+    #[must_use]
+    pub fn unit(&self) -> Option<u128> {
         // a maximum spread of zero scores nothing: any unit will do, as long as it can be divided by
         let v = u128::from(self.max_spread.ten_thousandths().max(1)) * 2;
         (v * v * 1_000_000).checked_mul(self.multiplier.den())
     }
 
-    /// Both sides as one number, in units of `unit() × divisor.num() × 2`.
-    pub(crate) fn q_min(&self, one: u128, two: u128) -> Option<u128> {
+    /// Both sides as one number, in units of `unit() × divisor.num() × 2`; `None` when it does not fit.
+    #[must_use]
+    pub fn q_min(&self, one: u128, two: u128) -> Option<u128> {
         let (low, high) = (one.min(two), one.max(two));
         let n = self.divisor.num();
         match self.rule {
@@ -170,8 +177,9 @@ impl Formula {
         }
     }
 
-    /// How many of the units of [`Formula::q_min`] make a score of one.
-    pub(crate) fn q_min_unit(&self) -> Option<u128> {
+    /// How many of the units of [`Formula::q_min`] make a score of one; `None` when that does not fit.
+    #[must_use]
+    pub fn q_min_unit(&self) -> Option<u128> {
         self.unit()?.checked_mul(self.divisor.num())?.checked_mul(2)
     }
 }

@@ -204,8 +204,9 @@ impl Sides {
     }
 }
 
-/// Half ten-thousandths of a dollar to cents.
-pub(super) fn spread_cents(midpoint: Midpoint, price: Price) -> Fixed12 {
+/// How far a price is from the midpoint, in cents.
+#[must_use]
+pub fn spread_cents(midpoint: Midpoint, price: Price) -> Fixed12 {
     Fixed12::from_units(u128::from(midpoint.distance_halves(price)) * 5_000_000_000)
 }
 

@@ -10,5 +10,7 @@ pub(crate) mod orders;
 pub(crate) mod process;
 pub(crate) mod quotes;
 pub(crate) mod replay;
+pub(crate) mod rewards;
 pub(crate) mod server;
 pub(crate) mod venue;
+pub(crate) mod world;

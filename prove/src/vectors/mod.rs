@@ -4,7 +4,9 @@ mod amounts;
 mod book_hash;
 pub(crate) mod clob_auth;
 pub(crate) mod hmac;
+mod matching;
 pub(crate) mod rewards;
+mod rewards_venue;
 pub(crate) mod signing_orders;
 pub(crate) mod wallets;
 
@@ -38,10 +40,7 @@ const FILES: &[VectorFile] = &[
     VectorFile { name: "wallets.json", runner: Ok(wallets::run) },
     VectorFile { name: "rewards.json", runner: Ok(rewards::run) },
     VectorFile { name: "book_hash.json", runner: Ok(book_hash::run) },
-    VectorFile {
-        name: "matching.json",
-        runner: Err("its commands need a taker on the wire, which the simulator's front does not script yet"),
-    },
+    VectorFile { name: "matching.json", runner: Ok(matching::run) },
 ];
 
 /// Totals over all files.

@@ -1,6 +1,7 @@
-//! `rewards.json`: scores, epochs and rebates through the product's own reward library.
+//! `rewards.json`: scores, epochs and rebates, each case twice: through the product's own reward library, and through the
+//! venue that samples and pays (`… at the venue`).
 
-use super::{CaseResult, expect_equal};
+use super::{CaseResult, expect_equal, rewards_venue};
 use mm_core::rewards::{Case, EpochCase, RebateCase, Rule};
 use serde_json::Value;
 
@@ -22,6 +23,17 @@ pub(crate) fn run(document: &Value) -> Vec<CaseResult> {
         let score = RebateCase::read(case)?.score().ok_or("the exact sums do not fit 128 bits")?;
         serde_json::to_value(score).map_err(|e| e.to_string())
     }));
+    for (list, answer) in [
+        ("cases", rewards_venue::score as fn(&Value) -> Result<Value, String>),
+        ("epoch_cases", rewards_venue::epoch),
+        ("rebate_cases", rewards_venue::rebate),
+    ] {
+        results.extend(
+            each(document, list, answer)
+                .into_iter()
+                .map(|result| CaseResult { id: format!("{} at the venue", result.id), ..result }),
+        );
+    }
     results
 }
 
@@ -78,11 +90,11 @@ mod tests {
     fn every_case_passes_and_a_changed_one_does_not() {
         let mut document = document();
         let results = run(&document);
-        assert_eq!((results.len(), failed(&results)), (76, 0));
+        assert_eq!((results.len(), failed(&results)), (152, 0));
         document["cases"][0]["expect"]["share"] = Value::from("0.137931034482");
         document["epoch_cases"][0]["expect"] = Value::Null;
         document["rebate_cases"][0]["fee_rate"] = Value::from("0.08");
-        assert_eq!(failed(&run(&document)), 3);
+        assert_eq!(failed(&run(&document)), 6, "each of the three on both roads");
         document["schema"] = Value::from("rewards-vectors/2");
         assert_eq!(failed(&run(&document)), 1);
     }

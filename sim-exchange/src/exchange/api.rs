@@ -66,6 +66,8 @@ impl Placed {
     #[must_use]
     pub fn reply(&self) -> PostOrderReply {
         let (making, taking) = match (self.matched.is_zero(), self.side) {
+            // a held order says so in numbers too
+            (true, _) if self.status == PlacedStatus::Delayed => ("0".to_owned(), "0".to_owned()),
             (true, _) => (String::new(), String::new()),
             (false, Side::Buy) => (self.notional.to_string(), self.matched.to_string()),
             (false, Side::Sell) => (self.matched.to_string(), self.notional.to_string()),
@@ -200,6 +202,6 @@ pub struct AccountStatus {
     pub usdc: Usdc,
     /// Reward samples in which it scored.
     pub reward_minutes: u64,
-    /// Rewards earned so far, dollars, by the share in each sample; rounded down.
+    /// Rewards in dollars: paid so far, and earned today; rounded down.
     pub rewards: Usdc,
 }

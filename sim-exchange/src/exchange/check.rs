@@ -66,6 +66,9 @@ pub enum Wrong {
         /// As the orders add up.
         hold: u64,
     },
+    /// Shares of a sample that are not one whole, or a pool that is short (5).
+    #[error("rewards: {0}")]
+    Rewards(String),
     /// Shares got lost: matched + given up + waiting is not what was asked for (7).
     #[error("{submitted} millionths of a share were asked for, {accounted} are accounted for")]
     Volume {
@@ -100,6 +103,7 @@ impl Exchange {
             let invariant = if matches!(broken, Broken::Cash { .. }) { 1 } else { 2 };
             wrong(invariant, Wrong::Money(broken))
         })?;
+        self.programme.check().map_err(|why| wrong(5, Wrong::Rewards(why)))?;
         self.check_trades().map_err(|(n, why)| wrong(n, why))?;
         let waiting = self.check_books().map_err(|why| wrong(6, why))?;
         let (submitted, volume) = (self.volume.submitted, self.volume);

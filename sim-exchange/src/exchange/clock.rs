@@ -1,10 +1,10 @@
-//! What happens by itself, and when: the agenda, settlement, expiry, held orders, the dead-man's switch, the recording, the reward sample.
+//! What happens by itself, and when: the agenda, settlement, expiry, held orders, the dead-man's switch, the recording, the
+//! rewards.
 
 use super::fact::Ended;
 use super::{AccountIx, Exchange, Filter};
 use mm_core::domain::{Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Batches played by one call at unbounded speed: the caller must get a turn now and then.
@@ -32,7 +32,7 @@ impl Beats {
 }
 
 /// What is due, in the order in which things of one instant happen.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 enum Due {
     Plan,
     Settle,
@@ -41,7 +41,7 @@ enum Due {
     Release,
     Play,
     Maker(usize),
-    Sample,
+    Rewards(crate::rewards::Event),
 }
 
 impl Exchange {
@@ -57,10 +57,12 @@ impl Exchange {
 
     fn catch_up(&mut self, at: Timestamp) {
         let mut batches = 0;
-        while let Some((due, what)) = self.next_due() {
-            if due > at {
+        loop {
+            let next = self.next_due();
+            let Some((due, what)) = next.filter(|(due, _)| *due <= at) else {
+                self.wake = next.map_or(Timestamp::MAX, |(due, _)| due);
                 break;
-            }
+            };
             self.now = self.now.max(due);
             match what {
                 Due::Plan => self.keep_agenda(),
@@ -76,6 +78,7 @@ impl Exchange {
                     if self.player.as_ref().is_some_and(super::play::Player::speed_is_unbounded) {
                         batches += 1;
                         if batches > BATCHES_PER_TICK {
+                            self.wake = Timestamp::EPOCH;
                             break;
                         }
                         self.now = at;
@@ -83,11 +86,10 @@ impl Exchange {
                     self.play();
                 }
                 Due::Maker(n) => self.step_maker(n),
-                Due::Sample => self.sample(),
+                Due::Rewards(event) => self.reward_event(event),
             }
         }
         self.now = at;
-        self.wake = self.next_due().map_or(Timestamp::MAX, |(due, _)| due);
     }
 
     /// When something is due next; the time already reached when work is waiting.
@@ -96,16 +98,29 @@ impl Exchange {
         self.next_due().map(|(due, _)| due.max(self.now))
     }
 
+    /// The earliest of what is due; of one instant the first kind, and of book makers the first of them.
     fn next_due(&self) -> Option<(Timestamp, Due)> {
-        let plan = self.agenda.first_key_value().map(|((at, _), _)| (*at, Due::Plan));
-        let settle = self.settlements.peek().map(|Reverse((at, ..))| (*at, Due::Settle));
-        let release = self.held.first_key_value().map(|((at, _), _)| (*at, Due::Release));
-        let expire = self.expiries.first_key_value().map(|((at, _), _)| (*at, Due::Expire));
-        let sweep = (!self.beats.armed.is_empty()).then_some((self.beats.next_check, Due::Sweep));
-        let play = self.player.as_ref().and_then(|p| p.next_due()).map(|at| (at, Due::Play));
-        let makers = self.makers.iter().enumerate().map(|(n, (_, maker))| (maker.next_due(), Due::Maker(n)));
-        let sample = self.sample_due().map(|at| (at, Due::Sample));
-        [plan, settle, expire, sweep, release, play, sample].into_iter().flatten().chain(makers).min()
+        let mut first: Option<(Timestamp, Due)> = None;
+        let mut consider = |at: Option<Timestamp>, due: Due| {
+            if let Some(at) = at
+                && first.is_none_or(|(earliest, _)| at < earliest)
+            {
+                first = Some((at, due));
+            }
+        };
+        // in the order of `Due`: a later kind must be strictly earlier to go first
+        consider(self.agenda.first_key_value().map(|((at, _), _)| *at), Due::Plan);
+        consider(self.ladder.next_due(), Due::Settle);
+        consider(self.expiries.first_key_value().map(|((at, _), _)| *at), Due::Expire);
+        consider((!self.beats.armed.is_empty()).then_some(self.beats.next_check), Due::Sweep);
+        consider(self.held.first_key_value().map(|((at, _), _)| *at), Due::Release);
+        consider(self.player.as_ref().and_then(|player| player.next_due()), Due::Play);
+        for (n, (_, maker)) in self.makers.iter().enumerate() {
+            consider(Some(maker.next_due()), Due::Maker(n));
+        }
+        let (at, event) = self.reward_due();
+        consider(Some(at), Due::Rewards(event));
+        first
     }
 
     /// One beat of the dead-man's switch: the id for the next call.

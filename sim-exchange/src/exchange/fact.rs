@@ -5,7 +5,8 @@
 //! them: the last [`Fact::Level`] about a price is its size.
 
 use super::AccountIx;
-use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize};
+use crate::rewards::PaymentKind;
+use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize, Usdc};
 use serde::{Deserialize, Serialize};
 
 /// An order's row at the venue. Given again to a new order once its last holder has been forgotten (`Exchange::keep`), so it names
@@ -76,6 +77,22 @@ pub enum Ended {
     NotFillable,
     /// A held FAK that found nothing to match any more.
     NothingToMatch,
+}
+
+impl Ended {
+    /// Its name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+            Self::MarketClosed => "market-closed",
+            Self::MarketResolved => "market-resolved",
+            Self::NotEnoughBalance => "not-enough-balance",
+            Self::NotFillable => "not-fillable",
+            Self::NothingToMatch => "nothing-to-match",
+        }
+    }
 }
 
 /// What became of an order.
@@ -172,6 +189,8 @@ pub enum Fact {
         order: OrderIx,
         /// In which trade.
         trade: TradeIx,
+        /// Where.
+        market: MarketIx,
         /// The order's token.
         outcome: Outcome,
         /// The order's side.
@@ -180,8 +199,19 @@ pub enum Fact {
         price: Price,
         /// Shares.
         qty: Qty,
+        /// What the venue takes of it: on top of what a buy pays, out of what a sell gets.
+        fee: Usdc,
         /// Whether it arrived, rather than rested.
         taker: bool,
+    },
+    /// A reward or a rebate was paid at the end of a UTC day.
+    Paid {
+        /// To whom.
+        account: AccountIx,
+        /// Why.
+        kind: PaymentKind,
+        /// Dollars.
+        amount: Usdc,
     },
     /// A trade has reached a stage.
     Trade {

@@ -6,7 +6,7 @@
 use super::fact::{Fact, OrderChange, OrderIx, TradeIx};
 use super::market::{Changed, Printed};
 use super::trades::{Hand, LegRow, TradeRow};
-use super::{Exchange, Notice};
+use super::{AccountIx, Exchange, Notice};
 use mm_core::domain::{MarketIx, OrderId, Outcome, Timestamp};
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::order::order_type_and_expiration;
@@ -40,6 +40,9 @@ impl Exchange {
         self.facts.push(fact);
         if self.rendering {
             self.render(fact);
+        }
+        if let Some(listener) = self.listener {
+            self.render_for(listener, fact);
         }
     }
 
@@ -106,6 +109,8 @@ impl Exchange {
                     self.frames([WireEvent::TickSizeChange { market: condition, token, old, new, venue_ms }]);
                 }
             }
+            // the venue has no frame for a payment: it shows in balances and activity
+            Fact::Paid { .. } => {}
             Fact::Resolved { market, winner } => {
                 let facts = &self.markets[market.index()].facts;
                 let tokens = vec![facts.yes.clone(), facts.no.clone()];
@@ -154,12 +159,39 @@ impl Exchange {
         }
     }
 
+    /// What the listener's user channel says of a fact.
+    fn render_for(&mut self, listener: AccountIx, fact: Fact) {
+        match fact {
+            Fact::Order { account, order, change, .. } if account == listener => {
+                self.heard.push(UserEvent::Order(self.order_event(order, change)));
+            }
+            Fact::Trade { trade, .. } => {
+                let Some(row) = self.trades.get(trade).copied() else { return };
+                if let Some(role) = self.trades.role(&row, listener) {
+                    let event = TradeEvent { trader_side: role.to_owned(), ..self.trade_event(trade, &row) };
+                    self.heard.push(UserEvent::Trade(event));
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Tells every account in the trade where it stands.
     fn render_trade(&mut self, ix: TradeIx) {
         let Some(trade) = self.trades.get(ix).copied() else { return };
+        let event = self.trade_event(ix, &trade);
+        for account in self.trades.accounts(&trade) {
+            let trader_side = self.trades.role(&trade, account).unwrap_or_default().to_owned();
+            let event = Box::new(UserEvent::Trade(TradeEvent { trader_side, ..event.clone() }));
+            self.notices.push(Notice::User { account, event });
+        }
+    }
+
+    /// Where a trade stands, without the part a listener has in it.
+    fn trade_event(&self, ix: TradeIx, trade: &TradeRow) -> TradeEvent {
         let facts = &self.markets[trade.market.index()].facts;
         let (order, owner, address) = self.hand(trade.market, trade.taker, "taker");
-        let event = TradeEvent {
+        TradeEvent {
             id: self.trade_id(ix),
             kind: "TRADE".to_owned(),
             status: trade.stage.word().to_owned(),
@@ -179,13 +211,8 @@ impl Exchange {
             match_time: Some(self.shown(trade.at).secs().to_string()),
             last_update: Some(self.shown(trade.updated).secs().to_string()),
             timestamp: Some(self.shown(trade.updated).ms().to_string()),
-            transaction_hash: self.transaction(ix, &trade),
-            maker_orders: self.maker_orders(&trade, true),
-        };
-        for account in self.trades.accounts(&trade) {
-            let trader_side = self.trades.role(&trade, account).unwrap_or_default().to_owned();
-            let event = Box::new(UserEvent::Trade(TradeEvent { trader_side, ..event.clone() }));
-            self.notices.push(Notice::User { account, event });
+            transaction_hash: self.transaction(ix, trade),
+            maker_orders: self.maker_orders(trade, true),
         }
     }
 

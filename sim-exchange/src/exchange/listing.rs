@@ -4,7 +4,8 @@ use super::fact::{OrderIx, TradeIx};
 use super::trades::{Hand, TradeRow};
 use super::{AccountIx, Exchange, Filter};
 use crate::accounts::Asset;
-use mm_core::domain::{MarketIx, OrderId, TokenId};
+use crate::mechanism::Resting;
+use mm_core::domain::{MarketIx, OrderId, Price, Qty, Side, Timestamp, TokenId};
 use mm_core::venue::market_ws::BookMessage;
 use mm_core::venue::order::order_type_and_expiration;
 use mm_core::venue::rest::{OpenOrder, Trade};
@@ -70,7 +71,7 @@ impl Exchange {
 
     /// Every remembered order that came over the wire, with the moment it was accepted, in order of acceptance.
     #[must_use]
-    pub fn accepted(&self) -> Vec<(OrderId, mm_core::domain::Timestamp)> {
+    pub fn accepted(&self) -> Vec<(OrderId, Timestamp)> {
         self.orders.papers().into_iter().map(|(_, id, at)| (id, at)).collect()
     }
 
@@ -131,13 +132,21 @@ impl Exchange {
         self.markets[market.index()].top()
     }
 
+    /// One side's orders of accounts in YES terms, best price first, at a price in order of arrival.
+    #[must_use]
+    pub fn queue(&self, market: MarketIx, side: Side) -> Vec<(Price, Resting)> {
+        let orders = self.markets[market.index()].book.orders().into_iter().filter(|(s, _, _)| *s == side);
+        let mut rows: Vec<(Price, Resting)> = orders.map(|(_, price, resting)| (price, resting)).collect();
+        if side == Side::Buy {
+            // the sort is stable: queues keep their order
+            rows.sort_by_key(|(price, _)| std::cmp::Reverse(*price));
+        }
+        rows
+    }
+
     /// Public levels of a market in YES terms, best first.
     #[must_use]
-    pub fn depth(
-        &self,
-        market: MarketIx,
-        side: mm_core::domain::Side,
-    ) -> Vec<(mm_core::domain::Price, mm_core::domain::Qty)> {
+    pub fn depth(&self, market: MarketIx, side: Side) -> Vec<(Price, Qty)> {
         self.markets[market.index()].book.depth(side)
     }
 }

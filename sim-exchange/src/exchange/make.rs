@@ -4,9 +4,22 @@ use super::market::MarketState;
 use crate::accounts::Events;
 use crate::draws::Draws;
 use crate::mechanism::{Book, Mechanism, TapeBook};
+use crate::rewards::Programme;
 use crate::scenario::{MarketRules, MarketSpec, Scenario, ScenarioError, TapeSpec, Terms};
 use crate::tape::{Grown, GrownMarket};
-use mm_core::domain::{ConditionId, EventId, Market, OrderId, TickSize, TokenId};
+use mm_core::domain::{ConditionId, EventId, Market, OrderId, TickSize, Timestamp, TokenId};
+
+/// The reward programme of these markets; its samples follow `clock_ms`.
+pub(super) fn programme(
+    scenario: &Scenario,
+    markets: &[MarketState],
+    draws: &Draws,
+    start: Timestamp,
+    clock_ms: u64,
+) -> Programme {
+    let plans = markets.iter().map(|state| state.reward_plan.clone()).collect();
+    Programme::new(scenario.rewards, plans, draws, start, clock_ms)
+}
 
 pub(super) fn bad(key: &str, why: impl std::fmt::Display) -> ScenarioError {
     ScenarioError::Key { key: key.to_owned(), why: why.to_string() }
@@ -132,7 +145,7 @@ fn new_market(
         changed_ms: 0,
         earlier_trade: String::new(),
         last_print: None,
-        samples: 0,
+        reward_plan: terms.reward_plan.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One market: its facts, its book, and the public messages made from them.
 
 use crate::mechanism::Mechanism;
+use crate::rewards::Plan;
 use crate::scenario::{Fee, MarketRules};
 use mm_core::domain::{Market, Outcome, Price, Qty, Side};
 use mm_core::event::{BookHash, Top};
@@ -27,8 +28,8 @@ pub(super) struct MarketState {
     pub(super) earlier_trade: String,
     /// The newest print: token, price and the taker's side.
     pub(super) last_print: Option<(Outcome, Price, Side)>,
-    /// Reward samples taken so far.
-    pub(super) samples: u64,
+    /// How its reward terms change and who pays beside the venue: read once, when the programme is made.
+    pub(super) reward_plan: Plan,
 }
 
 /// A level of the public book that changed, and the token that is named first.

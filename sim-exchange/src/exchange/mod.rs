@@ -9,6 +9,7 @@ mod cancel;
 mod chain;
 mod check;
 mod clock;
+mod direct;
 pub mod fact;
 mod feed;
 mod hold;
@@ -23,7 +24,7 @@ mod reads;
 mod rebates;
 mod recorded;
 mod refusal;
-mod sample;
+mod rewarding;
 mod settle;
 mod snapshot;
 mod status;
@@ -52,19 +53,20 @@ pub use trading::{Accepted, SIZE_MAX};
 use crate::accounts::Accounts;
 use crate::draws::Draws;
 use crate::mechanism::Match;
+use crate::rewards::Programme;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tape::{Grown, TapeError};
 use clock::Beats;
-use make::{bad, events, invented_market, taped_markets};
+use make::{bad, events, invented_market, programme, taped_markets};
 use market::{Changed, MarketState, Printed};
 use mm_core::domain::{Price, Qty, Timestamp, Token, TokenId, Universe};
+use mm_core::venue::user_ws::UserEvent;
 use orders::Orders;
 use play::{BookMaker, Player};
 use rebates::Rebates;
-use sample::Rewards;
 use serde::{Deserialize, Serialize};
-use settle::Step;
-use std::collections::{BTreeMap, BinaryHeap};
+use settle::Ladder;
+use std::collections::BTreeMap;
 use trades::Trades;
 
 /// The venue.
@@ -82,7 +84,7 @@ pub struct Exchange {
     /// By time and order of acceptance.
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
     trades: Trades,
-    settlements: BinaryHeap<Step>,
+    ladder: Ladder,
     /// Orders that are held back, by the end of their delay and order of acceptance.
     held: BTreeMap<(Timestamp, u64), OrderIx>,
     /// By time and order of planning.
@@ -91,7 +93,7 @@ pub struct Exchange {
     rebates: Rebates,
     volume: Volume,
     beats: Beats,
-    rewards: Rewards,
+    programme: Programme,
     player: Option<Player>,
     makers: Vec<(usize, BookMaker)>,
     /// API key the recorded counterparties show.
@@ -100,6 +102,9 @@ pub struct Exchange {
     facts: Vec<Fact>,
     notices: Vec<Notice>,
     rendering: bool,
+    /// The account whose user channel is rendered though nothing else may be.
+    listener: Option<AccountIx>,
+    heard: Vec<UserEvent>,
     frames_sent: u64,
     /// Used again by every order, so that matching allocates nothing.
     matches: Vec<Match>,
@@ -171,7 +176,7 @@ impl Exchange {
         let mut exchange = Self {
             house_owner: draws.uuid("owner", "house", 0),
             beats: Beats::new(scenario.venue.heartbeat_check, start),
-            rewards: Rewards::new(&draws, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
+            programme: programme(scenario, &markets, &draws, start, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
             scenario: scenario.clone(),
             draws,
             start,
@@ -183,7 +188,7 @@ impl Exchange {
             orders: Orders::new(),
             expiries: BTreeMap::new(),
             trades: Trades::new(),
-            settlements: BinaryHeap::new(),
+            ladder: Ladder::default(),
             held: BTreeMap::new(),
             agenda: BTreeMap::new(),
             planned: 0,
@@ -195,6 +200,8 @@ impl Exchange {
             facts: Vec::new(),
             notices: Vec::new(),
             rendering: true,
+            listener: None,
+            heard: Vec::new(),
             frames_sent: 0,
             skew_ms: 0,
             matches: Vec::new(),

@@ -79,6 +79,8 @@ pub(super) struct OrderRow {
     next: u32,
     prev: u32,
     rests: bool,
+    /// Its turn to be forgotten has come while trades still named it: the last of them takes it along.
+    overdue: bool,
 }
 
 impl OrderRow {
@@ -134,6 +136,7 @@ pub(super) struct Orders {
     free: Vec<OrderIx>,
     by_id: BTreeMap<OrderId, OrderIx>,
     lists: Vec<List>,
+    unfinished: usize,
     /// Oldest first.
     finished: VecDeque<OrderIx>,
     kept: usize,
@@ -148,6 +151,7 @@ impl Orders {
             free: Vec::new(),
             by_id: BTreeMap::new(),
             lists: Vec::new(),
+            unfinished: 0,
             finished: VecDeque::new(),
             kept: ORDERS_KEPT,
             accepted: 0,
@@ -162,8 +166,8 @@ impl Orders {
 
     /// Whether no further order can be taken.
     #[inline]
-    pub(super) fn is_full(&self) -> bool {
-        self.rows.len() - self.free.len() - self.finished.len() >= ORDERS_MAX
+    pub(super) const fn is_full(&self) -> bool {
+        self.unfinished >= ORDERS_MAX
     }
 
     /// A new row, with its papers if it has any.
@@ -171,6 +175,7 @@ impl Orders {
     pub(super) fn insert(&mut self, fresh: &Fresh, paper: Option<Paper>) -> OrderIx {
         self.forget_old();
         self.accepted += 1;
+        self.unfinished += 1;
         let row = OrderRow {
             account: fresh.account,
             market: fresh.market,
@@ -188,6 +193,7 @@ impl Orders {
             next: NONE,
             prev: NONE,
             rests: false,
+            overdue: false,
         };
         let ix = match self.free.pop() {
             Some(ix) => {
@@ -295,25 +301,41 @@ impl Orders {
     #[inline]
     pub(super) fn finish(&mut self, ix: OrderIx, status: Status) {
         self.rows[ix.index()].status = status;
+        self.unfinished -= 1;
         self.finished.push_back(ix);
     }
 
-    /// Forgets the oldest finished orders beyond the limit; one that a remembered trade names waits for another turn.
+    /// Forgets the oldest finished orders beyond the limit; one that a remembered trade names goes with the trade.
     #[inline]
     fn forget_old(&mut self) {
         let over = self.finished.len().saturating_sub(self.kept);
         for _ in 0..over {
             let Some(ix) = self.finished.pop_front() else { return };
-            if self.rows[ix.index()].pins > 0 {
-                self.finished.push_back(ix);
-                continue;
+            let row = &mut self.rows[ix.index()];
+            if row.pins > 0 {
+                row.overdue = true;
+            } else {
+                self.forget(ix);
             }
-            if let Some(paper) = self.papers[ix.index()].take()
-                && let Some(id) = paper.id
-            {
-                self.by_id.remove(&id);
-            }
-            self.free.push(ix);
+        }
+    }
+
+    fn forget(&mut self, ix: OrderIx) {
+        if let Some(paper) = self.papers[ix.index()].take()
+            && let Some(id) = paper.id
+        {
+            self.by_id.remove(&id);
+        }
+        self.free.push(ix);
+    }
+
+    /// A trade that names the order has been forgotten.
+    #[inline]
+    pub(super) fn unpin(&mut self, ix: OrderIx) {
+        let row = &mut self.rows[ix.index()];
+        row.pins -= 1;
+        if row.pins == 0 && row.overdue {
+            self.forget(ix);
         }
     }
 

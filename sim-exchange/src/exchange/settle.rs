@@ -5,6 +5,7 @@ use super::fact::{Fact, Stage, TradeIx};
 use mm_core::domain::{Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// Most steps of a fate.
 pub const FATE_MAX: usize = 16;
@@ -66,8 +67,65 @@ const fn follows(before: Stage, after: Stage) -> bool {
     )
 }
 
-/// One step that is due: time, trade, which of the trade's plans it belongs to, place in that plan, what happens.
-pub(super) type Step = Reverse<(Timestamp, u64, u32, u8, Stage)>;
+/// One step that is due: time, trade, which of the trade's plans it belongs to, place in that plan, what happens. Steps of one
+/// instant happen in this order.
+type Step = (Timestamp, u64, u32, u8, Stage);
+
+/// Steps to come. Those of the scenario's own ladder keep the order in which trades were made and wait in queues; only chosen fates
+/// need sorting.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Ladder {
+    mined: VecDeque<(Timestamp, u64)>,
+    confirmed: VecDeque<(Timestamp, u64)>,
+    #[serde(with = "steps")]
+    chosen: BinaryHeap<Reverse<Step>>,
+}
+
+impl Ladder {
+    #[inline]
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let chosen = self.chosen.peek().map(|Reverse(step)| step.0);
+        let front = |queue: &VecDeque<(Timestamp, u64)>| queue.front().map(|(at, _)| *at);
+        [front(&self.mined), front(&self.confirmed), chosen].into_iter().flatten().min()
+    }
+
+    fn next(&self) -> Option<(Step, usize)> {
+        let mined = self.mined.front().map(|(at, trade)| ((*at, *trade, 0, 0, Stage::Mined), 0));
+        let confirmed = self.confirmed.front().map(|(at, trade)| ((*at, *trade, 0, 1, Stage::Confirmed), 1));
+        let chosen = self.chosen.peek().map(|Reverse(step)| (*step, 2));
+        [mined, confirmed, chosen].into_iter().flatten().min()
+    }
+
+    fn pop(&mut self) -> Option<Step> {
+        let (step, from) = self.next()?;
+        match from {
+            0 => drop(self.mined.pop_front()),
+            1 => drop(self.confirmed.pop_front()),
+            _ => drop(self.chosen.pop()),
+        }
+        Some(step)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.mined.len() + self.confirmed.len() + self.chosen.len()
+    }
+}
+
+/// A heap as the sorted list of what is in it.
+mod steps {
+    use super::{BinaryHeap, Reverse, Step};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(heap: &BinaryHeap<Reverse<Step>>, to: S) -> Result<S::Ok, S::Error> {
+        let mut all: Vec<Step> = heap.iter().map(|Reverse(step)| *step).collect();
+        all.sort_unstable();
+        to.collect_seq(all)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BinaryHeap<Reverse<Step>>, D::Error> {
+        Ok(Vec::<Step>::deserialize(from)?.into_iter().map(Reverse).collect())
+    }
+}
 
 impl Exchange {
     /// Chooses what becomes of a trade that has just been matched, instead of the scenario's ladder. `false` if the trade is
@@ -82,7 +140,7 @@ impl Exchange {
         for (n, (after, stage)) in (0u8..).zip(&fate.0) {
             // a step chosen too late happens as soon as it can
             let due = at.plus(*after).max(self.now);
-            self.settlements.push(Reverse((due, trade.0, plan, n, *stage)));
+            self.ladder.chosen.push(Reverse((due, trade.0, plan, n, *stage)));
             self.wake_by(due);
         }
         true
@@ -91,15 +149,16 @@ impl Exchange {
     /// The trade's way to the chain begins.
     #[inline]
     pub(super) fn plan_settlement(&mut self, trade: TradeIx) {
-        let (mined, confirmed) = (self.scenario.venue.mined, self.scenario.venue.confirmed);
-        self.settlements.push(Reverse((self.now.plus(mined), trade.0, 0, 0, Stage::Mined)));
-        self.settlements.push(Reverse((self.now.plus(confirmed), trade.0, 0, 1, Stage::Confirmed)));
-        self.wake_by(self.now.plus(mined));
+        let (mined, confirmed) =
+            (self.now.plus(self.scenario.venue.mined), self.now.plus(self.scenario.venue.confirmed));
+        self.ladder.mined.push_back((mined, trade.0));
+        self.ladder.confirmed.push_back((confirmed, trade.0));
+        self.wake_by(mined);
     }
 
     /// Does the next due step, unless another fate has been chosen since or the step has become impossible.
     pub(super) fn settle_next(&mut self) {
-        let Some(Reverse((_, number, plan, _, stage))) = self.settlements.pop() else { return };
+        let Some((_, number, plan, _, stage)) = self.ladder.pop() else { return };
         let ix = TradeIx(number);
         let Some(row) = self.trades.get_mut(ix).filter(|row| row.plan == plan) else { return };
         row.pending -= 1;

@@ -4,17 +4,17 @@ use super::clock::Beats;
 use super::life::Planned;
 use super::orders::Orders;
 use super::rebates::Rebates;
-use super::sample::Rewards;
+use super::settle::Ladder;
 use super::trades::Trades;
 use super::{Exchange, NewError, OrderIx, Violation, Volume};
 use crate::accounts::Accounts;
 use crate::mechanism::Mechanism;
+use crate::rewards::Programme;
 use crate::scenario::Scenario;
 use crate::tape::Grown;
 use mm_core::domain::{Digest, Market, Outcome, Price, Side, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Everything a venue has become. Facts and notices that nobody has taken yet are not part of it: drain first.
@@ -29,7 +29,7 @@ pub struct Snapshot {
     #[serde(with = "pairs")]
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
     trades: Trades,
-    settlements: Vec<(Timestamp, u64, u32, u8, super::Stage)>,
+    ladder: Ladder,
     #[serde(with = "pairs")]
     held: BTreeMap<(Timestamp, u64), OrderIx>,
     #[serde(with = "pairs")]
@@ -38,7 +38,7 @@ pub struct Snapshot {
     rebates: Rebates,
     volume: Volume,
     beats: Beats,
-    rewards: Rewards,
+    programme: Programme,
     tape: Option<(usize, u64)>,
     makers: Vec<(u64, Timestamp)>,
     house_orders: u64,
@@ -56,7 +56,6 @@ struct MarketKept {
     changed_ms: u64,
     earlier_trade: String,
     last_print: Option<(Outcome, Price, Side)>,
-    samples: u64,
 }
 
 /// Why a venue cannot be restored.
@@ -87,8 +86,6 @@ impl Exchange {
     /// The venue's state. Continuing it and continuing what is restored from it is the same.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut settlements: Vec<_> = self.settlements.iter().map(|Reverse(step)| *step).collect();
-        settlements.sort_unstable();
         let markets = self.markets.iter().map(|state| MarketKept {
             facts: state.facts.clone(),
             book: state.book.clone(),
@@ -97,7 +94,6 @@ impl Exchange {
             changed_ms: state.changed_ms,
             earlier_trade: state.earlier_trade.clone(),
             last_print: state.last_print,
-            samples: state.samples,
         });
         Snapshot {
             seed: self.scenario.seed,
@@ -108,14 +104,14 @@ impl Exchange {
             orders: self.orders.clone(),
             expiries: self.expiries.clone(),
             trades: self.trades.clone(),
-            settlements,
+            ladder: self.ladder.clone(),
             held: self.held.clone(),
             agenda: self.agenda.clone(),
             planned: self.planned,
             rebates: self.rebates.clone(),
             volume: self.volume,
             beats: self.beats.clone(),
-            rewards: self.rewards.clone(),
+            programme: self.programme.clone(),
             tape: self.player.as_ref().map(super::play::Player::position),
             makers: self.makers.iter().map(|(_, maker)| maker.position()).collect(),
             house_orders: self.house_orders,
@@ -152,7 +148,6 @@ impl Exchange {
             state.changed_ms = market.changed_ms;
             state.earlier_trade = market.earlier_trade;
             state.last_print = market.last_print;
-            state.samples = market.samples;
             if let Mechanism::Continuous(book) = &state.book {
                 for (slot, order) in book.slots() {
                     if exchange.orders.get(order).is_none() {
@@ -165,14 +160,14 @@ impl Exchange {
         exchange.accounts = kept.accounts;
         exchange.expiries = kept.expiries;
         exchange.trades = kept.trades;
-        exchange.settlements = kept.settlements.into_iter().map(Reverse).collect();
+        exchange.ladder = kept.ladder;
         exchange.held = kept.held;
         exchange.agenda = kept.agenda;
         exchange.planned = kept.planned;
         exchange.rebates = kept.rebates;
         exchange.volume = kept.volume;
         exchange.beats = kept.beats;
-        exchange.rewards = kept.rewards;
+        exchange.programme = kept.programme;
         if let (Some(player), Some(position)) = (exchange.player.as_mut(), kept.tape) {
             player.seek(position);
         }
@@ -208,6 +203,7 @@ impl Exchange {
             }
         }
         self.accounts.fold(&mut out);
+        self.programme.fold(&mut out);
         for n in [self.trades.next().0, self.planned, self.house_orders] {
             out(n);
         }
@@ -215,7 +211,7 @@ impl Exchange {
             out(u64::try_from(n >> 64).unwrap_or(u64::MAX));
             out(u64::try_from(n & u128::from(u64::MAX)).unwrap_or(u64::MAX));
         }
-        let pending = [self.settlements.len(), self.held.len(), self.expiries.len(), self.agenda.len()];
+        let pending = [self.ladder.len(), self.held.len(), self.expiries.len(), self.agenda.len()];
         pending.into_iter().for_each(|n| out(u64::try_from(n).unwrap_or(u64::MAX)));
         Digest(hasher.finalize().into())
     }

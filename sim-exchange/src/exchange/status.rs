@@ -48,15 +48,15 @@ impl Exchange {
             }
         });
         let accounts = self.accounts.iter().map(|(account, address)| {
-            let earned = self.rewards.by_account.get(&account).copied().unwrap_or_default();
+            let (reward_minutes, rewards) = self.programme.tally_of(account);
             AccountStatus {
                 account,
                 address: address.to_owned(),
                 open_orders: u64::from(self.orders.resting_count(account)),
                 fills: self.orders.fills(account),
                 usdc: Usdc::from_micro(self.accounts.balance(account, Asset::Usdc)),
-                reward_minutes: earned.minutes,
-                rewards: Usdc::from_micro(earned.micro),
+                reward_minutes,
+                rewards,
             }
         });
         let (tape_ms, start, end) =

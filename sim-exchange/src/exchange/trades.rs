@@ -204,11 +204,11 @@ impl Trades {
             let Some(row) = self.rows.pop_front() else { return };
             self.first += 1;
             if let Some(order) = row.taker.order() {
-                orders.row_mut(order).pins -= 1;
+                orders.unpin(order);
             }
             for leg in self.legs.drain(..row.legs as usize) {
                 if let Some(order) = leg.maker.order() {
-                    orders.row_mut(order).pins -= 1;
+                    orders.unpin(order);
                 }
             }
             self.first_leg += u64::from(row.legs);

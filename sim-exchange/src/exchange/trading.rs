@@ -352,16 +352,19 @@ impl Exchange {
         }
         changed.push((maker_yes_side, price, outcome));
         let trade = *self.trades.get(ix).expect("it was just made");
+        let fee = self.trades.legs(&trade).fold(Usdc::ZERO, |fee, leg| fee.saturating_add(leg.fee));
         if let Hand::Account(account, order) = hand {
             self.orders.row_mut(order).pins += 1;
             self.emit(Fact::Fill {
                 account,
                 order,
                 trade: ix,
+                market,
                 outcome,
                 side,
                 price: own_price,
                 qty: trade.qty,
+                fee,
                 taker: true,
             });
         }
@@ -417,10 +420,12 @@ impl Exchange {
                 account,
                 order,
                 trade: ix,
+                market,
                 outcome: maker_outcome,
                 side: maker_side,
                 price: maker_price,
                 qty: m.qty,
+                fee: Usdc::ZERO,
                 taker: false,
             });
         }

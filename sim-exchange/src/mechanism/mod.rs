@@ -186,6 +186,26 @@ impl Mechanism {
         }
     }
 
+    /// Hands over every account's order, in no order that matters: what a sample needs, without a list of them.
+    pub fn each_order(&self, mut see: impl FnMut(Side, Price, Resting)) {
+        match self {
+            Self::Continuous(book) => {
+                for side in [Side::Buy, Side::Sell] {
+                    book.queue_of(side).for_each(|(price, order)| see(side, price, order));
+                }
+            }
+            Self::Recorded(book) => book.orders().for_each(|(side, price, order)| see(side, price, order)),
+        }
+    }
+
+    /// Recorded or built-in size by level, bids first, in no order that matters.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<(Side, Price, Qty)> {
+        let Self::Recorded(book) = self else { return Vec::new() };
+        let of = |side| book.recorded.side(side).iter().map(move |(price, qty)| (side, *price, *qty));
+        of(Side::Buy).chain(of(Side::Sell)).collect()
+    }
+
     /// The recorded side of a recorded book.
     #[must_use]
     pub fn taped(&mut self) -> Option<&mut TapeBook> {

@@ -1,9 +1,10 @@
 //! `[defaults]` and `[[market]]`: the facts of each market, and what it is really worth.
 
-use super::MarketRules;
 use super::ScenarioError;
 use super::reader::Keys;
-use mm_core::domain::{ConditionId, Nanos, Price, Qty, RewardTerms, TickSize, TokenId};
+use super::rules::MarketRules;
+use crate::rewards::Plan;
+use mm_core::domain::{ConditionId, Price, Qty, RewardTerms, TickSize, TokenId};
 
 /// Facts of a market that may have a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Terms {
     pub fee: Option<Fee>,
     /// Reward terms; `None` = not in the programme.
     pub rewards: Option<RewardTerms>,
+    /// How they change, and who pays beside the venue.
+    pub reward_plan: Plan,
 }
 
 impl Terms {
@@ -28,6 +31,7 @@ impl Terms {
         neg_risk: false,
         fee: None,
         rewards: None,
+        reward_plan: Plan { changes: Vec::new(), sponsored: Vec::new() },
     };
 }
 
@@ -52,8 +56,7 @@ pub struct Fee {
     pub rate_micro: u64,
     /// 1 or 2.
     pub exponent: u32,
-    /// Share of the fees that goes back to makers at the end of a day, in millionths. Paid at midnight UTC only: told to
-    /// clients, not simulated within a run.
+    /// Share of the fees that goes back to makers at the end of a UTC day, in millionths.
     pub rebate_micro: u64,
 }
 
@@ -102,34 +105,14 @@ pub(super) fn terms(keys: &mut Keys, base: &Terms) -> Result<Terms, ScenarioErro
         });
         fee.end()?;
     }
-    if let Some(mut rewards) = keys.table("rewards")? {
-        let was = terms.rewards.take();
-        let was = was.as_ref();
-        // cents with two decimals are ten-thousandths of a dollar
-        let max_spread = match rewards.decimal("max_spread_cents", 2, 5_000)? {
-            Some(n) => u16::try_from(n).ok().and_then(Price::from_ten_thousandths),
-            None => was.map(|w| w.max_spread),
-        };
-        let min_size = rewards.qty("min_size_shares")?.or(was.map(|w| w.min_size));
-        let min_age = rewards.ms("min_age_ms")?.or(was.map(|w| w.min_age)).unwrap_or(Nanos::ZERO);
-        let rate_per_day = rewards.usdc("rate_usdc_per_day")?.or(was.map(|w| w.rate_per_day));
-        let missing = |key| rewards.bad(key, "missing");
-        let max_spread = max_spread.ok_or_else(|| missing("max_spread_cents"))?;
-        if max_spread == Price::ZERO {
-            return Err(rewards.bad("max_spread_cents", "must be above zero"));
-        }
-        terms.rewards = Some(RewardTerms {
-            max_spread,
-            min_size: min_size.ok_or_else(|| missing("min_size_shares"))?,
-            min_age,
-            rate_per_day: rate_per_day.ok_or_else(|| missing("rate_usdc_per_day"))?,
-        });
-        rewards.end()?;
+    if let Some(table) = keys.table("rewards")? {
+        super::rewards::terms(table, &mut terms)?;
     }
     Ok(terms)
 }
 
-pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<MarketSpec, ScenarioError> {
+/// `alone`: nobody else makes a book.
+pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool, alone: bool) -> Result<MarketSpec, ScenarioError> {
     let slug = keys.text("slug")?.ok_or_else(|| keys.bad("slug", "missing"))?;
     if slug.is_empty() || slug.len() > 128 || !slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     {
@@ -164,11 +147,11 @@ pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool) -> Result<Mark
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
-    let built_in_book = keys.flag("built_in_book")?.unwrap_or(!taped);
+    let rules = MarketRules::read(&mut keys)?;
+    let built_in_book = keys.flag("built_in_book")?.unwrap_or(alone);
     if taped && built_in_book {
         return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
     }
-    let rules = MarketRules::read(&mut keys)?;
     keys.end()?;
     Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book, rules })
 }

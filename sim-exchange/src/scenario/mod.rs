@@ -9,18 +9,20 @@ mod limits;
 mod market;
 mod moment;
 mod reader;
+mod rewards;
 mod rules;
 mod tape;
 #[cfg(test)]
 mod tests;
 mod venue;
 
+pub use agents::{AgentKind, AgentSpec, DistanceSpec, ReachSpec, SignalSpec, SizeSpec};
 pub use bot::BotSpec;
 pub use market::{Fair, Fee, MarketSpec, Terms};
 pub use tape::TapeSpec;
 pub use venue::{Latency, SelfTrade, Venue};
 
-use mm_core::domain::{Nanos, Timestamp};
+use mm_core::domain::{Digest, Nanos, Timestamp};
 use reader::Keys;
 pub use rules::MarketRules;
 use std::path::{Path, PathBuf};
@@ -74,6 +76,10 @@ pub struct Scenario {
     pub markets: Vec<MarketSpec>,
     /// The recording that drives the public book, if any.
     pub tape: Option<TapeSpec>,
+    /// Rules of the venue's reward pools.
+    pub rewards: crate::rewards::Rules,
+    /// Who else trades.
+    pub agents: Vec<AgentSpec>,
     /// What goes wrong in it.
     pub faults: crate::faults::Plan,
     /// Our own bot in this world, if any.
@@ -121,18 +127,28 @@ impl Scenario {
                 terms
             }
         };
+        let rewards = rewards::read(keys.table("rewards")?)?;
         let tape = keys.table("tape")?.map(|table| tape::read(table, folder)).transpose()?;
+        let agents = agents::read(&mut keys, &venue.latency)?;
+        // agents make their markets themselves
+        let alone = tape.is_none() && agents.is_empty();
         let mut markets = Vec::new();
         for table in keys.tables("market")? {
-            markets.push(market::read(table, &defaults, tape.is_some())?);
+            markets.push(market::read(table, &defaults, tape.is_some(), alone)?);
         }
-        agents::read(&mut keys)?;
         let faults = faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, faults, bot };
+        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, rewards, agents, faults, bot };
         scenario.check()?;
         Ok(scenario)
+    }
+
+    /// SHA-256 of the checked world without its seed: comments and spelling do not change it, values do.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let unseeded = Self { seed: 0, ..self.clone() };
+        Digest::of(format!("{unseeded:?}").as_bytes())
     }
 
     /// What only shows when all keys are seen together.
@@ -149,6 +165,32 @@ impl Scenario {
             if market.condition.is_some() && before.iter().any(|other| other.condition == market.condition) {
                 return bad(format!("market[{n}].condition"), "is there twice".to_owned());
             }
+        }
+        for (n, agent) in self.agents.iter().enumerate() {
+            self.check_agent(n, agent)?;
+        }
+        Ok(())
+    }
+
+    fn check_agent(&self, n: usize, agent: &AgentSpec) -> Result<(), ScenarioError> {
+        let bad = |key: &str, why: String| Err(ScenarioError::Key { key: format!("agent[{n}].{key}"), why });
+        if self.tape.is_some() && agent.count > 0 {
+            return bad("kind", "the tape makes the market of this world, and it does not react".to_owned());
+        }
+        for slug in agent.markets.iter().flatten() {
+            if self.markets.iter().all(|market| market.slug != *slug) {
+                return bad("markets", format!("there is no market {slug:?}"));
+            }
+        }
+        let wanted = |market: &&MarketSpec| agent.markets.as_ref().is_none_or(|slugs| slugs.contains(&market.slug));
+        let needs_fair = agent.signal.is_some() || matches!(agent.kind, AgentKind::Sniper { .. });
+        if needs_fair && let Some(market) = self.markets.iter().filter(wanted).find(|market| market.fair.is_none()) {
+            return bad("signal", format!("market {:?} has no fair value to know anything of", market.slug));
+        }
+        if let AgentKind::Maker { distance: DistanceSpec::OfBand(_), .. } = agent.kind
+            && let Some(market) = self.markets.iter().filter(wanted).find(|market| market.terms.rewards.is_none())
+        {
+            return bad("distance_of_band", format!("market {:?} has no reward band", market.slug));
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::faults::When;
+use mm_core::domain::Usdc;
 
 const WORLD: &str = "schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\n[[market]]\nslug = \"a\"\n";
 
@@ -15,7 +16,7 @@ fn refused(more: &str, words: &str) {
 
 #[test]
 fn the_files_in_config_are_sound() {
-    for name in ["basic", "tape"] {
+    for name in ["basic", "busy", "day", "tape"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../config/sim/{name}.toml"));
         let scenario = Scenario::load(&path).expect("a scenario of the repository");
         assert_eq!(scenario.tape.is_some(), name == "tape");
@@ -63,12 +64,10 @@ fn impossible_worlds_are_refused() {
 
 #[test]
 fn later_features_are_refused_only_where_they_would_change_something() {
-    refused("[[agent]]\nkind = \"noise\"\ncount = 3", "agent[0].count: noise agents are not supported yet");
-    refused("[[agent]]\nkind = \"oracle\"", "agent[0].kind");
     refused("[venue]\nlimits = \"golden\"", "venue.limits: \"golden\" is neither \"off\" nor a tier: standard, copper");
     refused("[venue]\nlimits_warn_only = true", "venue.limits_warn_only");
     refused("[venue]\nlimits = \"gold\"\nlimits_warn_only = 1", "venue.limits_warn_only");
-    let quiet = "[[agent]]\nkind = \"noise\"\ncount = 0\n[venue]\nlatency = { feed_ms = 0 }\n";
+    let quiet = "[venue]\nlatency = { feed_ms = 0 }\n";
     check(&format!("{WORLD}{quiet}")).expect("nothing here changes anything");
 }
 
@@ -114,6 +113,81 @@ fn a_bot_is_configured_by_the_files_of_the_programs() {
     assert!(read("speed = 1").expect_err("unknown").contains("bot.speed: unknown key"));
     let nowhere = Scenario::parse(&format!("{WORLD}[bot]\nmm_core = \"x\""), &folder).expect_err("no such file");
     assert!(nowhere.to_string().contains("bot.mm_core"), "{nowhere}");
+}
+
+#[test]
+fn reward_keys_are_read_and_bad_ones_named() {
+    let with = |rewards: &str, rules: &str| {
+        let text = format!(
+            "schema = 1\nstart_utc = \"2026-06-07T00:00:00Z\"\n{rules}\n[[market]]\nslug = \"a\"\n\
+             rewards = {{ max_spread_cents = 3.5, min_size_shares = 20, rate_usdc_per_day = 50{rewards} }}"
+        );
+        Scenario::parse(&text, Path::new("."))
+    };
+    let read = with(
+        ", change = [{ at_s = 60, rate_usdc_per_day = 0 }], sponsored = [{ rate_usdc_per_day = 5, lasts_s = 3600 }]",
+        "[rewards]\naccrual = \"day\"\nmidpoint = \"order\"\nmin_payout_usdc = \"0.5\"",
+    )
+    .expect("sound");
+    let plan = &read.markets[0].terms.reward_plan;
+    assert_eq!((plan.changes.len(), plan.sponsored.len()), (1, 1));
+    assert_eq!(read.rewards.accrual, crate::rewards::Accrual::Day);
+    assert_eq!(read.rewards.min_payout.to_string(), "0.5");
+
+    let refused = |rewards: &str, rules: &str| with(rewards, rules).expect_err("refused").to_string();
+    for (rewards, rules, key) in [
+        ("", "[rewards]\naccrual = \"week\"", "rewards.accrual"),
+        ("", "[rewards]\nmidpoint = \"mean\"", "rewards.midpoint"),
+        ("", "[rewards]\npayout = 1", "rewards.payout"),
+        (", max_spread = 1", "", "market[0].rewards.max_spread"),
+        (", change = [{ at_s = 60 }]", "", "market[0].rewards.change[0].at_s"),
+        (", change = [{ rate_usdc_per_day = 1 }]", "", "market[0].rewards.change[0].at_s"),
+        (", change = [{ at_s = 9, min_age_ms = 1 }, { at_s = 8, min_age_ms = 2 }]", "", "market[0].rewards.change"),
+        (", sponsored = [{ rate_usdc_per_day = 5 }]", "", "market[0].rewards.sponsored[0].lasts_s"),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 2000000 }]",
+            "",
+            "market[0].rewards.sponsored[0].rate_usdc_per_day",
+        ),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 5, sponsor = \"me\" }]",
+            "",
+            "market[0].rewards.sponsored[0].sponsor",
+        ),
+        (
+            ", sponsored = [{ lasts_s = 60, rate_usdc_per_day = 5, currency = \"dai\" }]",
+            "",
+            "market[0].rewards.sponsored[0].currency",
+        ),
+    ] {
+        let why = refused(rewards, rules);
+        assert!(why.starts_with(&format!("{key}:")), "{why}");
+    }
+}
+
+#[test]
+fn agents_are_read_and_what_cannot_be_is_refused() {
+    const NOISE: &str = "[[agent]]\nkind = \"noise\"\nrate_per_h = 120.0\nreach_cents = \"3\"\n";
+    const SIZE: &str = "size_shares = { median = \"20\", p99 = \"500\" }\n";
+    let world = check(&format!("{WORLD}{NOISE}{SIZE}count = 3\ncapital_usdc = \"500\"\n")).expect("a noisy world");
+    let agent = &world.agents[0];
+    assert_eq!((agent.name.as_str(), agent.count, agent.capital), ("noise", 3, Usdc::from_whole(500)));
+    assert!(!world.markets[0].built_in_book, "agents make the book");
+    refused("[[agent]]\nkind = \"oracle\"", "agent[0].kind");
+    refused(NOISE, "agent[0].size_shares: missing");
+    refused(&format!("{NOISE}size_shares = {{ mean = \"3\", fixed = \"4\" }}"), "agent[0].size_shares: either");
+    refused(&format!("{NOISE}{SIZE}decay_per_cent = 1"), "agent[0].reach_cents");
+    refused(&format!("{NOISE}{SIZE}colour = 1"), "agent[0].colour: unknown key");
+    refused(&format!("{NOISE}{SIZE}{NOISE}{SIZE}"), "agent[1].name");
+    refused(&format!("{NOISE}{SIZE}markets = [\"b\"]"), "agent[0].markets: there is no market \"b\"");
+    refused("[[agent]]\nkind = \"sniper\"\nmax_shares = \"50\"", "agent[0].signal: market \"a\" has no fair value");
+    let informed = "[[agent]]\nkind = \"informed\"\nrate_per_h = 1\n";
+    refused(informed, "agent[0].signal: missing");
+    refused(&format!("{informed}signal = {{ noise_sd = 0.1 }}"), "agent[0].signal.refresh_ms");
+    let maker =
+        "[[agent]]\nkind = \"maker\"\nlook_every_ms = 500\nsize_shares = \"50\"\nmax_position_shares = \"200\"\n";
+    refused(&format!("{maker}distance_of_band = 0.5"), "agent[0].distance_of_band: market \"a\" has no reward band");
+    refused(maker, "agent[0].distance_cents");
 }
 
 #[test]

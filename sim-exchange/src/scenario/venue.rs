@@ -77,15 +77,10 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         }
         settle.end()?;
     }
-    let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
-    let mut latency = Latency::default();
-    if let Some(mut table) = keys.table("latency")? {
-        latency.feed = table.ms("feed_ms")?.unwrap_or_default();
-        latency.order = table.ms("order_ms")?.unwrap_or_default();
-        latency.cancel = table.ms("cancel_ms")?.unwrap_or_default();
-        latency.jitter = table.ms("jitter_ms")?.unwrap_or_default();
-        table.end()?;
-    }
+    let latency = match keys.table("latency")? {
+        None => Latency::default(),
+        Some(table) => latency(table, Latency::default())?,
+    };
     let same_instant = match keys.text("same_instant")?.as_deref() {
         None | Some("cancels-first") => SameInstant::CancelsFirst,
         Some("orders-first") => SameInstant::OrdersFirst,
@@ -95,6 +90,7 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
             );
         }
     };
+    let marketable_min = keys.usdc("marketable_min_usdc")?.unwrap_or(Usdc::from_micro(1_000_000));
     keys.end()?;
     Ok(Venue {
         limits,
@@ -108,4 +104,16 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         latency,
         same_instant,
     })
+}
+
+/// A table of distances; what it leaves out is as in `base`.
+pub(super) fn latency(mut keys: Keys, base: Latency) -> Result<Latency, ScenarioError> {
+    let latency = Latency {
+        feed: keys.ms("feed_ms")?.unwrap_or(base.feed),
+        order: keys.ms("order_ms")?.unwrap_or(base.order),
+        cancel: keys.ms("cancel_ms")?.unwrap_or(base.cancel),
+        jitter: keys.ms("jitter_ms")?.unwrap_or(base.jitter),
+    };
+    keys.end()?;
+    Ok(latency)
 }

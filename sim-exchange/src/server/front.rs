@@ -9,6 +9,7 @@ use crate::draws::Draws;
 use crate::exchange::{AccountIx, Exchange, MarketInfo};
 use crate::limits::Limits;
 use crate::limits::window::{Addresses, Group};
+use crate::world::{Crowd, Violation, World};
 use mm_core::domain::{ConditionId, Nanos, Outcome, Side, Timestamp, TokenId};
 use mm_core::venue::market_ws::WireEvent;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ pub(super) struct Front {
 /// Everything the venue knows.
 pub(super) struct Venue {
     pub(super) exchange: Exchange,
+    /// Who lives in the venue beside the clients.
+    crowd: Crowd,
     pub(super) domain: Domain,
     pub(super) keyring: Keyring,
     pub(super) deposit_wallets: DepositWallets,
@@ -109,7 +112,8 @@ impl KeyAccounts {
 }
 
 impl Front {
-    pub(super) fn new(exchange: Exchange, seed: u64, chain_id: u64, now: Now) -> Self {
+    pub(super) fn new(world: World, seed: u64, chain_id: u64, now: Now) -> Self {
+        let (exchange, crowd) = world.into_parts();
         let limits = exchange.scenario().venue.limits;
         let (mut rows, mut neg_risk) = (BTreeMap::new(), BTreeMap::new());
         for info in exchange.markets() {
@@ -124,6 +128,7 @@ impl Front {
         let road = Road::new(exchange.scenario().venue.latency, draws);
         let venue = Venue {
             exchange,
+            crowd,
             domain: Domain::new(chain_id),
             keyring: Keyring::new(seed),
             deposit_wallets: DepositWallets::default(),
@@ -176,15 +181,29 @@ impl Front {
     fn step_quietly<T>(&self, work: impl FnOnce(&mut Venue, Timestamp) -> T) -> T {
         let mut venue = self.venue.lock().expect("a panic in the venue ends the process");
         let at = (self.now)();
-        venue.exchange.tick(at);
+        venue.live(|crowd, exchange| crowd.advance(exchange, at));
         venue.publish(at);
         let out = work(&mut venue, at);
+        venue.live(Crowd::heed);
         venue.publish(at);
         out
     }
 }
 
 impl Venue {
+    /// Lets the crowd have its turn. What must never be ends the process: nobody should trade on such a venue.
+    fn live(&mut self, turn: impl FnOnce(&mut Crowd, &mut Exchange) -> Result<(), Violation>) {
+        if let Err(violation) = turn(&mut self.crowd, &mut self.exchange) {
+            panic!("{violation}");
+        }
+    }
+
+    /// When something is due next.
+    fn next_deadline(&mut self) -> Option<Timestamp> {
+        let faults = self.mishaps.faults.next_deadline();
+        [self.crowd.next_deadline(&self.exchange), self.hub.next_deadline(), faults].into_iter().flatten().min()
+    }
+
     /// Sends out what the exchange has to tell. A fault planned at an event happens right behind it.
     fn publish(&mut self, at: Timestamp) {
         loop {
@@ -232,9 +251,7 @@ impl Venue {
 pub(super) async fn run_on_time(front: Shared, mut stopped: watch::Receiver<bool>) {
     loop {
         let wait = front.step_quietly(|venue, at| {
-            let faults = venue.mishaps.faults.next_deadline();
-            let due =
-                [venue.exchange.next_deadline(), venue.hub.next_deadline(), faults].into_iter().flatten().min()?;
+            let due = venue.next_deadline()?;
             Some(Duration::from_nanos(due.nanos().saturating_sub(at.nanos())))
         });
         let sleep = async {

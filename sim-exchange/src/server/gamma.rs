@@ -3,7 +3,7 @@
 
 use super::call::{Answer, ApiError, Call, Reply};
 use super::front::{Shared, Venue};
-use super::markets::{COLLATERAL, decimal, max_spread_cents, number};
+use super::markets::{decimal, max_spread_cents, number};
 use super::prices::{midpoint, top_of};
 use crate::exchange::MarketInfo;
 use alloy_primitives::keccak256;
@@ -12,7 +12,7 @@ use axum::extract::{Path, State};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use mm_core::domain::{Outcome, Timestamp};
+use mm_core::domain::Outcome;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -61,22 +61,22 @@ struct Row {
 }
 
 /// Gamma numbers markets from 1.
-fn market_rows(venue: &Venue, at: Timestamp) -> Vec<Row> {
+fn market_rows(venue: &Venue) -> Vec<Row> {
     let row = |(n, info): (usize, &MarketInfo)| Row {
         id: (n + 1).to_string(),
         slug: info.slug.clone(),
         conditions: vec![info.market.condition.to_string()],
         tokens: vec![info.market.yes.to_string(), info.market.no.to_string()],
-        closed: is_closed(info),
-        value: market_row(venue, at, n + 1, info),
+        closed: is_closed(venue, info),
+        value: market_row(venue, n + 1, info),
     };
     venue.exchange.markets().iter().enumerate().map(row).collect()
 }
 
-fn event_rows(venue: &Venue, at: Timestamp) -> Vec<Row> {
+fn event_rows(venue: &Venue) -> Vec<Row> {
     let infos = venue.exchange.markets();
     let mut rows: Vec<Row> = Vec::new();
-    for (info, market) in infos.iter().zip(market_rows(venue, at)) {
+    for (info, market) in infos.iter().zip(market_rows(venue)) {
         let id = event_id(info);
         if let Some(row) = rows.iter_mut().find(|row| row.id == id) {
             row.conditions.extend(market.conditions);
@@ -115,11 +115,11 @@ fn event_rows(venue: &Venue, at: Timestamp) -> Vec<Row> {
 }
 
 /// Trading is over for good.
-const fn is_closed(_info: &MarketInfo) -> bool {
-    false
+fn is_closed(venue: &Venue, info: &MarketInfo) -> bool {
+    venue.exchange.life(&info.market.condition).is_some_and(|life| life.is_closed())
 }
 
-type Rows = fn(&Venue, Timestamp) -> Vec<Row>;
+type Rows = fn(&Venue) -> Vec<Row>;
 
 async fn markets(State(front): State<Shared>, call: Call) -> Answer {
     by_offset(&front, &call, market_rows)
@@ -145,16 +145,16 @@ fn number_of(call: &Call, name: &str, default: usize) -> Result<usize, ApiError>
 }
 
 fn by_offset(front: &Shared, call: &Call, rows: Rows) -> Answer {
-    front.step(|venue, at| {
+    front.step(|venue, _| {
         let (limit, offset) = (number_of(call, "limit", LIMIT)?.min(LIMIT_MAX), number_of(call, "offset", 0)?);
-        let kept = rows(venue, at).into_iter().filter(|row| wanted(call, row));
+        let kept = rows(venue).into_iter().filter(|row| wanted(call, row));
         Ok(Reply::of(&kept.skip(offset).take(limit).map(|row| row.value).collect::<Vec<_>>()))
     })
 }
 
 /// A page behind the row `after_cursor` names; the last page names none.
 fn by_cursor(front: &Shared, call: &Call, rows: Rows, name: &str) -> Answer {
-    front.step(|venue, at| {
+    front.step(|venue, _| {
         let limit = number_of(call, "limit", LIMIT)?.clamp(1, LIMIT_MAX);
         let from = match call.query("after_cursor") {
             None => 0,
@@ -164,7 +164,7 @@ fn by_cursor(front: &Shared, call: &Call, rows: Rows, name: &str) -> Answer {
                 from.ok_or_else(|| ApiError::new(422, "invalid query parameter"))?
             }
         };
-        let kept: Vec<Row> = rows(venue, at).into_iter().filter(|row| wanted(call, row)).collect();
+        let kept: Vec<Row> = rows(venue).into_iter().filter(|row| wanted(call, row)).collect();
         let next = from.saturating_add(limit);
         let next_cursor = (next < kept.len()).then(|| STANDARD.encode(next.to_string()));
         let page: Vec<Value> = kept.into_iter().skip(from).take(limit).map(|row| row.value).collect();
@@ -203,17 +203,21 @@ async fn event_by_slug(State(front): State<Shared>, Path(slug): Path<String>) ->
 }
 
 fn one(front: &Shared, rows: Rows, is: impl Fn(&Row) -> bool) -> Answer {
-    front.step(|venue, at| {
-        let found = rows(venue, at).into_iter().find(|row| is(row));
+    front.step(|venue, _| {
+        let found = rows(venue).into_iter().find(|row| is(row));
         found.map(|row| Reply::of(&row.value)).ok_or_else(|| ApiError::new(404, "id not found"))
     })
 }
 
-fn market_row(venue: &Venue, at: Timestamp, id: usize, info: &MarketInfo) -> Value {
+fn market_row(venue: &Venue, id: usize, info: &MarketInfo) -> Value {
     let market = &info.market;
     // Lists inside a row are JSON in a string; that is how Gamma sends them.
     let list = |texts: [&str; 2]| serde_json::to_string(&texts).expect("strings serialize");
-    let price = |outcome| midpoint(venue, market.token_id(outcome)).unwrap_or_else(|| "0".to_owned());
+    let life = venue.exchange.life(&market.condition);
+    let price = |outcome| {
+        let pays = life.and_then(|life| life.pays_cents(outcome)).map(|cents| decimal(cents, 2));
+        pays.or_else(|| midpoint(venue, market.token_id(outcome))).unwrap_or_else(|| "0".to_owned())
+    };
     let (bid, ask) = top_of(venue, &market.yes);
     let dollars = |price: Option<mm_core::domain::Price>| price.map_or(Value::Null, |price| number(&price.to_string()));
     let spread = bid.zip(ask).and_then(|(bid, ask)| ask.checked_sub(bid.ten_thousandths()));
@@ -221,18 +225,6 @@ fn market_row(venue: &Venue, at: Timestamp, id: usize, info: &MarketInfo) -> Val
         Some(terms) => (number(&terms.min_size.to_string()), number(&max_spread_cents(terms))),
         None => (json!(0), json!(0)),
     };
-    let pools = market.rewards.as_ref().map(|terms| {
-        let today = at.to_string();
-        json!([{
-            "id": id.to_string(),
-            "conditionId": market.condition,
-            "assetAddress": COLLATERAL,
-            "rewardsAmount": 0,
-            "rewardsDailyRate": number(&terms.rate_per_day.to_string()),
-            "startDate": today.get(..10).unwrap_or_default(),
-            "endDate": "2500-12-31",
-        }])
-    });
     let mut row = json!({
         "id": id.to_string(),
         "conditionId": market.condition,
@@ -243,7 +235,7 @@ fn market_row(venue: &Venue, at: Timestamp, id: usize, info: &MarketInfo) -> Val
         "outcomes": list([&info.outcomes[0], &info.outcomes[1]]),
         "outcomePrices": list([&price(Outcome::Yes), &price(Outcome::No)]),
         "active": true,
-        "closed": is_closed(info),
+        "closed": is_closed(venue, info),
         "archived": false,
         "acceptingOrders": market.ready,
         "enableOrderBook": true,
@@ -251,7 +243,7 @@ fn market_row(venue: &Venue, at: Timestamp, id: usize, info: &MarketInfo) -> Val
         "orderMinSize": number(&market.min_order.to_string()),
         "rewardsMinSize": reward_size,
         "rewardsMaxSpread": reward_spread,
-        "clobRewards": pools.unwrap_or_else(|| json!([])),
+        "clobRewards": super::rewards::gamma_rows(venue, id, info),
         "feesEnabled": info.fee.is_some(),
         "bestBid": dollars(bid),
         "bestAsk": dollars(ask),
@@ -261,14 +253,20 @@ fn market_row(venue: &Venue, at: Timestamp, id: usize, info: &MarketInfo) -> Val
             dollars(Some(if outcome == Outcome::Yes { price } else { price.complement() }))
         }),
         "volume24hr": number(&decimal(venue.records.volume(&market.condition), 6)),
-        "secondsDelay": 0,
-        "clearBookOnStart": false,
+        "secondsDelay": life.map_or(0, |life| life.rules.seconds_delay.ms() / 1000),
+        "clearBookOnStart": life.is_some_and(|life| life.rules.game_start.is_some() && !life.rules.keep_book_on_start),
         "startDate": market.starts.map(|at| at.to_string()),
         "endDate": market.ends.map(|at| at.to_string()),
         "restricted": false,
         "version": "v1",
         "events": [{"id": event_id(info), "slug": event_slug(info), "title": event_slug(info)}],
     });
+    if let Some(at) = market.starts.filter(|_| life.is_some_and(|life| life.rules.game_start.is_some())) {
+        row["gameStartTime"] = json!(at.to_string());
+    }
+    if is_closed(venue, info) {
+        row["umaResolutionStatus"] = json!("resolved");
+    }
     if market.neg_risk {
         row["negRisk"] = json!(true);
         row["negRiskMarketID"] = json!(made_up_id("neg-risk-market", &event_slug(info)));

@@ -11,14 +11,19 @@ const PAGE: usize = 100;
 /// The page of `rows` that the call's `next_cursor` asks for. The last page says `LTE=`, never an empty cursor: clients would
 /// loop on that.
 pub(super) fn page<T>(call: &Call, rows: Vec<T>) -> Result<Page<T>, ApiError> {
+    page_of(call, rows, PAGE)
+}
+
+/// The same with pages of another size.
+pub(super) fn page_of<T>(call: &Call, rows: Vec<T>, size: usize) -> Result<Page<T>, ApiError> {
     let offset = offset(call.query("next_cursor")).ok_or_else(|| ApiError::bad("Invalid next_cursor"))?;
     let total = rows.len();
-    let data: Vec<T> = rows.into_iter().skip(offset).take(PAGE).collect();
+    let data: Vec<T> = rows.into_iter().skip(offset).take(size).collect();
     let next = offset.saturating_add(data.len());
     let next_cursor =
         if next < total && !data.is_empty() { STANDARD.encode(next.to_string()) } else { LAST_CURSOR.to_owned() };
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    Ok(Page { limit: count(PAGE), count: count(data.len()), next_cursor, data })
+    Ok(Page { limit: count(size), count: count(data.len()), next_cursor, data })
 }
 
 /// Where a page starts; asking behind the end gives an empty page.

@@ -12,9 +12,6 @@ use mm_core::domain::{ConditionId, Outcome, RewardTerms, format_decimal};
 use mm_core::venue::rest::{ClobMarket, ClobRewards, ClobToken, VersionBody};
 use serde_json::{Value, json};
 
-/// pUSD: what rewards are paid in.
-pub(super) const COLLATERAL: &str = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB";
-
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(ok))
@@ -98,16 +95,19 @@ async fn clob_market(State(front): State<Shared>, Path(condition): Path<String>)
         let market = &info.market;
         let token =
             |outcome: Outcome, name: &String| ClobToken { t: market.token_id(outcome).clone(), o: name.clone() };
-        Ok(Reply::of(&ClobMarket {
+        let rules = venue.exchange.life(&market.condition).map(|life| life.rules.clone()).unwrap_or_default();
+        let seconds = rules.seconds_delay.ms() / 1000;
+        let game = market.starts.filter(|_| rules.game_start.is_some());
+        let body = ClobMarket {
             c: market.condition.clone(),
             t: vec![token(Outcome::Yes, &info.outcomes[0]), token(Outcome::No, &info.outcomes[1])],
             mts: market.tick,
             mos: market.min_order,
             nr: market.neg_risk,
             ao: market.ready,
-            sd: None,
-            gst: None,
-            cbos: None,
+            sd: (seconds > 0).then_some(seconds),
+            gst: game.map(|at| at.to_string()),
+            cbos: game.map(|_| !rules.keep_book_on_start),
             fd: info.fee.clone(),
             r: market.rewards.as_ref().map(|terms| ClobRewards {
                 mi: Some(terms.min_size.to_string()),
@@ -116,24 +116,30 @@ async fn clob_market(State(front): State<Shared>, Path(condition): Path<String>)
                 smoa: terms.min_age.nanos() == 0,
                 moas: Some(terms.min_age.ms() / 1000),
             }),
-        }))
+        };
+        // what is false, zero or unknown is left out
+        let mut body = serde_json::to_value(&body).expect("parameters serialize");
+        if rules.taker_delay.nanos() > 0 {
+            body["itode"] = json!(true);
+        }
+        Ok(Reply::of(&body))
     })
 }
 
 async fn all_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |_| true, full_row)
+    list(&front, &call, |_, _| true, full_row)
 }
 
 async fn sampling_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |info| info.market.rewards.is_some(), full_row)
+    list(&front, &call, in_programme, full_row)
 }
 
 async fn simplified_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |_| true, simplified_row)
+    list(&front, &call, |_, _| true, simplified_row)
 }
 
 async fn sampling_simplified_markets(State(front): State<Shared>, call: Call) -> Answer {
-    list(&front, &call, |info| info.market.rewards.is_some(), simplified_row)
+    list(&front, &call, in_programme, simplified_row)
 }
 
 async fn one_market(State(front): State<Shared>, Path(condition): Path<String>) -> Answer {
@@ -145,38 +151,46 @@ async fn live_activity(State(front): State<Shared>, Path(condition): Path<String
     step(&front, |venue| market_at(venue, &condition).map(|_| Reply(String::from("[]"))))
 }
 
+/// Whether resting orders are paid for there now.
+fn in_programme(venue: &Venue, info: &MarketInfo) -> bool {
+    !super::rewards::rates(venue, info).is_null()
+}
+
 fn list(
     front: &Shared,
     call: &Call,
-    keep: impl Fn(&MarketInfo) -> bool,
+    keep: impl Fn(&Venue, &MarketInfo) -> bool,
     row: impl Fn(&Venue, &MarketInfo) -> Value,
 ) -> Answer {
     step(front, |venue| {
-        let rows = venue.exchange.markets().iter().filter(|info| keep(info)).map(|info| row(venue, info)).collect();
+        let rows =
+            venue.exchange.markets().iter().filter(|info| keep(venue, info)).map(|info| row(venue, info)).collect();
         Ok(Reply::of(&page(call, rows)?))
     })
 }
 
 fn simplified_row(venue: &Venue, info: &MarketInfo) -> Value {
     let market = &info.market;
-    let rates = market.rewards.as_ref().map(
-        |terms| json!([{"asset_address": COLLATERAL, "rewards_daily_rate": number(&terms.rate_per_day.to_string())}]),
-    );
+    let rates = super::rewards::rates(venue, info);
     let (min_size, max_spread) = match &market.rewards {
         Some(terms) => (number(&terms.min_size.to_string()), number(&max_spread_cents(terms))),
         None => (json!(0), json!(0)),
     };
+    let life = venue.exchange.life(&market.condition);
     let token = |outcome: Outcome, name: &String| {
         let id = market.token_id(outcome);
-        let price = super::prices::midpoint(venue, id).map_or(json!(0), |mid| number(&mid));
-        json!({"token_id": id, "outcome": name, "price": price, "winner": false})
+        // an answered market's tokens stand at what they pay
+        let pays = life.and_then(|life| life.pays_cents(outcome));
+        let price = pays.map(|cents| decimal(cents, 2)).or_else(|| super::prices::midpoint(venue, id));
+        let price = price.map_or(json!(0), |price| number(&price));
+        json!({"token_id": id, "outcome": name, "price": price, "winner": pays == Some(100)})
     };
     json!({
         "condition_id": market.condition,
         "tokens": [token(Outcome::Yes, &info.outcomes[0]), token(Outcome::No, &info.outcomes[1])],
         "rewards": {"rates": rates, "min_size": min_size, "max_spread": max_spread},
         "active": true,
-        "closed": false,
+        "closed": life.is_some_and(|life| life.is_closed()),
         "archived": false,
         "accepting_orders": market.ready,
     })
@@ -198,7 +212,7 @@ fn full_row(venue: &Venue, info: &MarketInfo) -> Value {
         "market_slug": info.slug,
         "end_date_iso": market.ends.map(|at| at.to_string()),
         "game_start_time": market.starts.map(|at| at.to_string()),
-        "seconds_delay": 0,
+        "seconds_delay": venue.exchange.life(&market.condition).map_or(0, |life| life.rules.seconds_delay.ms() / 1000),
         "fpmm": "",
         "maker_base_fee": 0,
         "taker_base_fee": 0,
@@ -208,7 +222,7 @@ fn full_row(venue: &Venue, info: &MarketInfo) -> Value {
         "neg_risk_request_id": neg_risk_id("neg-risk-request", &info.slug),
         "icon": "",
         "image": "",
-        "is_50_50_outcome": false,
+        "is_50_50_outcome": venue.exchange.life(&market.condition).and_then(|life| life.pays_cents(Outcome::Yes)) == Some(50),
         "tags": [],
     });
     if let (Value::Object(row), Value::Object(more)) = (&mut row, more) {

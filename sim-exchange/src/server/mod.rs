@@ -17,6 +17,7 @@ mod gamma;
 mod gate;
 mod geoblock;
 mod heartbeats;
+mod held;
 mod history;
 mod hosts;
 mod hub;
@@ -37,6 +38,7 @@ mod ws_user;
 use crate::exchange::{Exchange, MarketInfo};
 use crate::limits::window::Host;
 use crate::mode::Mode;
+use crate::world::World;
 use axum::Router;
 pub use front::Now;
 use front::{Front, Shared};
@@ -188,20 +190,21 @@ impl Running {
     }
 }
 
-/// Serves `exchange`. API keys are derived from `seed`. When this returns, every port listens.
+/// Serves a world, or a venue where nobody lives. API keys are derived from `seed`. When this returns, every port listens.
 ///
 /// # Errors
 /// [`ServeError`] names the address.
-pub async fn start(exchange: Exchange, seed: u64, listen: Listen) -> Result<Running, ServeError> {
+pub async fn start(world: impl Into<World>, seed: u64, listen: Listen) -> Result<Running, ServeError> {
     let clock = Clock::new();
-    start_at(exchange, seed, listen, Box::new(move || clock.now())).await
+    start_at(world, seed, listen, Box::new(move || clock.now())).await
 }
 
 /// The same on another clock, which must never go back: a test holds time still.
 ///
 /// # Errors
 /// [`ServeError`] names the address.
-pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -> Result<Running, ServeError> {
+pub async fn start_at(world: impl Into<World>, seed: u64, listen: Listen, now: Now) -> Result<Running, ServeError> {
+    let world: World = world.into();
     for address in std::iter::once(listen.clob).chain(listen.admin) {
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
@@ -216,7 +219,7 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
         None => None,
     };
 
-    let markets = exchange.markets().iter().map(ReadyMarket::of).collect();
+    let markets = world.exchange().markets().iter().map(ReadyMarket::of).collect();
     let ready = ReadyLine {
         clob: url("http", &clob, ""),
         ws: url("ws", &clob, "/ws"),
@@ -228,7 +231,7 @@ pub async fn start_at(exchange: Exchange, seed: u64, listen: Listen, now: Now) -
         markets,
     };
 
-    let front: Shared = Arc::new(Front::new(exchange, seed, CHAIN_ID, now));
+    let front: Shared = Arc::new(Front::new(world, seed, CHAIN_ID, now));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = JoinSet::new();
     let hosts = [

@@ -7,10 +7,12 @@
 use super::call::{Answer, ApiError, Call, Caller, Reply, order_id, stamped};
 use super::front::{Front, KeyAccount, Shared, Venue};
 use super::gate::{Entered, enter_to_cancel, enter_to_place, may_place};
+use super::held::{Taken, wait_out};
 use super::markets::decimal;
 use crate::auth::{AuthError, Poster, Signer, prove_order};
-use crate::exchange::{Filter, PlaceRequest, Placed, Reject};
+use crate::exchange::{Filter, PlaceRequest, Reject};
 use crate::limits::bucket::Stamp;
+use crate::scenario::MarketRules;
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -42,13 +44,15 @@ async fn place_one(State(front): State<Shared>, call: Call) -> Response {
         Ok(entered) => entered,
         Err(refused) => return stamped(refused.stamp, Err(refused.why)),
     };
-    let answer = call.json(BAD_ORDER).and_then(|post: PostOrder| {
-        front.step(|venue, at| Ok::<_, ApiError>(venue.gate.mode().place(at, post.post_only)?))?;
-        let order = examine(&front, &caller, post)?;
-        let placed = front.step(|venue, at| place(venue, at, &caller, order))?;
-        Ok(Reply::of(&placed.reply()))
-    });
-    stamped(stamp, answer)
+    stamped(stamp, place_alone(&front, &call, &caller).await)
+}
+
+async fn place_alone(front: &Front, call: &Call, caller: &Caller) -> Answer {
+    let post: PostOrder = call.json(BAD_ORDER)?;
+    front.step(|venue, at| Ok::<_, ApiError>(venue.gate.mode().place(at, post.post_only)?))?;
+    let order = examine(front, caller, post)?;
+    let taken = front.step(|venue, at| place(venue, at, caller, order))?;
+    Ok(Reply::of(&wait_out(front, taken).await?.reply()))
 }
 
 async fn place_many(State(front): State<Shared>, call: Call) -> Response {
@@ -58,10 +62,14 @@ async fn place_many(State(front): State<Shared>, call: Call) -> Response {
         Ok(entered) => entered,
         Err(refused) => return stamped(refused.stamp, Err(refused.why)),
     };
-    stamped(stamp, orders.and_then(|orders| place_batch(&front, &caller, orders)))
+    let answer = match orders {
+        Ok(orders) => place_batch(&front, &caller, orders).await,
+        Err(why) => Err(why),
+    };
+    stamped(stamp, answer)
 }
 
-fn place_batch(front: &Front, caller: &Caller, orders: Vec<Value>) -> Answer {
+async fn place_batch(front: &Front, caller: &Caller, orders: Vec<Value>) -> Answer {
     if orders.len() > BATCH_MAX {
         let words = format!("Too many orders in payload: {}, max allowed: {BATCH_MAX}", orders.len());
         return Err(ApiError::bad(&words));
@@ -72,7 +80,7 @@ fn place_batch(front: &Front, caller: &Caller, orders: Vec<Value>) -> Answer {
     let read = |order| serde_json::from_value(order).map_err(|_| Reject::bad(BAD_ORDER));
     let examined: Vec<Result<Examined, Reject>> =
         orders.into_iter().map(|order| read(order).and_then(|post| examine(front, caller, post))).collect();
-    let placed = front.step(|venue, at| {
+    let taken = front.step(|venue, at| {
         let mode = venue.gate.mode();
         let one = |order: Result<Examined, Reject>| {
             let order = order?;
@@ -82,11 +90,19 @@ fn place_batch(front: &Front, caller: &Caller, orders: Vec<Value>) -> Answer {
         };
         examined.into_iter().map(one).collect::<Vec<_>>()
     });
-    let reply = |placed: Result<Placed, Reject>| match placed {
-        Ok(placed) => placed.reply(),
-        Err(why) => PostOrderReply { error_msg: why.text, ..PostOrderReply::default() },
-    };
-    Ok(Reply::of(&placed.into_iter().map(reply).collect::<Vec<_>>()))
+    let mut replies = Vec::with_capacity(taken.len());
+    for one in taken {
+        let placed = match one {
+            // holds of one batch run side by side: the later ones are over when the first has been waited for
+            Ok(taken) => wait_out(front, taken).await,
+            Err(why) => Err(why),
+        };
+        replies.push(match placed {
+            Ok(placed) => placed.reply(),
+            Err(why) => PostOrderReply { error_msg: why.text, ..PostOrderReply::default() },
+        });
+    }
+    Ok(Reply::of(&replies))
 }
 
 /// An order whose form and signature have been checked.
@@ -122,7 +138,7 @@ fn examine(front: &Front, caller: &Caller, post: PostOrder) -> Result<Examined, 
 }
 
 /// Takes an examined order, or says why not. No order and no balance has changed when it says no.
-fn place(venue: &mut Venue, at: Timestamp, caller: &Caller, order: Examined) -> Result<Placed, Reject> {
+fn place(venue: &mut Venue, at: Timestamp, caller: &Caller, order: Examined) -> Result<Taken, Reject> {
     let Examined { signer, token, side, amounts, price_and_size, tif, post_only, builder } = order;
     let (info, _) = venue.market_of(&token).ok_or_else(|| Reject::missing(NO_BOOK))?;
     may_place(venue.gate.standing(signer.key), signer.key, side)?;
@@ -143,7 +159,9 @@ fn place(venue: &mut Venue, at: Timestamp, caller: &Caller, order: Examined) -> 
     let request = PlaceRequest { id: signer.id, token, side, price, qty, tif, post_only, owner };
     let placed = venue.exchange.place(at, account, request)?;
     venue.records.attribute(signer.id, account, &builder);
-    Ok(placed)
+    let rules = venue.exchange.life(&info.market.condition).map(|life| life.rules);
+    let hold = rules.filter(|rules| rules.seconds_delay.nanos() == 0).map(MarketRules::hold);
+    Ok(Taken { placed, account, hold })
 }
 
 /// A market order gives whole hundredths, and gets two decimals more than the tick has.

@@ -2,9 +2,11 @@
 
 use super::call::{Answer, ApiError, Call, Reply, step};
 use super::front::{Shared, Venue};
+use super::gamma::made_up_id;
 use super::markets::decimal;
 use super::prices::midpoint;
 use crate::exchange::AccountIx;
+use crate::rewards::{Maker, PaymentKind};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
@@ -165,20 +167,23 @@ async fn positions(State(front): State<Shared>, call: Call) -> Answer {
             for (index, outcome) in [Outcome::Yes, Outcome::No].into_iter().enumerate() {
                 let token = market.token_id(outcome);
                 let cost = venue.records.portfolio.costs.get(&(account, token.clone())).copied().unwrap_or_default();
-                let is = match (held[index] > 0, cost.bought > 0) {
-                    (true, _) => "OPEN",
-                    (false, true) => "CLOSED",
-                    (false, false) => continue,
+                let pays = venue.exchange.life(&market.condition).and_then(|life| life.pays_cents(outcome));
+                let is = match (held[index] > 0, pays) {
+                    (true, None) => "OPEN",
+                    (true, Some(0)) => "REDEEMABLE_LOST",
+                    (true, Some(_)) => "REDEEMABLE",
+                    (false, _) if cost.bought > 0 => "CLOSED",
+                    (false, _) => continue,
                 };
                 let wanted = match status {
-                    None => is == "OPEN",
+                    None => is != "CLOSED",
                     Some("MERGEABLE") => mergeable && is == "OPEN",
                     Some(status) => status == is,
                 };
                 if !wanted {
                     continue;
                 }
-                let mid = midpoint(venue, token);
+                let mid = pays.map(|cents| decimal(cents, 2)).or_else(|| midpoint(venue, token));
                 let value = worth(held[index], mid.as_deref());
                 let paid = u64::try_from(u128::from(cost.average()) * u128::from(held[index]) / 1_000_000);
                 let paid = paid.unwrap_or(u64::MAX);
@@ -199,7 +204,7 @@ async fn positions(State(front): State<Shared>, call: Call) -> Answer {
                     "unrealized_pnl": signed_decimal(unrealized),
                     "total_pnl": signed_decimal(cost.realized.saturating_add(unrealized)),
                     "status": is,
-                    "redeemable": false,
+                    "redeemable": is.starts_with("REDEEMABLE"),
                     "mergeable": mergeable,
                     "negative_risk": market.neg_risk,
                     "archived": false,
@@ -235,46 +240,84 @@ fn signed_decimal(micro: i64) -> String {
 }
 
 async fn trades(State(front): State<Shared>, call: Call) -> Answer {
-    deeds(&front, &call, |row| row)
+    step(&front, |venue| {
+        let (user, account) = user(venue, &call)?;
+        page(&call, deeds(venue, &call, user, account))
+    })
 }
 
+/// Trades and what the venue paid, newest first; `type` names the kinds wanted, with commas between them.
 async fn activity(State(front): State<Shared>, call: Call) -> Answer {
-    deeds(&front, &call, |mut row| {
-        row["type"] = json!("TRADE");
-        row
+    step(&front, |venue| {
+        let (user, account) = user(venue, &call)?;
+        let mut rows = payments(venue, user, account);
+        for mut row in deeds(venue, &call, user, account) {
+            row["type"] = json!("TRADE");
+            rows.push(row);
+        }
+        if let Some(asked) = call.query("type") {
+            let wanted = |row: &Value| asked.split(',').any(|kind| row["type"] == kind.to_ascii_uppercase().as_str());
+            rows.retain(wanted);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row["timestamp"].as_u64()));
+        page(&call, rows)
     })
+}
+
+/// Receipts of rewards and rebates, newest first. They belong to a day, not to a market.
+fn payments(venue: &Venue, user: &str, account: Option<AccountIx>) -> Vec<Value> {
+    let Some(account) = account else { return Vec::new() };
+    let receipts = venue.exchange.programme().payments(Maker::Account(account));
+    let mut rows: Vec<Value> = receipts
+        .map(|receipt| {
+            let kind = match receipt.kind {
+                PaymentKind::Reward => "REWARD",
+                PaymentKind::Rebate => "MAKER_REBATE",
+            };
+            let name = format!("{user}/{kind}/{}/{}", receipt.currency.address(), receipt.at.nanos());
+            json!({
+                "id": made_up_id("receipt", &name),
+                "proxy_wallet": user,
+                "type": kind,
+                "asset_address": receipt.currency.address(),
+                "size": receipt.amount.to_string(),
+                "usdc_size": receipt.amount.to_string(),
+                "timestamp": receipt.at.secs(),
+                "transaction_hash": made_up_id("transaction", &name),
+            })
+        })
+        .collect();
+    rows.reverse();
+    rows
 }
 
 /// A wallet's confirmed trades, newest first.
-fn deeds(front: &Shared, call: &Call, finish: impl Fn(Value) -> Value) -> Answer {
-    step(front, |venue| {
-        let (user, account) = user(venue, call)?;
-        let all = account.and_then(|account| venue.records.portfolio.deeds.get(&account));
-        let row = |deed: &Deed| {
-            let (info, outcome) = venue.market_of(&deed.token)?;
-            if call.query("condition_id").is_some_and(|asked| asked != info.market.condition.as_str()) {
-                return None;
-            }
-            let index = usize::from(outcome == Outcome::No);
-            Some(finish(json!({
-                "id": deed.trade,
-                "proxy_wallet": user,
-                "side": if deed.buys { "BUY" } else { "SELL" },
-                "token_id": deed.token,
-                "condition_id": info.market.condition,
-                "size": deed.qty.to_string(),
-                "usdc_size": cost_floor(deed.price, deed.qty).to_string(),
-                "price": deed.price.to_string(),
-                "timestamp": deed.secs,
-                "slug": info.slug,
-                "title": info.slug,
-                "outcome": info.outcomes[index],
-                "outcome_index": index,
-                "transaction_hash": deed.transaction,
-            })))
-        };
-        page(call, all.into_iter().flatten().rev().filter_map(row).collect())
-    })
+fn deeds(venue: &Venue, call: &Call, user: &str, account: Option<AccountIx>) -> Vec<Value> {
+    let all = account.and_then(|account| venue.records.portfolio.deeds.get(&account));
+    let row = |deed: &Deed| {
+        let (info, outcome) = venue.market_of(&deed.token)?;
+        if call.query("condition_id").is_some_and(|asked| asked != info.market.condition.as_str()) {
+            return None;
+        }
+        let index = usize::from(outcome == Outcome::No);
+        Some(json!({
+            "id": deed.trade,
+            "proxy_wallet": user,
+            "side": if deed.buys { "BUY" } else { "SELL" },
+            "token_id": deed.token,
+            "condition_id": info.market.condition,
+            "size": deed.qty.to_string(),
+            "usdc_size": cost_floor(deed.price, deed.qty).to_string(),
+            "price": deed.price.to_string(),
+            "timestamp": deed.secs,
+            "slug": info.slug,
+            "title": info.slug,
+            "outcome": info.outcomes[index],
+            "outcome_index": index,
+            "transaction_hash": deed.transaction,
+        }))
+    };
+    all.into_iter().flatten().rev().filter_map(row).collect()
 }
 
 /// Every wallet here has approved every exchange.

@@ -17,6 +17,7 @@ use sim_exchange::auth::{Domain, order_id};
 use sim_exchange::exchange::Exchange;
 use sim_exchange::scenario::Scenario;
 use sim_exchange::server::{self, Listen, ReadyLine, Running};
+use sim_exchange::world::World;
 use std::path::Path;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
@@ -34,9 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) async fn venue() -> Running {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/basic.toml");
     let scenario = Scenario::load(&config).expect("the shipped scenario is valid");
-    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let world = World::served(&scenario, None, Clock::new().now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
-    server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+    server::start(world, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
 }
 
 /// A clock that stands still until it is moved.
@@ -51,20 +52,41 @@ impl Hands {
         self.0.fetch_add(ms, std::sync::atomic::Ordering::SeqCst);
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::from_ms(Self::START_MS + self.0.load(std::sync::atomic::Ordering::SeqCst))
     }
 }
 
-/// Starts a world of one market on a clock of ours; `venue_keys` go into its `[venue]`.
-pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
+/// A world of one market; the keys go into its `[venue]` and its `[[market]]`.
+fn world(venue_keys: &str, market_keys: &str) -> Scenario {
     let text = format!(
         "schema = 1\nseed = 7\nstart_utc = \"2026-06-07T01:30:00Z\"\n[venue]\n{venue_keys}\n\
-         [[market]]\nslug = \"still\"\nfair = {{ start = \"0.50\" }}\n"
+         [[market]]\nslug = \"still\"\nfair = {{ start = \"0.50\" }}\n{market_keys}\n"
     );
-    let scenario = Scenario::parse(&text, Path::new("")).expect("a valid world");
+    Scenario::parse(&text, Path::new("")).expect("a valid world")
+}
+
+/// Starts such a world on the system's clock.
+pub(crate) async fn moving_market(market_keys: &str) -> Running {
+    let scenario = world("", market_keys);
+    let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
+    let any = "127.0.0.1:0".parse().expect("an address");
+    server::start(exchange, scenario.seed, Listen { clob: any, admin: None }).await.expect("free ports")
+}
+
+/// Starts a world of one market on a clock of ours; `venue_keys` go into its `[venue]`.
+pub(crate) async fn still_venue(venue_keys: &str) -> (Running, Hands) {
+    still(&world(venue_keys, "")).await
+}
+
+/// The same with keys of its `[[market]]`.
+pub(crate) async fn still_market(market_keys: &str) -> (Running, Hands) {
+    still(&world("", market_keys)).await
+}
+
+async fn still(scenario: &Scenario) -> (Running, Hands) {
     let hands = Hands::default();
-    let exchange = Exchange::new(&scenario, hands.now()).expect("and can be played");
+    let exchange = Exchange::new(scenario, hands.now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
     let clock = hands.clone();
     let now = Box::new(move || clock.now());
@@ -84,6 +106,14 @@ pub(crate) async fn quiet_venue(venue_keys: &str) -> Running {
     let exchange = Exchange::new(&scenario, Clock::new().now()).expect("and can be played");
     let any = "127.0.0.1:0".parse().expect("an address");
     server::start(exchange, scenario.seed, Listen { clob: any, admin: Some(any) }).await.expect("free ports")
+}
+
+/// Serves a world on a clock of ours.
+pub(crate) async fn served(world: World, seed: u64, hands: &Hands) -> Running {
+    let any = "127.0.0.1:0".parse().expect("an address");
+    let clock = hands.clone();
+    let listen = Listen { clob: any, admin: None };
+    server::start_at(world, seed, listen, Box::new(move || clock.now())).await.expect("free ports")
 }
 
 /// The operator of a venue.

@@ -1,5 +1,11 @@
 //! The key holder's binary. `init` makes a ledger, `run` trades, the rest ask or tell a running executor.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the binary reads the clock and touches files"
+)]
+
 mod client;
 mod log;
 mod run;

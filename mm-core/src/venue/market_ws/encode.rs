@@ -62,37 +62,6 @@ pub fn encode_rest_book(book: &BookMessage) -> String {
     out
 }
 
-/// The subscription of `tokens`: the first frame of a connection, or an addition to it.
-#[must_use]
-pub fn subscribe_frame(tokens: &[TokenId], initial: bool) -> String {
-    let mut out = String::new();
-    let mut object = Object::open(&mut out, COMPACT);
-    if initial {
-        object.ids("assets_ids", tokens);
-        object.text("type", &"market");
-        object.raw("initial_dump", &true);
-        object.raw("level", &2);
-    } else {
-        object.text("operation", &"subscribe");
-        object.ids("assets_ids", tokens);
-    }
-    object.raw("custom_feature_enabled", &true);
-    object.close();
-    out
-}
-
-/// The end of a subscription. The flag is repeated because the venue applies whatever value a frame carries.
-#[must_use]
-pub fn unsubscribe_frame(tokens: &[TokenId]) -> String {
-    let mut out = String::new();
-    let mut object = Object::open(&mut out, COMPACT);
-    object.text("operation", &"unsubscribe");
-    object.ids("assets_ids", tokens);
-    object.raw("custom_feature_enabled", &true);
-    object.close();
-    out
-}
-
 /// Appends one event; `false` when there is nothing to write.
 fn write_event(out: &mut String, event: &WireEvent, comma: &'static str) -> bool {
     if matches!(event, WireEvent::Unknown { .. }) {

@@ -9,7 +9,7 @@ mod events;
 mod fast;
 mod tolerant;
 
-pub use encode::{encode, encode_all, encode_rest_book, subscribe_frame, unsubscribe_frame};
+pub use encode::{encode, encode_all, encode_rest_book};
 pub use events::to_market_events;
 pub use tolerant::{decode_rest_book, decode_rest_levels, decode_tolerant};
 

@@ -219,23 +219,6 @@ fn rest_books_both_ways() {
 }
 
 #[test]
-fn client_frames() {
-    let tokens = [token("7"), token("8")];
-    assert_eq!(
-        subscribe_frame(&tokens, true),
-        r#"{"assets_ids":["7","8"],"type":"market","initial_dump":true,"level":2,"custom_feature_enabled":true}"#
-    );
-    assert_eq!(
-        subscribe_frame(&tokens[..1], false),
-        r#"{"operation":"subscribe","assets_ids":["7"],"custom_feature_enabled":true}"#
-    );
-    assert_eq!(
-        unsubscribe_frame(&tokens),
-        r#"{"operation":"unsubscribe","assets_ids":["7","8"],"custom_feature_enabled":true}"#
-    );
-}
-
-#[test]
 fn events_carry_rows_and_come_best_first() {
     let universe = Universe::new(vec![Market {
         condition: ConditionId::parse(MARKET).expect("id"),

@@ -2,10 +2,10 @@
 
 use mm_core::domain::parse_decimal;
 use mm_core::io::clock::Clock;
-use sim_exchange::exchange::Exchange;
 use sim_exchange::scenario::{Scenario, TapeSpec};
 use sim_exchange::server::{self, Listen};
 use sim_exchange::tape::{self, Grown};
+use sim_exchange::world::World;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -80,15 +80,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Line> {
     let mut scenario = Scenario::load(&args.config).map_err(line)?;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
     let grown = choose(&mut scenario, args)?;
-    let exchange = Exchange::with_tape(&scenario, grown, Clock::new().now()).map_err(line)?;
+    let world = World::served(&scenario, grown, Clock::new().now()).map_err(line)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(line)?;
-    runtime.block_on(serve(exchange, scenario.seed, Listen { clob: args.listen, admin: args.admin }))
+    runtime.block_on(serve(world, scenario.seed, Listen { clob: args.listen, admin: args.admin }))
 }
 
-async fn serve(exchange: Exchange, seed: u64, listen: Listen) -> Result<(), Line> {
+async fn serve(world: World, seed: u64, listen: Listen) -> Result<(), Line> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(line)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(line)?;
-    let running = server::start(exchange, seed, listen).await.map_err(line)?;
+    let running = server::start(world, seed, listen).await.map_err(line)?;
     let ready = serde_json::to_string(&running.ready).expect("addresses and ids serialize");
     let mut out = std::io::stdout();
     writeln!(out, "{ready}").and_then(|()| out.flush()).map_err(|why| format!("stdout: {why}"))?;

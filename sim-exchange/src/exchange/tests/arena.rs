@@ -65,10 +65,11 @@ pub(super) fn told(exchange: &mut Exchange) -> String {
             Fact::Order { account, order, change, matched, left } => {
                 format!("a{} order {} {change:?} matched {matched} left {left}", account.0, order.0)
             }
-            Fact::Fill { account, order, trade, outcome, side, price, qty, taker } => {
+            Fact::Fill { account, order, trade, outcome, side, price, qty, taker, .. } => {
                 let role = if taker { "taker" } else { "maker" };
                 format!("a{} order {} trade {} {role} {outcome} {side} {price} x {qty}", account.0, order.0, trade.0)
             }
+            Fact::Paid { account, kind, amount } => format!("a{} {} {amount}", account.0, kind.name()),
             Fact::Trade { trade, stage } => format!("trade {} {}", trade.0, stage.word()),
         };
         writeln!(out, "{line}").expect("a string takes everything");

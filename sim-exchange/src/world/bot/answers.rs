@@ -1,0 +1,132 @@
+//! The venue's answers to the desk's calls: the bodies the wire would bring, without the wire.
+
+use crate::exchange::{AccountIx, Exchange, Filter, PlaceRequest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use executor::outcome::{Answer, VenueCall, VenueReply};
+use mm_core::domain::{OrderId, Timestamp};
+use mm_core::venue::rest::{
+    BalanceAllowance, ClosedOnlyBody, ErrorBody, GeoblockBody, HeartbeatReply, LAST_CURSOR, Page, Trade,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Rows on a page.
+const PAGE: usize = 100;
+
+/// Who is calling.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    pub(super) account: AccountIx,
+    /// The API key: `owner` of every event about its orders.
+    pub(super) owner: String,
+}
+
+/// What the hosts around the venue say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// The place is blocked.
+    pub geoblocked: bool,
+    /// The account may only close.
+    pub closed_only: bool,
+}
+
+fn reply(status: u16, body: &impl Serialize) -> VenueReply {
+    let body = serde_json::to_vec(body).expect("plain values serialize");
+    VenueReply::Answer(Answer::new(status, body))
+}
+
+/// The venue's no.
+fn refusal(status: u16, text: String) -> VenueReply {
+    reply(status, &ErrorBody { error: text, code: None, retry_after_seconds: None })
+}
+
+/// An order arrives. What is allowed and what is not, and in which words, is the exchange's to say.
+pub(super) fn place(
+    exchange: &mut Exchange,
+    at: Timestamp,
+    caller: &Caller,
+    switches: Switches,
+    order: PlaceRequest,
+) -> VenueReply {
+    if switches.geoblocked {
+        return refusal(403, "Trading restricted in your region, please refer to available regions".to_owned());
+    }
+    match exchange.place(at, caller.account, order) {
+        Ok(placed) => reply(200, &placed.reply()),
+        Err(no) => refusal(no.status, no.text),
+    }
+}
+
+/// A call arrives.
+pub(super) fn answer(
+    exchange: &mut Exchange,
+    at: Timestamp,
+    caller: &Caller,
+    switches: Switches,
+    call: &VenueCall,
+) -> VenueReply {
+    let account = caller.account;
+    match call {
+        VenueCall::Cancel(ids) => reply(200, &exchange.cancel(at, account, ids)),
+        VenueCall::CancelAll => reply(200, &exchange.cancel_all(at, account)),
+        VenueCall::CancelMarket(condition) => {
+            let filter = Filter { market: Some(condition.clone()), token: None };
+            reply(200, &exchange.cancel_market(at, account, &filter))
+        }
+        VenueCall::OpenOrders { cursor } => page(cursor.as_deref(), exchange.open_orders(account, &Filter::default())),
+        VenueCall::Order(id) => reply(200, &exchange.order(account, id)),
+        VenueCall::Trades { since, cursor } => {
+            let recent = |trade: &Trade| trade.match_time.parse::<u64>().is_ok_and(|secs| secs >= since.secs());
+            let rows = exchange.trades(account, &Filter::default()).into_iter().filter(recent).collect();
+            page(cursor.as_deref(), rows)
+        }
+        VenueCall::Heartbeat { id } => {
+            match exchange.heartbeat(at, account, Some(id).filter(|id| !id.is_empty()).map(|id| &**id)) {
+                Ok(next) => reply(200, &HeartbeatReply { heartbeat_id: next, error_msg: None }),
+                Err(expected) => {
+                    let error_msg = Some("Invalid Heartbeat ID".to_owned());
+                    reply(400, &HeartbeatReply { heartbeat_id: expected, error_msg })
+                }
+            }
+        }
+        VenueCall::Scoring(ids) => {
+            let scoring: BTreeMap<OrderId, bool> = ids.iter().map(|id| (*id, exchange.scores(account, id))).collect();
+            reply(200, &scoring)
+        }
+        VenueCall::Balance(token) => {
+            let balance = exchange.balance(account, token.as_ref());
+            reply(200, &BalanceAllowance { balance, allowances: BTreeMap::new() })
+        }
+        VenueCall::Geoblock => {
+            let (country, blocked) = if switches.geoblocked { ("US", true) } else { ("IE", false) };
+            let body = GeoblockBody {
+                blocked,
+                ip: "203.0.113.42".to_owned(),
+                country: country.to_owned(),
+                region: String::new(),
+            };
+            reply(200, &body)
+        }
+        VenueCall::ClosedOnly => reply(200, &ClosedOnlyBody { closed_only: switches.closed_only }),
+        VenueCall::Time => reply(200, &at.secs()),
+        VenueCall::RenewCredentials => VenueReply::Answer(Answer::new(200, "")),
+    }
+}
+
+/// The page of `rows` a cursor asks for: the base64 of an offset.
+fn page<T: Serialize>(cursor: Option<&str>, rows: Vec<T>) -> VenueReply {
+    let offset = match cursor {
+        None => Some(0),
+        Some(LAST_CURSOR) => Some(usize::MAX),
+        Some(text) => STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok()),
+    };
+    let Some(offset) = offset else { return refusal(400, "Invalid next_cursor".to_owned()) };
+    let total = rows.len();
+    let data: Vec<T> = rows.into_iter().skip(offset).take(PAGE).collect();
+    let next = offset.saturating_add(data.len());
+    let next_cursor =
+        if next < total && !data.is_empty() { STANDARD.encode(next.to_string()) } else { LAST_CURSOR.to_owned() };
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    reply(200, &Page { limit: count(PAGE), count: count(data.len()), next_cursor, data })
+}

@@ -1,0 +1,62 @@
+//! The programs' own configuration files, with the world's markets put where a person would list them.
+
+use crate::exchange::MarketInfo;
+use crate::scenario::BotSpec;
+use alloy_primitives::Address;
+use executor::config::Config as ExecutorConfig;
+use executor::desk::Setup;
+use executor::sign::Account;
+use mm_core::config::{Config as CoreConfig, RawConfig};
+use mm_core::venue::order::SignatureType;
+use toml::{Table, Value};
+
+/// Why a bot cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("[bot] {file}: {why}")]
+pub struct BadBot {
+    file: &'static str,
+    why: String,
+}
+
+fn bad(file: &'static str, why: impl std::fmt::Display) -> BadBot {
+    BadBot { file, why: why.to_string() }
+}
+
+/// The core's configuration, quoting every market of the world.
+pub(super) fn core(spec: &BotSpec, markets: &[MarketInfo]) -> Result<CoreConfig, BadBot> {
+    let mut table: Table = spec.mm_core.parse().map_err(|why| bad("mm_core", why))?;
+    let rows = markets.iter().map(|info| {
+        Value::Table(Table::from_iter([("condition".to_owned(), Value::from(info.market.condition.to_string()))]))
+    });
+    table.insert("market".to_owned(), Value::Array(rows.collect()));
+    let raw: RawConfig = Value::Table(table).try_into().map_err(|why| bad("mm_core", why))?;
+    CoreConfig::try_from(raw).map_err(|why| bad("mm_core", why))
+}
+
+/// The desk's set-up. Policy, times and signature type are the file's; where the venue is, where the key is and whether orders leave
+/// are not: here is no socket and no key, and nothing but orders into this world.
+pub(super) fn desk(spec: &BotSpec, markets: &[MarketInfo], address: &str) -> Result<Setup, BadBot> {
+    let address: Address = address.parse().map_err(|why| bad("executor", why))?;
+    let mut table: Table = spec.executor.parse().map_err(|why| bad("executor", why))?;
+    let text = |value: String| Value::String(value);
+    let rows = markets.iter().map(|info| {
+        let market = &info.market;
+        let event = market.event.as_ref().map(ToString::to_string).unwrap_or_default();
+        Value::Table(Table::from_iter([
+            ("slug".to_owned(), text(info.slug.clone())),
+            ("condition".to_owned(), text(market.condition.to_string())),
+            ("event".to_owned(), text(event)),
+            ("yes".to_owned(), text(market.yes.to_string())),
+            ("no".to_owned(), text(market.no.to_string())),
+            ("neg_risk".to_owned(), Value::Boolean(market.neg_risk)),
+            ("tick".to_owned(), text(market.tick.to_string())),
+            ("min_order_shares".to_owned(), text(market.min_order.to_string())),
+        ]))
+    });
+    table.insert("market".to_owned(), Value::Array(rows.collect()));
+    let config = ExecutorConfig::parse("executor", &table.to_string()).map_err(|why| bad("executor", why))?;
+    // Type 0 and the key's own wallet: other kinds differ in their signatures alone, and nothing is signed here.
+    let account =
+        Account::new(config.venue.chain, SignatureType::Eoa, address, None).map_err(|why| bad("executor", why))?;
+    Ok(Setup { account, policy: config.policy, times: config.times, withhold: false, auto_arm: true })
+}

@@ -1,0 +1,504 @@
+//! Everybody who lives around a venue, and the queue that moves them.
+//!
+//! A party's request is queued to arrive one latency later; what the venue then does is told to whom it concerns one latency
+//! after that. The public feed is one stream for all agents (`agents::Board`) and one of its own for the bot.
+
+use super::bot::{Ask, Bot, News as BotNews};
+use super::bot_seat::{BOT, BotSeat, Queue};
+use super::checks::{Checks, Depth, Violation};
+use super::seats::{self, Seat, wallet};
+use super::tally::{Kind, Tally};
+use super::trail::Trail;
+use super::{Summary, WorldError};
+use crate::accounts::Answer;
+use crate::agents::{Board, News, Request, Seen};
+use crate::draws::{Draws, Stream};
+use crate::exchange::{AccountIx, Exchange, Fact, OrderChange, Stage};
+use crate::kernel::{Class, Kernel, Party, Ties};
+use crate::latent::{Blind, Latent, Signals};
+use crate::scenario::Scenario;
+use mm_core::domain::{Digest, MarketIx, Nanos, NewOrder, Outcome, Qty, Timestamp, Token, Usdc};
+
+/// How a world is run.
+#[derive(Default)]
+pub struct Options {
+    /// How closely the invariants are watched.
+    pub depth: Depth,
+    /// Where the log goes; `None`: nowhere.
+    pub log: Option<Box<dyn std::io::Write + Send>>,
+    /// A wire listens: facts are rendered too, and agents' orders carry papers.
+    pub rendered: bool,
+}
+
+/// What is free to an agent, as the venue had it when it told something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Purse {
+    pub(super) cash: Usdc,
+    pub(super) yes: Qty,
+    pub(super) no: Qty,
+}
+
+/// A switch that a script or a fault throws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// The bot hears nothing public any more, neither stream nor REST, or hears again; the sockets stay open.
+    Feed {
+        /// Whether it is told anything.
+        speaks: bool,
+    },
+    /// The geoblock endpoint says blocked, or clear again.
+    Geoblocked(bool),
+    /// The account may only close, or trade again.
+    ClosedOnly(bool),
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// A wallet is opened: before everything else.
+    Open(String, Usdc),
+    /// Something is due at the venue itself.
+    Venue,
+    /// The latent state jumps, or a market is decided.
+    Latent,
+    /// The oracle says who won.
+    Announce(MarketIx, Outcome),
+    /// A switch.
+    Control(Control),
+    /// A seat's own clock.
+    Wake(u32),
+    /// A seat's request reaches the venue.
+    Arrive(u32, AccountIx, Request),
+    /// News and the state of its purse reach a seat.
+    Hear(u32, Option<News>, Option<Purse>),
+    /// The bot takes a turn.
+    BotTurn,
+    /// What the bot asked reaches the venue.
+    BotAsk(AccountIx, Box<Ask>),
+    /// Something reaches the bot that is not its market feed.
+    BotNews(Box<BotNews>),
+}
+
+/// The party of scripts and faults.
+const NOBODY: Party = Party(u32::MAX);
+
+/// Draws between parties at one nanosecond.
+struct Lots(Vec<Stream>);
+
+impl Ties for Lots {
+    fn draw(&self, at: Timestamp, party: Party) -> u64 {
+        self.0.get(party.0 as usize).map_or(0, |stream| stream.value(at.nanos()))
+    }
+}
+
+/// Everybody inside.
+pub struct Crowd {
+    kernel: Kernel<Event, Lots>,
+    now: Timestamp,
+    seats: Vec<Seat>,
+    /// Seat of each account.
+    seat_of: Vec<Option<u32>>,
+    board: Board,
+    latent: Latent,
+    bot: Option<BotSeat>,
+    tally: Tally,
+    checks: Checks,
+    trail: Trail,
+    /// Buffers used again.
+    facts: Vec<Fact>,
+    requests: Vec<Request>,
+}
+
+impl Crowd {
+    /// Opens everybody's account and queues everybody's first step.
+    pub(super) fn new(
+        exchange: &mut Exchange,
+        scenario: &Scenario,
+        start: Timestamp,
+        options: Options,
+    ) -> Result<Self, WorldError> {
+        let draws = Draws::new(scenario.seed);
+        let latency = &scenario.venue.latency;
+        let markets = exchange.markets();
+        exchange.set_rendering(options.rendered);
+        let began: Vec<Fact> = exchange.facts().collect();
+        let mut tally = Tally::new(markets.len());
+        let mut trail = Trail::new(scenario, options.log)?;
+        let mut bot = None;
+        if let Some(spec) = &scenario.bot {
+            let address = wallet(&draws, "bot");
+            let funds = spec.wallet_usdc.unwrap_or(scenario.venue.wallet_usdc);
+            let account = trail.open(exchange, start, &address, funds);
+            exchange.listen_to(account);
+            tally.name(account, Kind::Bot);
+            let made = Bot::new(spec, &markets, account, &address, draws.uuid("owner", "bot", 0), start)?;
+            bot = Some(BotSeat::new(made, &draws, markets.len(), latency));
+        }
+        let (mut seats, mut seat_of, mut lots) = (Vec::new(), Vec::new(), vec![draws.stream("tie", "bot")]);
+        let mut latent = Latent::new(&seats::latent(scenario, &markets), &draws, start)?;
+        for (row, cast) in (0u32..).zip(seats::cast(scenario, &markets, &mut latent, &draws)?) {
+            let name = cast.agent.name().to_owned();
+            lots.push(draws.stream("tie", &name));
+            let account = trail.open(exchange, start, &wallet(&draws, &name), cast.capital);
+            tally.name(account, cast.kind);
+            let at = account.0 as usize;
+            if seat_of.len() <= at {
+                seat_of.resize(at + 1, None);
+            }
+            seat_of[at] = Some(row);
+            seats.push(Seat::new(cast, account, Party(row + 1), &draws));
+        }
+        let mut crowd = Self {
+            trail,
+            checks: Checks::new(options.depth, scenario),
+            kernel: Kernel::new(Lots(lots), scenario.venue.same_instant),
+            now: start,
+            board: seats::board(&markets, scenario),
+            latent,
+            seats,
+            seat_of,
+            bot,
+            tally,
+            facts: began,
+            requests: Vec::new(),
+        };
+        for (row, seat) in (0u32..).zip(&crowd.seats) {
+            crowd.kernel.push(start, Class::Timer, seat.party, Event::Wake(row));
+        }
+        if let Some(seat) = &mut crowd.bot {
+            let kernel = &mut crowd.kernel;
+            seat.begin(start, &mut |at, class, event| kernel.push(at, class, BOT, event));
+        }
+        crowd.plan_latent();
+        crowd.pump(exchange);
+        Ok(crowd)
+    }
+
+    /// An empty house around a venue that a wire may listen to.
+    pub(super) fn nobody(exchange: &mut Exchange) -> Self {
+        let mut scenario = Scenario { agents: Vec::new(), bot: None, ..exchange.scenario().clone() };
+        scenario.markets.iter_mut().for_each(|market| market.fair = None);
+        let options = Options { rendered: true, ..Options::default() };
+        let start = exchange.now();
+        Self::new(exchange, &scenario, start, options).expect("there is nobody and nothing that could be impossible")
+    }
+
+    /// Throws a switch at a moment to come.
+    ///
+    /// # Panics
+    /// When the moment has passed.
+    pub fn schedule(&mut self, at: Timestamp, control: Control) {
+        self.kernel.push(at, Class::Control, NOBODY, Event::Control(control));
+    }
+
+    /// The bot, if there is one.
+    #[must_use]
+    pub fn bot(&self) -> Option<&Bot> {
+        self.bot.as_ref().map(|seat| &seat.bot)
+    }
+
+    /// The same, to be told something.
+    pub fn bot_mut(&mut self) -> Option<&mut Bot> {
+        self.bot.as_mut().map(|seat| &mut seat.bot)
+    }
+
+    /// Who dealt with whom.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Events so far.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.trail.events()
+    }
+
+    /// Agents inside, the bot not counted.
+    #[must_use]
+    pub const fn agents(&self) -> usize {
+        self.seats.len()
+    }
+
+    /// When something is due next, at the venue or inside.
+    #[must_use]
+    pub fn next_deadline(&self, exchange: &Exchange) -> Option<Timestamp> {
+        [exchange.next_deadline(), self.kernel.next_at()].into_iter().flatten().min()
+    }
+
+    /// Does everything that is due up to `until`.
+    ///
+    /// # Errors
+    /// The first [`Violation`].
+    pub fn advance(&mut self, exchange: &mut Exchange, until: Timestamp) -> Result<(), Violation> {
+        loop {
+            let venue = exchange.next_deadline().filter(|due| *due <= until);
+            // What is due at the venue at an instant comes before what arrives then; only switches come before that.
+            let first = self.kernel.peek().filter(|(at, _)| *at <= until);
+            match (venue, first) {
+                (None, None) => break,
+                (Some(due), first) if first.is_none_or(|(at, class)| (due, Class::Clock) < (at, class)) => {
+                    self.now = self.now.max(due);
+                    exchange.tick(due);
+                    self.trail.event(self.now, Class::Clock, NOBODY, &Event::Venue);
+                }
+                _ => {
+                    let Some((key, event)) = self.kernel.pop() else { break };
+                    self.now = key.at;
+                    if self.is_stale(&event) {
+                        continue;
+                    }
+                    self.trail.event(key.at, key.class, key.party, &event);
+                    self.happen(exchange, event);
+                }
+            }
+            self.pump(exchange);
+            self.trail.close(exchange);
+            self.checks.after(exchange, &self.tally, &self.trail, self.now)?;
+        }
+        self.now = self.now.max(until);
+        exchange.tick(until);
+        self.pump(exchange);
+        Ok(())
+    }
+
+    fn happen(&mut self, exchange: &mut Exchange, event: Event) {
+        match event {
+            Event::Wake(row) => self.wake(row),
+            Event::Arrive(row, account, request) => self.arrive(exchange, row, account, request),
+            Event::Latent => self.stir(),
+            Event::Announce(market, winner) => self.announce(exchange, market, winner),
+            Event::Hear(row, news, purse) => self.hear(row, news.as_ref(), purse),
+            Event::Control(control) => self.control(control),
+            Event::Open(..) | Event::Venue => {}
+            Event::BotTurn => self.with_bot(|seat, at, queue| seat.turn(at, queue)),
+            Event::BotAsk(_, ask) => self.with_bot(|seat, at, queue| seat.arrive(at, exchange, *ask, queue)),
+            Event::BotNews(news) => self.with_bot(|seat, at, queue| seat.hear(at, *news, queue)),
+        }
+    }
+
+    /// A turn of the bot that was planned and then planned anew is nothing that happens.
+    fn is_stale(&self, event: &Event) -> bool {
+        matches!(event, Event::BotTurn) && self.bot.as_ref().is_none_or(|seat| !seat.is_due(self.now))
+    }
+
+    fn with_bot(&mut self, work: impl FnOnce(&mut BotSeat, Timestamp, Queue<'_>)) {
+        if let Some(seat) = &mut self.bot {
+            let kernel = &mut self.kernel;
+            work(seat, self.now, &mut |at, class, event| kernel.push(at, class, BOT, event));
+        }
+    }
+
+    /// Sees to it that the next jump or resolution is not slept through.
+    fn plan_latent(&mut self) {
+        if let Some(at) = self.latent.next_event() {
+            self.kernel.push(at.max(self.now), Class::Control, NOBODY, Event::Latent);
+        }
+    }
+
+    /// The latent state has reached a jump or a resolution. Public jumps are told to whoever follows that market; an end is
+    /// announced when the oracle speaks.
+    fn stir(&mut self) {
+        self.latent.advance(self.now);
+        let jumps: Vec<_> = self.latent.news().collect();
+        for jump in jumps {
+            for row in 0..self.seats.len() {
+                let seat = &mut self.seats[row];
+                if seat.agent.follows() == Some(jump.market) {
+                    let arrives = seat.news.send(self.now);
+                    let row = u32::try_from(row).expect("seats are numbered in 32 bits");
+                    self.kernel.push(
+                        arrives,
+                        Class::Observation,
+                        seat.party,
+                        Event::Hear(row, Some(News::Jump(jump)), None),
+                    );
+                }
+            }
+        }
+        let ends: Vec<_> = self.latent.resolved().collect();
+        for end in ends {
+            self.kernel.push(end.announced, Class::Resolution, NOBODY, Event::Announce(end.market, end.winner));
+        }
+        self.plan_latent();
+    }
+
+    fn announce(&mut self, exchange: &mut Exchange, market: MarketIx, winner: Outcome) {
+        // Refused only where the scenario itself has decided the market before: then it stays decided.
+        let _ = exchange.resolve(self.now, market, Answer::Winner(winner));
+    }
+
+    fn control(&mut self, control: Control) {
+        let Some(seat) = &mut self.bot else { return };
+        match control {
+            Control::Feed { speaks } => seat.set_speaking(speaks),
+            Control::Geoblocked(blocked) => seat.bot.switches_mut().geoblocked = blocked,
+            Control::ClosedOnly(closed) => seat.bot.switches_mut().closed_only = closed,
+        }
+    }
+
+    fn wake(&mut self, row: u32) {
+        // observations of this very instant come after its timers
+        self.board.advance(self.now.minus(Nanos::from_nanos(1)));
+        let seat = &mut self.seats[row as usize];
+        let view = seat.ears.as_mut().map(|ears| self.latent.view(self.now, ears));
+        let signals: &dyn Signals = view.as_ref().map_or(&Blind, |view| view);
+        let seen = Seen { board: &self.board, signals, own: &seat.own };
+        let next = seat.agent.wake(self.now, &seen, &mut self.requests);
+        if let Some(next) = next {
+            self.kernel.push(next, Class::Timer, seat.party, Event::Wake(row));
+        }
+        self.send_requests(row);
+    }
+
+    fn hear(&mut self, row: u32, news: Option<&News>, purse: Option<Purse>) {
+        self.board.advance(self.now);
+        let seat = &mut self.seats[row as usize];
+        if let Some(purse) = purse {
+            seat.own.refresh(purse.cash, purse.yes, purse.no);
+        }
+        if let Some(news) = news {
+            seat.own.apply(news);
+            let view = seat.ears.as_mut().map(|ears| self.latent.view(self.now, ears));
+            let signals: &dyn Signals = view.as_ref().map_or(&Blind, |view| view);
+            let seen = Seen { board: &self.board, signals, own: &seat.own };
+            seat.agent.hear(self.now, news, &seen, &mut self.requests);
+            self.send_requests(row);
+        }
+    }
+
+    fn send_requests(&mut self, row: u32) {
+        let seat = &mut self.seats[row as usize];
+        for request in self.requests.drain(..) {
+            seat.own.sent(&request, &self.board);
+            let (class, arrives) = match request {
+                Request::Cancel { .. } | Request::CancelAll => (Class::Cancel, seat.cancels.send(self.now)),
+                Request::Place { .. } | Request::Split { .. } | Request::Merge { .. } => {
+                    (Class::Order, seat.orders.send(self.now))
+                }
+            };
+            self.kernel.push(arrives, class, seat.party, Event::Arrive(row, seat.account, request));
+        }
+    }
+
+    /// A request has reached the venue.
+    fn arrive(&mut self, exchange: &mut Exchange, row: u32, account: AccountIx, request: Request) {
+        let at = self.now;
+        match request {
+            Request::Place { market, outcome, side, price, qty, tif, post_only, tag } => {
+                let order = NewOrder { token: Token { market, outcome }, side, price, qty, post_only, tif };
+                let news = match exchange.submit(at, account, &order) {
+                    Ok(accepted) => News::Accepted { tag, order: accepted.order },
+                    Err(_) => News::Rejected { tag },
+                };
+                self.tell(exchange, row, Some(news));
+            }
+            Request::Cancel { order } => {
+                exchange.withdraw_order(at, account, order);
+            }
+            Request::CancelAll => {
+                exchange.cancel_all(at, account);
+            }
+            Request::Split { market, qty } => {
+                if exchange.split(at, account, market, qty).is_ok() {
+                    self.tell(exchange, row, Some(News::Split { market, qty }));
+                }
+            }
+            Request::Merge { market, qty } => {
+                if exchange.merge(at, account, market, qty).is_ok() {
+                    self.tell(exchange, row, Some(News::Merged { market, qty }));
+                }
+            }
+        }
+    }
+
+    /// News for a seat leave the venue, with what is free to it now.
+    fn tell(&mut self, exchange: &Exchange, row: u32, news: Option<News>) {
+        let seat = &mut self.seats[row as usize];
+        let purse = purse(exchange, seat);
+        let arrives = seat.news.send(self.now);
+        self.kernel.push(arrives, Class::Observation, seat.party, Event::Hear(row, news, Some(purse)));
+    }
+
+    /// Hands out what a call from outside caused.
+    ///
+    /// # Errors
+    /// The first [`Violation`].
+    pub fn heed(&mut self, exchange: &mut Exchange) -> Result<(), Violation> {
+        self.now = self.now.max(exchange.now());
+        self.pump(exchange);
+        self.checks.after(exchange, &self.tally, &self.trail, self.now)
+    }
+
+    /// Takes what the venue did and sends it to whom it concerns.
+    fn pump(&mut self, exchange: &mut Exchange) {
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.extend(exchange.facts());
+        for fact in &facts {
+            self.trail.fact(fact);
+            self.tally.hear(fact);
+            self.checks.hear(fact);
+            if let Some(change) = seats::public(fact) {
+                self.board.tell(self.now, change);
+            }
+            self.with_bot(|seat, at, queue| seat.tell_market(at, exchange, fact, queue));
+            self.tell_seats(exchange, fact);
+        }
+        facts.clear();
+        self.facts = facts;
+        if self.bot.is_some() {
+            for event in exchange.heard() {
+                self.with_bot(|seat, at, queue| seat.tell_user(at, Box::new(event), queue));
+            }
+        }
+    }
+
+    fn tell_seats(&mut self, exchange: &Exchange, fact: &Fact) {
+        match *fact {
+            Fact::Order { account, order, change, left, .. } => {
+                let gone =
+                    matches!(change, OrderChange::Ended(_)) || (change == OrderChange::Updated && left.is_zero());
+                if gone && let Some(row) = self.seat(account) {
+                    self.tell(exchange, row, Some(News::Ended { order }));
+                }
+            }
+            Fact::Fill { account, order, market, outcome, side, price, qty, fee, .. } => {
+                if let Some(row) = self.seat(account) {
+                    let news = News::Filled { order, market, outcome, side, price, qty, fee };
+                    self.tell(exchange, row, Some(news));
+                }
+            }
+            // balances move when a trade is mined
+            Fact::Trade { trade, stage: Stage::Mined | Stage::Failed } => {
+                for account in exchange.parties(trade) {
+                    if let Some(row) = self.seat(account) {
+                        self.tell(exchange, row, None);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn seat(&self, account: AccountIx) -> Option<u32> {
+        self.seat_of.get(account.0 as usize).copied().flatten()
+    }
+
+    /// What happened so far.
+    pub(super) fn summary(&self, exchange: &Exchange) -> Summary {
+        Summary::of(exchange, &self.tally, &self.trail, &self.checks, &self.latent, self.bot(), self.now)
+    }
+
+    /// Ends the run.
+    pub(super) fn finish(&mut self, exchange: &mut Exchange) -> Result<Digest, Violation> {
+        self.checks.whole(exchange, &self.tally, &self.trail, self.now)?;
+        self.trail
+            .finish(exchange)
+            .map_err(|why| self.checks.violation(&self.trail, self.now, format!("the log: {why}")))
+    }
+}
+
+fn purse(exchange: &Exchange, seat: &Seat) -> Purse {
+    let (cash, yes, no) = exchange.free(seat.account, seat.market);
+    Purse { cash, yes, no }
+}
