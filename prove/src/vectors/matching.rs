@@ -63,11 +63,9 @@ fn check(case: &Value) -> Result<(), String> {
         tops.push(json!([top.bid.map(cents), top.ask.map(cents)]));
     }
     let book = json!({ "bids": stage.side(Side::Buy)?, "asks": stage.side(Side::Sell)? });
-    for (what, came) in [
-        ("trades", json!(stage.trades)),
-        ("rejects_and_expiries", json!(stage.rejects)),
-        ("book", book),
-    ] {
+    for (what, came) in
+        [("trades", json!(stage.trades)), ("rejects_and_expiries", json!(stage.rejects)), ("book", book)]
+    {
         super::expect_equal(what, &case[what], &came)?;
     }
     // the long random scripts name only the last of the tops
