@@ -5,8 +5,9 @@ use super::cases::Case;
 use crate::demo::ledger::known_before_sent;
 use crate::proof::Bench;
 use crate::stack::{Options, Stack, StackError};
-use mm_core::domain::{OrderId, Timestamp};
+use mm_core::domain::{OrderId, Price, Timestamp};
 use mm_core::engine::Snapshot;
+use mm_core::event::Top;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -89,11 +90,6 @@ impl Stage {
         let mut body: Value = serde_json::from_str(case.with).map_err(|why| failed(format!("{}: {why}", case.with)))?;
         body["kind"] = json!(case.kind);
         self.stack.switch_fault(&body).await
-    }
-
-    /// No REST call is answered with anything a program can use.
-    pub(super) async fn silence_rest(&self) -> Result<(), StackError> {
-        self.stack.switch_fault(&json!({"kind": "html-answer", "calls": "all"})).await
     }
 
     pub(super) async fn switch_off(&self) -> Result<(), StackError> {
@@ -195,11 +191,33 @@ impl Stage {
         }
         let checks = [
             // the market moves on meanwhile: the core's books may be those of either look
-            books(&before, &snapshot).or_else(|_| books(&after, &snapshot)),
+            self.books(&before, &snapshot).or_else(|_| self.books(&after, &snapshot)),
             orders(&after, &self.stack.address, desk, &snapshot),
             self.shares(&snapshot).await?,
         ];
         Ok(checks.into_iter().collect())
+    }
+
+    /// The core's books are synced and show the venue's tops.
+    fn books(&self, venue: &Value, snapshot: &Snapshot) -> Result<(), String> {
+        for market in &snapshot.markets {
+            let mut rows = venue["markets"].as_array().into_iter().flatten();
+            let row = rows.find(|row| row["condition"] == market.condition.as_str());
+            let row = row.ok_or_else(|| format!("{} is not listed", market.condition))?;
+            if row["open"] != true {
+                return Err(format!("{} is closed", market.condition));
+            }
+            let price = |key: &str| row[key].as_str().and_then(|text| Price::parse(text).ok());
+            let mut told = Top { bid: price("bid"), ask: price("ask") };
+            if self.sabotage == Sabotage::OtherToken {
+                told = told.mirrored();
+            }
+            let top = Top { bid: market.bid, ask: market.ask };
+            if market.sync != "synced" || top != told {
+                return Err(format!("{}: {} with {top:?}, the venue shows {told:?}", row["slug"], market.sync));
+            }
+        }
+        Ok(())
     }
 
     /// What the core believes to hold is what the venue says, fills that are not settled yet included.
@@ -254,24 +272,6 @@ impl Stage {
             (missing, late) => Err(failed(format!("of {} orders {missing} are unknown, {late} late", known.accepted))),
         }
     }
-}
-
-/// The core's books are synced and show the venue's tops.
-fn books(venue: &Value, snapshot: &Snapshot) -> Result<(), String> {
-    for market in &snapshot.markets {
-        let row =
-            venue["markets"].as_array().into_iter().flatten().find(|row| row["condition"] == market.condition.as_str());
-        let row = row.ok_or_else(|| format!("{} is not listed", market.condition))?;
-        if row["open"] != true {
-            return Err(format!("{} is closed", market.condition));
-        }
-        let top = [market.bid, market.ask].map(|price| price.map(|price| price.to_string()));
-        let told = [&row["bid"], &row["ask"]].map(|price| price.as_str().map(str::to_owned));
-        if market.sync != "synced" || top != told {
-            return Err(format!("{}: {} with {top:?}, the venue shows {told:?}", row["slug"], market.sync));
-        }
-    }
-    Ok(())
 }
 
 /// Quotes rest, and venue, executor and core count the same orders.
