@@ -54,6 +54,7 @@ impl Exchange {
         }
     }
 
+    /// On its own and out of the way: where nobody listens, a fact costs its own few bytes and nothing else.
     #[cold]
     fn render_newest(&mut self) {
         let Some(fact) = self.facts.last().copied() else { return };
@@ -71,8 +72,9 @@ impl Exchange {
         if self.rendering {
             return self.publish(market, &[changed], &[]);
         }
+        let shown_ms = self.shown_ms();
         let state = &mut self.markets[market.index()];
-        state.changed_ms = self.now.ms();
+        state.changed_ms = shown_ms;
         if state.open {
             let (side, price, first) = changed;
             self.facts.push(Fact::Level { market, side, price, qty, first });

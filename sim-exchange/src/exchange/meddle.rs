@@ -28,13 +28,16 @@ impl Exchange {
     }
 
     /// Somebody who is no account takes so much of each of these resting orders, in one trade and whatever stands before them.
-    /// Those that do not rest, or are on another side, token or market than the first that does, are left alone; `false` if
+    /// Those that do not rest, come twice, or are on another side, token or market than the first that does, are left alone; `false` if
     /// there is none.
     pub fn strike(&mut self, at: Timestamp, orders: &[(OrderId, Qty)]) -> bool {
         self.tick(at);
         let mut what: Option<(MarketIx, Outcome, Side)> = None;
         let mut matches: Vec<Match> = Vec::new();
-        for (id, qty) in orders {
+        for (n, (id, qty)) in orders.iter().enumerate() {
+            if orders[..n].iter().any(|(before, _)| before == id) {
+                continue;
+            }
             let Some(ix) = self.orders.find(id).filter(|ix| self.orders.row(*ix).rests()) else { continue };
             let row = self.orders.row(ix);
             let (here, outcome, side) = (row.market, row.outcome, row.side);

@@ -364,8 +364,9 @@ impl Exchange {
             self.trade_leg(ix, n, taker, m, maker_yes_side);
         }
         changed.push((maker_yes_side, price, outcome));
-        let trade = *self.trades.get(ix).expect("it was just made");
-        let fee = self.trades.legs(&trade).fold(Usdc::ZERO, |fee, leg| fee.saturating_add(leg.fee));
+        let trade = self.trades.get(ix).expect("it was just made");
+        let qty = trade.qty;
+        let fee = self.trades.legs(trade).fold(Usdc::ZERO, |fee, leg| fee.saturating_add(leg.fee));
         if let Hand::Account(account, order) = hand {
             self.orders.pin(order);
             self.emit(Fact::Fill {
@@ -376,7 +377,7 @@ impl Exchange {
                 outcome,
                 side,
                 price: own_price,
-                qty: trade.qty,
+                qty,
                 fee,
                 taker: true,
             });
@@ -389,7 +390,7 @@ impl Exchange {
         }
         self.plan_settlement(ix);
         self.markets[market.index()].last_print = Some((outcome, own_price, side));
-        (outcome, side, own_price, trade.qty)
+        (outcome, side, own_price, qty)
     }
 
     /// One match of a trade: the money of both sides, and the maker's order.
