@@ -54,8 +54,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         quick: false,
         min_cases: 3,
         run: |bench| survives(bench, &cases::FILLS, Sabotage::None),
-        sabotage_claim: "what the account holds is read as if the last fill had been told twice",
-        sabotage: Some(|bench| survives(bench, &cases::FILLS[..1], Sabotage::CountedTwice)),
+        sabotage_claim: "what the account holds is read with one share more",
+        sabotage: Some(|bench| survives(bench, &cases::FILLS[..1], Sabotage::OneShareMore)),
     },
     Proof {
         id: "changed-worlds-are-survived",
@@ -80,8 +80,8 @@ enum Sabotage {
     Endless,
     /// The venue's best prices are read as those of the other token.
     OtherToken,
-    /// The venue's holdings are read with one fill too many.
-    CountedTwice,
+    /// The venue's holdings are read with one share too many: not with one fill, which can be what the venue still has to settle.
+    OneShareMore,
 }
 
 /// Runs the cases of a group one after the other on one bot; the first of each group are the default, all of them the full depth.

@@ -153,18 +153,29 @@ impl Stage {
         }
     }
 
-    /// Lets the venue take our resting orders, again when others have come.
+    /// Lets the venue take our resting orders until some have been filled, and for as long as the fault acts.
     pub(super) async fn is_filled(&self, case: &Case) -> Result<(), StackError> {
-        let end = Instant::now() + Duration::from_millis(case.acts_ms);
-        let mut fills = 0;
-        while Instant::now() < end {
+        let before = self.fills().await?;
+        let started = Instant::now();
+        loop {
+            let filled = self.fills().await? > before;
+            if filled && started.elapsed() >= Duration::from_millis(case.acts_ms) {
+                return Ok(());
+            }
+            if started.elapsed() > HEALTHY {
+                return Err(failed("nothing was filled"));
+            }
             if self.stack.open_orders_at_venue().await? > 0 {
                 self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
-                fills += 1;
             }
             tokio::time::sleep(Duration::from_millis(1_500)).await;
         }
-        if fills > 0 { Ok(()) } else { Err(failed("nothing rested that could be filled")) }
+    }
+
+    /// Fills of our account so far, as the venue counts them.
+    async fn fills(&self) -> Result<u64, StackError> {
+        let status = self.stack.venue_status().await?;
+        Ok(account(&status, &self.stack.address).and_then(|row| row["fills"].as_u64()).unwrap_or(0))
     }
 
     /// Waits until the bot is healthy; says what was not.
@@ -233,8 +244,8 @@ impl Stage {
                 let row = rows.iter().find(|row| row["outcome_index"] == outcome);
                 let text = row.and_then(|row| row["current_size"].as_str()).unwrap_or("0");
                 let mut venue = mm_core::domain::Qty::parse(text).map_err(|why| failed(format!("{text}: {why}")))?;
-                if self.sabotage == Sabotage::CountedTwice && !venue.is_zero() {
-                    venue = venue.saturating_add(venue);
+                if self.sabotage == Sabotage::OneShareMore && !venue.is_zero() {
+                    venue = venue.saturating_add(mm_core::domain::Qty::from_micro(1_000_000));
                 }
                 if held.matched != venue {
                     return Ok(Err(format!(
@@ -274,11 +285,15 @@ impl Stage {
     }
 }
 
+/// The row of a wallet in the venue's status.
+fn account<'a>(venue: &'a Value, address: &str) -> Option<&'a Value> {
+    let is_ours = |row: &&Value| row["address"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(address));
+    venue["accounts"].as_array()?.iter().find(is_ours)
+}
+
 /// Quotes rest, and venue, executor and core count the same orders.
 fn orders(venue: &Value, address: &str, desk: &Value, snapshot: &Snapshot) -> Result<(), String> {
-    let accounts = venue["accounts"].as_array().into_iter().flatten();
-    let is_ours = |row: &&Value| row["address"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(address));
-    let open = accounts.clone().find(is_ours).and_then(|row| row["open_orders"].as_u64()).unwrap_or(0);
+    let open = account(venue, address).and_then(|row| row["open_orders"].as_u64()).unwrap_or(0);
     let core: Vec<&str> = snapshot.markets.iter().flat_map(|m| &m.orders).map(|order| order.state.as_str()).collect();
     let states: BTreeSet<&str> = core.iter().copied().collect();
     if open == 0 {
