@@ -45,7 +45,7 @@ pub struct WsConfig {
     pub message_max: usize,
     /// Between two text `PING`s.
     pub ping_every: Duration,
-    /// No `PONG` for this long: reconnect.
+    /// No `PONG` for this long, or nothing but `PONG` for this long after a frame that is answered with data: reconnect.
     pub pong_timeout: Duration,
     /// Waits between attempts.
     pub backoff: Backoff,
@@ -66,6 +66,9 @@ pub enum DownWhy {
     /// No answer to our pings.
     #[error("no PONG for {0} ms")]
     NoPong(u128),
+    /// Pings are answered, a subscription is not: nobody is behind the connection.
+    #[error("no answer to a subscription for {0} ms")]
+    NoAnswer(u128),
     /// More arrived than could be kept.
     #[error("the inbox is full")]
     InboxFull,
@@ -105,6 +108,10 @@ pub trait Subscriber: Send + 'static {
     /// Notes a wish; returns the frames that tell it to an open connection. Without one they are not sent: the next
     /// greeting has the wish in it.
     fn apply(&mut self, command: Self::Command) -> Vec<String>;
+    /// Whether the venue answers this frame with data, always.
+    fn is_answered(&self, _frame: &str) -> bool {
+        false
+    }
 }
 
 /// A running link. Dropping it closes the connection.
@@ -219,7 +226,10 @@ impl<S: Subscriber> Client<S> {
     }
 
     async fn converse(&mut self, stream: &mut Stream) -> Result<std::convert::Infallible, DownWhy> {
+        // since when an answer is owed, while nothing but PONG has come
+        let mut owed: Option<Instant> = None;
         for frame in self.subscriber.greeting() {
+            self.note(&frame, &mut owed);
             send(stream, frame).await?;
         }
         let mut ping = interval_at(Instant::now() + self.config.ping_every, self.config.ping_every);
@@ -231,6 +241,7 @@ impl<S: Subscriber> Client<S> {
                 command = self.commands.recv() => {
                     let command = command.ok_or(DownWhy::Ours)?;
                     for frame in self.subscriber.apply(command) {
+                        self.note(&frame, &mut owed);
                         send(stream, frame).await?;
                     }
                 }
@@ -238,6 +249,9 @@ impl<S: Subscriber> Client<S> {
                     let silent = last_pong.elapsed();
                     if silent >= self.config.pong_timeout {
                         return Err(DownWhy::NoPong(silent.as_millis()));
+                    }
+                    if let Some(waited) = owed.map(|since| since.elapsed()).filter(|t| *t >= self.config.pong_timeout) {
+                        return Err(DownWhy::NoAnswer(waited.as_millis()));
                     }
                     send(stream, PING.to_owned()).await?;
                 }
@@ -249,6 +263,7 @@ impl<S: Subscriber> Client<S> {
                     Some(Ok(Message::Text(text))) => {
                         // A connection that brings data has proved itself.
                         self.config.backoff.reset();
+                        owed = None;
                         let text = text.as_str().to_owned();
                         self.inbox.try_text(self.link, self.clock.now(), text).map_err(|_| DownWhy::InboxFull)?;
                     }
@@ -264,6 +279,13 @@ impl<S: Subscriber> Client<S> {
                     None => return Err(DownWhy::Peer("end of stream".to_owned())),
                 },
             }
+        }
+    }
+
+    /// Notes whether an answer will be owed for a frame. A second one does not put off the first.
+    fn note(&self, frame: &str, owed: &mut Option<Instant>) {
+        if self.subscriber.is_answered(frame) {
+            owed.get_or_insert_with(Instant::now);
         }
     }
 
@@ -355,6 +377,11 @@ impl Subscriber for MarketTokens {
             }
         };
         frames.iter().map(ClientFrame::encode).collect()
+    }
+
+    /// A subscription is answered with books, or with an empty list where there are none; its end is not.
+    fn is_answered(&self, frame: &str) -> bool {
+        !frame.contains(r#""operation":"unsubscribe""#)
     }
 }
 

@@ -69,7 +69,7 @@ pub enum LinkFault {
     Zombie {
         /// Only so many tokens are dead, on every connection the same; 0 = all data.
         tokens: u64,
-        /// Connections opened during the fault are dead as well.
+        /// Connections opened during the fault are dead as well. Dead tokens are dead on those too, whatever this says.
         fresh_too: bool,
     },
     /// Nothing arrives, PONG included; all of it arrives at once when the fault ends.

@@ -1,9 +1,21 @@
 //! The operator's own listener: the venue at a glance, and its switches. Loopback only, and off unless asked for.
 //!
-//! `GET /status`, `GET /accepted`: what the exchange holds. `GET /faults`: every kind and what is active. `POST /faults`
-//! switches one kind, `DELETE /faults` ends all of them. `POST /geoblock`, `/closed-only`, `/mode` and `/clock` are short
-//! cuts to kinds of faults. Bodies are read strictly; the answer is the list
-//! of what is active, and of `/geoblock` what the endpoint says now.
+//! | call | body | answer |
+//! | --- | --- | --- |
+//! | `GET /status` | | tape, markets, accounts, `events` told so far (what `at_event` counts), `blocked` |
+//! | `GET /accepted` | | every order ever accepted: `[[id, nanoseconds since 1970], …]`, oldest first |
+//! | `GET /faults` | | `{"kinds":[{"kind","row","says","moment","usual_lasts_ms","parameters":[…]}],"active":[…]}` |
+//! | `POST /faults` | `{"kind":"zombie-feed","lasts_ms":30000,"tokens":1}` | `{"active":[…]}` |
+//! | `POST /faults` | `{"kind":"zombie-feed","on":false}` | `{"active":[…]}` |
+//! | `DELETE /faults` | | `{"active":[]}` |
+//! | `POST /geoblock` | `{"blocked":true}` | `{"blocked":true}` |
+//! | `POST /closed-only` | `{"closed_only":true}` | `{"active":[…]}` |
+//! | `POST /mode` | `{"mode":"normal"}`, or restarting, post-only, cancel-only, disabled | `{"active":[…]}` |
+//! | `POST /clock` | `{"skew_ms":-5000}`: behind the right time; 0 = right | `{"active":[…]}` |
+//!
+//! A fault switched on lasts until it is switched off unless `lasts_ms` says otherwise; each parameter is a number, `[smallest,
+//! largest]` or one of its words, and drawn from its usual range when left out. One that is on by hand gives way to the next of
+//! its kind. An active one is `{"name","kind","since_ms","until_ms","parameters":{…}}`. What is wrong with a body is said with 400.
 
 use super::call::{Answer, ApiError, Call, Reply, step};
 use super::front::{Shared, Venue};

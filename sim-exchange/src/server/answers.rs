@@ -62,7 +62,7 @@ fn call_of(method: &Method, path: &str) -> Option<Call> {
 
 async fn answer(State(layer): State<Layer>, request: Request, next: Next) -> Response {
     let Some(call) = call_of(request.method(), request.uri().path()) else { return next.run(request).await };
-    let way = layer.front.step(|venue, _| venue.mishaps.way(call));
+    let Some(way) = layer.front.step(|venue, _| venue.mishaps.way(call)) else { return next.run(request).await };
     wait(way.there).await;
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_MAX).await else {

@@ -65,8 +65,11 @@ impl Mishaps {
         }
     }
 
-    /// What happens to a call that comes in now.
-    pub(super) fn way(&mut self, call: Call) -> Way {
+    /// What happens to a call that comes in now; `None`: nothing, and it is not far.
+    pub(super) fn way(&mut self, call: Call) -> Option<Way> {
+        if self.faults.active().is_empty() && self.latency == Latency::default() {
+            return None;
+        }
         let fate = self.faults.answer(call);
         let n = self.calls;
         self.calls += 1;
@@ -77,11 +80,11 @@ impl Mishaps {
             jitter => self.draws.below("latency", link, n, jitter.saturating_add(1)),
         };
         let plus = |base: Nanos, more: u64| Nanos::from_nanos(base.nanos().saturating_add(more));
-        Way {
+        Some(Way {
             there: plus(there, drawn("call").saturating_add(fate.held.nanos())),
             back: plus(self.latency.feed, drawn("answer")),
             fate,
-        }
+        })
     }
 
     /// A made-up id of the heartbeat chain.

@@ -145,6 +145,8 @@ fn pings_go_out_pongs_are_kept_back_and_their_absence_is_noticed() {
         let mut peer = stage.accept().await;
         stage.up().await;
         heard(&mut peer).await;
+        say(&mut peer, "[]").await;
+        assert!(matches!(stage.event().await, WsEvent::Text(_)));
         for _ in 0..30 {
             assert_eq!(heard(&mut peer).await, PING);
             say(&mut peer, PONG).await;
@@ -208,4 +210,50 @@ fn plain_text_never_leaves_this_machine() {
     for bad in ["ws://example.com/ws", "ws://10.0.0.1/ws", "ws://127.0.0.1.example.com/ws", "http://127.0.0.1/", "x"] {
         assert!(check(bad).is_err(), "{bad}");
     }
+}
+
+/// Answers pings and nothing else until the peer closes; how many pings came.
+async fn pong_only(peer: &mut WebSocketStream<TcpStream>) -> usize {
+    let mut pings = 0;
+    while let Some(Ok(message)) = within(SOON, peer.next()).await.expect("in time") {
+        if message.to_text().is_ok_and(|text| text == PING) && peer.send(Message::text(PONG)).await.is_ok() {
+            pings += 1;
+        }
+    }
+    pings
+}
+
+#[test]
+fn a_connection_that_answers_pings_but_no_subscription_is_given_up() {
+    runtime().block_on(async {
+        let change = |config: &mut WsConfig| {
+            config.ping_every = Duration::from_millis(20);
+            config.pong_timeout = Duration::from_millis(200);
+        };
+        let mut stage = Stage::new(16, change).await;
+        let mut peer = stage.accept().await;
+        stage.up().await;
+        assert!(pong_only(&mut peer).await > 3, "its pings were answered all the while");
+        assert!(matches!(stage.down().await, DownWhy::NoAnswer(ms) if ms >= 200));
+
+        // an empty list is an answer; then a second subscription owes another one
+        let mut peer = stage.accept().await;
+        stage.up().await;
+        heard(&mut peer).await;
+        say(&mut peer, "[]").await;
+        assert!(matches!(stage.event().await, WsEvent::Text(_)));
+        for _ in 0..15 {
+            assert_eq!(heard(&mut peer).await, PING);
+            say(&mut peer, PONG).await;
+        }
+        assert!(stage.link.command(MarketCommand::Unsubscribe(vec![token("1")])));
+        assert!(heard(&mut peer).await.contains("unsubscribe"));
+        for _ in 0..15 {
+            assert_eq!(heard(&mut peer).await, PING, "the end of a subscription owes nothing");
+            say(&mut peer, PONG).await;
+        }
+        assert!(stage.link.command(MarketCommand::Resync(token("2"))));
+        pong_only(&mut peer).await;
+        assert!(matches!(stage.down().await, DownWhy::NoAnswer(_)));
+    });
 }

@@ -23,6 +23,8 @@ pub(super) enum During {
     Withdraws,
     /// Quoting or not: both are right.
     Anything,
+    /// The bot is healthy again before the fault ends.
+    Heals,
     /// Our orders are filled a few times.
     Filled,
     /// The executor halts with nothing resting, and quotes again only when a person has armed it.
@@ -47,18 +49,18 @@ impl Case {
     }
 }
 
-use During::{Anything, Filled, Halts, Withdraws};
+use During::{Anything, Filled, Halts, Heals, Withdraws};
 
 /// Connections.
 pub(super) const FEEDS: [Case; 9] = [
     Case::new("zombie-feed", r#"{"fresh":"dead"}"#, 12_000, Withdraws).default(),
     Case::new("frozen-feed", "{}", 12_000, Withdraws).default(),
     Case::new("reconnect-storm", r#"{"lives_ms":300}"#, 5_000, Anything).default(),
-    Case::new("half-open", "{}", 6_000, Anything),
+    Case::new("half-open", "{}", 6_000, Heals),
     Case::new("silent-drop", "{}", 1_500, Anything),
     Case::new("close-mid-burst", r#"{"after_frames":3}"#, 2_000, Anything),
     Case::new("no-snapshot", "{}", 4_000, Anything),
-    Case::new("zombie-feed", r#"{"fresh":"alive"}"#, 6_000, Anything),
+    Case::new("zombie-feed", r#"{"fresh":"alive"}"#, 6_000, Heals),
     Case::new("zombie-feed", r#"{"tokens":1}"#, 6_000, Anything),
 ];
 

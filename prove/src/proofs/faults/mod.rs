@@ -127,6 +127,10 @@ async fn one(stage: &mut Stage, case: &Case, sabotage: Sabotage) -> Result<(), c
     let during = match case.during {
         During::Withdraws => stage.withdraws(case).await,
         During::Anything => stage.lives(case).await,
+        During::Heals => match stage.lives(case).await {
+            Ok(()) => stage.healthy("while it acts").await,
+            failed => failed,
+        },
         During::Filled => stage.is_filled(case).await,
         During::Halts => stage.halts(case).await,
     };
