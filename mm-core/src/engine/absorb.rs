@@ -65,6 +65,7 @@ impl Engine {
                         let _ = state.book.apply(self.at, &MarketEvent::TickSize { token: yes(ix), tick: market.tick });
                     }
                     state.facts = market.clone();
+                    state.quoted = market.clone();
                 }
             }
         }
@@ -138,12 +139,16 @@ impl Engine {
     pub(super) fn market_event(&mut self, event: &MarketEvent, out: &mut Vec<Action>) {
         let (at, ix) = (self.at, event.market());
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        self.dirty.insert(ix);
         if let MarketEvent::Resolved { .. } = event {
             state.resolved = true;
         }
         let was_synced = state.book.is_synced();
         let result = state.book.apply(at, event);
+        if was_synced && result.is_ok() && state.stands(event) {
+            self.stirred.insert(ix);
+        } else {
+            self.dirty.insert(ix);
+        }
         match result {
             Ok(()) if state.book.is_synced() => state.waiting_since = None,
             // A tick change or a resolution: only the first asks for a new book.

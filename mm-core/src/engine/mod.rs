@@ -6,6 +6,7 @@
 mod absorb;
 mod budget;
 mod decide;
+mod horizon;
 mod links;
 mod market;
 mod picture;
@@ -13,6 +14,8 @@ mod snapshot;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_standing;
 #[cfg(test)]
 pub(crate) mod tests_support;
 
@@ -28,6 +31,7 @@ use crate::orders::{EditRules, OrderManager};
 use crate::protocol::{Caps, Gate};
 use crate::quote::QuoteParams;
 use crate::risk::{Brake, Stop, Told};
+use decide::Afoot;
 use links::LinkState;
 use market::MarketState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +61,14 @@ pub struct Engine {
     ran: bool,
     /// Markets to decide in this turn.
     dirty: BTreeSet<MarketIx>,
+    /// Markets where something happened that the last decision did not look at.
+    stirred: BTreeSet<MarketIx>,
+    /// What stands in each market, as of a version of the orders.
+    afoot: Afoot,
+    /// Every touched market is decided, whether its last decision stands or not.
+    thorough: bool,
+    /// Decisions that stood and were not taken again.
+    left_out: u64,
     /// Markets to decide again at a known moment.
     due: BTreeMap<MarketIx, Timestamp>,
     /// Who is served first when the budget is short.
@@ -102,6 +114,10 @@ impl Engine {
             flattened: false,
             ran: false,
             dirty: BTreeSet::new(),
+            stirred: BTreeSet::new(),
+            afoot: Afoot::default(),
+            thorough: false,
+            left_out: 0,
             due: BTreeMap::new(),
             first: MarketIx(0),
             witness_next: 0,
@@ -113,6 +129,17 @@ impl Engine {
         };
         engine.learn(universe).expect("the shell checked the universe");
         engine
+    }
+
+    /// Whether every touched market is decided anew, even where the last decision stands. It changes no action: for comparisons.
+    pub const fn set_thorough(&mut self, on: bool) {
+        self.thorough = on;
+    }
+
+    /// How many decisions stood and were not taken again.
+    #[must_use]
+    pub const fn decisions_left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Absorbs every input, then decides once for each touched market. Appends to `out`.
