@@ -41,21 +41,25 @@ impl Engine {
         if !self.welcomed {
             // Nobody hears us, and nothing is known of what rests.
             self.stirred.clear();
-            for ix in std::mem::take(&mut self.dirty) {
+            let mut touched = Vec::new();
+            self.dirty.drain_from(MarketIx(0), &mut touched);
+            for ix in touched {
                 let state = &mut self.markets[ix.index()];
                 (state.decision, state.quiet) = (Some(NoQuote::GateShut), None);
             }
             return;
         }
         self.flatten(runs, out);
-        let dirty = std::mem::take(&mut self.dirty);
-        let mut stirred = std::mem::take(&mut self.stirred);
-        let mut plans: Vec<(MarketIx, Plan)> = Vec::with_capacity(dirty.len());
+        let mut plans: Vec<(MarketIx, Plan)> = Vec::new();
         // Who was left out last time comes first.
-        let (from, before) = (dirty.union(&stirred).filter(|ix| **ix >= self.first), self.first);
-        let order: Vec<MarketIx> = from.chain(dirty.union(&stirred).filter(|ix| **ix < before)).copied().collect();
-        for ix in order {
-            if !dirty.contains(&ix) && !self.thorough && self.still_fits(ix) {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut touched = std::mem::take(&mut self.touched);
+        dirty.append(&mut touched);
+        touched.drain(..).for_each(|ix| self.stirred.insert(ix));
+        let first = self.first;
+        self.stirred.drain_from(first, &mut touched);
+        for ix in touched.drain(..) {
+            if !dirty.contains(ix) && !self.thorough && self.still_fits(ix) {
                 self.left_out += 1;
                 continue;
             }
@@ -63,8 +67,9 @@ impl Engine {
                 plans.push((ix, plan));
             }
         }
-        stirred.clear();
-        self.stirred = stirred;
+        self.touched = touched;
+        self.dirty = dirty;
+        self.dirty.clear();
         self.carry_out(&plans, out);
     }
 

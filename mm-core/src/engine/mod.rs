@@ -10,6 +10,7 @@ mod horizon;
 mod links;
 mod market;
 mod picture;
+mod rows;
 mod snapshot;
 
 #[cfg(test)]
@@ -34,7 +35,8 @@ use crate::risk::{Brake, Stop, Told};
 use decide::Afoot;
 use links::LinkState;
 use market::MarketState;
-use std::collections::{BTreeMap, BTreeSet};
+use rows::Rows;
+use std::collections::BTreeMap;
 
 /// The whole data plane's state.
 #[derive(Clone, Debug)]
@@ -60,9 +62,11 @@ pub struct Engine {
     /// Whether quoting was allowed when the last turn ended.
     ran: bool,
     /// Markets to decide in this turn.
-    dirty: BTreeSet<MarketIx>,
+    dirty: Rows,
     /// Markets where something happened that the last decision did not look at.
-    stirred: BTreeSet<MarketIx>,
+    stirred: Rows,
+    /// Used again by every turn.
+    touched: Vec<MarketIx>,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
     /// Every touched market is decided, whether its last decision stands or not.
@@ -113,8 +117,9 @@ impl Engine {
             paused: false,
             flattened: false,
             ran: false,
-            dirty: BTreeSet::new(),
-            stirred: BTreeSet::new(),
+            dirty: Rows::new(),
+            stirred: Rows::new(),
+            touched: Vec::new(),
             afoot: Afoot::default(),
             thorough: false,
             left_out: 0,
@@ -158,9 +163,12 @@ impl Engine {
             self.due.remove(&ix);
             self.dirty.insert(ix);
         }
-        for ix in self.dirty.clone() {
+        let mut touched = std::mem::take(&mut self.touched);
+        self.dirty.append(&mut touched);
+        for ix in touched.drain(..) {
             self.tend(ix, out);
         }
+        self.touched = touched;
         self.ask_witness(out);
         self.sample();
         self.decide(out);

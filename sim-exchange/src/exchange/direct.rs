@@ -22,6 +22,13 @@ impl Exchange {
         (Usdc::from_micro(free(Asset::Usdc)), shares(Outcome::Yes), shares(Outcome::No))
     }
 
+    /// Nothing is due by itself before this moment; something may be then. Unlike [`Self::next_deadline`] it costs nothing to ask.
+    #[inline]
+    #[must_use]
+    pub const fn idle_until(&self) -> Timestamp {
+        self.wake
+    }
+
     /// Markets the venue lists.
     #[must_use]
     pub fn market_count(&self) -> usize {
