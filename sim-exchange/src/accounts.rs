@@ -35,6 +35,32 @@ pub enum Asset {
     Share(usize, Outcome),
 }
 
+/// An asset as the place it has in every wallet's row: what matching works with, because finding it needs no decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Column(usize);
+
+impl From<Asset> for Column {
+    #[inline]
+    fn from(asset: Asset) -> Self {
+        Self(column(asset))
+    }
+}
+
+impl Column {
+    /// Shares of a market's outcome if `shares`, else dollars.
+    #[inline]
+    #[must_use]
+    pub const fn of(shares: bool, market: usize, outcome: Outcome) -> Self {
+        Self((1 + 2 * market + matches!(outcome, Outcome::No) as usize) * shares as usize)
+    }
+
+    /// Which asset that is.
+    #[must_use]
+    pub const fn asset(self) -> Asset {
+        asset_of(self.0)
+    }
+}
+
 /// What the tokens of a resolved market pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Answer {
@@ -133,31 +159,17 @@ pub struct Settlement {
     pub maker: Leg,
 }
 
-impl Settlement {
-    /// The money of a match at the maker's price. The maker's dollars are rounded down to a millionth; what the taker pays or
-    /// gets is the exact rest, so nothing is lost.
-    #[must_use]
-    pub fn new(
-        market: usize,
-        taker: (Party, Outcome, Side),
-        maker: (Party, Outcome, Side),
-        maker_price: Price,
-        qty: Qty,
-        fee: Usdc,
-    ) -> Self {
-        let maker_cash = cost_floor(maker_price, qty);
-        let taker_cash = if taker.1 == maker.1 {
-            maker_cash
-        } else {
-            Usdc::from_micro(qty.micro().checked_sub(maker_cash.micro()).expect("a price is at most one dollar"))
-        };
-        Self {
-            market,
-            taker: Leg { party: taker.0, outcome: taker.1, side: taker.2, qty, cash: taker_cash, fee },
-            maker: Leg { party: maker.0, outcome: maker.1, side: maker.2, qty, cash: maker_cash, fee: Usdc::ZERO },
-        }
-    }
+/// The dollars of a match at the maker's price: the maker's, rounded down to a millionth, and the taker's. Of the same token they are
+/// the same; of the two tokens they are a dollar a share together, so nothing is lost.
+#[inline]
+#[must_use]
+pub fn split_cash(maker_price: Price, qty: Qty, same_token: bool) -> (Usdc, Usdc) {
+    let maker = cost_floor(maker_price, qty);
+    let rest = qty.micro().checked_sub(maker.micro()).expect("a price is at most one dollar");
+    (maker, if same_token { maker } else { Usdc::from_micro(rest) })
+}
 
+impl Settlement {
     /// Dollars that go in, from buyers and undone pairs, and that come out, to sellers, new pairs and the venue: equal in every
     /// trade.
     #[must_use]
@@ -255,13 +267,13 @@ impl Accounts {
     }
 
     #[inline]
-    fn purse(&self, ix: AccountIx, asset: Asset) -> &Purse {
-        &self.purses[index(ix) * self.stride + column(asset)]
+    fn purse(&self, ix: AccountIx, asset: impl Into<Column>) -> &Purse {
+        &self.purses[index(ix) * self.stride + asset.into().0]
     }
 
     #[inline]
-    fn purse_mut(&mut self, ix: AccountIx, asset: Asset) -> &mut Purse {
-        &mut self.purses[index(ix) * self.stride + column(asset)]
+    fn purse_mut(&mut self, ix: AccountIx, asset: impl Into<Column>) -> &mut Purse {
+        &mut self.purses[index(ix) * self.stride + asset.into().0]
     }
 
     /// The wallets, in order of opening.
@@ -283,13 +295,13 @@ impl Accounts {
 
     /// Settled amount.
     #[must_use]
-    pub fn balance(&self, ix: AccountIx, asset: Asset) -> u64 {
+    pub fn balance(&self, ix: AccountIx, asset: impl Into<Column>) -> u64 {
         self.purse(ix, asset).balance
     }
 
     /// What open orders hold.
     #[must_use]
-    pub fn reserved(&self, ix: AccountIx, asset: Asset) -> u64 {
+    pub fn reserved(&self, ix: AccountIx, asset: impl Into<Column>) -> u64 {
         self.purse(ix, asset).reserved
     }
 
@@ -301,7 +313,7 @@ impl Accounts {
 
     /// What matched trades will take, and what the venue's counter believes they will.
     #[must_use]
-    pub fn matched(&self, ix: AccountIx, asset: Asset) -> u64 {
+    pub fn matched(&self, ix: AccountIx, asset: impl Into<Column>) -> u64 {
         let purse = self.purse(ix, asset);
         purse.matched.saturating_add(purse.stuck)
     }
@@ -321,32 +333,33 @@ impl Accounts {
     /// What a new order may use.
     #[inline]
     #[must_use]
-    pub fn free(&self, ix: AccountIx, asset: Asset) -> u64 {
+    pub fn free(&self, ix: AccountIx, asset: impl Into<Column>) -> u64 {
         self.purse(ix, asset).free()
     }
 
     /// An order begins to hold an amount. The caller has checked [`Self::free`].
     #[inline]
-    pub fn reserve(&mut self, ix: AccountIx, asset: Asset, amount: u64) {
+    pub fn reserve(&mut self, ix: AccountIx, asset: impl Into<Column>, amount: u64) {
         let purse = self.purse_mut(ix, asset);
-        assert!(amount <= purse.free(), "an order reserves {amount} of {asset:?}, more than is free");
+        assert!(amount <= purse.free(), "an order reserves {amount}, more than is free: {purse:?}");
         add(&mut purse.reserved, amount);
     }
 
     /// An order stops holding an amount.
     #[inline]
-    pub fn release(&mut self, ix: AccountIx, asset: Asset, amount: u64) {
+    pub fn release(&mut self, ix: AccountIx, asset: impl Into<Column>, amount: u64) {
         sub(&mut self.purse_mut(ix, asset).reserved, amount);
     }
 
     /// A trade was matched: what it will take is no longer free. The caller has released the reservation first.
+    #[inline]
     pub fn promise(&mut self, market: usize, leg: &Leg) {
         if let Party::Account(ix) = leg.party {
-            let (asset, amount) = given(market, leg);
-            let purse = self.purse_mut(ix, asset);
+            let (column, amount) = given(market, leg);
+            let purse = self.purse_mut(ix, column);
             // a counter that is stuck too high does not stop what was reserved before
             let room = purse.balance.saturating_sub(purse.reserved).saturating_sub(purse.matched);
-            assert!(amount <= room, "a match takes {amount} of {asset:?}, more than is free");
+            assert!(amount <= room, "a match takes {amount}, more than is free: {purse:?}");
             add(&mut purse.matched, amount);
         }
     }
@@ -362,6 +375,7 @@ impl Accounts {
     }
 
     /// A trade was mined: both legs move, pairs are made or undone.
+    #[inline]
     pub fn settle(&mut self, trade: &Settlement) {
         let qty = trade.maker.qty.micro();
         for leg in [&trade.taker, &trade.maker] {
@@ -378,12 +392,7 @@ impl Accounts {
             MatchKind::Merge => *collateral = collateral.checked_sub(qty).expect("merged tokens were minted"),
         }
         for leg in [&trade.taker, &trade.maker] {
-            let (asset, amount) = match leg.side {
-                Side::Buy => (Asset::Share(trade.market, leg.outcome), leg.qty.micro()),
-                Side::Sell => {
-                    (Asset::Usdc, leg.cash.micro().checked_sub(leg.fee.micro()).expect("a fee is part of it"))
-                }
-            };
+            let (asset, amount) = got(trade.market, leg);
             add(self.till(leg.party, asset), amount);
             self.fees = self.fees.checked_add(leg.fee.micro()).expect(FITS);
         }
@@ -448,25 +457,26 @@ impl Accounts {
     }
 
     #[inline]
-    fn till(&mut self, party: Party, asset: Asset) -> &mut u64 {
+    fn till(&mut self, party: Party, asset: impl Into<Column>) -> &mut u64 {
         match party {
             Party::Account(ix) => &mut self.purse_mut(ix, asset).balance,
-            Party::House => &mut self.house[column(asset)],
+            Party::House => &mut self.house[asset.into().0],
         }
     }
 
     /// Takes an amount; the house first deposits or splits what it lacks.
-    fn take(&mut self, party: Party, asset: Asset, amount: u64) {
+    #[inline]
+    fn take(&mut self, party: Party, from: Column, amount: u64) {
         if party == Party::House {
-            let lacks = amount.saturating_sub(self.house[column(asset)]);
+            let lacks = amount.saturating_sub(self.house[from.0]);
             self.deposits = self.deposits.checked_add(lacks).expect(FITS);
-            add(self.till(party, asset), lacks);
-            if let Asset::Share(market, outcome) = asset {
+            add(self.till(party, from), lacks);
+            if let Asset::Share(market, outcome) = from.asset() {
                 add(&mut self.collateral[market], lacks);
                 add(self.till(party, Asset::Share(market, outcome.other())), lacks);
             }
         }
-        sub(self.till(party, asset), amount);
+        sub(self.till(party, from), amount);
     }
 }
 
@@ -478,11 +488,21 @@ impl Purse {
 }
 
 /// What a leg gives away.
-fn given(market: usize, leg: &Leg) -> (Asset, u64) {
-    match leg.side {
-        Side::Buy => (Asset::Usdc, leg.cash.micro().checked_add(leg.fee.micro()).expect(FITS)),
-        Side::Sell => (Asset::Share(market, leg.outcome), leg.qty.micro()),
-    }
+#[inline]
+fn given(market: usize, leg: &Leg) -> (Column, u64) {
+    let sells = leg.side == Side::Sell;
+    let dollars = leg.cash.micro().checked_add(leg.fee.micro()).expect(FITS);
+    (Column::of(sells, market, leg.outcome), if sells { leg.qty.micro() } else { dollars })
+}
+
+/// What a leg receives.
+#[inline]
+fn got(market: usize, leg: &Leg) -> (Column, u64) {
+    let buys = leg.side == Side::Buy;
+    let dollars = leg.cash.micro().checked_sub(leg.fee.micro());
+    // a buyer pays its fee on top: only a seller's must be part of what it gets
+    let amount = if buys { leg.qty.micro() } else { dollars.expect("a seller's fee is part of what it receives") };
+    (Column::of(buys, market, leg.outcome), amount)
 }
 
 /// Which asset stands in a column.

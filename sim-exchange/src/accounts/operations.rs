@@ -3,9 +3,9 @@
 //! An operation looks at what the wallet holds, not at what its open orders hold of that: the chain knows no orders. What matched
 //! trades will take stays. The exchange then cancels the orders that are no longer covered.
 
-use super::{Accounts, Answer, Asset, FITS, Leg, MatchKind, Party, Settlement, add, given, sub};
+use super::{Accounts, Answer, Asset, Column, FITS, MatchKind, Party, Settlement, add, given, got, sub};
 use crate::exchange::AccountIx;
-use mm_core::domain::{Outcome, Qty, Side, Usdc};
+use mm_core::domain::{Outcome, Qty, Usdc};
 use serde::{Deserialize, Serialize};
 
 /// Why an operation on a wallet was refused. Nothing has changed then.
@@ -120,7 +120,7 @@ impl Accounts {
 
     /// What a wallet may use of an asset: all but what matched trades will take.
     #[must_use]
-    pub fn movable(&self, ix: AccountIx, asset: Asset) -> u64 {
+    pub fn movable(&self, ix: AccountIx, asset: impl Into<Column>) -> u64 {
         let purse = self.purse(ix, asset);
         purse.balance.saturating_sub(purse.matched)
     }
@@ -327,7 +327,7 @@ impl Accounts {
             let (asset, amount) = got(trade.market, leg);
             match leg.party {
                 Party::Account(ix) => self.movable(ix, asset) >= amount,
-                Party::House => self.house[super::column(asset)] >= amount,
+                Party::House => self.house[asset.0] >= amount,
             }
         });
         // both legs of an account that traded with itself draw on the same purse
@@ -369,16 +369,6 @@ impl Accounts {
         self.house.iter().chain(&self.collateral).for_each(|n| out(*n));
         for n in [self.deposits, self.withdrawals, self.fees, self.pool, self.events.debt()] {
             out(n);
-        }
-    }
-}
-
-/// What a leg receives.
-fn got(market: usize, leg: &Leg) -> (Asset, u64) {
-    match leg.side {
-        Side::Buy => (Asset::Share(market, leg.outcome), leg.qty.micro()),
-        Side::Sell => {
-            (Asset::Usdc, leg.cash.micro().checked_sub(leg.fee.micro()).expect("a fee is part of what is received"))
         }
     }
 }

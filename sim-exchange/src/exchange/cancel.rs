@@ -54,7 +54,8 @@ impl Exchange {
         self.orders.row_mut(order).qty = row.qty.saturating_sub(by);
         self.volume.canceled += u128::from(by.micro());
         self.tell_order(order, OrderChange::Updated);
-        self.publish_level(row.market, (side, price, row.outcome));
+        let level = self.markets[row.market.index()].book.public(side, price);
+        self.publish_level(row.market, (side, price, row.outcome), level);
         true
     }
 
@@ -100,24 +101,27 @@ impl Exchange {
         let Some(row) = self.orders.get(ix).filter(|row| row.rests()) else { return false };
         let (market, outcome, slot) = (row.market, row.outcome, row.slot);
         let (side, price) = in_yes_terms(outcome, row.side, row.price);
-        self.markets[market.index()].book.remove(side, price, ix, slot);
-        self.let_go(ix);
-        self.finish(ix, why);
-        self.publish_level(market, (side, price, outcome));
+        let level = self.markets[market.index()].book.remove(side, price, ix, slot);
+        self.let_go(ix, why);
+        self.publish_level(market, (side, price, outcome), level);
         true
     }
 
-    /// An order that has left its book holds nothing any more.
+    /// An order that has left its book ends and holds nothing any more; its owner is told.
     #[inline]
-    pub(super) fn let_go(&mut self, ix: OrderIx) {
+    pub(super) fn let_go(&mut self, ix: OrderIx, why: Ended) {
         let row = self.orders.row(ix);
-        let (asset, amount) = holds(row.market, row.outcome, row.side, row.price, row.left());
-        self.accounts.release(row.account, asset, amount);
-        self.orders.unlist(ix);
-        self.forget_expiry(ix);
+        let (account, matched, left) = (row.account, row.matched, row.left());
+        let (asset, amount) = holds(row.market, row.outcome, row.side, row.price, left);
+        self.accounts.release(account, asset, amount);
+        if matches!(row.tif, TimeInForce::Gtd(_)) {
+            self.forget_expiry(ix);
+        }
+        self.orders.leave(ix, account, Status::Ended(why));
+        self.volume.canceled += u128::from(left.micro());
+        self.emit(Fact::Order { account, order: ix, change: OrderChange::Ended(why), matched, left });
     }
 
-    #[inline]
     pub(super) fn forget_expiry(&mut self, ix: OrderIx) {
         let row = self.orders.row(ix);
         if let TimeInForce::Gtd(end) = row.tif {
@@ -125,8 +129,7 @@ impl Exchange {
         }
     }
 
-    /// Writes down an order's end and tells its owner.
-    #[inline]
+    /// Writes down the end of an order that does not rest, and tells its owner.
     pub(super) fn finish(&mut self, ix: OrderIx, why: Ended) {
         self.volume.canceled += u128::from(self.orders.row(ix).left().micro());
         self.orders.finish(ix, Status::Ended(why));

@@ -166,8 +166,8 @@ impl Exchange {
                     return Err(book(format!("{side} {price}: the queue is not in order of arrival")));
                 }
                 before = Some((side, price, known.number));
-                let (asset, amount) = holds(known.market, known.outcome, known.side, known.price, known.left());
-                *reserved.entry((known.account, asset)).or_insert(0) += amount;
+                let (held, amount) = holds(known.market, known.outcome, known.side, known.price, known.left());
+                *reserved.entry((known.account, held.asset())).or_insert(0) += amount;
                 resting += 1;
                 waiting += u128::from(order.remaining.micro());
             }

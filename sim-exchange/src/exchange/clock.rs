@@ -31,11 +31,11 @@ impl Beats {
     }
 }
 
-/// What is due, in the order in which things of one instant happen.
+/// What is due besides settlement, in the order in which things of one instant happen. Settlement comes behind the agenda and
+/// before all others.
 #[derive(Clone, Copy)]
 enum Due {
     Plan,
-    Settle,
     Expire,
     Sweep,
     Release,
@@ -58,15 +58,22 @@ impl Exchange {
     fn catch_up(&mut self, at: Timestamp) {
         let mut batches = 0;
         loop {
-            let next = self.next_due();
-            let Some((due, what)) = next.filter(|(due, _)| *due <= at) else {
-                self.wake = next.map_or(Timestamp::MAX, |(due, _)| due);
+            // steps of settlement are by far the most frequent: where nothing else can be due, nothing else is looked at
+            if at < self.wake_other {
+                while self.settle_by(at) {}
+                break;
+            }
+            let other = self.next_other();
+            if self.settle_by(other.map_or(at, |other| at.min(last_step_before(other)))) {
+                continue;
+            }
+            let Some((due, what)) = other.filter(|(due, _)| *due <= at) else {
+                self.wake_other = other.map_or(Timestamp::MAX, |(due, _)| due);
                 break;
             };
             self.now = self.now.max(due);
             match what {
                 Due::Plan => self.keep_agenda(),
-                Due::Settle => self.settle_next(),
                 Due::Release => self.release(),
                 Due::Expire => {
                     if let Some((_, ix)) = self.expiries.pop_first() {
@@ -78,7 +85,6 @@ impl Exchange {
                     if self.player.as_ref().is_some_and(super::play::Player::speed_is_unbounded) {
                         batches += 1;
                         if batches > BATCHES_PER_TICK {
-                            self.wake = Timestamp::EPOCH;
                             break;
                         }
                         self.now = at;
@@ -90,16 +96,30 @@ impl Exchange {
             }
         }
         self.now = at;
+        self.wake = self.wake_other.min(self.ladder.next_due());
+    }
+
+    /// Does one step of settlement, if one is due by then.
+    #[inline]
+    fn settle_by(&mut self, until: Timestamp) -> bool {
+        let due = self.ladder.next_due();
+        let is_due = due <= until && due < Timestamp::MAX;
+        if is_due {
+            self.now = self.now.max(due);
+            self.settle_next();
+        }
+        is_due
     }
 
     /// When something is due next; the time already reached when work is waiting.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.next_due().map(|(due, _)| due.max(self.now))
+        let due = self.next_other().map_or(Timestamp::MAX, |(due, _)| due).min(self.ladder.next_due());
+        (due < Timestamp::MAX).then(|| due.max(self.now))
     }
 
-    /// The earliest of what is due; of one instant the first kind, and of book makers the first of them.
-    fn next_due(&self) -> Option<(Timestamp, Due)> {
+    /// The earliest of what is due besides settlement; of one instant the first kind, and of book makers the first of them.
+    fn next_other(&self) -> Option<(Timestamp, Due)> {
         let mut first: Option<(Timestamp, Due)> = None;
         let mut consider = |at: Option<Timestamp>, due: Due| {
             if let Some(at) = at
@@ -110,7 +130,6 @@ impl Exchange {
         };
         // in the order of `Due`: a later kind must be strictly earlier to go first
         consider(self.agenda.first_key_value().map(|((at, _), _)| *at), Due::Plan);
-        consider(self.ladder.next_due(), Due::Settle);
         consider(self.expiries.first_key_value().map(|((at, _), _)| *at), Due::Expire);
         consider((!self.beats.armed.is_empty()).then_some(self.beats.next_check), Due::Sweep);
         consider(self.held.first_key_value().map(|((at, _), _)| *at), Due::Release);
@@ -157,5 +176,13 @@ impl Exchange {
                 self.withdraw(ix, Ended::Canceled);
             }
         }
+    }
+}
+
+/// The latest time at which a step of settlement goes before something else that is due.
+const fn last_step_before((at, what): (Timestamp, Due)) -> Timestamp {
+    match what {
+        Due::Plan => at.minus(Nanos::from_nanos(1)),
+        _ => at,
     }
 }

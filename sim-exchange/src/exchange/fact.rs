@@ -9,7 +9,7 @@ use crate::rewards::PaymentKind;
 use mm_core::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize, Usdc};
 use serde::{Deserialize, Serialize};
 
-/// An order's row at the venue. Given again to a new order once its last holder has been forgotten (`Exchange::keep`), so it names
+/// An order's row at the venue, from 1. Given again to a new order once its last holder has been forgotten (`Exchange::keep`), so it names
 /// an order as long as that is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrderIx(pub u32);

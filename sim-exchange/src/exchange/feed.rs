@@ -7,7 +7,7 @@ use super::fact::{Fact, OrderChange, OrderIx, TradeIx};
 use super::market::{Changed, Printed};
 use super::trades::{Hand, LegRow, TradeRow};
 use super::{AccountIx, Exchange, Notice};
-use mm_core::domain::{MarketIx, OrderId, Outcome, Timestamp};
+use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, Timestamp};
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::order::order_type_and_expiration;
 use mm_core::venue::rest::MakerOrder;
@@ -29,15 +29,34 @@ impl Exchange {
         self.facts.drain(..)
     }
 
+    /// The same to look at; [`Self::clear_facts`] when that is done.
+    #[must_use]
+    pub fn pending_facts(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// Everything told so far has been looked at.
+    pub fn clear_facts(&mut self) {
+        self.facts.clear();
+    }
+
     /// Whether facts are also rendered for [`Self::drain`]; on at first. A world without a wire switches it off.
     pub fn set_rendering(&mut self, on: bool) {
         self.rendering = on;
     }
 
     /// Notes a fact about an account, a trade or a market's state.
-    #[inline]
+    #[inline(always)]
     pub(super) fn emit(&mut self, fact: Fact) {
         self.facts.push(fact);
+        if self.rendering || self.listener.is_some() {
+            self.render_newest();
+        }
+    }
+
+    #[cold]
+    fn render_newest(&mut self) {
+        let Some(fact) = self.facts.last().copied() else { return };
         if self.rendering {
             self.render(fact);
         }
@@ -46,10 +65,18 @@ impl Exchange {
         }
     }
 
-    /// One level of the public book has changed.
+    /// One level of the public book has changed to this size.
     #[inline]
-    pub(super) fn publish_level(&mut self, market: MarketIx, changed: Changed) {
-        self.publish(market, &[changed], &[]);
+    pub(super) fn publish_level(&mut self, market: MarketIx, changed: Changed, qty: Qty) {
+        if self.rendering {
+            return self.publish(market, &[changed], &[]);
+        }
+        let state = &mut self.markets[market.index()];
+        state.changed_ms = self.now.ms();
+        if state.open {
+            let (side, price, first) = changed;
+            self.facts.push(Fact::Level { market, side, price, qty, first });
+        }
     }
 
     /// Tells the changed levels and prints of a market, unless it is not open.
@@ -289,6 +316,7 @@ impl Exchange {
     #[inline]
     pub(super) fn wake_by(&mut self, at: Timestamp) {
         self.wake = self.wake.min(at);
+        self.wake_other = self.wake_other.min(at);
     }
 }
 

@@ -53,7 +53,7 @@ impl Exchange {
             self.orders.row_mut(ix).status = Status::Unmatched;
             self.tell_order(ix, OrderChange::Updated);
         }
-        self.enter(ix, &order, crossing);
+        self.enter(ix, account, &order, crossing);
     }
 
     /// What an accepted order of the account has become by now, for a caller that waits out the delay. `None` for an unknown order.

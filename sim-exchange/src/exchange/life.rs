@@ -127,9 +127,9 @@ impl Exchange {
     /// The venue's own rule: near zero and near one the tick becomes finer, and stays so.
     pub(super) fn refine_tick(&mut self, market: MarketIx) {
         let state = &self.markets[market.index()];
-        let Some((outcome, price, _)) = state.last_print else { return };
+        let Some((outcome, price, _)) = state.last_print.filter(|_| state.rules.tick_rule) else { return };
         let yes = in_yes_terms(outcome, mm_core::domain::Side::Buy, price).1;
-        if state.rules.tick_rule && beyond(yes) && state.facts.tick.ten_thousandths() > FINE {
+        if beyond(yes) && state.facts.tick.ten_thousandths() > FINE {
             let fine = TickSize::try_from(FINE).expect("0.001 is a tick");
             self.change_tick(market, fine);
         }

@@ -77,6 +77,8 @@ pub struct Exchange {
     now: Timestamp,
     /// Nothing is due before this.
     wake: Timestamp,
+    /// Nothing but settlement is due before this.
+    wake_other: Timestamp,
     universe: Universe,
     markets: Vec<MarketState>,
     accounts: Accounts,
@@ -182,6 +184,7 @@ impl Exchange {
             start,
             now: start,
             wake: start,
+            wake_other: start,
             universe,
             accounts,
             markets,

@@ -15,7 +15,8 @@ pub const ORDERS_MAX: usize = 500_000;
 /// reads, and its row is given to a new order.
 pub const ORDERS_KEPT: usize = 65_536;
 
-const NONE: u32 = u32::MAX;
+/// No order. The first row is never given to one: links to nowhere lead there, so following one needs no decision.
+const NONE: u32 = 0;
 
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -73,17 +74,40 @@ pub(super) struct OrderRow {
     /// Where it waits in its book; a restored book tells it anew.
     #[serde(skip)]
     pub(super) slot: Slot,
-    /// Remembered trades that name it: while there are any, so is it.
-    pub(super) pins: u32,
-    /// Neighbours in its account's list of resting orders.
+    rests: bool,
+}
+
+/// What is looked at of other orders than the one at hand, apart from the rows so that it stays near: neighbours in the account's
+/// list of resting orders, and what keeps an order from being forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Tie {
     next: u32,
     prev: u32,
-    rests: bool,
+    /// Remembered trades that name it: while there are any, so is it.
+    pins: u32,
     /// Its turn to be forgotten has come while trades still named it: the last of them takes it along.
     overdue: bool,
 }
 
+const LOOSE: Tie = Tie { next: NONE, prev: NONE, pins: 0, overdue: false };
+
 impl OrderRow {
+    const BLANK: Self = Self {
+        account: AccountIx(0),
+        market: MarketIx(0),
+        outcome: Outcome::Yes,
+        side: Side::Buy,
+        price: Price::ZERO,
+        status: Status::Live,
+        qty: Qty::ZERO,
+        matched: Qty::ZERO,
+        tif: TimeInForce::Gtc,
+        at: Timestamp::EPOCH,
+        number: 0,
+        slot: Slot(0),
+        rests: false,
+    };
+
     pub(super) const fn left(&self) -> Qty {
         self.qty.saturating_sub(self.matched)
     }
@@ -132,6 +156,7 @@ const EMPTY: List = List { head: NONE, tail: NONE, count: 0, fills: 0 };
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Orders {
     rows: Vec<OrderRow>,
+    ties: Vec<Tie>,
     papers: Vec<Option<Box<Paper>>>,
     free: Vec<OrderIx>,
     by_id: BTreeMap<OrderId, OrderIx>,
@@ -144,10 +169,11 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            rows: Vec::new(),
-            papers: Vec::new(),
+            rows: vec![OrderRow::BLANK],
+            ties: vec![LOOSE],
+            papers: vec![None],
             free: Vec::new(),
             by_id: BTreeMap::new(),
             lists: Vec::new(),
@@ -170,50 +196,45 @@ impl Orders {
         self.unfinished >= ORDERS_MAX
     }
 
-    /// A new row, with its papers if it has any.
+    /// A new row.
     #[inline]
-    pub(super) fn insert(&mut self, fresh: &Fresh, paper: Option<Paper>) -> OrderIx {
+    pub(super) fn insert(&mut self, fresh: &Fresh) -> OrderIx {
         self.forget_old();
         self.accepted += 1;
         self.unfinished += 1;
-        let row = OrderRow {
-            account: fresh.account,
-            market: fresh.market,
-            outcome: fresh.outcome,
-            side: fresh.side,
-            price: fresh.price,
-            status: Status::Live,
-            qty: fresh.qty,
-            matched: Qty::ZERO,
-            tif: fresh.tif,
-            at: fresh.at,
-            number: self.accepted,
-            slot: Slot(NONE),
-            pins: 0,
-            next: NONE,
-            prev: NONE,
-            rests: false,
-            overdue: false,
-        };
         let ix = match self.free.pop() {
-            Some(ix) => {
-                self.rows[ix.index()] = row;
-                ix
-            }
+            Some(ix) => ix,
             None => {
                 let ix = OrderIx(u32::try_from(self.rows.len()).expect("orders are limited far below 2^32"));
-                self.rows.push(row);
+                self.rows.push(OrderRow::BLANK);
+                self.ties.push(LOOSE);
                 self.papers.push(None);
                 ix
             }
         };
-        if let Some(paper) = paper {
-            if let Some(id) = paper.id {
-                self.by_id.insert(id, ix);
-            }
-            self.papers[ix.index()] = Some(Box::new(paper));
-        }
+        // field by field, in place: a row that is put together elsewhere and copied costs several times as much
+        let row = &mut self.rows[ix.index()];
+        row.account = fresh.account;
+        row.market = fresh.market;
+        row.outcome = fresh.outcome;
+        row.side = fresh.side;
+        row.price = fresh.price;
+        row.status = Status::Live;
+        row.qty = fresh.qty;
+        row.matched = Qty::ZERO;
+        row.tif = fresh.tif;
+        row.at = fresh.at;
+        row.number = self.accepted;
+        self.ties[ix.index()] = LOOSE;
         ix
+    }
+
+    /// The papers of a new row.
+    pub(super) fn attach(&mut self, ix: OrderIx, paper: Box<Paper>) {
+        if let Some(id) = paper.id {
+            self.by_id.insert(id, ix);
+        }
+        self.papers[ix.index()] = Some(paper);
     }
 
     #[inline]
@@ -259,45 +280,37 @@ impl Orders {
 
     /// The order now waits in its book.
     #[inline]
-    pub(super) fn list(&mut self, ix: OrderIx, slot: Slot) {
-        let account = self.rows[ix.index()].account;
+    pub(super) fn list(&mut self, ix: OrderIx, account: AccountIx, slot: Slot) {
         let list = self.list_mut(account);
         let tail = list.tail;
         list.tail = ix.0;
         list.count += 1;
-        if tail == NONE {
-            list.head = ix.0;
-        } else {
-            self.rows[tail as usize].next = ix.0;
-        }
+        list.head = if tail == NONE { ix.0 } else { list.head };
+        self.ties[tail as usize].next = ix.0;
         let row = &mut self.rows[ix.index()];
-        (row.slot, row.prev, row.next, row.rests) = (slot, tail, NONE, true);
+        (row.slot, row.rests) = (slot, true);
+        self.ties[ix.index()].prev = tail;
     }
 
-    /// The order has left its book.
+    /// The order has left its book for good.
     #[inline]
-    pub(super) fn unlist(&mut self, ix: OrderIx) {
+    pub(super) fn leave(&mut self, ix: OrderIx, account: AccountIx, status: Status) {
         let row = &mut self.rows[ix.index()];
         assert!(row.rests, "order {} does not rest", ix.0);
-        let (account, prev, next) = (row.account, row.prev, row.next);
-        (row.rests, row.prev, row.next) = (false, NONE, NONE);
-        if prev != NONE {
-            self.rows[prev as usize].next = next;
-        }
-        if next != NONE {
-            self.rows[next as usize].prev = prev;
-        }
+        (row.rests, row.status) = (false, status);
+        // a tie is made anew with the next order of its row
+        let Tie { prev, next, .. } = self.ties[ix.index()];
+        self.ties[prev as usize].next = next;
+        self.ties[next as usize].prev = prev;
         let list = self.list_mut(account);
         list.count -= 1;
-        if prev == NONE {
-            list.head = next;
-        }
-        if next == NONE {
-            list.tail = prev;
-        }
+        list.head = if prev == NONE { next } else { list.head };
+        list.tail = if next == NONE { prev } else { list.tail };
+        self.unfinished -= 1;
+        self.finished.push_back(ix);
     }
 
-    /// The order will not change any more.
+    /// The order, which does not rest, will not change any more.
     #[inline]
     pub(super) fn finish(&mut self, ix: OrderIx, status: Status) {
         self.rows[ix.index()].status = status;
@@ -311,9 +324,9 @@ impl Orders {
         let over = self.finished.len().saturating_sub(self.kept);
         for _ in 0..over {
             let Some(ix) = self.finished.pop_front() else { return };
-            let row = &mut self.rows[ix.index()];
-            if row.pins > 0 {
-                row.overdue = true;
+            let tie = &mut self.ties[ix.index()];
+            if tie.pins > 0 {
+                tie.overdue = true;
             } else {
                 self.forget(ix);
             }
@@ -329,12 +342,18 @@ impl Orders {
         self.free.push(ix);
     }
 
+    /// A remembered trade names the order.
+    #[inline]
+    pub(super) fn pin(&mut self, ix: OrderIx) {
+        self.ties[ix.index()].pins += 1;
+    }
+
     /// A trade that names the order has been forgotten.
     #[inline]
     pub(super) fn unpin(&mut self, ix: OrderIx) {
-        let row = &mut self.rows[ix.index()];
-        row.pins -= 1;
-        if row.pins == 0 && row.overdue {
+        let tie = &mut self.ties[ix.index()];
+        tie.pins -= 1;
+        if tie.pins == 0 && tie.overdue {
             self.forget(ix);
         }
     }
@@ -343,9 +362,9 @@ impl Orders {
     pub(super) fn resting(&self, account: AccountIx) -> impl Iterator<Item = (OrderIx, &OrderRow)> {
         let mut at = self.lists.get(account.0 as usize).map_or(NONE, |list| list.head);
         std::iter::from_fn(move || {
-            let row = self.rows.get(at as usize)?;
+            let row = self.rows.get(at as usize).filter(|_| at != NONE)?;
             let ix = OrderIx(at);
-            at = row.next;
+            at = self.ties[ix.index()].next;
             Some((ix, row))
         })
     }
@@ -377,6 +396,6 @@ impl Orders {
 
     /// Rows in use: resting, on their way, and remembered.
     pub(super) fn len(&self) -> usize {
-        self.rows.len() - self.free.len()
+        self.rows.len() - 1 - self.free.len()
     }
 }

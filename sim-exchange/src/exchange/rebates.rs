@@ -11,20 +11,42 @@ use std::collections::BTreeMap;
 /// Days that are remembered; behind it the oldest is forgotten, paid or not.
 const DAYS_MAX: u64 = 8;
 
-/// Sums by UTC day, market and maker; the recorded world is the maker without an account.
+/// Sums by UTC day, market and maker; the recorded world is the maker without an account. The running day lies flat, the days
+/// before it are sorted away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Rebates {
+    day: u64,
+    /// By market.
+    today: Vec<Today>,
     #[serde(with = "super::snapshot::pairs")]
-    weights: BTreeMap<(u64, MarketIx, Option<AccountIx>), u128>,
-    /// Fees that takers paid, by day and market.
-    #[serde(with = "super::snapshot::pairs")]
-    fees: BTreeMap<(u64, MarketIx), Usdc>,
+    past: BTreeMap<(u64, MarketIx), Today>,
+}
+
+/// One market's day.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Today {
+    /// By maker: 0 for the recorded world, then the accounts in order.
+    weights: Vec<u128>,
+    /// What takers paid.
+    fees: Usdc,
+}
+
+impl Today {
+    fn weight_mut(&mut self, maker: Option<AccountIx>) -> &mut u128 {
+        let at = maker.map_or(0, |account| account.0 as usize + 1);
+        if at >= self.weights.len() {
+            self.weights.resize(at + 1, 0);
+        }
+        &mut self.weights[at]
+    }
 }
 
 /// Shares (millionths) × (p(1 − p))^exponent (in 10^−8 each).
 fn weight(exponent: u32, price: Price, qty: Qty) -> u128 {
     let p = u128::from(price.ten_thousandths());
-    u128::from(qty.micro()) * (p * (10_000 - p)).pow(exponent)
+    let curve = p * (10_000 - p);
+    // an exponent is 1 or 2
+    u128::from(qty.micro()) * if exponent == 1 { curve } else { curve.pow(exponent) }
 }
 
 impl Rebates {
@@ -39,35 +61,59 @@ impl Rebates {
         leg: (Price, Qty, Usdc),
     ) {
         let Some(fee) = state.fee else { return };
+        if day != self.day {
+            self.turn(day);
+        }
+        if market.index() >= self.today.len() {
+            self.today.resize(market.index() + 1, Today::default());
+        }
         let (price, qty, paid) = leg;
-        let key = (day, market, maker.account());
-        let new_day = self.weights.last_key_value().is_none_or(|((last, _, _), _)| *last < day);
-        *self.weights.entry(key).or_insert(0) += weight(fee.exponent, price, qty);
-        let fees = self.fees.entry((day, market)).or_insert(Usdc::ZERO);
-        *fees = fees.saturating_add(paid);
-        if new_day && let Some(old) = day.checked_sub(DAYS_MAX) {
+        let today = &mut self.today[market.index()];
+        *today.weight_mut(maker.account()) += weight(fee.exponent, price, qty);
+        today.fees = today.fees.saturating_add(paid);
+    }
+
+    /// A new day begins.
+    fn turn(&mut self, day: u64) {
+        let before = self.day;
+        for (row, today) in (0u16..).zip(std::mem::take(&mut self.today)) {
+            if !today.weights.is_empty() {
+                self.past.insert((before, MarketIx(row)), today);
+            }
+        }
+        self.day = day;
+        if let Some(old) = day.checked_sub(DAYS_MAX) {
             self.forget(old);
         }
     }
 
+    fn of(&self, day: u64, market: MarketIx) -> Option<&Today> {
+        if day == self.day { self.today.get(market.index()) } else { self.past.get(&(day, market)) }
+    }
+
     /// A failed trade earns nobody anything, unless its day has been forgotten.
     pub(super) fn undo(&mut self, markets: &[MarketState], trades: &Trades, trade: &TradeRow) {
-        let day = trade.at.day();
         let Some(fee) = markets[trade.market.index()].fee else { return };
+        let day = trade.at.day();
+        let found = if day == self.day {
+            self.today.get_mut(trade.market.index())
+        } else {
+            self.past.get_mut(&(day, trade.market))
+        };
+        let Some(then) = found else { return };
         for leg in trades.legs(trade) {
-            if let Some(sum) = self.weights.get_mut(&(day, trade.market, leg.maker.account())) {
-                *sum = sum.saturating_sub(weight(fee.exponent, leg.price, leg.qty));
-            }
-            if let Some(sum) = self.fees.get_mut(&(day, trade.market)) {
-                *sum = sum.saturating_sub(leg.fee);
-            }
+            let sum = then.weight_mut(leg.maker.account());
+            *sum = sum.saturating_sub(weight(fee.exponent, leg.price, leg.qty));
+            then.fees = then.fees.saturating_sub(leg.fee);
         }
     }
 
     /// Drops every day up to this one.
     pub(super) fn forget(&mut self, day: u64) {
-        self.weights.retain(|(d, _, _), _| *d > day);
-        self.fees.retain(|(d, _), _| *d > day);
+        self.past.retain(|(d, _), _| *d > day);
+        if self.day <= day {
+            self.today.clear();
+        }
     }
 }
 
@@ -75,19 +121,24 @@ impl super::Exchange {
     /// Fee equivalents of a UTC day by market and maker, in dollars, exactly; the recorded world is the maker without an account.
     /// A market without fees has none.
     pub fn fee_equivalents(&self, day: u64) -> impl Iterator<Item = (MarketIx, Option<AccountIx>, Ratio)> {
-        let from = (day, MarketIx(0), None);
-        let rows = self.rebates.weights.range(from..).take_while(move |((d, _, _), _)| *d == day);
-        rows.filter_map(|((_, market, maker), weight)| {
-            let fee = self.markets[market.index()].fee?;
-            let unit = Ratio::new(u128::from(fee.rate_micro), 1_000_000_000_000 * 100_000_000u128.pow(fee.exponent))?;
-            Some((*market, *maker, Ratio::new(*weight, 1)?.checked_mul(unit)?))
+        (0u16..).zip(&self.markets).flat_map(move |(row, state)| {
+            let market = MarketIx(row);
+            let weights = self.rebates.of(day, market).map_or(&[][..], |today| &today.weights);
+            let makers = std::iter::once(None).chain((0u32..).map(|n| Some(AccountIx(n))));
+            let dollars = move |weight: u128| {
+                let fee = state.fee?;
+                let unit = 1_000_000_000_000 * 100_000_000u128.pow(fee.exponent);
+                Ratio::new(weight, 1)?.checked_mul(Ratio::new(u128::from(fee.rate_micro), unit)?)
+            };
+            let rows = makers.zip(weights).filter(|(_, weight)| **weight > 0);
+            rows.filter_map(move |(maker, weight)| Some((market, maker, dollars(*weight)?)))
         })
     }
 
     /// Fees that takers of a market were charged on a UTC day, failed trades not counted.
     #[must_use]
     pub fn fees_of(&self, day: u64, market: MarketIx) -> Usdc {
-        self.rebates.fees.get(&(day, market)).copied().unwrap_or(Usdc::ZERO)
+        self.rebates.of(day, market).map_or(Usdc::ZERO, |today| today.fees)
     }
 
     /// Drops the rebate base of every day up to this one: it has been paid.

@@ -117,7 +117,7 @@ impl Exchange {
 
     pub(super) fn house_taker(&mut self, outcome: Outcome, side: Side) -> Arrival {
         self.house_orders += 1;
-        Arrival { hand: Hand::House(self.house_orders), outcome, side, fee_room: Usdc::ZERO }
+        Arrival::new(Hand::House(self.house_orders), outcome, side, Usdc::ZERO)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Exchange;
 use super::fact::{Fact, Stage, TradeIx};
+use super::trades::TradeRow;
 use mm_core::domain::{Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -82,28 +83,32 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
+    /// When the next step is due; the end of time when there is none.
     #[inline]
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let chosen = self.chosen.peek().map(|Reverse(step)| step.0);
-        let front = |queue: &VecDeque<(Timestamp, u64)>| queue.front().map(|(at, _)| *at);
-        [front(&self.mined), front(&self.confirmed), chosen].into_iter().flatten().min()
-    }
-
-    fn next(&self) -> Option<(Step, usize)> {
-        let mined = self.mined.front().map(|(at, trade)| ((*at, *trade, 0, 0, Stage::Mined), 0));
-        let confirmed = self.confirmed.front().map(|(at, trade)| ((*at, *trade, 0, 1, Stage::Confirmed), 1));
-        let chosen = self.chosen.peek().map(|Reverse(step)| (*step, 2));
-        [mined, confirmed, chosen].into_iter().flatten().min()
+    pub(super) fn next_due(&self) -> Timestamp {
+        let front = |queue: &VecDeque<(Timestamp, u64)>| queue.front().map_or(Timestamp::MAX, |(at, _)| *at);
+        let chosen = self.chosen.peek().map_or(Timestamp::MAX, |Reverse(step)| step.0);
+        front(&self.mined).min(front(&self.confirmed)).min(chosen)
     }
 
     fn pop(&mut self) -> Option<Step> {
-        let (step, from) = self.next()?;
-        match from {
-            0 => drop(self.mined.pop_front()),
-            1 => drop(self.confirmed.pop_front()),
-            _ => drop(self.chosen.pop()),
+        let mined = self.mined.front().map(|(at, trade)| (*at, *trade, 0, 0, Stage::Mined));
+        let confirmed = self.confirmed.front().map(|(at, trade)| (*at, *trade, 0, 1, Stage::Confirmed));
+        let plain = match (mined, confirmed) {
+            (Some(mined), Some(confirmed)) => Some(mined.min(confirmed)),
+            (mined, confirmed) => mined.or(confirmed),
+        };
+        if let Some(Reverse(chosen)) = self.chosen.peek().copied()
+            && plain.is_none_or(|plain| chosen < plain)
+        {
+            self.chosen.pop();
+            return Some(chosen);
         }
-        Some(step)
+        match plain {
+            Some((.., Stage::Mined)) => drop(self.mined.pop_front()),
+            _ => drop(self.confirmed.pop_front()),
+        }
+        plain
     }
 
     pub(super) fn len(&self) -> usize {
@@ -141,7 +146,7 @@ impl Exchange {
             // a step chosen too late happens as soon as it can
             let due = at.plus(*after).max(self.now);
             self.ladder.chosen.push(Reverse((due, trade.0, plan, n, *stage)));
-            self.wake_by(due);
+            self.wake = self.wake.min(due);
         }
         true
     }
@@ -153,7 +158,28 @@ impl Exchange {
             (self.now.plus(self.scenario.venue.mined), self.now.plus(self.scenario.venue.confirmed));
         self.ladder.mined.push_back((mined, trade.0));
         self.ladder.confirmed.push_back((confirmed, trade.0));
-        self.wake_by(mined);
+        self.wake = self.wake.min(mined);
+    }
+
+    /// Takes back what a trade has moved, and what it promised if it failed for good. `false`, and nothing is done, when tokens have
+    /// moved on and cannot come back: then the trade stands.
+    fn undo(&mut self, trade: &TradeRow, stage: Stage) -> bool {
+        let legs: Vec<_> = self.trades.legs(trade).map(|leg| trade.settlement(leg)).collect();
+        if trade.stage == Stage::Mined {
+            for (n, leg) in legs.iter().enumerate() {
+                if !self.accounts.can_unsettle(leg) {
+                    // one wallet may be in several matches: what was undone so far is done again
+                    legs[..n].iter().rev().for_each(|leg| self.accounts.settle(leg));
+                    return false;
+                }
+                self.accounts.unsettle(leg);
+            }
+        }
+        if stage == Stage::Failed {
+            legs.iter().for_each(|leg| self.accounts.unpromise(leg));
+            self.rebates.undo(&self.markets, &self.trades, trade);
+        }
+        true
     }
 
     /// Does the next due step, unless another fate has been chosen since or the step has become impossible.
@@ -162,37 +188,30 @@ impl Exchange {
         let ix = TradeIx(number);
         let Some(row) = self.trades.get_mut(ix).filter(|row| row.plan == plan) else { return };
         row.pending -= 1;
-        let trade = *row;
-        if !follows(trade.stage, stage) {
+        if !follows(row.stage, stage) {
             return;
         }
-        let legs: Vec<_> = self.trades.legs(&trade).map(|leg| trade.settlement(leg)).collect();
-        match (trade.stage, stage) {
-            (_, Stage::Mined) => legs.iter().for_each(|leg| self.accounts.settle(leg)),
-            (Stage::Mined, Stage::Retrying | Stage::Failed) => {
-                // tokens that have moved on cannot come back: then the trade stands
-                if !legs.iter().all(|leg| self.accounts.can_unsettle(leg)) {
-                    return;
-                }
-                for leg in &legs {
-                    self.accounts.unsettle(leg);
-                }
+        if matches!(stage, Stage::Retrying | Stage::Failed) {
+            let trade = *row;
+            if !self.undo(&trade, stage) {
+                return;
             }
-            _ => {}
-        }
-        if stage == Stage::Failed {
-            legs.iter().for_each(|leg| self.accounts.unpromise(leg));
-            self.rebates.undo(&self.markets, &self.trades, &trade);
         }
         let now = self.now;
-        if let Some(row) = self.trades.get_mut(ix) {
-            row.stage = stage;
-            row.updated = now;
-            row.sent += u32::from(stage == Stage::Mined);
+        let Some(row) = self.trades.get_mut(ix) else { return };
+        row.stage = stage;
+        row.updated = now;
+        if stage == Stage::Mined {
+            row.sent += 1;
+            let trade = *row;
+            for leg in self.trades.legs(&trade) {
+                self.accounts.settle(&trade.settlement(leg));
+            }
         }
         self.emit(Fact::Trade { trade: ix, stage });
         if matches!(stage, Stage::Retrying | Stage::Failed) {
-            for account in self.trades.accounts(&trade) {
+            let accounts = self.trades.get(ix).map(|trade| self.trades.accounts(trade)).unwrap_or_default();
+            for account in accounts {
                 self.cover(account);
             }
         }

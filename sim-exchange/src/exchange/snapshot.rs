@@ -180,6 +180,7 @@ impl Exchange {
         exchange.now = kept.now;
         // the next call looks at everything that is due
         exchange.wake = Timestamp::EPOCH;
+        exchange.wake_other = Timestamp::EPOCH;
         exchange.check().map_err(|why| RestoreError::Damaged(Box::new(why)))?;
         Ok(exchange)
     }

@@ -206,8 +206,8 @@ impl Trades {
             if let Some(order) = row.taker.order() {
                 orders.unpin(order);
             }
-            for leg in self.legs.drain(..row.legs as usize) {
-                if let Some(order) = leg.maker.order() {
+            for _ in 0..row.legs {
+                if let Some(order) = self.legs.pop_front().and_then(|leg| leg.maker.order()) {
                     orders.unpin(order);
                 }
             }

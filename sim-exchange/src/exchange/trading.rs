@@ -6,7 +6,7 @@ use super::orders::{Fresh, Paper, Status};
 use super::refusal::{RejectWhy, fits};
 use super::trades::{Hand, LegRow};
 use super::{AccountIx, Exchange, PlaceRequest, Placed, PlacedStatus, Reject};
-use crate::accounts::{Asset, Party, Settlement};
+use crate::accounts::{Column, Leg, Party, split_cash};
 use crate::mechanism::{Maker, Match};
 use crate::scenario::SelfTrade;
 use crate::tape::grow::in_yes_terms;
@@ -44,7 +44,16 @@ pub(super) struct Arrival {
     pub(super) outcome: Outcome,
     pub(super) side: Side,
     /// Fees it may still be charged: the fees of its matches, each rounded up, never add up to more than was asked of its balance.
-    pub(super) fee_room: Usdc,
+    fee_room: Usdc,
+    /// Shares it has matched, and the dollars of that.
+    matched: Qty,
+    cash: Usdc,
+}
+
+impl Arrival {
+    pub(super) const fn new(hand: Hand, outcome: Outcome, side: Side, fee_room: Usdc) -> Self {
+        Self { hand, outcome, side, fee_room, matched: Qty::ZERO, cash: Usdc::ZERO }
+    }
 }
 
 impl Exchange {
@@ -60,7 +69,7 @@ impl Exchange {
         let known = self.orders.find(&id).is_some();
         let crossing = self.admit(account, &order, known).map_err(|why| why.reject(&id))?;
         let paper = Paper { id: Some(id), owner, trades: Vec::new() };
-        let accepted = self.accept(account, &order, crossing, Some(paper));
+        let accepted = self.accept(account, &order, crossing, Some(Box::new(paper)));
         let first = accepted.first_trade.0;
         Ok(Placed {
             id,
@@ -80,7 +89,7 @@ impl Exchange {
     pub fn submit(&mut self, at: Timestamp, account: AccountIx, order: &NewOrder) -> Result<Accepted, RejectWhy> {
         self.tick(at);
         let crossing = self.admit(account, order, false)?;
-        let paper = self.rendering.then(|| Paper { id: None, owner: String::new(), trades: Vec::new() });
+        let paper = self.rendering.then(|| Box::new(Paper { id: None, owner: String::new(), trades: Vec::new() }));
         Ok(self.accept(account, order, crossing, paper))
     }
 
@@ -198,20 +207,25 @@ impl Exchange {
         }
     }
 
-    fn accept(&mut self, account: AccountIx, order: &NewOrder, crossing: bool, paper: Option<Paper>) -> Accepted {
+    fn accept(&mut self, account: AccountIx, order: &NewOrder, crossing: bool, paper: Option<Box<Paper>>) -> Accepted {
         let NewOrder { token, side, price, qty, tif, .. } = *order;
         let fresh =
             Fresh { account, market: token.market, outcome: token.outcome, side, price, qty, tif, at: self.now };
-        let ix = self.orders.insert(&fresh, paper);
+        let ix = self.orders.insert(&fresh);
+        if let Some(paper) = paper {
+            self.orders.attach(ix, paper);
+        }
         self.volume.submitted += u128::from(qty.micro());
-        if crossing && self.markets[token.market.index()].rules.hold() > Nanos::ZERO {
+        let held = crossing && self.markets[token.market.index()].rules.hold() > Nanos::ZERO;
+        if held {
             self.orders.row_mut(ix).status = Status::Delayed;
-            self.tell_order(ix, OrderChange::Placed);
+        }
+        self.emit(Fact::Order { account, order: ix, change: OrderChange::Placed, matched: Qty::ZERO, left: qty });
+        if held {
             self.hold(ix);
             return Accepted { status: PlacedStatus::Delayed, ..self.nothing_yet(ix) };
         }
-        self.tell_order(ix, OrderChange::Placed);
-        self.enter(ix, order, crossing)
+        self.enter(ix, account, order, crossing)
     }
 
     fn nothing_yet(&self, order: OrderIx) -> Accepted {
@@ -227,7 +241,7 @@ impl Exchange {
 
     /// An accepted order meets the book: it matches what it can, and rests with what is left if it may.
     #[inline]
-    pub(super) fn enter(&mut self, ix: OrderIx, order: &NewOrder, crossing: bool) -> Accepted {
+    pub(super) fn enter(&mut self, ix: OrderIx, account: AccountIx, order: &NewOrder, crossing: bool) -> Accepted {
         let NewOrder { token, side, price, qty, tif, .. } = *order;
         let mut accepted = self.nothing_yet(ix);
         if crossing {
@@ -241,23 +255,23 @@ impl Exchange {
             self.finish(ix, Ended::Canceled);
             return accepted;
         }
-        let row = self.orders.row(ix);
-        let (account, number) = (row.account, row.number);
         let (yes_side, yes_price) = in_yes_terms(token.outcome, side, price);
         let (asset, amount) = holds(token.market, token.outcome, side, price, left);
         self.accounts.reserve(account, asset, amount);
-        let slot = self.markets[token.market.index()].book.rest(yes_side, yes_price, ix, account, left);
-        self.orders.list(ix, slot);
+        let (slot, level) = self.markets[token.market.index()].book.rest(yes_side, yes_price, ix, account, left);
+        self.orders.list(ix, account, slot);
         if let TimeInForce::Gtd(end) = tif {
-            let end = end.minus(GTD_SAFETY);
+            let (end, number) = (end.minus(GTD_SAFETY), self.orders.row(ix).number);
             self.expiries.insert((end, number), ix);
             self.wake_by(end);
         }
-        self.publish_level(token.market, (yes_side, yes_price, token.outcome));
+        self.publish_level(token.market, (yes_side, yes_price, token.outcome), level);
         accepted
     }
 
-    /// Walks the book for an order that meets it, and tells what came of it.
+    /// Walks the book for an order that meets it, and tells what came of it. On its own, so that an order which only rests does not
+    /// pay for the room this takes.
+    #[inline(never)]
     fn match_on_arrival(&mut self, ix: OrderIx, order: &NewOrder, accepted: &mut Accepted) {
         let market = order.token.market;
         let account = self.orders.row(ix).account;
@@ -267,22 +281,22 @@ impl Exchange {
         let (yes_side, yes_price) = in_yes_terms(order.token.outcome, order.side, order.price);
         let state = &mut self.markets[market.index()];
         state.book.take(yes_side, yes_price, order.qty, except, &mut matches);
-        let fee_room = state.fee_at_most(order.qty);
+        let fee_room = match order.side {
+            Side::Buy => state.fee_at_most(order.qty),
+            // out of what it gets
+            Side::Sell => Usdc::MAX,
+        };
         if except.is_some() {
             self.drop_own(&mut matches, yes_side.other(), &mut changed);
         }
         let hand = Hand::Account(account, ix);
-        let mut taker = Arrival { hand, outcome: order.token.outcome, side: order.side, fee_room };
+        let mut taker = Arrival::new(hand, order.token.outcome, order.side, fee_room);
         self.trade(market, &mut taker, &matches, &mut changed, &mut prints);
         let first = accepted.first_trade;
         accepted.trades = u32::try_from(self.trades.next().0 - first.0).expect("one order meets fewer levels");
-        for n in first.0..self.trades.next().0 {
-            let trade = self.trades.get(TradeIx(n)).expect("it was made in this call");
-            accepted.matched = accepted.matched.saturating_add(trade.qty);
-            for leg in self.trades.legs(trade) {
-                accepted.notional = accepted.notional.saturating_add(leg.taker_cash);
-            }
-            self.orders.note_trade(ix, TradeIx(n));
+        (accepted.matched, accepted.notional) = (taker.matched, taker.cash);
+        for n in 0..u64::from(accepted.trades) {
+            self.orders.note_trade(ix, TradeIx(first.0 + n));
         }
         if !accepted.matched.is_zero() {
             accepted.status = PlacedStatus::Matched;
@@ -307,8 +321,7 @@ impl Exchange {
         matches.retain(|m| {
             let Maker::Own { order } = m.maker else { return true };
             let outcome = self.orders.row(order).outcome;
-            self.let_go(order);
-            self.finish(order, Ended::Canceled);
+            self.let_go(order, Ended::Canceled);
             changed.push((side, m.price, outcome));
             false
         });
@@ -354,7 +367,7 @@ impl Exchange {
         let trade = *self.trades.get(ix).expect("it was just made");
         let fee = self.trades.legs(&trade).fold(Usdc::ZERO, |fee, leg| fee.saturating_add(leg.fee));
         if let Hand::Account(account, order) = hand {
-            self.orders.row_mut(order).pins += 1;
+            self.orders.pin(order);
             self.emit(Fact::Fill {
                 account,
                 order,
@@ -401,19 +414,13 @@ impl Exchange {
             Party::Account(_) => self.markets[market.index()].fee(own_price, m.qty).min(taker.fee_room),
             Party::House => Usdc::ZERO,
         };
-        let mut legs = Settlement::new(
-            market.index(),
-            (taker.hand.party(), outcome, side),
-            (maker.party(), maker_outcome, maker_side),
-            maker_price,
-            m.qty,
-            Usdc::ZERO,
-        );
+        let (maker_cash, taker_cash) = split_cash(maker_price, m.qty, maker_outcome == outcome);
         // a seller's fee comes out of what it gets and can never be more
-        legs.taker.fee = if side == Side::Sell { fee.min(legs.taker.cash) } else { fee };
-        taker.fee_room = taker.fee_room.saturating_sub(legs.taker.fee);
-        let base = (maker_price, m.qty, legs.taker.fee);
-        self.rebates.note(self.now.day(), &self.markets[market.index()], market, maker, base);
+        let fee = if side == Side::Sell { fee.min(taker_cash) } else { fee };
+        taker.fee_room = taker.fee_room.saturating_sub(fee);
+        taker.matched = taker.matched.saturating_add(m.qty);
+        taker.cash = taker.cash.saturating_add(taker_cash);
+        self.rebates.note(self.now.day(), &self.markets[market.index()], market, maker, (maker_price, m.qty, fee));
         if let Hand::Account(account, order) = maker {
             self.fill(order, ix, m.qty);
             self.emit(Fact::Fill {
@@ -429,18 +436,20 @@ impl Exchange {
                 taker: false,
             });
         }
-        self.accounts.promise(market.index(), &legs.maker);
-        self.accounts.promise(market.index(), &legs.taker);
-        self.trades.push_leg(LegRow {
-            maker,
+        let (row, qty) = (market.index(), m.qty);
+        let maker_leg = Leg {
+            party: maker.party(),
             outcome: maker_outcome,
             side: maker_side,
-            price: maker_price,
-            qty: m.qty,
-            maker_cash: legs.maker.cash,
-            taker_cash: legs.taker.cash,
-            fee: legs.taker.fee,
-        });
+            qty,
+            cash: maker_cash,
+            fee: Usdc::ZERO,
+        };
+        let taker_leg = Leg { party: taker.hand.party(), outcome, side, qty, cash: taker_cash, fee };
+        self.accounts.promise(row, &maker_leg);
+        self.accounts.promise(row, &taker_leg);
+        let (outcome, side, price) = (maker_outcome, maker_side, maker_price);
+        self.trades.push_leg(LegRow { maker, outcome, side, price, qty, maker_cash, taker_cash, fee });
     }
 
     /// A resting order was matched: its row, its reservation, its end if nothing is left. The book has let go of it already.
@@ -450,15 +459,14 @@ impl Exchange {
         let (asset, before) = holds(row.market, row.outcome, row.side, row.price, row.left());
         row.matched = row.matched.checked_add(qty).expect("a fill is at most what is left");
         assert!(row.matched <= row.qty, "order {} was filled beyond its size", ix.0);
-        row.pins += 1;
         self.markets[row.market.index()].fractional |= !qty.is_orderable();
         let (_, after) = holds(row.market, row.outcome, row.side, row.price, row.left());
         let (account, left) = (row.account, row.left());
         if left.is_zero() {
-            self.orders.unlist(ix);
             self.forget_expiry(ix);
-            self.orders.finish(ix, Status::Matched);
+            self.orders.leave(ix, account, Status::Matched);
         }
+        self.orders.pin(ix);
         self.orders.note_trade(ix, trade);
         self.orders.count_fill(account);
         self.volume.matched += u128::from(qty.micro());
@@ -468,9 +476,7 @@ impl Exchange {
 
 /// What an open order holds of which asset.
 #[inline]
-pub(super) fn holds(market: MarketIx, outcome: Outcome, side: Side, price: Price, left: Qty) -> (Asset, u64) {
-    match side {
-        Side::Buy => (Asset::Usdc, cost_ceil(price, left).micro()),
-        Side::Sell => (Asset::Share(market.index(), outcome), left.micro()),
-    }
+pub(super) fn holds(market: MarketIx, outcome: Outcome, side: Side, price: Price, left: Qty) -> (Column, u64) {
+    let (sells, cost) = (side == Side::Sell, cost_ceil(price, left).micro());
+    (Column::of(sells, market.index(), outcome), if sells { left.micro() } else { cost })
 }

@@ -4,7 +4,7 @@
 //! the best of the other. Levels are dense (`ladder`), each level's queue is a list through a slab of slots, so resting, taking
 //! and cancelling by slot cost the same whatever the size of the book.
 
-use super::ladder::{Ladder, NONE};
+use super::ladder::{Ladder, NIL, NONE};
 use super::{Maker, Match, Resting};
 use crate::exchange::{AccountIx, OrderIx};
 use mm_core::domain::{Price, Qty, Side, TickSize};
@@ -25,6 +25,17 @@ struct Node {
     rank: u32,
     side: Side,
 }
+
+/// What the slot holds that no order has.
+const NOBODY: Node = Node {
+    qty: Qty::ZERO,
+    order: OrderIx(0),
+    account: AccountIx(0),
+    next: NIL,
+    prev: NIL,
+    rank: NONE,
+    side: Side::Buy,
+};
 
 /// The book of one market.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,7 +59,7 @@ impl Book {
 
     fn on(step: u16) -> Self {
         let (bids, asks) = (Ladder::new(Side::Buy, step), Ladder::new(Side::Sell, step));
-        Self { step, bids, asks, nodes: Vec::new(), free: NONE, live: 0 }
+        Self { step, bids, asks, nodes: vec![NOBODY], free: NIL, live: 0 }
     }
 
     /// Makes room for prices of another tick. Orders keep their prices and places: the grid only ever becomes finer.
@@ -68,7 +79,7 @@ impl Book {
                 *to.level_mut(rank) = from.level(old);
                 to.occupy(rank);
                 let mut at = from.level(old).head;
-                while at != NONE {
+                while at != NIL {
                     let node = &mut self.nodes[at as usize];
                     node.rank = rank;
                     at = node.next;
@@ -106,39 +117,36 @@ impl Book {
     #[must_use]
     pub fn public(&self, side: Side, price: Price) -> Qty {
         let ladder = self.ladder(side);
-        if ladder.holds(price) { ladder.level(ladder.rank(price)).qty } else { Qty::ZERO }
+        ladder.exact(price).map_or(Qty::ZERO, |rank| ladder.level(rank).qty)
     }
 
-    /// Puts an order at the end of the queue at its price.
+    /// Puts an order at the end of the queue at its price: where it waits, and what waits there now.
     ///
     /// # Panics
     /// If the price is off the grid or the size is zero: the caller has checked both.
     #[inline]
-    pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> Slot {
+    pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> (Slot, Qty) {
         assert!(!qty.is_zero(), "an order without size cannot rest");
-        assert!(self.ladder(side).holds(price), "{price} is not on the book's grid of {}", self.step);
-        let rank = self.ladder(side).rank(price);
+        let Some(rank) = self.ladder(side).exact(price) else {
+            panic!("{price} is not on the book's grid of {}", self.step)
+        };
         let tail = self.ladder(side).level(rank).tail;
-        let node = Node { qty, order, account, next: NONE, prev: tail, rank, side };
-        let at = self.keep(node);
-        if tail == NONE {
+        let at = self.keep(Node { qty, order, account, next: NIL, prev: tail, rank, side });
+        self.nodes[tail as usize].next = at;
+        if tail == NIL {
             self.ladder_mut(side).occupy(rank);
-        } else {
-            self.nodes[tail as usize].next = at;
         }
         let level = self.ladder_mut(side).level_mut(rank);
-        if level.is_empty() {
-            level.head = at;
-        }
+        level.head = if tail == NIL { at } else { level.head };
         level.tail = at;
         level.qty = level.qty.saturating_add(qty);
-        Slot(at)
+        (Slot(at), level.qty)
     }
 
     #[inline]
     fn keep(&mut self, node: Node) -> u32 {
         self.live += 1;
-        if self.free == NONE {
+        if self.free == NIL {
             let at = u32::try_from(self.nodes.len()).expect("orders are limited far below 2^32");
             self.nodes.push(node);
             return at;
@@ -150,31 +158,23 @@ impl Book {
         at
     }
 
-    /// Takes an order out; what it still had.
+    /// Takes an order out: what it still had, and what is left at its price.
     #[inline]
-    pub fn remove(&mut self, slot: Slot) -> Qty {
+    pub fn remove(&mut self, slot: Slot) -> (Qty, Qty) {
         let node = self.nodes[slot.0 as usize];
         assert!(node.rank != NONE, "slot {} is free", slot.0);
         let level = self.ladder_mut(node.side).level_mut(node.rank);
         level.qty = level.qty.saturating_sub(node.qty);
-        if node.prev == NONE {
-            level.head = node.next;
-        }
-        if node.next == NONE {
-            level.tail = node.prev;
-        }
-        let empty = level.is_empty();
-        if node.prev != NONE {
-            self.nodes[node.prev as usize].next = node.next;
-        }
-        if node.next != NONE {
-            self.nodes[node.next as usize].prev = node.prev;
-        }
+        level.head = if node.prev == NIL { node.next } else { level.head };
+        level.tail = if node.next == NIL { node.prev } else { level.tail };
+        let (empty, left) = (level.is_empty(), level.qty);
+        self.nodes[node.prev as usize].next = node.next;
+        self.nodes[node.next as usize].prev = node.prev;
         if empty {
             self.ladder_mut(node.side).vacate(node.rank);
         }
         self.drop_node(slot.0);
-        node.qty
+        (node.qty, left)
     }
 
     #[inline]
@@ -185,6 +185,14 @@ impl Book {
         node.next = free;
         self.free = at;
         self.live -= 1;
+    }
+
+    /// Side and price of a waiting order.
+    #[inline]
+    #[must_use]
+    pub fn place_of(&self, slot: Slot) -> (Side, Price) {
+        let node = &self.nodes[slot.0 as usize];
+        (node.side, self.ladder(node.side).price(node.rank))
     }
 
     /// Makes a waiting order smaller in its place.
@@ -257,7 +265,7 @@ impl Book {
     fn queue(&self, head: u32) -> impl Iterator<Item = &Node> {
         let mut at = head;
         std::iter::from_fn(move || {
-            let node = self.nodes.get(at as usize)?;
+            let node = self.nodes.get(at as usize).filter(|_| at != NIL)?;
             at = node.next;
             Some(node)
         })
@@ -313,9 +321,9 @@ impl Book {
                 if level.is_empty() != (ladder.next(rank) != rank) {
                     return Err(format!("{side} {price}: the bit does not tell whether orders wait"));
                 }
-                let (mut sum, mut prev) = (Qty::ZERO, NONE);
+                let (mut sum, mut prev) = (Qty::ZERO, NIL);
                 let mut at = level.head;
-                while at != NONE {
+                while at != NIL {
                     let node = self.nodes.get(at as usize).ok_or_else(|| format!("{side} {price}: slot {at}"))?;
                     if node.prev != prev || node.rank != rank || node.side != side || node.qty.is_zero() {
                         return Err(format!("{side} {price}: slot {at} is linked wrongly or holds nothing"));
@@ -364,7 +372,7 @@ impl TryFrom<Kept> for Book {
         let mut book = Self::on(kept.step);
         for (side, orders) in [(Side::Buy, kept.bids), (Side::Sell, kept.asks)] {
             for (price, order, account, qty) in orders {
-                if !book.ladder(side).holds(price) || qty.is_zero() {
+                if book.ladder(side).exact(price).is_none() || qty.is_zero() {
                     return Err(format!("order {} cannot rest at {price} with {qty}", order.0));
                 }
                 book.rest(side, price, order, account, qty);

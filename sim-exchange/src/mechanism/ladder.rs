@@ -6,8 +6,11 @@
 
 use mm_core::domain::{Price, Qty, Side};
 
-/// No slot, no level.
+/// No level.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// No slot. The first slot of a book is never given to an order: links to nowhere lead there, so following one needs no decision.
+pub(super) const NIL: u32 = 0;
 
 /// What waits at one price: a queue of slots and the sum of their sizes.
 #[derive(Clone, Copy, Debug)]
@@ -18,10 +21,10 @@ pub(super) struct Level {
 }
 
 impl Level {
-    const EMPTY: Self = Self { head: NONE, tail: NONE, qty: Qty::ZERO };
+    const EMPTY: Self = Self { head: NIL, tail: NIL, qty: Qty::ZERO };
 
     pub(super) const fn is_empty(self) -> bool {
-        self.head == NONE
+        self.head == NIL
     }
 }
 
@@ -31,6 +34,8 @@ pub(super) struct Ladder {
     side: Side,
     /// Ten-thousandths between two ranks; divides 10,000.
     step: u16,
+    /// 2^32 / step, rounded up: a multiplication and a shift instead of a division, exact for every price.
+    inverse: u64,
     levels: Vec<Level>,
     bits: Vec<u64>,
     /// Lowest occupied rank, or `NONE`.
@@ -41,31 +46,39 @@ impl Ladder {
     pub(super) fn new(side: Side, step: u16) -> Self {
         assert!(step > 0 && 10_000 % step == 0, "a grid of {step} ten-thousandths does not divide a dollar");
         let ranks = usize::from(10_000 / step) + 1;
-        Self { side, step, levels: vec![Level::EMPTY; ranks], bits: vec![0; ranks.div_ceil(64)], best: NONE }
+        let inverse = (1u64 << 32).div_ceil(u64::from(step));
+        Self { side, step, inverse, levels: vec![Level::EMPTY; ranks], bits: vec![0; ranks.div_ceil(64)], best: NONE }
     }
 
     /// The rank of a price. One between two ranks gives the better of them, so "at or better than this limit" is a comparison.
     #[inline]
     pub(super) fn rank(&self, price: Price) -> u32 {
-        let away = match self.side {
-            Side::Buy => 10_000 - price.ten_thousandths(),
-            Side::Sell => price.ten_thousandths(),
-        };
-        u32::from(away / self.step)
+        self.split(price).0
     }
 
-    pub(super) const fn holds(&self, price: Price) -> bool {
-        price.ten_thousandths().is_multiple_of(self.step)
+    /// The rank of a price that has one of its own.
+    #[inline]
+    pub(super) fn exact(&self, price: Price) -> Option<u32> {
+        let (rank, away) = self.split(price);
+        (rank * u32::from(self.step) == away).then_some(rank)
+    }
+
+    /// The rank, and how far the price is from rank 0.
+    #[inline]
+    fn split(&self, price: Price) -> (u32, u32) {
+        let (up, down) = (price.ten_thousandths(), price.complement().ten_thousandths());
+        let away = if self.side == Side::Buy { down } else { up };
+        // below 2^14 × (2^32 + 1): the shift leaves 32 bits
+        let rank = (u64::from(away) * self.inverse) >> 32;
+        (u32::try_from(rank).expect("ranks are at most ten thousand"), u32::from(away))
     }
 
     #[inline]
     pub(super) fn price(&self, rank: u32) -> Price {
-        let away = u16::try_from(rank).unwrap_or(u16::MAX).saturating_mul(self.step);
-        let n = match self.side {
-            Side::Buy => 10_000u16.saturating_sub(away),
-            Side::Sell => away,
-        };
-        Price::from_ten_thousandths(n).expect("ranks go from 0.00 to 1.00")
+        let up = rank * u32::from(self.step);
+        let down = 10_000 - up;
+        let n = if self.side == Side::Buy { down } else { up };
+        u16::try_from(n).ok().and_then(Price::from_ten_thousandths).expect("ranks go from 0.00 to 1.00")
     }
 
     #[inline]

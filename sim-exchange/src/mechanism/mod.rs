@@ -56,10 +56,8 @@ pub struct Match {
 #[inline]
 #[must_use]
 pub fn crosses(side: Side, limit: Price, resting: Price) -> bool {
-    match side {
-        Side::Buy => resting <= limit,
-        Side::Sell => resting >= limit,
-    }
+    let (below, above) = (resting <= limit, resting >= limit);
+    if side == Side::Buy { below } else { above }
 }
 
 /// How one market matches. A market of accounts alone pays nothing for what a recording needs.
@@ -112,24 +110,28 @@ impl Mechanism {
         }
     }
 
-    /// Puts an order at the end of its queue. Only the continuous book has slots; the other finds orders by price.
+    /// Puts an order at the end of its queue: where it waits, and the public size there now. Only the continuous book has slots; the
+    /// other finds orders by price.
     #[inline]
-    pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> Slot {
+    pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> (Slot, Qty) {
         match self {
             Self::Continuous(book) => book.rest(side, price, order, account, qty),
             Self::Recorded(book) => {
                 book.rest(side, price, order, account, qty);
-                Slot(0)
+                (Slot(0), book.public(side, price))
             }
         }
     }
 
-    /// Takes an order out; what it still had.
+    /// Takes an order out; the public size that is left at its price.
     #[inline]
     pub fn remove(&mut self, side: Side, price: Price, order: OrderIx, slot: Slot) -> Qty {
         match self {
-            Self::Continuous(book) => book.remove(slot),
-            Self::Recorded(book) => book.remove(side, price, order).expect("a live order rests in its book"),
+            Self::Continuous(book) => book.remove(slot).1,
+            Self::Recorded(book) => {
+                book.remove(side, price, order).expect("a live order rests in its book");
+                book.public(side, price)
+            }
         }
     }
 

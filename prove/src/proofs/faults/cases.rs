@@ -10,6 +10,8 @@ pub(super) struct Case {
     pub(super) acts_ms: u64,
     /// What must happen meanwhile.
     pub(super) during: During,
+    /// The executor may halt, and then a person is needed afterwards: an order that was on its way was refused for our region.
+    pub(super) may_halt: bool,
     /// Part of the default depth.
     pub(super) default: bool,
 }
@@ -23,6 +25,8 @@ pub(super) enum During {
     Anything,
     /// Our orders are filled a few times.
     Filled,
+    /// The executor halts with nothing resting, and quotes again only when a person has armed it.
+    Halts,
 }
 
 impl Case {
@@ -31,7 +35,11 @@ impl Case {
     }
 
     const fn new(kind: &'static str, with: &'static str, acts_ms: u64, during: During) -> Self {
-        Self { kind, with, acts_ms, during, default: false }
+        Self { kind, with, acts_ms, during, may_halt: false, default: false }
+    }
+
+    const fn may_halt(self) -> Self {
+        Self { may_halt: true, ..self }
     }
 
     const fn default(self) -> Self {
@@ -39,7 +47,7 @@ impl Case {
     }
 }
 
-use During::{Anything, Filled, Withdraws};
+use During::{Anything, Filled, Halts, Withdraws};
 
 /// Connections.
 pub(super) const FEEDS: [Case; 9] = [
@@ -76,7 +84,7 @@ pub(super) const ANSWERS: [Case; 19] = [
     Case::new("bare-limit", r#"{"calls":"trading","applied":"no"}"#, 3_000, Anything).default(),
     Case::new("lost-answer", r#"{"calls":"orders"}"#, 4_000, Anything).default(),
     Case::new("applied-late", r#"{"calls":"orders","after_ms":5000}"#, 2_500, Anything).default(),
-    Case::new("other-id", "{}", 3_000, Anything).default(),
+    Case::new("other-id", "{}", 10_000, Halts).default(),
     Case::new("lost-answer", r#"{"calls":"cancels"}"#, 3_000, Anything),
     Case::new("applied-twice", r#"{"calls":"trading"}"#, 4_000, Anything),
     Case::new("error-after-effect", r#"{"calls":"orders","status":"502"}"#, 4_000, Anything),
@@ -90,7 +98,7 @@ pub(super) const ANSWERS: [Case; 19] = [
     Case::new("cancel-debt", r#"{"debt":200}"#, 3_000, Anything),
     Case::new("ip-delay", r#"{"by_ms":700}"#, 4_000, Anything),
     Case::new("lost-heartbeat", "{}", 4_000, Anything),
-    Case::new("heartbeat-mismatch", "{}", 4_000, Anything),
+    Case::new("heartbeat-mismatch", "{}", 4_000, Anything).may_halt(),
     Case::new("heartbeat-sweep", "{}", 1_000, Anything),
 ];
 
@@ -107,12 +115,12 @@ pub(super) const FILLS: [Case; 7] = [
 
 /// Everything else.
 pub(super) const WORLDS: [Case; 15] = [
-    Case::new("geoblock", "{}", 8_000, Withdraws).default(),
+    Case::new("geoblock", "{}", 8_000, Withdraws).may_halt().default(),
     Case::new("engine-restart", r#"{"down_ms":2000,"post_only_ms":1000}"#, 3_500, Anything).default(),
     Case::new("tick-change", r#"{"market":0,"to":"finer"}"#, 1_000, Anything).default(),
     Case::new("tick-change", r#"{"market":0,"to":"coarser"}"#, 1_000, Anything).default(),
-    Case::new("closed-only", "{}", 8_000, Withdraws),
-    Case::new("forbidden-orders", "{}", 4_000, Anything),
+    Case::new("closed-only", "{}", 8_000, Withdraws).may_halt(),
+    Case::new("forbidden-orders", "{}", 8_000, Anything).may_halt(),
     Case::new("cancel-only-mode", "{}", 3_000, Anything),
     Case::new("trading-disabled", "{}", 3_000, Anything),
     Case::new("pool-gone", r#"{"market":0}"#, 4_000, Anything),

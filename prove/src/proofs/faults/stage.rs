@@ -5,8 +5,9 @@ use super::cases::Case;
 use crate::demo::ledger::known_before_sent;
 use crate::proof::Bench;
 use crate::stack::{Options, Stack, StackError};
-use mm_core::domain::{OrderId, Timestamp};
+use mm_core::domain::{OrderId, Price, Timestamp};
 use mm_core::engine::Snapshot;
+use mm_core::event::Top;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -69,6 +70,18 @@ impl Stage {
             options.core_keys.extend(keys(SLEEPY));
         }
         options.executor_keys = keys(EXECUTOR);
+        // what is bought by one case must not keep the next one from quoting
+        let much = |section, key, dollars: &str| (section, key, toml::Value::String(dollars.to_owned()));
+        options.core_keys.extend([
+            much("quote", "max_held_shares", "20000"),
+            much("risk", "max_market_usdc", "9000"),
+            much("risk", "max_total_usdc", "18000"),
+        ]);
+        options.executor_keys.extend([
+            much("policy", "max_market_usdc", "10000"),
+            much("policy", "max_total_usdc", "20000"),
+            much("policy", "max_day_bought_usdc", "20000"),
+        ]);
         Ok(Self { stack: Stack::start(options).await?, sabotage })
     }
 
@@ -104,18 +117,65 @@ impl Stage {
         }
     }
 
-    /// Lets the venue take our resting orders, again when others have come.
-    pub(super) async fn is_filled(&self, case: &Case) -> Result<(), StackError> {
+    /// The executor halts, and nothing rests.
+    pub(super) async fn halts(&self, case: &Case) -> Result<(), StackError> {
         let end = Instant::now() + Duration::from_millis(case.acts_ms);
-        let mut fills = 0;
-        while Instant::now() < end {
+        loop {
+            let halted = self.is_halted()?;
+            let open = self.stack.open_orders_at_venue().await?;
+            if halted && open == 0 {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(failed(format!("halted: {halted}, {open} orders rest")));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Whether the executor waits for a person.
+    pub(super) fn is_halted(&self) -> Result<bool, StackError> {
+        Ok(!self.stack.executor_status()?["desk"]["halted"].is_null())
+    }
+
+    /// A person lets the executor trade again, once it is flat.
+    pub(super) async fn arm(&self) -> Result<(), StackError> {
+        let end = Instant::now() + HEALTHY;
+        loop {
+            let told = self.stack.executor_command(&["arm"], Duration::from_secs(10))?;
+            if told.ok {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(failed(format!("cannot be armed: {}", told.text)));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Lets the venue take our resting orders until some have been filled, and for as long as the fault acts.
+    pub(super) async fn is_filled(&self, case: &Case) -> Result<(), StackError> {
+        let before = self.fills().await?;
+        let started = Instant::now();
+        loop {
+            let filled = self.fills().await? > before;
+            if filled && started.elapsed() >= Duration::from_millis(case.acts_ms) {
+                return Ok(());
+            }
+            if started.elapsed() > HEALTHY {
+                return Err(failed("nothing was filled"));
+            }
             if self.stack.open_orders_at_venue().await? > 0 {
                 self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
-                fills += 1;
             }
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
         }
-        if fills > 0 { Ok(()) } else { Err(failed("nothing rested that could be filled")) }
+    }
+
+    /// Fills of our account so far, as the venue counts them.
+    async fn fills(&self) -> Result<u64, StackError> {
+        let status = self.stack.venue_status().await?;
+        Ok(account(&status, &self.stack.address).and_then(|row| row["fills"].as_u64()).unwrap_or(0))
     }
 
     /// Waits until the bot is healthy; says what was not.
@@ -142,11 +202,33 @@ impl Stage {
         }
         let checks = [
             // the market moves on meanwhile: the core's books may be those of either look
-            books(&before, &snapshot).or_else(|_| books(&after, &snapshot)),
+            self.books(&before, &snapshot).or_else(|_| self.books(&after, &snapshot)),
             orders(&after, &self.stack.address, desk, &snapshot),
             self.shares(&snapshot).await?,
         ];
         Ok(checks.into_iter().collect())
+    }
+
+    /// The core's books are synced and show the venue's tops.
+    fn books(&self, venue: &Value, snapshot: &Snapshot) -> Result<(), String> {
+        for market in &snapshot.markets {
+            let mut rows = venue["markets"].as_array().into_iter().flatten();
+            let row = rows.find(|row| row["condition"] == market.condition.as_str());
+            let row = row.ok_or_else(|| format!("{} is not listed", market.condition))?;
+            if row["open"] != true {
+                return Err(format!("{} is closed", market.condition));
+            }
+            let price = |key: &str| row[key].as_str().and_then(|text| Price::parse(text).ok());
+            let mut told = Top { bid: price("bid"), ask: price("ask") };
+            if self.sabotage == Sabotage::OtherToken {
+                told = told.mirrored();
+            }
+            let top = Top { bid: market.bid, ask: market.ask };
+            if market.sync != "synced" || top != told {
+                return Err(format!("{}: {} with {top:?}, the venue shows {told:?}", row["slug"], market.sync));
+            }
+        }
+        Ok(())
     }
 
     /// What the core believes to hold is what the venue says, fills that are not settled yet included.
@@ -162,8 +244,8 @@ impl Stage {
                 let row = rows.iter().find(|row| row["outcome_index"] == outcome);
                 let text = row.and_then(|row| row["current_size"].as_str()).unwrap_or("0");
                 let mut venue = mm_core::domain::Qty::parse(text).map_err(|why| failed(format!("{text}: {why}")))?;
-                if self.sabotage == Sabotage::CountedTwice && !venue.is_zero() {
-                    venue = venue.saturating_add(venue);
+                if self.sabotage == Sabotage::OneShareMore && !venue.is_zero() {
+                    venue = venue.saturating_add(mm_core::domain::Qty::from_micro(1_000_000));
                 }
                 if held.matched != venue {
                     return Ok(Err(format!(
@@ -203,29 +285,15 @@ impl Stage {
     }
 }
 
-/// The core's books are synced and show the venue's tops.
-fn books(venue: &Value, snapshot: &Snapshot) -> Result<(), String> {
-    for market in &snapshot.markets {
-        let row =
-            venue["markets"].as_array().into_iter().flatten().find(|row| row["condition"] == market.condition.as_str());
-        let row = row.ok_or_else(|| format!("{} is not listed", market.condition))?;
-        if row["open"] != true {
-            return Err(format!("{} is closed", market.condition));
-        }
-        let top = [market.bid, market.ask].map(|price| price.map(|price| price.to_string()));
-        let told = [&row["bid"], &row["ask"]].map(|price| price.as_str().map(str::to_owned));
-        if market.sync != "synced" || top != told {
-            return Err(format!("{}: {} with {top:?}, the venue shows {told:?}", row["slug"], market.sync));
-        }
-    }
-    Ok(())
+/// The row of a wallet in the venue's status.
+fn account<'a>(venue: &'a Value, address: &str) -> Option<&'a Value> {
+    let is_ours = |row: &&Value| row["address"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(address));
+    venue["accounts"].as_array()?.iter().find(is_ours)
 }
 
 /// Quotes rest, and venue, executor and core count the same orders.
 fn orders(venue: &Value, address: &str, desk: &Value, snapshot: &Snapshot) -> Result<(), String> {
-    let accounts = venue["accounts"].as_array().into_iter().flatten();
-    let is_ours = |row: &&Value| row["address"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(address));
-    let open = accounts.clone().find(is_ours).and_then(|row| row["open_orders"].as_u64()).unwrap_or(0);
+    let open = account(venue, address).and_then(|row| row["open_orders"].as_u64()).unwrap_or(0);
     let core: Vec<&str> = snapshot.markets.iter().flat_map(|m| &m.orders).map(|order| order.state.as_str()).collect();
     let states: BTreeSet<&str> = core.iter().copied().collect();
     if open == 0 {

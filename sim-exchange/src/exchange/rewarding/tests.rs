@@ -169,6 +169,29 @@ fn answers_follow_changes_of_terms_within_the_day() {
 }
 
 #[test]
+fn a_day_that_is_kept_as_text_and_taken_up_again_ends_as_it_would_have() {
+    let sponsored = r#", sponsored = [{ rate_usdc_per_day = "720", lasts_s = 86400, currency = "usdc.e" }]"#;
+    let mut venue = Venue::new(&format!("{TERMS}{sponsored}"), "");
+    let (a, b) = (venue.open(1), venue.open(2));
+    venue.quote(0, a, 100);
+    venue.run_to(HOUR);
+    venue.quote(HOUR, b, 300);
+    venue.exchange.drain();
+    venue.exchange.facts();
+    let kept = serde_json::to_string(&venue.exchange.snapshot()).expect("plain data");
+    let again = Exchange::restore(venue.exchange.scenario(), None, serde_json::from_str(&kept).expect("its own text"));
+    let mut again = Venue { exchange: again.expect("the same world"), start: venue.start };
+    for venue in [&mut venue, &mut again] {
+        // over two midnights: the books of the first are kept
+        venue.run_to(30 * HOUR);
+    }
+    assert!(venue.exchange.programme().payments(Maker::Account(a)).count() >= 4, "two days in two currencies");
+    assert_eq!(venue.exchange.state_hash(), again.exchange.state_hash());
+    let told = |venue: &Venue| serde_json::to_string(&venue.exchange.snapshot()).expect("plain data");
+    assert_eq!(told(&venue), told(&again));
+}
+
+#[test]
 fn takers_fees_go_back_to_makers_at_midnight() {
     let mut venue = Venue::new(TERMS, "");
     let (a, b) = (venue.open(1), venue.open(2));

@@ -90,7 +90,7 @@ fn an_answer_cancels_what_rests_and_pays_the_winner() {
     told(&mut exchange);
     exchange.tick(at(60_000));
     expect![[r#"
-        a1 order 1 Ended(MarketResolved) matched 10 left 20
+        a1 order 2 Ended(MarketResolved) matched 10 left 20
         level SELL 0.45 x 0
         resolved 0 Some(No)
     "#]]

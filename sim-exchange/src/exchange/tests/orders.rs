@@ -20,15 +20,15 @@ fn a_delayed_order_is_held_cannot_be_cancelled_and_matches_the_book_of_later() {
     assert_eq!(told(&mut exchange), "");
     exchange.tick(at(3_100));
     expect![[r#"
-        a0 order 2 trade 0 maker YES SELL 0.49 x 6
-        a1 order 1 trade 0 taker YES BUY 0.49 x 6
+        a0 order 3 trade 0 maker YES SELL 0.49 x 6
+        a1 order 2 trade 0 taker YES BUY 0.49 x 6
         trade 0 MATCHED
-        a0 order 2 Updated matched 6 left 0
-        a0 order 0 trade 1 maker YES SELL 0.5 x 4
-        a1 order 1 trade 1 taker YES BUY 0.5 x 4
+        a0 order 3 Updated matched 6 left 0
+        a0 order 1 trade 1 maker YES SELL 0.5 x 4
+        a1 order 2 trade 1 taker YES BUY 0.5 x 4
         trade 1 MATCHED
-        a0 order 0 Updated matched 4 left 6
-        a1 order 1 Updated matched 10 left 0
+        a0 order 1 Updated matched 4 left 6
+        a1 order 2 Updated matched 10 left 0
         level SELL 0.49 x 0
         level SELL 0.5 x 6
         print YES BUY 0.49 x 6
@@ -40,10 +40,10 @@ fn a_delayed_order_is_held_cannot_be_cancelled_and_matches_the_book_of_later() {
 #[test]
 fn what_a_delayed_order_becomes_when_the_price_or_the_money_has_gone() {
     for (order, gone, expected) in [
-        ("yes buy 0.50 10", true, "a1 order 1 Updated matched 0 left 10\nlevel BUY 0.5 x 10\n"),
-        ("yes buy 0.50 10 fok", true, "a1 order 1 Ended(NotFillable) matched 0 left 10\n"),
-        ("yes buy 0.50 10 fak", true, "a1 order 1 Ended(NothingToMatch) matched 0 left 10\n"),
-        ("yes buy 0.50 10", false, "a1 order 1 Ended(NotEnoughBalance) matched 0 left 10\n"),
+        ("yes buy 0.50 10", true, "a1 order 2 Updated matched 0 left 10\nlevel BUY 0.5 x 10\n"),
+        ("yes buy 0.50 10 fok", true, "a1 order 2 Ended(NotFillable) matched 0 left 10\n"),
+        ("yes buy 0.50 10 fak", true, "a1 order 2 Ended(NothingToMatch) matched 0 left 10\n"),
+        ("yes buy 0.50 10", false, "a1 order 2 Ended(NotEnoughBalance) matched 0 left 10\n"),
     ] {
         let mut exchange = arena("", "", &["taker_delay_ms = 250"]);
         let (a, b) = two(&mut exchange);
@@ -100,13 +100,13 @@ fn an_account_that_meets_itself_loses_its_resting_orders_where_the_rule_says_so(
     assert_eq!(told(&mut exchange), "", "a refused order leaves no trace");
     exchange.submit(at(0), a, &wants("yes buy 0.50 15")).expect("matches b and rests");
     expect![[r#"
-        a0 order 3 Placed matched 0 left 15
-        a0 order 0 Ended(Canceled) matched 0 left 10
-        a1 order 1 trade 0 maker YES SELL 0.5 x 10
-        a0 order 3 trade 0 taker YES BUY 0.5 x 10
+        a0 order 4 Placed matched 0 left 15
+        a0 order 1 Ended(Canceled) matched 0 left 10
+        a1 order 2 trade 0 maker YES SELL 0.5 x 10
+        a0 order 4 trade 0 taker YES BUY 0.5 x 10
         trade 0 MATCHED
-        a1 order 1 Updated matched 10 left 0
-        a0 order 3 Updated matched 10 left 5
+        a1 order 2 Updated matched 10 left 0
+        a0 order 4 Updated matched 10 left 5
         level SELL 0.5 x 0
         print YES BUY 0.5 x 10
         level BUY 0.5 x 5

@@ -93,7 +93,8 @@ proptest! {
                     }
                     let (order, account) = (OrderIx(next), AccountIx(account));
                     next += 1;
-                    let slot = book.rest(side, price, order, account, Qty::from_micro(qty));
+                    let (slot, level) = book.rest(side, price, order, account, Qty::from_micro(qty));
+                    prop_assert_eq!(level, book.public(side, price));
                     naive.0.push(One { side, price, order, account, qty, slot });
                 }
                 Do::Take { buy, ticks, qty, except } => {
@@ -113,7 +114,8 @@ proptest! {
                 }
                 Do::Remove(n) if !naive.0.is_empty() => {
                     let one = naive.0.remove(n % naive.0.len());
-                    prop_assert_eq!(book.remove(one.slot), Qty::from_micro(one.qty));
+                    let (had, left) = book.remove(one.slot);
+                    prop_assert_eq!((had.micro(), left), (one.qty, book.public(one.side, one.price)));
                 }
                 Do::Reduce(n, by) if !naive.0.is_empty() => {
                     let at = n % naive.0.len();
@@ -147,4 +149,19 @@ proptest! {
 fn a_price_between_two_ticks_cannot_rest() {
     let price = Price::parse("0.505").expect("a price");
     Book::new(TickSize::CENT).rest(Side::Buy, price, OrderIx(0), AccountIx(0), Qty::from_micro(1));
+}
+
+#[test]
+fn every_price_of_every_grid_finds_its_rank_and_back() {
+    for step in [1000u16, 100, 50, 25, 10, 5, 1] {
+        for side in [Side::Buy, Side::Sell] {
+            let ladder = Ladder::new(side, step);
+            for n in 0..=10_000u16 {
+                let price = Price::from_ten_thousandths(n).expect("up to a dollar");
+                let away = if side == Side::Buy { 10_000 - n } else { n };
+                assert_eq!(ladder.rank(price), u32::from(away / step), "{side} {price} on {step}");
+                assert_eq!(ladder.exact(price).map(|rank| ladder.price(rank)), n.is_multiple_of(step).then_some(price));
+            }
+        }
+    }
 }

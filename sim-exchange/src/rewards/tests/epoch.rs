@@ -1,8 +1,9 @@
 use super::naive::{Frac, frac, whole};
 use crate::exchange::AccountIx;
-use crate::rewards::amount::share;
+use crate::rewards::amount::{Sum, money_down, money_up, share};
 use crate::rewards::{Accrual, Epoch, MICRO, Maker, PoolDay, SHARE_ONE};
 use mm_core::domain::Usdc;
+use mm_core::rewards::Fixed12;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -111,6 +112,20 @@ fn a_share_is_the_exact_quotient_rounded_down() {
         assert!(rest < total);
         assert_eq!(s, whole);
     }
+}
+
+#[test]
+fn sums_are_rounded_once_and_each_way_by_name() {
+    let sum_of = |parts: &[u128], den| {
+        let mut sum = Sum::new(den);
+        parts.iter().for_each(|part| sum.add(*part, 1));
+        (sum.half_even().units(), sum.up().units())
+    };
+    assert_eq!(sum_of(&[1, 1], 3), (1, 1));
+    assert_eq!(sum_of(&[1], 3), (0, 1), "a pool holds what it owes");
+    assert_eq!(sum_of(&[1, 1, 1], 3), (1, 1), "thirds add up");
+    assert_eq!((sum_of(&[1], 2), sum_of(&[3], 2), sum_of(&[5], 2)), ((0, 1), (2, 2), (2, 3)), "halves go to the even");
+    assert_eq!((money_down(Fixed12::from_units(1_999_999)), money_up(Fixed12::from_units(1_000_001))), (1, 2));
 }
 
 #[test]

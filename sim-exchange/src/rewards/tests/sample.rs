@@ -79,7 +79,8 @@ fn q_mins(sample: &Sample) -> BTreeMap<Maker, String> {
 fn orders() -> impl Strategy<Value = Vec<Resting>> {
     let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
     // four makers around two midpoints: the middle of the band and its lower edge
-    let one = (0u32..4, side, 0u16..9, 0u64..60, prop_oneof![Just(3_999u64), Just(4_000)], any::<bool>());
+    let size = prop_oneof![0u64..20, 20u64..60];
+    let one = (0u32..4, side, 0u16..9, size, prop_oneof![Just(3_999u64), Just(4_000)], any::<bool>());
     let many = proptest::collection::vec(one, 0..24);
     (many, prop_oneof![Just(46u16), Just(6)]).prop_map(|(many, base)| {
         let place = |side: Side, at: u16, deep: bool| match side {
@@ -136,6 +137,24 @@ fn makers_are_scored_alone_and_a_recorded_book_as_one() {
     let book = [(Side::Buy, price(49), shares(400)), (Side::Sell, price(51), shares(400))];
     assert_eq!(share(&mut sampler, &mine, &book), "0.200000000000");
     assert_eq!(share(&mut sampler, &two[..3], &[]), "0.428571428571", "one side counts a third: 100 of 100 + 400/3");
+}
+
+#[test]
+fn what_may_form_the_midpoint_is_a_level_one_order_or_anything() {
+    let mut sampler = Sampler::default();
+    let orders = [
+        order(0, Side::Buy, 48, 20, 9_000),
+        order(1, Side::Buy, 49, 12, 9_000),
+        order(2, Side::Buy, 49, 12, 9_000),
+        order(1, Side::Buy, 50, 19, 9_000),
+        order(0, Side::Sell, 52, 20, 9_000),
+    ];
+    let best = |mode| {
+        let sample = sampler.sample(&terms(mode), &orders, &[]).expect("fits");
+        sample.best.map(|(bid, _)| bid.to_string())
+    };
+    let told = [MidpointMode::Level, MidpointMode::Order, MidpointMode::Raw].map(best);
+    assert_eq!(told, [Some("0.49".to_owned()), Some("0.48".to_owned()), Some("0.5".to_owned())]);
 }
 
 #[test]
