@@ -40,8 +40,17 @@ pub struct Standing {
     pub elsewhere: Usdc,
 }
 
-/// Keeps of `want`, in its order, what fits; returns which limit cut something off.
-pub fn thin(limits: Limits, standing: Standing, want: &mut Vec<NewOrder>) -> Option<&'static str> {
+/// What [`thin`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thinned {
+    /// Which limit cut something off.
+    pub cut: Option<&'static str>,
+    /// As long as no more than this stands elsewhere, what was kept would be kept.
+    pub room: Usdc,
+}
+
+/// Keeps of `want`, in its order, what fits.
+pub fn thin(limits: Limits, standing: Standing, want: &mut Vec<NewOrder>) -> Thinned {
     let mut here = standing.held_here;
     let mut cut = None;
     want.retain(|order| {
@@ -65,7 +74,7 @@ pub fn thin(limits: Limits, standing: Standing, want: &mut Vec<NewOrder>) -> Opt
         cut = cut.or(over);
         over.is_none()
     });
-    cut
+    Thinned { cut, room: limits.total.saturating_sub(here) }
 }
 
 /// Why nothing is quoted anywhere.

@@ -12,7 +12,7 @@ mod normal;
 #[cfg(test)]
 mod tests;
 
-use chacha::chacha8;
+use chacha::{LANES, chacha8, chacha8_pairs};
 use mm_core::domain::Nanos;
 pub use normal::normal_quantile;
 use sha2::{Digest as _, Sha256};
@@ -88,87 +88,187 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Draw `k`.
+    #[inline]
+    #[must_use]
+    pub fn draw(&self, k: u64) -> Draw {
+        let words = chacha8(&self.key, k);
+        Draw(u64::from(words[0]) | u64::from(words[1]) << 32)
+    }
+
     /// Value `k`: 64 even bits.
     #[must_use]
     pub fn value(&self, k: u64) -> u64 {
-        let words = chacha8(&self.key, k);
-        u64::from(words[0]) | u64::from(words[1]) << 32
+        self.draw(k).value()
+    }
+
+    /// [`Draw::below`] of draw `k`.
+    #[must_use]
+    pub fn below(&self, k: u64, n: u64) -> u64 {
+        self.draw(k).below(n)
+    }
+
+    /// [`Draw::uniform`] of draw `k`.
+    #[must_use]
+    pub fn uniform(&self, k: u64) -> f64 {
+        self.draw(k).uniform()
+    }
+
+    /// [`Draw::open_uniform`] of draw `k`.
+    #[must_use]
+    pub fn open_uniform(&self, k: u64) -> f64 {
+        self.draw(k).open_uniform()
+    }
+
+    /// [`Draw::bernoulli`] of draw `k`.
+    #[must_use]
+    pub fn bernoulli(&self, k: u64, p: f64) -> bool {
+        self.draw(k).bernoulli(p)
+    }
+
+    /// [`Draw::exponential`] of draw `k`.
+    #[must_use]
+    pub fn exponential(&self, k: u64) -> f64 {
+        self.draw(k).exponential()
+    }
+
+    /// [`Draw::gap`] of draw `k`.
+    #[must_use]
+    pub fn gap(&self, k: u64, mean: Nanos) -> Nanos {
+        self.draw(k).gap(mean)
+    }
+
+    /// [`Draw::normal`] of draw `k`.
+    #[must_use]
+    pub fn normal(&self, k: u64) -> f64 {
+        self.draw(k).normal()
+    }
+
+    /// [`Draw::log_normal`] of draw `k`.
+    #[must_use]
+    pub fn log_normal(&self, k: u64, median: f64, sigma: f64) -> f64 {
+        self.draw(k).log_normal(median, sigma)
+    }
+
+    /// [`Draw::geometric`] of draw `k`.
+    #[must_use]
+    pub fn geometric(&self, k: u64, p: f64) -> u64 {
+        self.draw(k).geometric(p)
+    }
+}
+
+/// One draw: 64 even bits, and what is derived from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw(u64);
+
+impl Draw {
+    /// The bits.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
     }
 
     /// A whole number below `n` by multiply-high; 0 when `n` is 0. Uneven by less than `n` in 2^64.
     #[must_use]
-    pub fn below(&self, k: u64, n: u64) -> u64 {
-        let product = u128::from(self.value(k)) * u128::from(n);
+    pub fn below(self, n: u64) -> u64 {
+        let product = u128::from(self.0) * u128::from(n);
         u64::try_from(product >> 64).expect("the high half of a 64 × 64 bit product has 64 bits")
     }
 
     /// A multiple of 2^-53 in `[0, 1)`.
     #[must_use]
-    pub fn uniform(&self, k: u64) -> f64 {
-        real(self.value(k) >> 11) * TWO_TO_MINUS_53
+    pub const fn uniform(self) -> f64 {
+        real(self.0 >> 11) * TWO_TO_MINUS_53
     }
 
     /// An odd multiple of 2^-53 in `(0, 1)`: neither end is ever drawn, and `1 − u` is exact. With 53 random bits the largest
     /// value would round to 1 and its normal quantile would be infinite.
     #[must_use]
-    pub fn open_uniform(&self, k: u64) -> f64 {
-        (real(self.value(k) >> 12) + 0.5) * TWO_TO_MINUS_52
+    pub const fn open_uniform(self) -> f64 {
+        (real(self.0 >> 12) + 0.5) * TWO_TO_MINUS_52
     }
 
     /// True with probability `p`: never at 0 or below, always at 1 or above, never for NaN.
     #[must_use]
-    pub fn bernoulli(&self, k: u64, p: f64) -> bool {
-        self.uniform(k) < p
+    pub fn bernoulli(self, p: f64) -> bool {
+        self.uniform() < p
     }
 
     /// Exponential with mean 1, by inverse transform: `−ln(1 − u)`, at most 36.8.
     #[must_use]
-    pub fn exponential(&self, k: u64) -> f64 {
-        -libm::log(1.0 - self.open_uniform(k))
+    pub fn exponential(self) -> f64 {
+        -libm::log(1.0 - self.open_uniform())
     }
 
     /// The gap between two arrivals of a Poisson process with one arrival per `mean`, cut to whole nanoseconds; stops at the
     /// largest length.
     #[must_use]
-    pub fn gap(&self, k: u64, mean: Nanos) -> Nanos {
-        Nanos::from_nanos(whole(self.exponential(k) * real(mean.nanos())))
+    pub fn gap(self, mean: Nanos) -> Nanos {
+        Nanos::from_nanos(whole(self.exponential() * real(mean.nanos())))
     }
 
     /// Standard normal by inverse transform ([`normal_quantile`]): within ±8.21, the quantile of 2^-53.
     #[must_use]
-    pub fn normal(&self, k: u64) -> f64 {
-        normal_quantile(self.open_uniform(k))
+    pub fn normal(self) -> f64 {
+        normal_quantile(self.open_uniform())
     }
 
     /// Log-normal: `median · e^(sigma·Z)`.
     #[must_use]
-    pub fn log_normal(&self, k: u64, median: f64, sigma: f64) -> f64 {
-        median * libm::exp(sigma * self.normal(k))
+    pub fn log_normal(self, median: f64, sigma: f64) -> f64 {
+        median * libm::exp(sigma * self.normal())
     }
 
     /// Trials up to and including the first success, each with probability `p`: 1, 2, …, mean `1/p`. 1 when `p` is 1 or above;
     /// the largest number when `p` is 0, below, or NaN.
     #[must_use]
-    pub fn geometric(&self, k: u64, p: f64) -> u64 {
+    pub fn geometric(self, p: f64) -> u64 {
         if p >= 1.0 {
             return 1;
         }
-        if p > 0.0 { whole(self.exponential(k) / -libm::log1p(-p)).saturating_add(1) } else { u64::MAX }
+        if p > 0.0 { whole(self.exponential() / -libm::log1p(-p)).saturating_add(1) } else { u64::MAX }
+    }
+}
+
+/// A [`Stream`] that is read at rising indices: four values are made at once and kept, which costs less than half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    stream: Stream,
+    /// Index of the first kept value; `values` are those from there on.
+    from: u64,
+    values: [u64; LANES],
+}
+
+impl Ahead {
+    /// The values from 0 on.
+    #[must_use]
+    pub fn new(stream: Stream) -> Self {
+        Self { stream, from: 0, values: chacha8_pairs(&stream.key, 0) }
+    }
+
+    /// Draw `k`: what the stream gives.
+    pub fn draw(&mut self, k: u64) -> Draw {
+        let lanes = u64::try_from(LANES).unwrap_or(1);
+        if k.wrapping_sub(self.from) >= lanes {
+            self.from = k - k % lanes;
+            self.values = chacha8_pairs(&self.stream.key, self.from);
+        }
+        Draw(self.values[usize::try_from(k - self.from).unwrap_or(0)])
     }
 }
 
 /// A [`Stream`] read in order: the draw after the last one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    stream: Stream,
+    ahead: Ahead,
     next: u64,
 }
 
 impl Cursor {
     /// Begins at value 0.
     #[must_use]
-    pub const fn new(stream: Stream) -> Self {
-        Self { stream, next: 0 }
+    pub fn new(stream: Stream) -> Self {
+        Self { ahead: Ahead::new(stream), next: 0 }
     }
 
     /// Index of the next draw: how many were taken.
@@ -177,11 +277,11 @@ impl Cursor {
         self.next
     }
 
-    /// Takes the next index and draws with it: `cursor.draw(|s, k| s.gap(k, mean))`.
-    pub fn draw<T>(&mut self, f: impl FnOnce(&Stream, u64) -> T) -> T {
+    /// Takes the next draw.
+    pub fn take(&mut self) -> Draw {
         let k = self.next;
         self.next += 1;
-        f(&self.stream, k)
+        self.ahead.draw(k)
     }
 }
 

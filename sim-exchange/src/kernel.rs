@@ -11,8 +11,6 @@
 mod tests;
 
 use mm_core::domain::Timestamp;
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
 
 /// What goes first at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,18 +110,18 @@ pub struct Key {
     pub seq: u64,
 }
 
-/// An event in the heap. Time, rank of the class and sequence are one number: what the heap compares.
-struct Queued<E> {
+/// Where an event stands and where it is kept. Time, rank of the class and sequence are one number: what the heap compares.
+#[derive(Clone, Copy, Debug)]
+struct Place {
     order: u128,
-    class: Class,
     party: Party,
-    event: E,
+    slot: u32,
 }
 
-/// Bits of the sequence in [`Queued::order`]; the rank stands above them, the time above that.
+/// Bits of the sequence in [`Place::order`]; the rank stands above them, the time above that.
 const SEQ_BITS: u32 = 60;
 
-impl<E> Queued<E> {
+impl Place {
     /// Time and rank alone.
     const fn instant(&self) -> u128 {
         self.order >> SEQ_BITS
@@ -133,29 +131,62 @@ impl<E> Queued<E> {
         Timestamp::from_nanos(u64::try_from(self.order >> 64).expect("the upper half of 128 bits"))
     }
 
-    fn key(&self) -> Key {
+    fn key(&self, class: Class) -> Key {
         let seq = u64::try_from(self.order & ((1 << SEQ_BITS) - 1)).expect("60 bits");
-        Key { at: self.at(), class: self.class, party: self.party, seq }
+        Key { at: self.at(), class, party: self.party, seq }
     }
 }
 
-impl<E> PartialEq for Queued<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.order == other.order
+/// A heap of places with four children a node: flatter than two, and all four lie side by side. Events stay where they are.
+#[derive(Clone, Debug, Default)]
+struct Heap(Vec<Place>);
+
+impl Heap {
+    const WIDTH: usize = 4;
+
+    fn first(&self) -> Option<&Place> {
+        self.0.first()
     }
-}
 
-impl<E> Eq for Queued<E> {}
-
-impl<E> PartialOrd for Queued<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
+    fn push(&mut self, place: Place) {
+        let mut hole = self.0.len();
+        self.0.push(place);
+        while hole > 0 {
+            let parent = (hole - 1) / Self::WIDTH;
+            if self.0[parent].order <= place.order {
+                break;
+            }
+            self.0[hole] = self.0[parent];
+            hole = parent;
+        }
+        self.0[hole] = place;
     }
-}
 
-impl<E> Ord for Queued<E> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.order.cmp(&other.order)
+    fn pop(&mut self) -> Option<Place> {
+        let last = self.0.pop()?;
+        let Some(first) = self.0.first().copied() else { return Some(last) };
+        let heap = self.0.as_mut_slice();
+        let mut hole = 0;
+        loop {
+            let child = hole * Self::WIDTH + 1;
+            let end = heap.len().min(child + Self::WIDTH);
+            if child >= end {
+                break;
+            }
+            let mut least = child;
+            for other in child + 1..end {
+                if heap[other].order < heap[least].order {
+                    least = other;
+                }
+            }
+            if heap[least].order >= last.order {
+                break;
+            }
+            heap[hole] = heap[least];
+            hole = least;
+        }
+        heap[hole] = last;
+        Some(first)
     }
 }
 
@@ -163,9 +194,11 @@ impl<E> Ord for Queued<E> {
 pub struct Kernel<E, T> {
     ties: T,
     same_instant: SameInstant,
-    heap: BinaryHeap<Reverse<Queued<E>>>,
-    /// Events of one instant and class between several parties, last first, each with its draw.
-    tied: Vec<(u64, Queued<E>)>,
+    heap: Heap,
+    events: Vec<Option<(Class, E)>>,
+    free: Vec<u32>,
+    /// Places of one instant and class between several parties, last first, each with its draw.
+    tied: Vec<(u64, Place)>,
     next_seq: u64,
     now: Timestamp,
 }
@@ -174,7 +207,16 @@ impl<E, T: Ties> Kernel<E, T> {
     /// An empty queue at the beginning of time.
     #[must_use]
     pub fn new(ties: T, same_instant: SameInstant) -> Self {
-        Self { ties, same_instant, heap: BinaryHeap::new(), tied: Vec::new(), next_seq: 0, now: Timestamp::EPOCH }
+        Self {
+            ties,
+            same_instant,
+            heap: Heap::default(),
+            events: Vec::new(),
+            free: Vec::new(),
+            tied: Vec::new(),
+            next_seq: 0,
+            now: Timestamp::EPOCH,
+        }
     }
 
     /// Queues an event.
@@ -188,40 +230,56 @@ impl<E, T: Ties> Kernel<E, T> {
         assert!(seq >> SEQ_BITS == 0, "2^60 events in one run");
         self.next_seq += 1;
         let order = u128::from(at.nanos()) << 64 | rank << SEQ_BITS | u128::from(seq);
-        let queued = Queued { order, class, party, event };
+        let place = Place { order, party, slot: self.keep(class, event) };
         match self.tied.last() {
-            Some((_, head)) if head.instant() == queued.instant() => {
+            Some((_, head)) if head.instant() == place.instant() => {
                 let draw = self.ties.draw(at, party);
-                let place = self.tied.partition_point(|(d, q)| (*d, q.order) > (draw, order));
-                self.tied.insert(place, (draw, queued));
+                let there = self.tied.partition_point(|(d, p)| (*d, p.order) > (draw, order));
+                self.tied.insert(there, (draw, place));
             }
-            _ => self.heap.push(Reverse(queued)),
+            _ => self.heap.push(place),
+        }
+    }
+
+    fn keep(&mut self, class: Class, event: E) -> u32 {
+        match self.free.pop() {
+            Some(slot) => {
+                self.events[slot as usize] = Some((class, event));
+                slot
+            }
+            None => {
+                let slot = u32::try_from(self.events.len()).expect("fewer than 2^32 events wait");
+                self.events.push(Some((class, event)));
+                slot
+            }
         }
     }
 
     /// Takes the first event.
     pub fn pop(&mut self) -> Option<(Key, E)> {
         self.line_up();
-        let queued = match self.tied.pop() {
-            Some((_, queued)) => queued,
-            None => self.heap.pop()?.0,
+        let place = match self.tied.pop() {
+            Some((_, place)) => place,
+            None => self.heap.pop()?,
         };
-        let key = queued.key();
+        let (class, event) = self.events[place.slot as usize].take().expect("a place has its event");
+        self.free.push(place.slot);
+        let key = place.key(class);
         self.now = key.at;
-        Some((key, queued.event))
+        Some((key, event))
     }
 
     /// When the first event is due, and as what.
     #[must_use]
     pub fn peek(&self) -> Option<(Timestamp, Class)> {
-        let tied = self.tied.last().map(|(_, queued)| queued);
-        let heaped = self.heap.peek().map(|Reverse(queued)| queued);
-        let first = match (tied, heaped) {
+        let tied = self.tied.last().map(|(_, place)| place);
+        let first = match (tied, self.heap.first()) {
             (Some(tied), Some(heaped)) if heaped.instant() < tied.instant() => heaped,
             (Some(tied), _) => tied,
             (None, heaped) => heaped?,
         };
-        Some((first.at(), first.class))
+        let (class, _) = self.events[first.slot as usize].as_ref().expect("a place has its event");
+        Some((first.at(), *class))
     }
 
     /// When the first event is due.
@@ -233,7 +291,7 @@ impl<E, T: Ties> Kernel<E, T> {
     /// Events in the queue.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len() + self.tied.len()
+        self.events.len() - self.free.len()
     }
 
     /// Whether nothing is to come.
@@ -244,27 +302,28 @@ impl<E, T: Ties> Kernel<E, T> {
 
     /// Sees to it that the next event is the last of `tied`, or the heap's first if `tied` is empty.
     fn line_up(&mut self) {
-        if let (Some((_, tied)), Some(Reverse(first))) = (self.tied.last(), self.heap.peek()) {
+        if let (Some((_, tied)), Some(first)) = (self.tied.last(), self.heap.first()) {
             // what happened since may have put something in front of the tie
             if first.instant() >= tied.instant() {
                 return;
             }
-            self.heap.extend(self.tied.drain(..).map(|(_, queued)| Reverse(queued)));
+            while let Some((_, place)) = self.tied.pop() {
+                self.heap.push(place);
+            }
         }
         if !self.tied.is_empty() {
             return;
         }
-        let Some(Reverse(first)) = self.heap.pop() else { return };
+        // the second in order is one of the first four children
+        let Some(first) = self.heap.first().copied() else { return };
         let instant = first.instant();
-        let is_tie = |next: &Reverse<Queued<E>>| next.0.instant() == instant;
-        if !self.heap.peek().is_some_and(is_tie) {
-            self.heap.push(Reverse(first));
+        let children = self.heap.0.get(1..(1 + Heap::WIDTH).min(self.heap.0.len())).unwrap_or_default();
+        if children.iter().all(|child| child.instant() != instant) {
             return;
         }
-        let at = first.key().at;
-        self.tied.push((self.ties.draw(at, first.party), first));
-        while self.heap.peek().is_some_and(is_tie) {
-            let Some(Reverse(next)) = self.heap.pop() else { break };
+        let at = first.at();
+        while self.heap.first().is_some_and(|next| next.instant() == instant) {
+            let Some(next) = self.heap.pop() else { break };
             self.tied.push((self.ties.draw(at, next.party), next));
         }
         self.tied.sort_unstable_by(|(a, x), (b, y)| (b, y.order).cmp(&(a, x.order)));

@@ -11,6 +11,8 @@ pub struct MemoryLedger {
     rows: Vec<LedgerRow>,
     orders: BTreeSet<OrderId>,
     appends_left: Option<u64>,
+    /// Rows that are kept at least; `None`: all.
+    keeps: Option<usize>,
 }
 
 impl MemoryLedger {
@@ -18,6 +20,25 @@ impl MemoryLedger {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// From now on at least the newest `rows` are kept and at most twice as many: for worlds that last for days. What is forgotten
+    /// is not read back, and a repeated order is only noticed while its row is kept.
+    #[must_use]
+    pub const fn keeping(mut self, rows: usize) -> Self {
+        self.keeps = Some(rows);
+        self
+    }
+
+    fn forget_old(&mut self) {
+        let Some(keeps) = self.keeps else { return };
+        if self.rows.len() > keeps.saturating_mul(2) {
+            for row in self.rows.drain(..self.rows.len() - keeps) {
+                if let LedgerRow::Intent(intent) = row {
+                    self.orders.remove(&intent.order);
+                }
+            }
+        }
     }
 
     /// Every append after the next `n` fails.
@@ -48,6 +69,7 @@ impl Ledger for MemoryLedger {
             }
         }
         self.rows.extend_from_slice(rows);
+        self.forget_old();
         Ok(proofs(rows))
     }
 

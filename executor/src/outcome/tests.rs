@@ -139,3 +139,13 @@ proptest! {
         let _ = (order(&reply, id(1)), geoblock(&reply), closed_only(&reply), balance(&reply), scoring(&reply));
     }
 }
+
+#[test]
+fn an_error_is_read_however_it_is_spelt() {
+    for body in [r#"{"error":"no"}"#, r#"{"\u0065rror":"no"}"#, r#"{"errorMsg":"no","success":false}"#] {
+        let reply = VenueReply::Answer(Answer::new(400, body));
+        assert_eq!(time(&reply), Err("status 400: no".into()), "{body}");
+    }
+    let reply = VenueReply::Answer(Answer::new(400, r#"{"data":[]}"#));
+    assert_eq!(time(&reply), Err("status 400".into()));
+}

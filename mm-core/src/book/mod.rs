@@ -273,6 +273,16 @@ impl Book {
         }
     }
 
+    /// In sync, nothing doubted now and nothing that was doubted before: [`Self::judge`] would change nothing.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.is_synced()
+            && self.wrong_since.is_none()
+            && self.unmatched.is_empty()
+            && self.witness.is_none()
+            && self.mismatch().is_none()
+    }
+
     /// Continuity is lost: reconnect, resubscription, missing frame.
     pub fn unsync(&mut self) {
         if self.sync != Sync::Unsynced {
@@ -632,7 +642,7 @@ fn rests(price: Price) -> bool {
 }
 
 /// A level of `outcome`'s book in YES terms (and back: the mirror of the mirror is the thing itself).
-const fn in_yes_terms(outcome: Outcome, side: Side, price: Price) -> (Side, Price) {
+pub(crate) const fn in_yes_terms(outcome: Outcome, side: Side, price: Price) -> (Side, Price) {
     match outcome {
         Outcome::Yes => (side, price),
         Outcome::No => (side.other(), price.complement()),

@@ -160,10 +160,16 @@ opaque_id!(
     EventId
 );
 
-/// Writes bytes as lower-case hex.
+/// Writes bytes as lower-case hex, at most 32 of them at once.
 fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    for byte in bytes {
-        write!(f, "{byte:02x}")?;
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0u8; 64];
+    for part in bytes.chunks(32) {
+        for (pair, byte) in text.chunks_exact_mut(2).zip(part) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&text[..2 * part.len()]).expect("hex digits are text"))?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Takes inputs into state: frames, REST books, links, metadata, the executor's messages, a person's wishes.
 
-use super::links::PROBE_MARKETS;
+use super::links::{LinkState, PROBE_MARKETS};
 use super::market::{MarketState, Verdict};
 use super::{Engine, alert, yes};
 use crate::book::{Book, BookError, Sync};
@@ -45,7 +45,9 @@ impl Engine {
     }
 
     pub(super) fn touch_all(&mut self) {
-        self.dirty.extend(self.universe.iter().map(|(ix, _)| ix));
+        for (ix, _) in self.universe.iter() {
+            self.dirty.insert(ix);
+        }
     }
 
     /// Takes a newer picture of the catalogue. On error nothing changes.
@@ -65,6 +67,7 @@ impl Engine {
                         let _ = state.book.apply(self.at, &MarketEvent::TickSize { token: yes(ix), tick: market.tick });
                     }
                     state.facts = market.clone();
+                    state.quoted = market.clone();
                 }
             }
         }
@@ -138,12 +141,16 @@ impl Engine {
     pub(super) fn market_event(&mut self, event: &MarketEvent, out: &mut Vec<Action>) {
         let (at, ix) = (self.at, event.market());
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        self.dirty.insert(ix);
         if let MarketEvent::Resolved { .. } = event {
             state.resolved = true;
         }
         let was_synced = state.book.is_synced();
         let result = state.book.apply(at, event);
+        if was_synced && result.is_ok() && state.stands(event) {
+            self.stirred.insert(ix);
+        } else {
+            self.dirty.insert(ix);
+        }
         match result {
             Ok(()) if state.book.is_synced() => state.waiting_since = None,
             // A tick change or a resolution: only the first asks for a new book.
@@ -292,6 +299,11 @@ impl Engine {
     /// Probes quiet links, gives up dead ones.
     pub(super) fn watch_links(&mut self, out: &mut Vec<Action>) {
         let (at, feed) = (self.at, (self.config.feed.probe_after, self.config.feed.dead_after));
+        let due =
+            |state: &LinkState| [state.probe_at(feed.0), state.dies_at(feed.1)].into_iter().flatten().any(|t| at >= t);
+        if !self.links.values().any(due) {
+            return;
+        }
         let links: Vec<LinkIx> = self.links.keys().copied().collect();
         for link in links {
             let state = self.link_mut(link);
@@ -361,7 +373,9 @@ impl Engine {
             }
             FromExecutor::Balance { usdc, tokens } => {
                 self.inventory.set_balance(*usdc, tokens);
-                self.dirty.extend(tokens.iter().map(|(token, _)| token.market));
+                for (token, _) in tokens {
+                    self.dirty.insert(token.market);
+                }
                 return;
             }
             FromExecutor::Refused { id, .. } => {

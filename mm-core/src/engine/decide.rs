@@ -1,5 +1,6 @@
 //! From state to actions: one quote, one plan for each touched market; then cancels of all, then placements of all.
 
+use super::horizon::{Horizon, Quiet, Watched};
 use super::{Call, Engine, alert};
 use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
 use crate::event::{Action, Alert};
@@ -7,10 +8,26 @@ use crate::inventory::Holdings;
 use crate::orders::{Band, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, View, quote, reference_midpoint};
 use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
-use crate::risk::{Limits, Standing, thin};
+use crate::risk::{Limits, Standing, Thinned, thin};
 
 /// A placement that waits for another order to end is looked at again after this.
 const FULL_WAIT: Nanos = Nanos::from_secs(1);
+
+/// Dollars at work, millionths: sums that are kept up instead of taken anew for every decision.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Afoot {
+    /// Of which version of the orders `open` and `open_in` are.
+    version: Option<u64>,
+    /// Resting buys of all markets, and of each.
+    open: u128,
+    open_in: Vec<u128>,
+    /// Value of holdings in all markets.
+    held: u128,
+}
+
+fn exact(amount: Usdc) -> u128 {
+    u128::from(amount.micro())
+}
 
 impl Engine {
     pub(super) fn decide(&mut self, out: &mut Vec<Action>) {
@@ -23,21 +40,36 @@ impl Engine {
         }
         if !self.welcomed {
             // Nobody hears us, and nothing is known of what rests.
-            for ix in std::mem::take(&mut self.dirty) {
-                self.markets[ix.index()].decision = Some(NoQuote::GateShut);
+            self.stirred.clear();
+            let mut touched = Vec::new();
+            self.dirty.drain_from(MarketIx(0), &mut touched);
+            for ix in touched {
+                let state = &mut self.markets[ix.index()];
+                (state.decision, state.quiet) = (Some(NoQuote::GateShut), None);
             }
             return;
         }
         self.flatten(runs, out);
-        let dirty = std::mem::take(&mut self.dirty);
-        let mut plans: Vec<(MarketIx, Plan)> = Vec::with_capacity(dirty.len());
+        let mut plans: Vec<(MarketIx, Plan)> = Vec::new();
         // Who was left out last time comes first.
-        let (before, from): (Vec<MarketIx>, Vec<MarketIx>) = dirty.into_iter().partition(|ix| *ix < self.first);
-        for ix in from.into_iter().chain(before) {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut touched = std::mem::take(&mut self.touched);
+        dirty.append(&mut touched);
+        touched.drain(..).for_each(|ix| self.stirred.insert(ix));
+        let first = self.first;
+        self.stirred.drain_from(first, &mut touched);
+        for ix in touched.drain(..) {
+            if !dirty.contains(ix) && !self.thorough && self.still_fits(ix) {
+                self.left_out += 1;
+                continue;
+            }
             if let Some(plan) = self.plan(ix, runs, out) {
                 plans.push((ix, plan));
             }
         }
+        self.touched = touched;
+        self.dirty = dirty;
+        self.dirty.clear();
         self.carry_out(&plans, out);
     }
 
@@ -60,7 +92,10 @@ impl Engine {
     /// Decides one market. `None` while its book is in the middle of a timestamp: what rests stays until that is clear.
     fn plan(&mut self, ix: MarketIx, runs: bool, out: &mut Vec<Action>) -> Option<Plan> {
         let at = self.at;
-        let state = &self.markets[ix.index()];
+        let state = &mut self.markets[ix.index()];
+        state.quiet = None;
+        state.quoted.tick = state.book.tick();
+        state.quoted.ready = state.facts.ready && !state.resolved;
         if runs && !self.paused && state.book.is_synced() && state.book.doubt().is_some() {
             if let Some(due) = state.book.next_judgement() {
                 self.wake(ix, due.max(at.plus(Nanos::from_ms(1))));
@@ -68,7 +103,7 @@ impl Engine {
             return None;
         }
         let own = self.own(ix);
-        let (want, wish) = self.want(ix, runs, &own);
+        let (want, wish, horizon) = self.want(ix, runs, &own);
         let mut want = match want {
             Ok(want) => {
                 self.markets[ix.index()].decision = None;
@@ -81,26 +116,44 @@ impl Engine {
         };
         let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
         let standing = self.standing(ix);
-        let cut = thin(limits.within(self.caps), standing, &mut want);
+        let Thinned { cut, room } = thin(limits.within(self.caps), standing, &mut want);
         if self.told.news(ix, cut) {
             alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
         }
-        Some(self.orders.plan(at, ix, &Wish { want: &want, ..wish }))
+        let plan = self.orders.plan(at, ix, &Wish { want: &want, ..wish });
+        let facts = &self.markets[ix.index()].facts;
+        // a link may come alive by data of another market
+        let silent = self.markets[ix.index()].decision == Some(NoQuote::Stale);
+        let timeless = self.params[ix.index()].as_ref().is_none_or(|params| params.stop_before_end == Nanos::ZERO)
+            || (facts.starts.is_none() && facts.ends.is_none());
+        if plan.cancels.is_empty() && plan.places.is_empty() && cut.is_none() && timeless && !silent {
+            self.markets[ix.index()].quiet = Some(Quiet { horizon, room });
+        }
+        Some(plan)
+    }
+
+    /// Whether the last decision of a market still keeps the limits over all markets.
+    fn still_fits(&mut self, ix: MarketIx) -> bool {
+        let elsewhere = self.elsewhere(ix);
+        self.markets[ix.index()].quiet.is_some_and(|quiet| elsewhere <= quiet.room)
     }
 
     /// What should rest in a market, and what the order manager must know to judge what does.
-    fn want(&self, ix: MarketIx, runs: bool, own: &[NewOrder]) -> (Result<Vec<NewOrder>, NoQuote>, Wish<'static>) {
+    fn want(
+        &self,
+        ix: MarketIx,
+        runs: bool,
+        own: &[NewOrder],
+    ) -> (Result<Vec<NewOrder>, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
         let mut wish = Wish { want: &[], reservation2x: None, band: None, tick: state.book.tick() };
-        let Some(params) = &self.params[ix.index()] else { return (Err(NoQuote::NotReady), wish) };
-        let mut facts = state.facts.clone();
-        facts.tick = state.book.tick();
-        facts.ready &= !state.resolved;
+        let book = Watched::new(&state.book);
+        let Some(params) = &self.params[ix.index()] else { return (Err(NoQuote::NotReady), wish, book.horizon()) };
         let view = View {
             at: self.at,
             row: ix,
-            market: &facts,
-            book: &state.book,
+            market: &state.quoted,
+            book: &book,
             book_trusted: state.book.is_synced(),
             stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
             held: self.holdings(ix),
@@ -111,8 +164,8 @@ impl Engine {
         };
         let wanted = quote(&view);
         wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
-        if let Some(terms) = &facts.rewards
-            && let Some(midpoint) = book_midpoint(&state.book, own, own, terms.min_size)
+        if let Some(terms) = &state.quoted.rewards
+            && let Some(midpoint) = book_midpoint(&book, own, own, terms.min_size)
         {
             wish.band = Some(Band {
                 midpoint2x: midpoint.halves(),
@@ -120,7 +173,7 @@ impl Engine {
                 min_size: terms.min_size,
             });
         }
-        (wanted.map(|quotes| quotes.0), wish)
+        (wanted.map(|quotes| quotes.0), wish, book.horizon())
     }
 
     /// Our orders that may be in the book, with what is left of each.
@@ -135,7 +188,7 @@ impl Engine {
     /// What is held, with shares whose trades are still to be told counted as held: that bounds risk.
     pub(super) fn holdings(&self, ix: MarketIx) -> Holdings {
         let mut held = self.inventory.holdings(ix);
-        let owing = self.orders.live_in(ix).chain(self.orders.done().filter(|(_, t)| t.order.token.market == ix));
+        let owing = self.orders.live_in(ix).chain(self.orders.owing_in(ix));
         for (_, tracked) in owing.filter(|(_, t)| t.order.side == crate::domain::Side::Buy && !t.owed().is_zero()) {
             let of = match tracked.order.token.outcome {
                 Outcome::Yes => &mut held.yes,
@@ -154,19 +207,31 @@ impl Engine {
         let value = |qty: Qty, price: Option<Price>| cost_ceil(price.unwrap_or(Price::ONE), qty);
         let held_here = value(held.yes.matched, price)
             .saturating_add(value(held.no.matched, price.and_then(|p| p.complement().checked_add(1)).or(price)));
+        let elsewhere = self.elsewhere(ix);
+        self.afoot.held = self.afoot.held - exact(self.markets[ix.index()].held_value) + exact(held_here);
         self.markets[ix.index()].held_value = held_here;
-        let mut elsewhere = Usdc::ZERO;
-        for (row, state) in (0u16..).zip(&self.markets) {
-            if row != ix.0 {
-                elsewhere = elsewhere.saturating_add(state.held_value);
-            }
-        }
-        for (_, tracked) in self.orders.live().filter(|(_, t)| t.order.token.market != ix) {
-            if tracked.order.side == crate::domain::Side::Buy {
-                elsewhere = elsewhere.saturating_add(cost_ceil(tracked.order.price, tracked.remaining()));
-            }
-        }
         Standing { held_here, elsewhere }
+    }
+
+    /// Resting buys and holdings of all other markets.
+    fn elsewhere(&mut self, ix: MarketIx) -> Usdc {
+        let known = self.afoot.version == Some(self.orders.version()) && self.afoot.open_in.len() == self.markets.len();
+        if !known {
+            self.afoot.version = Some(self.orders.version());
+            self.afoot.open = 0;
+            self.afoot.open_in.clear();
+            self.afoot.open_in.resize(self.markets.len(), 0);
+            for (_, tracked) in self.orders.live().filter(|(_, t)| t.order.side == crate::domain::Side::Buy) {
+                let cost = exact(cost_ceil(tracked.order.price, tracked.remaining()));
+                self.afoot.open += cost;
+                if let Some(open) = self.afoot.open_in.get_mut(tracked.order.token.market.index()) {
+                    *open += cost;
+                }
+            }
+        }
+        let here = self.afoot.open_in[ix.index()] + exact(self.markets[ix.index()].held_value);
+        let all = self.afoot.open + self.afoot.held;
+        Usdc::from_micro(u64::try_from(all - here).unwrap_or(u64::MAX))
     }
 
     /// Dangerous cancels of all markets, then other cancels, then placements, as far as the budget reaches. What does

@@ -1,7 +1,8 @@
 //! State of one market: its book, the witness, the reward ledger.
 
-use crate::book::{Book, LevelDigest};
+use crate::book::{Book, LevelDigest, in_yes_terms};
 use crate::domain::{Market, Nanos, Timestamp, Usdc};
+use crate::event::MarketEvent;
 use crate::quote::NoQuote;
 use crate::rewards::Fixed12;
 use std::collections::VecDeque;
@@ -13,6 +14,10 @@ const RING_MAX: usize = 512;
 #[derive(Clone, Debug)]
 pub(super) struct MarketState {
     pub(super) facts: Market,
+    /// The facts as they are quoted on: with the tick of the book, and not ready once resolved.
+    pub(super) quoted: Market,
+    /// The last decision, if it stands.
+    pub(super) quiet: Option<super::horizon::Quiet>,
     /// The tick the catalogue last told: a new one is news, the same one is not.
     pub(super) catalogue_tick: crate::domain::TickSize,
     pub(super) book: Book,
@@ -33,6 +38,8 @@ impl MarketState {
         Self {
             book: Book::new(facts.tick).with_grace(suspect_after),
             catalogue_tick: facts.tick,
+            quoted: facts.clone(),
+            quiet: None,
             facts,
             resolved: false,
             decision: None,
@@ -43,6 +50,21 @@ impl MarketState {
             expected: Fixed12::ZERO,
             held_value: Usdc::ZERO,
         }
+    }
+
+    /// Whether the last decision stands after an event that the book has just taken: it is out of sight, and nothing is doubted.
+    pub(super) fn stands(&self, event: &MarketEvent) -> bool {
+        let Some(quiet) = self.quiet else { return false };
+        let out_of_sight = match event {
+            MarketEvent::Delta { token, side, price, .. } => {
+                let (side, price) = in_yes_terms(token.outcome, *side, *price);
+                quiet.horizon.is_beyond(side, price)
+            }
+            // only remembered
+            MarketEvent::Trade { .. } => true,
+            _ => false,
+        };
+        out_of_sight && self.book.is_calm() && !self.witness.is_pending()
     }
 
     /// Notes the state the book is in after a message, for later comparison with REST.
@@ -94,6 +116,11 @@ impl Witness {
     pub(super) fn forget(&mut self) {
         self.recent.clear();
         self.pending = None;
+    }
+
+    /// Whether a REST book waits for its verdict.
+    pub(super) const fn is_pending(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// Takes a REST book of a synced market. One that has not been judged yet stays: were it replaced, answers that come more

@@ -6,13 +6,17 @@
 mod absorb;
 mod budget;
 mod decide;
+mod horizon;
 mod links;
 mod market;
 mod picture;
+mod rows;
 mod snapshot;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_standing;
 #[cfg(test)]
 pub(crate) mod tests_support;
 
@@ -28,9 +32,11 @@ use crate::orders::{EditRules, OrderManager};
 use crate::protocol::{Caps, Gate};
 use crate::quote::QuoteParams;
 use crate::risk::{Brake, Stop, Told};
+use decide::Afoot;
 use links::LinkState;
 use market::MarketState;
-use std::collections::{BTreeMap, BTreeSet};
+use rows::Rows;
+use std::collections::BTreeMap;
 
 /// The whole data plane's state.
 #[derive(Clone, Debug)]
@@ -56,7 +62,17 @@ pub struct Engine {
     /// Whether quoting was allowed when the last turn ended.
     ran: bool,
     /// Markets to decide in this turn.
-    dirty: BTreeSet<MarketIx>,
+    dirty: Rows,
+    /// Markets where something happened that the last decision did not look at.
+    stirred: Rows,
+    /// Used again by every turn.
+    touched: Vec<MarketIx>,
+    /// What stands in each market, as of a version of the orders.
+    afoot: Afoot,
+    /// Every touched market is decided, whether its last decision stands or not.
+    thorough: bool,
+    /// Decisions that stood and were not taken again.
+    left_out: u64,
     /// Markets to decide again at a known moment.
     due: BTreeMap<MarketIx, Timestamp>,
     /// Who is served first when the budget is short.
@@ -101,7 +117,12 @@ impl Engine {
             paused: false,
             flattened: false,
             ran: false,
-            dirty: BTreeSet::new(),
+            dirty: Rows::new(),
+            stirred: Rows::new(),
+            touched: Vec::new(),
+            afoot: Afoot::default(),
+            thorough: false,
+            left_out: 0,
             due: BTreeMap::new(),
             first: MarketIx(0),
             witness_next: 0,
@@ -113,6 +134,17 @@ impl Engine {
         };
         engine.learn(universe).expect("the shell checked the universe");
         engine
+    }
+
+    /// Whether every touched market is decided anew, even where the last decision stands. It changes no action: for comparisons.
+    pub const fn set_thorough(&mut self, on: bool) {
+        self.thorough = on;
+    }
+
+    /// How many decisions stood and were not taken again.
+    #[must_use]
+    pub const fn decisions_left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Absorbs every input, then decides once for each touched market. Appends to `out`.
@@ -131,9 +163,12 @@ impl Engine {
             self.due.remove(&ix);
             self.dirty.insert(ix);
         }
-        for ix in self.dirty.clone() {
+        let mut touched = std::mem::take(&mut self.touched);
+        self.dirty.append(&mut touched);
+        for ix in touched.drain(..) {
             self.tend(ix, out);
         }
+        self.touched = touched;
         self.ask_witness(out);
         self.sample();
         self.decide(out);

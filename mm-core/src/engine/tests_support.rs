@@ -4,6 +4,13 @@ use crate::config::{Config, RawConfig};
 use crate::domain::{ConditionId, Market, Nanos, Price, Qty, RewardTerms, TickSize, TokenId, Usdc};
 
 pub(crate) fn config() -> Config {
+    config_for(&[1], "200")
+}
+
+/// The same for these markets, with another limit over all of them.
+pub(crate) fn config_for(markets: &[u64], max_total_usdc: &str) -> Config {
+    let blocks: Vec<serde_json::Value> =
+        markets.iter().map(|n| serde_json::json!({ "condition": format!("0x{n:064x}") })).collect();
     let raw: RawConfig = serde_json::from_value(serde_json::json!({
         "schema": 1,
         "feed": { "ws_url": "ws://127.0.0.1:1/ws/market", "rest_url": "http://127.0.0.1:1", "tokens_per_link": 200,
@@ -15,11 +22,11 @@ pub(crate) fn config() -> Config {
         "metrics": { "listen": "" },
         "orders": { "min_edit_interval_ms": 2000, "do_nothing_cents": "1", "do_nothing_size_percent": 25,
             "calls_per_second": 20, "calls_burst": 40, "max_open_orders": 100 },
-        "risk": { "max_market_usdc": "50", "max_total_usdc": "200", "cool_down_ms": 10000 },
+        "risk": { "max_market_usdc": "50", "max_total_usdc": max_total_usdc, "cool_down_ms": 10000 },
         "quote": { "strategy": "fixed", "distance_cents": "1.5", "size_shares": "20", "max_size_shares": "100",
             "max_book_spread_cents": "6", "max_held_shares": "200", "skew_cents_per_100_shares": "1",
             "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
-        "market": [{ "condition": format!("0x{:064x}", 1) }]
+        "market": blocks
     }))
     .expect("the keys are known");
     Config::try_from(raw).expect("the values are allowed")

@@ -15,7 +15,7 @@ pub use state::{Done, Impossible, OrderState, Tracked};
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Qty, Timestamp};
 use crate::event::Action;
 use crate::protocol::FromExecutor;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Ended orders remembered, so that late fills and repeated cancels still find their order. The oldest go first.
 pub const DONE_KEPT: usize = 4096;
@@ -40,6 +40,12 @@ pub struct OrderManager {
     live: BTreeMap<ClientOrderId, Tracked>,
     done: BTreeMap<ClientOrderId, Tracked>,
     done_order: VecDeque<ClientOrderId>,
+    /// Live orders by market row, in the order of their numbers.
+    rows: Vec<Vec<ClientOrderId>>,
+    /// Ended orders of which matched shares are still to be told as trades.
+    owing: BTreeSet<(MarketIx, ClientOrderId)>,
+    /// Counts every change of an order.
+    version: u64,
     edits: BTreeMap<MarketIx, Edits>,
     next: u64,
 }
@@ -53,6 +59,9 @@ impl OrderManager {
             live: BTreeMap::new(),
             done: BTreeMap::new(),
             done_order: VecDeque::new(),
+            rows: Vec::new(),
+            owing: BTreeSet::new(),
+            version: 0,
             edits: BTreeMap::new(),
             next: 1,
         }
@@ -81,14 +90,21 @@ impl OrderManager {
         let Some(tracked) = self.live.get_mut(&id).or_else(|| self.done.get_mut(&id)) else {
             return Err(Impossible { id, state: None, event: name });
         };
+        self.version += 1;
         let was_live = tracked.state.is_live();
         let result = tracked.apply(at, id, event);
-        let (is_live, market) = (tracked.state.is_live(), tracked.order.token.market);
+        let (is_live, market, owes) = (tracked.state.is_live(), tracked.order.token.market, !tracked.owed().is_zero());
         self.note_answer(at, market, event);
         match (was_live, is_live) {
             (true, false) => self.retire(id),
             (false, true) => self.revive(id),
-            _ => {}
+            (false, false) if owes => {
+                self.owing.insert((market, id));
+            }
+            (false, false) => {
+                self.owing.remove(&(market, id));
+            }
+            (true, true) => {}
         }
         result
     }
@@ -113,25 +129,48 @@ impl OrderManager {
 
     fn retire(&mut self, id: ClientOrderId) {
         if let Some(tracked) = self.live.remove(&id) {
+            let market = tracked.order.token.market;
+            if let Some(row) = self.rows.get_mut(market.index()) {
+                row.retain(|other| *other != id);
+            }
+            if !tracked.owed().is_zero() {
+                self.owing.insert((market, id));
+            }
             self.done.insert(id, tracked);
             self.done_order.push_back(id);
             while self.done_order.len() > DONE_KEPT {
                 let oldest = self.done_order.pop_front().expect("it is longer than its limit");
-                self.done.remove(&oldest);
+                if let Some(forgotten) = self.done.remove(&oldest) {
+                    self.owing.remove(&(forgotten.order.token.market, oldest));
+                }
             }
         }
     }
 
     fn revive(&mut self, id: ClientOrderId) {
         if let Some(tracked) = self.done.remove(&id) {
+            self.owing.remove(&(tracked.order.token.market, id));
             self.done_order.retain(|other| *other != id);
+            self.enlist(id, tracked.order.token.market);
             self.live.insert(id, tracked);
+        }
+    }
+
+    /// Puts a live order into its market's row.
+    fn enlist(&mut self, id: ClientOrderId, market: MarketIx) {
+        if self.rows.len() <= market.index() {
+            self.rows.resize_with(market.index() + 1, Vec::new);
+        }
+        let row = &mut self.rows[market.index()];
+        if let Err(place) = row.binary_search(&id) {
+            row.insert(place, id);
         }
     }
 
     /// What the executor calls live is live; what it does not name has ended, or never reached it. How much of that
     /// had matched comes with the balance that follows.
     fn adopt(&mut self, at: Timestamp, open: &[(ClientOrderId, OrderId, NewOrder, Qty)]) {
+        self.version += 1;
         let named = |id: &ClientOrderId| open.iter().any(|(other, ..)| other == id);
         let gone: Vec<ClientOrderId> = self.live.keys().filter(|id| !named(id)).copied().collect();
         for id in gone {
@@ -142,6 +181,7 @@ impl OrderManager {
         }
         for (id, venue, order, matched) in open {
             self.revive(*id);
+            self.enlist(*id, order.token.market);
             let tracked = self.live.entry(*id).or_insert_with(|| Tracked::new(at, *order));
             tracked.adopt(at, *venue, *matched);
             self.next = self.next.max(id.0.saturating_add(1));
@@ -150,6 +190,7 @@ impl OrderManager {
 
     /// The executor is gone: nothing is known of anything live.
     pub fn lose(&mut self, at: Timestamp) {
+        self.version += 1;
         for tracked in self.live.values_mut() {
             tracked.enter(at, OrderState::Unknown);
         }
@@ -168,7 +209,20 @@ impl OrderManager {
 
     /// Live orders of one market.
     pub fn live_in(&self, market: MarketIx) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
-        self.live().filter(move |(_, tracked)| tracked.order.token.market == market)
+        let row = self.rows.get(market.index()).into_iter().flatten();
+        row.filter_map(|id| Some((*id, self.live.get(id)?)))
+    }
+
+    /// Ended orders of one market of which matched shares are still to be told as trades.
+    pub fn owing_in(&self, market: MarketIx) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
+        let all = (market, ClientOrderId(0))..=(market, ClientOrderId(u64::MAX));
+        self.owing.range(all).filter_map(|(_, id)| Some((*id, self.done.get(id)?)))
+    }
+
+    /// Counts every change of an order: equal counts, equal orders.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// Ended orders still remembered.
@@ -186,6 +240,8 @@ impl OrderManager {
     pub fn place(&mut self, at: Timestamp, order: NewOrder, out: &mut Vec<Action>) -> ClientOrderId {
         let id = ClientOrderId(self.next);
         self.next += 1;
+        self.version += 1;
+        self.enlist(id, order.token.market);
         let edits = self.edits.entry(order.token.market).or_default();
         if edits.unfinished > 0 {
             edits.unfinished -= 1;
@@ -199,6 +255,7 @@ impl OrderManager {
 
     /// Cancels one live order. `Unknown` and ended orders are left alone.
     pub fn cancel(&mut self, at: Timestamp, edit: Edit, out: &mut Vec<Action>) {
+        self.version += 1;
         let Some(tracked) = self.live.get_mut(&edit.id) else { return };
         let venue = match tracked.state {
             OrderState::PendingNew | OrderState::Open(_) | OrderState::PendingCancel(_) => tracked.venue_id(),
@@ -218,6 +275,7 @@ impl OrderManager {
 
     /// Cancels everything in one market or in all with a single action.
     pub fn cancel_all(&mut self, at: Timestamp, market: Option<MarketIx>, out: &mut Vec<Action>) {
+        self.version += 1;
         for tracked in self.live.values_mut() {
             let here = market.is_none_or(|m| m == tracked.order.token.market);
             if here && !matches!(tracked.state, OrderState::Unknown | OrderState::Done(_)) {

@@ -163,7 +163,7 @@ impl Agent for Informed {
             _ => {}
         }
         let mean = self.mean_gap;
-        let next = at.plus(self.arrivals.draw(|s, k| s.gap(k, mean)).max(Nanos::from_nanos(1)));
+        let next = at.plus(self.arrivals.take().gap(mean).max(Nanos::from_nanos(1)));
         self.next = Some(next);
         Some(next)
     }

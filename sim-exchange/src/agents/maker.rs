@@ -202,7 +202,7 @@ impl Agent for Maker {
         }
         self.quote(seen, out);
         let mean = real(self.params.look_every.nanos());
-        let gap = self.looks.draw(|s, k| whole(mean * (0.5 + s.uniform(k)))).max(1);
+        let gap = whole(mean * (0.5 + self.looks.take().uniform())).max(1);
         let next = at.plus(Nanos::from_nanos(gap));
         self.next = Some(next);
         Some(next)

@@ -43,3 +43,75 @@ const fn quarter_round(mut a: u32, mut b: u32, mut c: u32, mut d: u32) -> (u32, 
     b = (b ^ c).rotate_left(7);
     (a, b, c, d)
 }
+
+/// Blocks computed at once.
+pub(super) const LANES: usize = 4;
+
+/// One state word of every block.
+type Lane = [u32; LANES];
+
+/// The first two words of the blocks `counter`, `counter + 1`, …: what four calls of [`chacha8`] give, in the time of one and a half.
+/// Plain arrays, word by word, so that the compiler puts the blocks side by side.
+pub(super) fn chacha8_pairs(key: &[u32; 8], counter: u64) -> [u64; LANES] {
+    let all = |word: u32| [word; LANES];
+    let mut counters = [0u64; LANES];
+    for (n, k) in (0u64..).zip(&mut counters) {
+        *k = counter.wrapping_add(n);
+    }
+    let half = |shift: u32| counters.map(|k| u32::try_from(k >> shift & 0xffff_ffff).expect("32 bits"));
+    let [a, b] = [all(0x6170_7865), all(0x3320_646e)];
+    let mut s: [Lane; 16] = [
+        a,
+        b,
+        all(0x7962_2d32),
+        all(0x6b20_6574),
+        all(key[0]),
+        all(key[1]),
+        all(key[2]),
+        all(key[3]),
+        all(key[4]),
+        all(key[5]),
+        all(key[6]),
+        all(key[7]),
+        half(0),
+        half(32),
+        all(0),
+        all(0),
+    ];
+    for _ in 0..4 {
+        lanes_round::<0, 4, 8, 12>(&mut s);
+        lanes_round::<1, 5, 9, 13>(&mut s);
+        lanes_round::<2, 6, 10, 14>(&mut s);
+        lanes_round::<3, 7, 11, 15>(&mut s);
+        lanes_round::<0, 5, 10, 15>(&mut s);
+        lanes_round::<1, 6, 11, 12>(&mut s);
+        lanes_round::<2, 7, 8, 13>(&mut s);
+        lanes_round::<3, 4, 9, 14>(&mut s);
+    }
+    let mut out = [0; LANES];
+    for (n, pair) in out.iter_mut().enumerate() {
+        *pair = u64::from(s[0][n].wrapping_add(a[n])) | u64::from(s[1][n].wrapping_add(b[n])) << 32;
+    }
+    out
+}
+
+#[inline(always)]
+fn lanes_round<const A: usize, const B: usize, const C: usize, const D: usize>(s: &mut [Lane; 16]) {
+    let (mut a, mut b, mut c, mut d) = (s[A], s[B], s[C], s[D]);
+    let add = |x: &mut Lane, y: &Lane| x.iter_mut().zip(y).for_each(|(x, y)| *x = x.wrapping_add(*y));
+    add(&mut a, &b);
+    turn::<16>(&mut d, &a);
+    add(&mut c, &d);
+    turn::<12>(&mut b, &c);
+    add(&mut a, &b);
+    turn::<8>(&mut d, &a);
+    add(&mut c, &d);
+    turn::<7>(&mut b, &c);
+    (s[A], s[B], s[C], s[D]) = (a, b, c, d);
+}
+
+/// Exclusive or, then a rotation.
+#[inline(always)]
+fn turn<const BY: u32>(x: &mut Lane, y: &Lane) {
+    x.iter_mut().zip(y).for_each(|(x, y)| *x = (*x ^ *y).rotate_left(BY));
+}

@@ -49,7 +49,7 @@ fn a_handle_and_a_cursor_give_the_same_values_as_the_names() {
     let mut cursor = Cursor::new(stream);
     for k in 0..50 {
         assert_eq!(cursor.index(), k);
-        let value = cursor.draw(Stream::value);
+        let value = cursor.take().value();
         assert_eq!([value, stream.value(k)], [draws.value("size", "noise/3", k); 2]);
     }
 }
@@ -179,4 +179,21 @@ fn odd_parameters_have_stated_answers() {
         "stops at the largest"
     );
     assert_eq!([whole(-1.5), whole(f64::NAN), whole(2.9), whole(1e30)], [0, 0, 2, u64::MAX]);
+}
+
+#[test]
+fn what_is_made_ahead_is_what_the_stream_gives() {
+    let stream = Draws::new(7).stream("latency", "noise/0/out");
+    let mut cursor = Cursor::new(stream);
+    for k in 0..40 {
+        assert_eq!(cursor.index(), k);
+        assert_eq!(cursor.take(), stream.draw(k));
+    }
+    // leaps, repeats, and the end of all indices
+    let mut ahead = Ahead::new(stream);
+    for k in
+        [0, 3, 4, 4, 2, 1_000_003, 1_000_001, u64::from(u32::MAX), u64::from(u32::MAX) + 1, u64::MAX, u64::MAX - 3, 5]
+    {
+        assert_eq!(ahead.draw(k), stream.draw(k), "{k}");
+    }
 }

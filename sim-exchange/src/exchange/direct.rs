@@ -4,6 +4,7 @@ use super::fact::TradeIx;
 use super::{AccountIx, Exchange};
 use crate::accounts::Asset;
 use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, Timestamp, Usdc};
+use mm_core::venue::rest::Trade;
 use mm_core::venue::user_ws::UserEvent;
 
 impl Exchange {
@@ -21,10 +22,24 @@ impl Exchange {
         (Usdc::from_micro(free(Asset::Usdc)), shares(Outcome::Yes), shares(Outcome::No))
     }
 
+    /// Nothing is due by itself before this moment; something may be then. Unlike [`Self::next_deadline`] it costs nothing to ask.
+    #[inline]
+    #[must_use]
+    pub const fn idle_until(&self) -> Timestamp {
+        self.wake
+    }
+
     /// Markets the venue lists.
     #[must_use]
     pub fn market_count(&self) -> usize {
         self.markets.len()
+    }
+
+    /// The account's trades of the second of `since` and later, newest first.
+    #[must_use]
+    pub fn trades_since(&self, account: AccountIx, since: Timestamp) -> Vec<Trade> {
+        let recent = self.trades.newest().take_while(|(_, row)| row.at.secs() >= since.secs());
+        recent.filter_map(|(ix, row)| Some(self.listed_trade(ix, row, self.trades.role(row, account)?))).collect()
     }
 
     /// Accounts that took part in a trade, each once, in order of their rows; none once it is forgotten.

@@ -100,7 +100,7 @@ impl Exchange {
     }
 
     /// A trade as REST lists it for one account.
-    fn listed_trade(&self, ix: TradeIx, trade: &TradeRow, role: &str) -> Trade {
+    pub(super) fn listed_trade(&self, ix: TradeIx, trade: &TradeRow, role: &str) -> Trade {
         let facts = &self.markets[trade.market.index()].facts;
         let (order, owner, address) = self.hand(trade.market, trade.taker, "taker");
         Trade {

@@ -64,7 +64,7 @@ impl JumpTimes {
     fn draw_next(&mut self) {
         let mean = self.mean_gap;
         // two jumps of one process are never at one moment
-        let gap = self.gaps.draw(|s, k| s.gap(k, mean)).max(Nanos::from_nanos(1));
+        let gap = self.gaps.take().gap(mean).max(Nanos::from_nanos(1));
         self.next = self.next.plus(gap);
     }
 }

@@ -1,7 +1,7 @@
 //! One agent's ears: what it learns of the latent state, how late and how blurred.
 
 use super::signals::Signals;
-use crate::draws::{Cursor, Draws, Stream};
+use crate::draws::{Ahead, Cursor, Draws};
 use mm_core::domain::{MarketIx, Nanos, Outcome, Timestamp};
 
 /// An exponential draw is at most 36.8 means (`draws`), so a Poisson refresh is never older than this many.
@@ -93,7 +93,7 @@ impl ReceiverParams {
 #[derive(Clone, Debug)]
 pub struct Receiver {
     params: ReceiverParams,
-    noise: Stream,
+    noise: Ahead,
     gaps: Cursor,
     start: Timestamp,
     /// The last refresh and its number, `None` before the first.
@@ -113,7 +113,7 @@ impl Receiver {
         params.check()?;
         Ok(Self {
             params: *params,
-            noise: draws.stream("signal", name),
+            noise: Ahead::new(draws.stream("signal", name)),
             gaps: Cursor::new(draws.stream("signal-times", name)),
             start,
             held: None,
@@ -139,7 +139,7 @@ impl Receiver {
             Refresh::Poisson(mean) => {
                 while self.next <= at {
                     self.last = self.next;
-                    self.next = self.next.plus(self.gaps.draw(|s, k| s.gap(k, mean)).max(Nanos::from_nanos(1)));
+                    self.next = self.next.plus(self.gaps.take().gap(mean).max(Nanos::from_nanos(1)));
                 }
                 // the first refresh is at the beginning
                 (self.gaps.index().saturating_sub(1), self.last)
@@ -149,7 +149,7 @@ impl Receiver {
             Some((held, value)) if held == number && self.params.refresh != Refresh::Always => value,
             _ => {
                 let sd = self.params.noise_sd;
-                let error = if sd > 0.0 { sd * self.noise.normal(number) } else { 0.0 };
+                let error = if sd > 0.0 { sd * self.noise.draw(number).normal() } else { 0.0 };
                 x(when.minus(self.params.delay)) + error
             }
         };

@@ -232,9 +232,12 @@ impl Crowd {
     /// The first [`Violation`].
     pub fn advance(&mut self, exchange: &mut Exchange, until: Timestamp) -> Result<(), Violation> {
         loop {
-            let venue = exchange.next_deadline().filter(|due| *due <= until);
-            // What is due at the venue at an instant comes before what arrives then; only switches come before that.
             let first = self.kernel.peek().filter(|(at, _)| *at <= until);
+            let horizon = first.map_or(until, |(at, _)| at);
+            // asked closely only when it may matter
+            let venue = (exchange.idle_until() <= horizon).then(|| exchange.next_deadline()).flatten();
+            let venue = venue.filter(|due| *due <= horizon);
+            // What is due at the venue at an instant comes before what arrives then; only switches come before that.
             match (venue, first) {
                 (None, None) => break,
                 (Some(due), first) if first.is_none_or(|(at, class)| (due, Class::Clock) < (at, class)) => {

@@ -1,6 +1,6 @@
 //! How long a message takes, one way. Each link draws its own jitter and keeps its order: nothing overtakes what was sent before.
 
-use crate::draws::{Draws, Stream};
+use crate::draws::{Cursor, Draws};
 use mm_core::domain::{Nanos, Timestamp};
 
 /// One direction of one party's connection.
@@ -8,23 +8,21 @@ use mm_core::domain::{Nanos, Timestamp};
 pub(super) struct Link {
     base: Nanos,
     jitter: Nanos,
-    draws: Stream,
-    sent: u64,
+    draws: Cursor,
     last: Timestamp,
 }
 
 impl Link {
     /// A link whose jitter is drawn from `latency/<name>`.
     pub(super) fn new(draws: &Draws, name: &str, base: Nanos, jitter: Nanos) -> Self {
-        Self { base, jitter, draws: draws.stream("latency", name), sent: 0, last: Timestamp::EPOCH }
+        Self { base, jitter, draws: Cursor::new(draws.stream("latency", name)), last: Timestamp::EPOCH }
     }
 
     /// When what is sent at `at` arrives.
     pub(super) fn send(&mut self, at: Timestamp) -> Timestamp {
         let mut arrives = at.plus(self.base);
         if self.jitter > Nanos::ZERO {
-            let jitter = self.draws.below(self.sent, self.jitter.nanos().saturating_add(1));
-            self.sent += 1;
+            let jitter = self.draws.take().below(self.jitter.nanos().saturating_add(1));
             arrives = arrives.plus(Nanos::from_nanos(jitter));
         }
         self.last = self.last.max(arrives);
@@ -61,6 +59,6 @@ mod tests {
     fn without_jitter_nothing_is_drawn() {
         let mut link = Link::new(&Draws::new(7), "x", Nanos::from_ms(1), Nanos::ZERO);
         assert_eq!(link.send(Timestamp::from_ms(5)), Timestamp::from_ms(6));
-        assert_eq!(link.sent, 0);
+        assert_eq!(link.draws.index(), 0);
     }
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use executor::outcome::{Answer, VenueCall, VenueReply};
 use mm_core::domain::{OrderId, Timestamp};
 use mm_core::venue::rest::{
-    BalanceAllowance, ClosedOnlyBody, ErrorBody, GeoblockBody, HeartbeatReply, LAST_CURSOR, Page, Trade,
+    BalanceAllowance, ClosedOnlyBody, ErrorBody, GeoblockBody, HeartbeatReply, LAST_CURSOR, Page,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -77,8 +77,7 @@ pub(super) fn answer(
         VenueCall::OpenOrders { cursor } => page(cursor.as_deref(), exchange.open_orders(account, &Filter::default())),
         VenueCall::Order(id) => reply(200, &exchange.order(account, id)),
         VenueCall::Trades { since, cursor } => {
-            let recent = |trade: &Trade| trade.match_time.parse::<u64>().is_ok_and(|secs| secs >= since.secs());
-            let rows = exchange.trades(account, &Filter::default()).into_iter().filter(recent).collect();
+            let rows = exchange.trades_since(account, *since);
             page(cursor.as_deref(), rows)
         }
         VenueCall::Heartbeat { id } => {

@@ -137,6 +137,8 @@ pub struct Bot {
     totals: BotTotals,
 }
 
+/// Newest rows of the ledger that are kept: hours of them, so that a world may last for days.
+const LEDGER_ROWS: usize = 50_000;
 /// Alerts that are kept to be shown.
 const ALERTS_MAX: usize = 64;
 
@@ -155,7 +157,7 @@ impl Bot {
         let (alive_every, catalog_every) = (core.executor.alive_every, core.feed.catalog_every);
         let digest = core.digest();
         let universe: Vec<Market> = markets.iter().map(|info| info.market.clone()).collect();
-        let ledger = MemoryLedger::new();
+        let ledger = MemoryLedger::new().keeping(LEDGER_ROWS);
         let desk = Desk::recover(setup, ledger.rows(), None);
         let tokens = (0u16..).map(MarketIx).zip(&universe).flat_map(|(market, facts)| {
             [Outcome::Yes, Outcome::No].map(|outcome| (Token { market, outcome }, facts.token_id(outcome).clone()))

@@ -1,0 +1,258 @@
+//! A decision that stands is one that would be taken again: an engine that leaves them out does what a thorough one does.
+
+use super::Engine;
+use super::tests_support::{config_for, market};
+use crate::domain::{
+    ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc,
+};
+use crate::event::{Action, Input, LinkIx, MarketEvent, Top, Turn};
+use crate::protocol::{Caps, FromExecutor, Gate, Stage};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const MARKETS: u16 = 3;
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A level of a market gets a size; `lie`: announced with a wrong top.
+    Level { market: u16, side: Side, away: u16, shares: u64, lie: bool },
+    /// A trade is told.
+    Print { market: u16 },
+    /// The executor answers the oldest open question.
+    Answer,
+    /// An order of ours is filled in part.
+    Fill { nth: usize, shares: u64 },
+    /// The middle of a market moves.
+    Move { market: u16, cents: i16 },
+    /// Time passes.
+    Wait { ms: u64 },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
+    let shares = prop_oneof![Just(0u64), Just(3), Just(40), Just(500)];
+    let level = (0..MARKETS, side, 0u16..12, shares, prop::bool::weighted(0.03))
+        .prop_map(|(market, side, away, shares, lie)| Step::Level { market, side, away, shares, lie });
+    let step = prop_oneof![
+        12 => level,
+        1 => (0..MARKETS).prop_map(|market| Step::Print { market }),
+        4 => Just(Step::Answer),
+        1 => (0usize..6, 1u64..25).prop_map(|(nth, shares)| Step::Fill { nth, shares }),
+        1 => (0..MARKETS, -3i16..=3).prop_map(|(market, cents)| Step::Move { market, cents }),
+        4 => prop_oneof![1u64..400, Just(2_500u64), Just(61_000)].prop_map(|ms| Step::Wait { ms }),
+    ];
+    prop::collection::vec(prop::collection::vec(step, 1..4), 10..120).prop_map(|turns| turns.concat())
+}
+
+/// One venue with an executor in front, played to both engines.
+struct Venue {
+    at: Timestamp,
+    seq: u64,
+    books: Vec<[BTreeMap<u16, u64>; 2]>,
+    mids: Vec<u16>,
+    questions: Vec<Action>,
+    resting: Vec<(ClientOrderId, u64)>,
+    trades: u64,
+}
+
+impl Venue {
+    fn top(&self, market: u16) -> Top {
+        let price = |n: Option<&u16>| n.copied().and_then(Price::from_ten_thousandths);
+        let [bids, asks] = &self.books[usize::from(market)];
+        Top { bid: price(bids.keys().next_back()), ask: price(asks.keys().next()) }
+    }
+
+    fn set(&mut self, market: u16, side: Side, price: u16, shares: u64) -> MarketEvent {
+        let levels = &mut self.books[usize::from(market)][usize::from(side == Side::Sell)];
+        if shares == 0 {
+            levels.remove(&price);
+        } else {
+            levels.insert(price, shares);
+        }
+        MarketEvent::Delta {
+            token: Token { market: MarketIx(market), outcome: Outcome::Yes },
+            side,
+            price: Price::from_ten_thousandths(price).expect("below a dollar"),
+            qty: Qty::from_whole(shares).expect("small"),
+            top: Some(self.top(market)),
+            hash: None,
+            venue_ms: self.at.ms(),
+        }
+    }
+
+    fn snapshot(&self, market: u16) -> Input {
+        let side = |levels: &BTreeMap<u16, u64>| -> Vec<(Price, Qty)> {
+            let level = |(p, n): (&u16, &u64)| {
+                (Price::from_ten_thousandths(*p).expect("a price"), Qty::from_whole(*n).expect("small"))
+            };
+            levels.iter().map(level).collect()
+        };
+        let [bids, asks] = &self.books[usize::from(market)];
+        Input::Market(MarketEvent::Snapshot {
+            token: Token { market: MarketIx(market), outcome: Outcome::Yes },
+            bids: side(bids).into_iter().rev().collect(),
+            asks: side(asks),
+            tick: None,
+            last_trade: None,
+            hash: None,
+            venue_ms: self.at.ms(),
+        })
+    }
+
+    fn inputs(&mut self, step: &Step) -> Vec<Input> {
+        match *step {
+            Step::Level { market, side, away, shares, lie } => {
+                let mid = self.mids[usize::from(market)];
+                let price = match side {
+                    Side::Buy => mid - 100 * (1 + away),
+                    Side::Sell => mid + 100 * (1 + away),
+                };
+                let mut event = self.set(market, side, price, shares);
+                if let (true, MarketEvent::Delta { top: Some(top), .. }) = (lie, &mut event) {
+                    top.bid = top.bid.and_then(|bid| bid.checked_sub(100));
+                }
+                vec![Input::Market(event)]
+            }
+            Step::Print { market } => vec![Input::Market(MarketEvent::Trade {
+                token: Token { market: MarketIx(market), outcome: Outcome::No },
+                side: Side::Buy,
+                price: Price::from_ten_thousandths(5_000).expect("half"),
+                qty: Qty::from_whole(3).expect("small"),
+                venue_ms: self.at.ms(),
+            })],
+            Step::Move { market, cents } => {
+                let row = usize::from(market);
+                let to = self.mids[row].checked_add_signed(cents * 100).filter(|mid| (2_500..=7_500).contains(mid));
+                self.mids[row] = to.unwrap_or(5_000);
+                let mid = self.mids[row];
+                for (n, levels) in self.books[row].iter_mut().enumerate() {
+                    levels.retain(|price, _| if n == 0 { *price < mid } else { *price > mid });
+                }
+                vec![self.snapshot(market)]
+            }
+            Step::Fill { nth, shares } => {
+                if nth >= self.resting.len() {
+                    return Vec::new();
+                }
+                let (id, left) = &mut self.resting[nth];
+                let shares = shares.min(*left);
+                *left -= shares;
+                self.trades += 1;
+                let fill = FromExecutor::Fill {
+                    id: *id,
+                    trade: TradeId::parse(&format!("t-{}", self.trades)).expect("an id"),
+                    price: Price::from_ten_thousandths(4_000).expect("a price"),
+                    qty: Qty::from_whole(shares).expect("small"),
+                    stage: Stage::Confirmed,
+                };
+                self.resting.retain(|(_, left)| *left > 0);
+                if shares == 0 { Vec::new() } else { vec![Input::Executor(fill)] }
+            }
+            Step::Answer => match (!self.questions.is_empty()).then(|| self.questions.remove(0)) {
+                Some(Action::Place { id, order }) => {
+                    self.resting.push((id, order.qty.micro() / 1_000_000));
+                    let mut hash = [0; 32];
+                    hash[..8].copy_from_slice(&id.0.to_le_bytes());
+                    vec![Input::Executor(FromExecutor::Accepted { id, order: OrderId::from_bytes(hash) })]
+                }
+                Some(Action::Cancel { id }) => {
+                    self.resting.retain(|(other, _)| *other != id);
+                    vec![Input::Executor(FromExecutor::Canceled { id, matched: Qty::ZERO })]
+                }
+                _ => Vec::new(),
+            },
+            Step::Wait { ms } => {
+                self.at = self.at.plus(Nanos::from_ms(ms));
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn play(steps: &[Step]) -> Result<(usize, u64), TestCaseError> {
+    let config = || config_for(&[1, 2, 3], "70");
+    let mut engines = [Engine::new(config(), Vec::new()), Engine::new(config(), Vec::new())];
+    engines[1].set_thorough(true);
+    let mut venue = Venue {
+        at: Timestamp::from_ms(1_780_000_000_000),
+        seq: 0,
+        books: vec![Default::default(); usize::from(MARKETS)],
+        mids: vec![5_000; usize::from(MARKETS)],
+        questions: Vec::new(),
+        resting: Vec::new(),
+        trades: 0,
+    };
+    let cap = Usdc::from_micro(1_000_000_000);
+    let mut inputs = vec![
+        Input::Universe((1..=u64::from(MARKETS)).map(market).collect()),
+        Input::Link { link: LinkIx(0), up: true },
+        Input::Executor(FromExecutor::Welcome {
+            open: Vec::new(),
+            gate: Gate::Open { until: Timestamp::MAX },
+            caps: Caps { order: cap, market: cap, total: cap },
+        }),
+    ];
+    for market in 0..MARKETS {
+        for side in [Side::Buy, Side::Sell] {
+            for away in [200u16, 300, 800] {
+                let price = if side == Side::Buy { 5_000 - away } else { 5_000 + away };
+                venue.set(market, side, price, 300);
+            }
+        }
+        inputs.push(venue.snapshot(market));
+    }
+    let mut actions_seen = 0;
+    let mut pending = inputs;
+    for (n, step) in steps.iter().enumerate() {
+        pending.extend(venue.inputs(step));
+        // one to three things a turn
+        if n % 3 == 1 && !matches!(step, Step::Wait { .. }) {
+            continue;
+        }
+        venue.seq += 1;
+        let turn = Turn { seq: venue.seq, at: venue.at, inputs: std::mem::take(&mut pending) };
+        let [mut quick, mut thorough] = [Vec::new(), Vec::new()];
+        engines[0].turn(&turn, &mut quick);
+        engines[1].turn(&turn, &mut thorough);
+        prop_assert_eq!(&quick, &thorough, "turn {} of {:?}", venue.seq, step);
+        prop_assert_eq!(engines[0].digest(), engines[1].digest());
+        prop_assert_eq!(engines[0].next_deadline(), engines[1].next_deadline());
+        actions_seen += quick.len();
+        for action in quick {
+            match action {
+                Action::CancelAll { .. } => {
+                    for (id, _) in std::mem::take(&mut venue.resting) {
+                        pending.push(Input::Executor(FromExecutor::Canceled { id, matched: Qty::ZERO }));
+                    }
+                }
+                Action::FetchBook { token } | Action::Resync { token, .. } => {
+                    pending.push(venue.snapshot(token.market.0));
+                }
+                other => venue.questions.push(other),
+            }
+        }
+    }
+    Ok((actions_seen, engines[0].decisions_left_out()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #[test]
+    fn what_stands_would_be_decided_again(steps in steps()) {
+        play(&steps)?;
+    }
+}
+
+#[test]
+fn a_quiet_market_below_the_horizon_is_left_out() {
+    // deep levels change; nothing is edited
+    let deep = |away| Step::Level { market: 0, side: Side::Buy, away, shares: 500, lie: false };
+    let mut steps = vec![Step::Wait { ms: 100 }];
+    for n in 0..40u16 {
+        steps.push(if n < 12 { Step::Answer } else { deep(9 + n % 3) });
+    }
+    let (actions, left_out) = play(&steps).expect("both engines agree");
+    assert!(actions >= 6, "both sides of three markets: {actions}");
+    assert!(left_out > 10, "{left_out} decisions were left out");
+}
