@@ -151,7 +151,7 @@ impl Desk {
             self.tell(&order, |id| FromExecutor::Canceled { id, matched }, out);
         }
         if !matched.is_zero() {
-            self.readings.trades_soon = true;
+            self.want_trades_of(order);
         }
     }
 
@@ -297,7 +297,7 @@ impl Desk {
     /// The venue says this much matched: if no trade was seen for it, ask for trades.
     pub(super) fn heed_matched(&mut self, order: OrderId, matched: Qty) {
         if self.exposure.order(&order).is_some_and(|tracked| matched > tracked.traded()) {
-            self.readings.trades_soon = true;
+            self.want_trades_of(order);
         }
     }
 

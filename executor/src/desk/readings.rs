@@ -1,6 +1,7 @@
 //! Readings of open orders and trades, page by page. The stream is an accelerator, REST the witness.
 
 use super::{Desk, Effect, Purpose};
+use crate::exposure::{Phase, Tracked};
 use crate::outcome::{self, VenueCall, VenueReply};
 use mm_core::domain::{Nanos, OrderId, Qty, Timestamp, TradeId};
 use mm_core::venue::rest::{LAST_CURSOR, Page};
@@ -15,6 +16,8 @@ const OVERLAP: Nanos = Nanos::from_secs(60);
 #[derive(Clone, Debug)]
 struct Reading {
     started: Timestamp,
+    /// Of trades: those since then.
+    since: Timestamp,
     cursors: BTreeSet<Box<str>>,
     resting: BTreeMap<OrderId, Qty>,
 }
@@ -29,6 +32,8 @@ pub(super) struct Readings {
     pub(super) trades_read: Option<Timestamp>,
     pub(super) probe_at: Timestamp,
     pub(super) trades_soon: bool,
+    /// When the oldest order was made of which the venue says that more matched than we saw trades for.
+    trades_from: Option<Timestamp>,
     trades_at: Timestamp,
     /// Trades REST told first: the stream has a moment to tell them too.
     pub(super) rest_first: BTreeMap<(OrderId, TradeId), Timestamp>,
@@ -41,7 +46,7 @@ fn next<T>(page: &Page<T>) -> Option<Box<str>> {
 
 impl Reading {
     fn new(started: Timestamp) -> Self {
-        Self { started, cursors: BTreeSet::new(), resting: BTreeMap::new() }
+        Self { started, since: Timestamp::EPOCH, cursors: BTreeSet::new(), resting: BTreeMap::new() }
     }
 
     /// Whether the cursor leads on: one seen before is a loop.
@@ -61,17 +66,30 @@ impl Desk {
     fn start_trades(&mut self, out: &mut Vec<Effect>) {
         if self.readings.trades.is_none() {
             self.readings.trades_soon = false;
-            self.readings.trades = Some(Reading::new(self.at));
             let since = self.trades_since();
+            self.readings.trades = Some(Reading { since, ..Reading::new(self.at) });
+            self.readings.trades_from = None;
             self.call(Purpose::Trades, VenueCall::Trades { since, cursor: None }, out);
         }
     }
 
-    /// Far enough back to see every trade that could still change.
+    /// Far enough back to see every trade that could still change or was missed. Of an order that is known to rest, the last
+    /// complete reading told what was older.
     fn trades_since(&self) -> Timestamp {
-        let open = self.exposure.live_orders().chain(self.exposure.unsettled_orders()).map(|t| t.row.at).min();
-        let read = self.readings.trades_read.unwrap_or(self.at);
-        read.min(open.unwrap_or(read)).minus(OVERLAP)
+        let read = self.readings.trades_read;
+        let untold = |tracked: &&Tracked| read.is_none() || tracked.phase != Phase::Open;
+        let open = self.exposure.live_orders().filter(untold).chain(self.exposure.unsettled_orders());
+        let open = open.map(|tracked| tracked.row.at).min();
+        let from = [read, open, self.readings.trades_from].into_iter().flatten().min();
+        from.unwrap_or(self.at).minus(OVERLAP)
+    }
+
+    /// The venue counts more of an order as matched than there are trades for.
+    pub(super) fn want_trades_of(&mut self, order: OrderId) {
+        self.readings.trades_soon = true;
+        if let Some(made) = self.exposure.order(&order).map(|tracked| tracked.row.at) {
+            self.readings.trades_from = Some(self.readings.trades_from.map_or(made, |from| from.min(made)));
+        }
     }
 
     /// While orders rest, open orders and trades are read even if the stream looks healthy: PONG proves nothing.
@@ -176,7 +194,7 @@ impl Desk {
         }
         match next(&page) {
             Some(cursor) if reading.follows(&cursor) => {
-                let since = self.trades_since();
+                let since = reading.since;
                 self.readings.trades = Some(reading);
                 self.call(Purpose::Trades, VenueCall::Trades { since, cursor: Some(cursor) }, out);
             }

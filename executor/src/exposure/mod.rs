@@ -77,6 +77,8 @@ pub struct Exposure {
     orders: BTreeMap<OrderId, Tracked>,
     intents: BTreeMap<(u64, ClientOrderId), OrderId>,
     live: BTreeMap<ConditionId, BTreeSet<OrderId>>,
+    /// Orders of which a trade is still to be seen or to settle.
+    unsettled: BTreeSet<OrderId>,
     open_count: u32,
     finished: VecDeque<OrderId>,
     markets: BTreeMap<ConditionId, Standing>,
@@ -230,13 +232,9 @@ impl Exposure {
         self.live.get(market).into_iter().flatten().filter_map(|id| self.orders.get(id))
     }
 
-    /// Orders with a trade that is not settled, or with a matched part no trade was seen for.
+    /// Orders with a trade that is not settled, and ended ones with a matched part no trade was seen for.
     pub fn unsettled_orders(&self) -> impl Iterator<Item = &Tracked> {
-        self.orders.values().filter(|tracked| {
-            let settled = |stage: &Stage| matches!(stage, Stage::Confirmed | Stage::Failed);
-            !tracked.is_live()
-                && (!tracked.open_qty().is_zero() || tracked.fills.values().any(|(_, _, stage)| !settled(stage)))
-        })
+        self.unsettled.iter().filter_map(|id| self.orders.get(id))
     }
 
     /// SHA-256 over what a decision rests on.
@@ -396,6 +394,9 @@ impl Exposure {
         self.total.open = self.total.open.saturating_add(cost);
         let held = self.holdings.entry(tracked.row.token.clone()).or_default();
         held.reserved = held.reserved.saturating_add(shares);
+        if tracked.is_unsettled() {
+            self.unsettled.insert(tracked.row.order);
+        }
         if tracked.is_live() && self.live.entry(tracked.row.market.clone()).or_default().insert(tracked.row.order) {
             self.open_count += 1;
         }
@@ -409,6 +410,7 @@ impl Exposure {
         self.total.open = self.total.open.saturating_sub(cost);
         let held = self.holdings.entry(tracked.row.token.clone()).or_default();
         held.reserved = held.reserved.saturating_sub(shares);
+        self.unsettled.remove(&tracked.row.order);
         if self.live.get_mut(&tracked.row.market).is_some_and(|ids| ids.remove(&tracked.row.order)) {
             self.open_count -= 1;
         }

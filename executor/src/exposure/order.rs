@@ -58,6 +58,13 @@ impl Tracked {
         most.saturating_sub(self.traded())
     }
 
+    /// Whether one of its trades may still settle or fail, or it ended with a matched part that no trade was seen for.
+    #[must_use]
+    pub fn is_unsettled(&self) -> bool {
+        let moves = |stage: &Stage| !matches!(stage, Stage::Confirmed | Stage::Failed);
+        (!self.is_live() && !self.open_qty().is_zero()) || self.fills.values().any(|(_, _, stage)| moves(stage))
+    }
+
     /// Dollars its open part could take.
     #[must_use]
     pub fn open_cost(&self) -> Usdc {
