@@ -59,25 +59,16 @@ impl Draws {
         self.stream(stream, entity).below(k, n)
     }
 
-    /// 32 bytes of block `k`: a made-up hash.
+    /// [`Stream::bytes32`] of the pair.
     #[must_use]
     pub fn bytes32(&self, stream: &str, entity: &str, k: u64) -> [u8; 32] {
-        let words = chacha8(&self.stream(stream, entity).key, k);
-        let mut out = [0u8; 32];
-        for (chunk, word) in out.chunks_exact_mut(4).zip(words) {
-            chunk.copy_from_slice(&word.to_le_bytes());
-        }
-        out
+        self.stream(stream, entity).bytes32(k)
     }
 
-    /// A version-4 UUID from block `k`.
+    /// [`Stream::uuid`] of the pair.
     #[must_use]
     pub fn uuid(&self, stream: &str, entity: &str, k: u64) -> String {
-        let mut b = self.bytes32(stream, entity, k);
-        b[6] = b[6] & 0x0f | 0x40;
-        b[8] = b[8] & 0x3f | 0x80;
-        let hex: String = b[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        self.stream(stream, entity).uuid(k)
     }
 }
 
@@ -94,6 +85,35 @@ impl Stream {
     pub fn draw(&self, k: u64) -> Draw {
         let words = chacha8(&self.key, k);
         Draw(u64::from(words[0]) | u64::from(words[1]) << 32)
+    }
+
+    /// 32 bytes of block `k`: a made-up hash.
+    #[must_use]
+    pub fn bytes32(&self, k: u64) -> [u8; 32] {
+        let words = chacha8(&self.key, k);
+        let mut out = [0u8; 32];
+        for (chunk, word) in out.chunks_exact_mut(4).zip(words) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        out
+    }
+
+    /// A version-4 UUID from block `k`.
+    #[must_use]
+    pub fn uuid(&self, k: u64) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut b = self.bytes32(k);
+        b[6] = b[6] & 0x0f | 0x40;
+        b[8] = b[8] & 0x3f | 0x80;
+        let mut text = String::with_capacity(36);
+        for (n, byte) in b[..16].iter().enumerate() {
+            if matches!(n, 4 | 6 | 8 | 10) {
+                text.push('-');
+            }
+            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+            text.push(char::from(DIGITS[usize::from(byte & 15)]));
+        }
+        text
     }
 
     /// Value `k`: 64 even bits.

@@ -14,6 +14,7 @@ use mm_core::domain::{
     ClientOrderId, ConditionId, Digest, Nanos, NewOrder, OrderId, Price, Qty, Side, Timestamp, TokenId, TradeId, Usdc,
 };
 use mm_core::protocol::{Held, Stage};
+use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Finished orders that are remembered, so that a late fill or a stale listing is recognised as ours. Beyond this the
@@ -237,15 +238,26 @@ impl Exposure {
         self.unsettled.iter().filter_map(|id| self.orders.get(id))
     }
 
-    /// SHA-256 over what a decision rests on.
+    /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, the day's counters, counts of open orders and
+    /// of the last minute's placements. Numbers as 64 bits, little endian; a market's name ends with a zero byte.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        use std::fmt::Write as _;
-        let mut text = format!("{:?} {:?} {} {}", self.total, self.day, self.open_count, self.minute.len());
+        let mut hash = Sha256::new();
+        let mut number = |n: u64| hash.update(n.to_le_bytes());
+        number(self.total.open.micro());
+        number(self.total.cost.micro());
+        number(self.day.day);
+        number(self.day.bought.micro());
+        number(self.day.placed.micro());
+        number(self.open_count.into());
+        number(u64::try_from(self.minute.len()).unwrap_or(u64::MAX));
         for (market, standing) in &self.markets {
-            write!(text, " {market} {standing:?}").expect("writing to a string cannot fail");
+            hash.update(market.as_str());
+            hash.update([0]);
+            hash.update(standing.open.micro().to_le_bytes());
+            hash.update(standing.cost.micro().to_le_bytes());
         }
-        Digest::of(text.as_bytes())
+        Digest(hash.finalize().into())
     }
 
     fn intend(&mut self, row: &IntentRow) {

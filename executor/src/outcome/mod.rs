@@ -147,8 +147,8 @@ fn by_text(text: &str) -> Placed {
 /// The venue's error text, from an error body or from an order entry.
 fn error_text(body: &[u8]) -> Option<String> {
     // Both keys hold this word, unless it is spelt with escapes: without either, a long list need not be read for it.
-    let spells = |word: &[u8]| body.windows(word.len()).any(|part| part == word);
-    if !spells(b"error") && !spells(b"\\u") {
+    let spells = |word: &str| memchr::memmem::find(body, word.as_bytes()).is_some();
+    if !spells("error") && !spells("\\u") {
         return None;
     }
     let text = serde_json::from_slice::<ErrorBody>(body).map(|body| body.error).ok();

@@ -287,19 +287,19 @@ impl Exchange {
     pub(super) fn order_id(&self, order: OrderIx) -> OrderId {
         let known = self.orders.paper(order).and_then(|paper| paper.id);
         known
-            .unwrap_or_else(|| OrderId::from_bytes(self.draws.bytes32("order", "venue", self.orders.row(order).number)))
+            .unwrap_or_else(|| OrderId::from_bytes(self.made_up.order.bytes32(self.orders.row(order).number)))
     }
 
     /// The API key an order came with; one that came without shows its wallet's.
     pub(super) fn owner(&self, order: OrderIx) -> String {
         match self.orders.paper(order) {
             Some(paper) if paper.id.is_some() => paper.owner.clone(),
-            _ => self.draws.uuid("owner", "venue", u64::from(self.orders.row(order).account.0)),
+            _ => self.made_up.owner.uuid(u64::from(self.orders.row(order).account.0)),
         }
     }
 
     pub(super) fn trade_id(&self, trade: TradeIx) -> String {
-        self.draws.uuid("trade", "venue", trade.0)
+        self.made_up.trade.uuid(trade.0)
     }
 
     pub(super) fn trade_ids(&self, order: OrderIx) -> Vec<String> {
@@ -309,9 +309,11 @@ impl Exchange {
 
     /// The hash of the newest transaction that carries the trade, if one was sent.
     pub(super) fn transaction(&self, ix: TradeIx, trade: &TradeRow) -> Option<String> {
-        let again = u64::from(trade.sent.checked_sub(1)?);
-        let entity = if again == 0 { "venue".to_owned() } else { format!("venue/{again}") };
-        Some(OrderId::from_bytes(self.draws.bytes32("transaction", &entity, ix.0)).to_string())
+        let hash = match trade.sent.checked_sub(1)? {
+            0 => self.made_up.transaction.bytes32(ix.0),
+            again => self.draws.bytes32("transaction", &format!("venue/{again}"), ix.0),
+        };
+        Some(OrderId::from_bytes(hash).to_string())
     }
 
     /// Something will be due at that time.

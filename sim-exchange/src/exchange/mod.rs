@@ -51,7 +51,7 @@ pub use trades::TRADES_KEPT;
 pub use trading::{Accepted, SIZE_MAX};
 
 use crate::accounts::Accounts;
-use crate::draws::Draws;
+use crate::draws::{Draws, Stream};
 use crate::mechanism::Match;
 use crate::rewards::Programme;
 use crate::scenario::{Scenario, ScenarioError};
@@ -73,6 +73,7 @@ use trades::Trades;
 pub struct Exchange {
     scenario: Scenario,
     draws: Draws,
+    made_up: MadeUp,
     start: Timestamp,
     now: Timestamp,
     /// Nothing is due before this.
@@ -135,6 +136,27 @@ pub enum NewError {
     Scenario(#[from] ScenarioError),
 }
 
+/// The names the venue makes up for what comes without: each stream keyed once.
+#[derive(Clone, Debug)]
+struct MadeUp {
+    order: Stream,
+    owner: Stream,
+    trade: Stream,
+    transaction: Stream,
+}
+
+impl MadeUp {
+    fn new(draws: &Draws) -> Self {
+        let stream = |name| draws.stream(name, "venue");
+        Self {
+            order: stream("order"),
+            owner: stream("owner"),
+            trade: stream("trade"),
+            transaction: stream("transaction"),
+        }
+    }
+}
+
 impl Exchange {
     /// A venue at its first moment. Reads the scenario's recording, if it names one.
     ///
@@ -180,6 +202,7 @@ impl Exchange {
             beats: Beats::new(scenario.venue.heartbeat_check, start),
             programme: programme(scenario, &markets, &draws, start, player.as_ref().map_or(start.ms(), |p| p.start_ms)),
             scenario: scenario.clone(),
+            made_up: MadeUp::new(&draws),
             draws,
             start,
             now: start,
