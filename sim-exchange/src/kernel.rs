@@ -197,8 +197,10 @@ pub struct Kernel<E, T> {
     heap: Heap,
     events: Vec<Option<(Class, E)>>,
     free: Vec<u32>,
-    /// Places of one instant and class between several parties, last first, each with its draw.
+    /// Places of one instant and class, last first, each with its draw.
     tied: Vec<(u64, Place)>,
+    /// They are of several parties and drawn for. A party alone keeps its order without a draw.
+    drawn: bool,
     next_seq: u64,
     now: Timestamp,
 }
@@ -214,6 +216,7 @@ impl<E, T: Ties> Kernel<E, T> {
             events: Vec::new(),
             free: Vec::new(),
             tied: Vec::new(),
+            drawn: false,
             next_seq: 0,
             now: Timestamp::EPOCH,
         }
@@ -233,7 +236,10 @@ impl<E, T: Ties> Kernel<E, T> {
         let place = Place { order, party, slot: self.keep(class, event) };
         match self.tied.last() {
             Some((_, head)) if head.instant() == place.instant() => {
-                let draw = self.ties.draw(at, party);
+                if !self.drawn && head.party != party {
+                    self.draw_lots(at);
+                }
+                let draw = if self.drawn { self.ties.draw(at, party) } else { 0 };
                 let there = self.tied.partition_point(|(d, p)| (*d, p.order) > (draw, order));
                 self.tied.insert(there, (draw, place));
             }
@@ -321,10 +327,26 @@ impl<E, T: Ties> Kernel<E, T> {
         if children.iter().all(|child| child.instant() != instant) {
             return;
         }
-        let at = first.at();
+        self.drawn = false;
+        let mut alone = true;
         while self.heap.first().is_some_and(|next| next.instant() == instant) {
             let Some(next) = self.heap.pop() else { break };
-            self.tied.push((self.ties.draw(at, next.party), next));
+            alone &= next.party == first.party;
+            self.tied.push((0, next));
+        }
+        if alone {
+            // out of the heap they came in their order
+            self.tied.reverse();
+        } else {
+            self.draw_lots(first.at());
+        }
+    }
+
+    /// Makes the draws of all that are tied at `at`.
+    fn draw_lots(&mut self, at: Timestamp) {
+        self.drawn = true;
+        for (draw, place) in &mut self.tied {
+            *draw = self.ties.draw(at, place.party);
         }
         self.tied.sort_unstable_by(|(a, x), (b, y)| (b, y.order).cmp(&(a, x.order)));
     }

@@ -191,31 +191,34 @@ impl Desk {
             }
             return;
         }
-        let mut due = Vec::new();
+        let (mut due, mut looks, mut next) = (Vec::new(), Vec::new(), Timestamp::MAX);
         for (order, errand) in &mut self.errands {
-            if errand.cancel_at.is_some_and(|when| when <= at) && !self.waiting.contains_key(order) {
+            let times = [errand.cancel_at, errand.look_at];
+            if times == [None; 2] {
+                continue;
+            }
+            // An order that has not left is cancelled by not sending it.
+            let left = !self.waiting.contains_key(order);
+            if left && errand.cancel_at.is_some_and(|when| when <= at) {
                 errand.cancel_at = None;
                 due.push(*order);
+            }
+            if errand.look_at.is_some_and(|when| when <= at) {
+                errand.look_at = None;
+                looks.push(*order);
+            }
+            if left {
+                next = [errand.cancel_at, errand.look_at].into_iter().flatten().fold(next, Timestamp::min);
             }
         }
         for ids in due.chunks(VenueCall::CANCEL_MAX) {
             self.call(Purpose::Cancel(ids.to_vec()), VenueCall::Cancel(ids.to_vec()), out);
         }
-        let mut looks = Vec::new();
-        for (order, errand) in &mut self.errands {
-            if errand.look_at.is_some_and(|when| when <= at) {
-                errand.look_at = None;
-                looks.push(*order);
-            }
-        }
         for order in looks {
             self.call(Purpose::Look(order), VenueCall::Order(order), out);
         }
-        // An order that has not left is cancelled by not sending it.
-        let left = self.errands.iter().filter(|(order, _)| !self.waiting.contains_key(order));
-        let timers = left.flat_map(|(_, errand)| [errand.cancel_at, errand.look_at]).flatten().min();
-        if let Some(when) = timers {
-            self.wake_at(when);
+        if next < Timestamp::MAX {
+            self.wake_at(next);
         }
     }
 

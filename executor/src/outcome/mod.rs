@@ -3,12 +3,14 @@
 //! An order counts as rejected only on a parsed reason the venue documents, and as accepted only when the venue names the
 //! hash we computed.
 
+mod listed;
 mod reads;
 mod reply;
 #[cfg(test)]
 mod tests;
 mod texts;
 
+pub use listed::{ListedOrder, ListedPart, ListedTrade};
 pub use reads::{
     Beat, Cancels, Geo, balance, cancel, closed_only, geoblock, heartbeat, open_orders, order, scoring, time, trades,
 };

@@ -1,10 +1,9 @@
 //! Replies to everything that is not a placement. `Err` always means: nothing was learnt, and says why.
 
+use super::listed::{ListedOrder, ListedTrade};
 use super::{VenueReply, error_text, short};
 use mm_core::domain::{OrderId, Qty, Usdc};
-use mm_core::venue::rest::{
-    BalanceAllowance, CancelReply, ClosedOnlyBody, GeoblockBody, HeartbeatReply, OpenOrder, Page, Trade,
-};
+use mm_core::venue::rest::{BalanceAllowance, CancelReply, ClosedOnlyBody, GeoblockBody, HeartbeatReply, Page};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
@@ -85,7 +84,7 @@ pub fn heartbeat(reply: &VenueReply) -> Beat {
 ///
 /// # Errors
 /// Why nothing was learnt.
-pub fn open_orders(reply: &VenueReply) -> Result<Page<OpenOrder>, Box<str>> {
+pub fn open_orders(reply: &VenueReply) -> Result<Page<ListedOrder>, Box<str>> {
     body_of(reply)
 }
 
@@ -93,14 +92,14 @@ pub fn open_orders(reply: &VenueReply) -> Result<Page<OpenOrder>, Box<str>> {
 ///
 /// # Errors
 /// Why nothing was learnt.
-pub fn order(reply: &VenueReply, asked: OrderId) -> Result<Option<OpenOrder>, Box<str>> {
+pub fn order(reply: &VenueReply, asked: OrderId) -> Result<Option<ListedOrder>, Box<str>> {
     if let VenueReply::Answer(answer) = reply
         && answer.status == 404
         && error_text(&answer.body).is_some()
     {
         return Ok(None);
     }
-    match body_of::<Option<OpenOrder>>(reply)? {
+    match body_of::<Option<ListedOrder>>(reply)? {
         Some(order) if order.id != asked => Err("an answer about another order".into()),
         order => Ok(order),
     }
@@ -110,7 +109,7 @@ pub fn order(reply: &VenueReply, asked: OrderId) -> Result<Option<OpenOrder>, Bo
 ///
 /// # Errors
 /// Why nothing was learnt.
-pub fn trades(reply: &VenueReply) -> Result<Page<Trade>, Box<str>> {
+pub fn trades(reply: &VenueReply) -> Result<Page<ListedTrade>, Box<str>> {
     body_of(reply)
 }
 

@@ -12,6 +12,7 @@ mod market;
 mod picture;
 mod rows;
 mod snapshot;
+mod wakes;
 
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use links::LinkState;
 use market::MarketState;
 use rows::Rows;
 use std::collections::BTreeMap;
+use wakes::Wakes;
 
 /// The whole data plane's state.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ pub struct Engine {
     /// Decisions that stood and were not taken again.
     left_out: u64,
     /// Markets to decide again at a known moment.
-    due: BTreeMap<MarketIx, Timestamp>,
+    wakes: Wakes,
     /// Who is served first when the budget is short.
     first: MarketIx,
     /// Token of the next witness question, counted over both tokens of all markets.
@@ -123,7 +125,7 @@ impl Engine {
             afoot: Afoot::default(),
             thorough: false,
             left_out: 0,
-            due: BTreeMap::new(),
+            wakes: Wakes::new(),
             first: MarketIx(0),
             witness_next: 0,
             witness_at: None,
@@ -158,11 +160,7 @@ impl Engine {
             self.absorb(input, out);
         }
         self.watch_links(out);
-        let due: Vec<MarketIx> = self.due.iter().filter(|(_, t)| **t <= self.at).map(|(ix, _)| *ix).collect();
-        for ix in due {
-            self.due.remove(&ix);
-            self.dirty.insert(ix);
-        }
+        self.wakes.take_due(self.at, |ix| self.dirty.insert(ix));
         let mut touched = std::mem::take(&mut self.touched);
         self.dirty.append(&mut touched);
         for ix in touched.drain(..) {
@@ -186,12 +184,8 @@ impl Engine {
             .links
             .values()
             .flat_map(|link| [link.probe_at(self.config.feed.probe_after), link.dies_at(self.config.feed.dead_after)]);
-        self.due
-            .values()
-            .copied()
-            .chain(links.flatten())
-            .chain([gate, sample, self.witness_at, self.brake.resumes(self.at)].into_iter().flatten())
-            .min()
+        let others = [self.wakes.first(), gate, sample, self.witness_at, self.brake.resumes(self.at)];
+        others.into_iter().flatten().chain(links.flatten()).min()
     }
 
     /// The configuration it runs under.
@@ -239,8 +233,7 @@ impl Engine {
     }
 
     fn wake(&mut self, ix: MarketIx, at: Timestamp) {
-        let due = self.due.entry(ix).or_insert(at);
-        *due = (*due).min(at);
+        self.wakes.plan(ix, at);
     }
 
     fn sample_length(&self, n: u64) -> Nanos {

@@ -286,8 +286,7 @@ impl Exchange {
     /// An order's hash; one that came without gets one from its number.
     pub(super) fn order_id(&self, order: OrderIx) -> OrderId {
         let known = self.orders.paper(order).and_then(|paper| paper.id);
-        known
-            .unwrap_or_else(|| OrderId::from_bytes(self.made_up.order.bytes32(self.orders.row(order).number)))
+        known.unwrap_or_else(|| OrderId::from_bytes(self.made_up.order.bytes32(self.orders.row(order).number)))
     }
 
     /// The API key an order came with; one that came without shows its wallet's.
