@@ -333,7 +333,7 @@ impl Desk {
                 let parts = event.maker_orders.iter().map(|part| (part.order_id, part.price, part.matched_amount));
                 let parts: Vec<_> = parts.chain(taker_part(&event.taker_order_id, event.price, event.size)).collect();
                 for (order, price, qty) in parts {
-                    self.traded(order, &event.id, price, qty, &event.status, true, out);
+                    self.traded(order, &event.id, price, qty, &event.status, None, out);
                 }
             }
             UserEvent::Unknown { .. } => {}
@@ -351,7 +351,8 @@ impl Desk {
         }
     }
 
-    /// A trade on an order, from the stream or from REST. Other people's orders are in the same lists and mean nothing.
+    /// A trade on an order, from the stream (`read_since` is `None`) or from a reading of REST. Other people's orders are in the same
+    /// lists and mean nothing.
     #[allow(
         clippy::too_many_arguments,
         reason = "one call site for each source, and every argument is a fact of the trade"
@@ -363,7 +364,7 @@ impl Desk {
         price: Price,
         qty: Qty,
         status: &str,
-        from_stream: bool,
+        read_since: Option<Timestamp>,
         out: &mut Vec<Effect>,
     ) {
         let (Some(tracked), Ok(trade)) = (self.exposure.order(&order), TradeId::parse(trade)) else { return };
@@ -377,7 +378,7 @@ impl Desk {
             _ => Stage::Matched,
         };
         let key = (order, trade.clone());
-        if from_stream {
+        if read_since.is_none() {
             self.readings.rest_first.remove(&key);
         } else if !tracked.fills.contains_key(&trade) {
             self.readings.rest_first.insert(key, self.at);
@@ -386,6 +387,7 @@ impl Desk {
             return;
         }
         let (token, whole) = (tracked.row.token.clone(), tracked.row.qty);
+        self.note_stage(&trade, stage, read_since);
         self.land(order, out);
         self.record(LedgerRow::Fill { at: self.at, order, trade: trade.clone(), price, qty, stage }, out);
         self.tell(&order, |id| FromExecutor::Fill { id, trade: trade.clone(), price, qty, stage }, out);

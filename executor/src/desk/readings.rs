@@ -1,9 +1,10 @@
 //! Readings of open orders and trades, page by page. The stream is an accelerator, REST the witness.
 
 use super::{Desk, Effect, Purpose};
-use crate::exposure::{Phase, Tracked};
+use crate::exposure::{Phase, Tracked, is_settled};
 use crate::outcome::{self, VenueCall, VenueReply};
 use mm_core::domain::{Nanos, OrderId, Qty, Timestamp, TradeId};
+use mm_core::protocol::Stage;
 use mm_core::venue::rest::{LAST_CURSOR, Page};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +36,8 @@ pub(super) struct Readings {
     /// When the oldest order was made of which the venue says that more matched than we saw trades for.
     trades_from: Option<Timestamp>,
     trades_at: Timestamp,
+    /// Trades that may still settle or fail, and from when on to read for them.
+    moving: BTreeMap<TradeId, Timestamp>,
     /// Trades REST told first: the stream has a moment to tell them too.
     pub(super) rest_first: BTreeMap<(OrderId, TradeId), Timestamp>,
 }
@@ -78,10 +81,28 @@ impl Desk {
     fn trades_since(&self) -> Timestamp {
         let read = self.readings.trades_read;
         let untold = |tracked: &&Tracked| read.is_none() || tracked.phase != Phase::Open;
-        let open = self.exposure.live_orders().filter(untold).chain(self.exposure.unsettled_orders());
-        let open = open.map(|tracked| tracked.row.at).min();
-        let from = [read, open, self.readings.trades_from].into_iter().flatten().min();
+        let open = self.exposure.live_orders().filter(untold).map(|tracked| tracked.row.at);
+        let unsettled = self.exposure.unsettled_orders().map(|tracked| self.unsettled_since(tracked));
+        let from = open.chain(unsettled).chain(read).chain(self.readings.trades_from).min();
         from.unwrap_or(self.at).minus(OVERLAP)
+    }
+
+    /// From when on a trade of this order may change or be missing.
+    fn unsettled_since(&self, tracked: &Tracked) -> Timestamp {
+        if tracked.is_short_of_trades() {
+            return tracked.row.at;
+        }
+        let since = |trade| self.readings.moving.get(trade).copied().unwrap_or(tracked.row.at);
+        tracked.unsettled_trades().map(since).min().unwrap_or(tracked.row.at)
+    }
+
+    /// A trade was told, by the stream or by a reading that began at `since`.
+    pub(super) fn note_stage(&mut self, trade: &TradeId, stage: Stage, since: Option<Timestamp>) {
+        if is_settled(stage) {
+            self.readings.moving.remove(trade);
+        } else {
+            self.readings.moving.entry(trade.clone()).or_insert(since.unwrap_or(self.at));
+        }
     }
 
     /// The venue counts more of an order as matched than there are trades for.
@@ -189,7 +210,7 @@ impl Desk {
             let parts = trade.maker_orders.iter().map(|part| (part.order_id, part.price, part.matched_amount));
             let taker = super::orders::taker_part(&trade.taker_order_id, trade.price, trade.size);
             for (order, price, qty) in parts.chain(taker) {
-                self.traded(order, &trade.id, price, qty, &trade.status, false, out);
+                self.traded(order, &trade.id, price, qty, &trade.status, Some(reading.since), out);
             }
         }
         match next(&page) {

@@ -7,7 +7,7 @@ mod order;
 #[cfg(test)]
 mod tests;
 
-pub use order::{Phase, Tracked};
+pub use order::{Phase, Tracked, is_settled};
 
 use crate::rows::{Became, IntentRow, LedgerRow};
 use mm_core::domain::{

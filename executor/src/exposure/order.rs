@@ -58,11 +58,21 @@ impl Tracked {
         most.saturating_sub(self.traded())
     }
 
-    /// Whether one of its trades may still settle or fail, or it ended with a matched part that no trade was seen for.
+    /// Its trades that may still settle or fail.
+    pub fn unsettled_trades(&self) -> impl Iterator<Item = &TradeId> {
+        self.fills.iter().filter(|(_, (_, _, stage))| !is_settled(*stage)).map(|(trade, _)| trade)
+    }
+
+    /// Whether it ended with a matched part that no trade was seen for.
+    #[must_use]
+    pub fn is_short_of_trades(&self) -> bool {
+        !self.is_live() && !self.open_qty().is_zero()
+    }
+
+    /// Whether a trade of it is still to be seen, or to settle or fail.
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
-        let moves = |stage: &Stage| !matches!(stage, Stage::Confirmed | Stage::Failed);
-        (!self.is_live() && !self.open_qty().is_zero()) || self.fills.values().any(|(_, _, stage)| moves(stage))
+        self.is_short_of_trades() || self.unsettled_trades().next().is_some()
     }
 
     /// Dollars its open part could take.
@@ -109,6 +119,12 @@ impl Tracked {
     pub fn would_progress(&self, trade: &TradeId, stage: Stage) -> bool {
         progresses(self.fills.get(trade).map(|(_, _, known)| *known), stage)
     }
+}
+
+/// Whether a trade at this stage is final.
+#[must_use]
+pub const fn is_settled(stage: Stage) -> bool {
+    matches!(stage, Stage::Confirmed | Stage::Failed)
 }
 
 /// Whether a trade's settlement moves forward: final stages are final, a late lower one is ignored.
