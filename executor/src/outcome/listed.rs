@@ -3,10 +3,10 @@
 
 use mm_core::domain::{OrderId, Price, Qty};
 use mm_core::venue::text;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An order of `GET /data/orders` and `GET /data/order/{id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedOrder {
     /// The order's hash.
     pub id: OrderId,
@@ -18,7 +18,7 @@ pub struct ListedOrder {
 }
 
 /// A trade of `GET /data/trades`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedTrade {
     /// Trade id.
     pub id: String,
@@ -39,7 +39,7 @@ pub struct ListedTrade {
 }
 
 /// One maker's part of a trade.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedPart {
     /// The maker order's hash.
     pub order_id: OrderId,

@@ -1,11 +1,39 @@
 //! What callers that share the venue's memory ask it: numbers instead of text.
 
-use super::fact::TradeIx;
+use super::fact::{OrderIx, TradeIx};
+use super::trades::TradeRow;
 use super::{AccountIx, Exchange};
 use crate::accounts::Asset;
-use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, Timestamp, Usdc};
-use mm_core::venue::rest::Trade;
+use mm_core::domain::{MarketIx, OrderId, Outcome, Price, Qty, Timestamp, Usdc};
 use mm_core::venue::user_ws::UserEvent;
+
+/// What matters of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderBrief {
+    /// Its hash.
+    pub id: OrderId,
+    /// The venue's word for its state.
+    pub status: &'static str,
+    /// Shares matched so far.
+    pub matched: Qty,
+}
+
+/// What matters of a trade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TradeBrief {
+    /// Its id.
+    pub id: String,
+    /// The venue's word for its settlement.
+    pub status: &'static str,
+    /// The taker's order.
+    pub taker: OrderId,
+    /// The taker's average price.
+    pub price: Price,
+    /// Shares.
+    pub qty: Qty,
+    /// The makers' orders, each with its price and shares.
+    pub makers: Vec<(OrderId, Price, Qty)>,
+}
 
 impl Exchange {
     /// The wallet's row, opened with `funds` on first sight.
@@ -35,11 +63,40 @@ impl Exchange {
         self.markets.len()
     }
 
+    /// The account's orders that rest now, oldest first.
+    #[must_use]
+    pub fn resting_briefly(&self, account: AccountIx) -> Vec<OrderBrief> {
+        self.orders.resting(account).map(|(ix, _)| self.order_brief(ix)).collect()
+    }
+
+    /// One order of the account in any state, while it is remembered.
+    #[must_use]
+    pub fn order_briefly(&self, account: AccountIx, id: &OrderId) -> Option<OrderBrief> {
+        self.orders.find(id).filter(|ix| self.orders.row(*ix).account == account).map(|ix| self.order_brief(ix))
+    }
+
+    fn order_brief(&self, ix: OrderIx) -> OrderBrief {
+        let row = self.orders.row(ix);
+        OrderBrief { id: self.order_id(ix), status: row.status.word(), matched: row.matched }
+    }
+
     /// The account's trades of the second of `since` and later, newest first.
     #[must_use]
-    pub fn trades_since(&self, account: AccountIx, since: Timestamp) -> Vec<Trade> {
+    pub fn trades_since(&self, account: AccountIx, since: Timestamp) -> Vec<TradeBrief> {
         let recent = self.trades.newest().take_while(|(_, row)| row.at.secs() >= since.secs());
-        recent.filter_map(|(ix, row)| Some(self.listed_trade(ix, row, self.trades.role(row, account)?))).collect()
+        let own = recent.filter(|(_, row)| self.trades.role(row, account).is_some());
+        let brief = |(ix, row): (TradeIx, &TradeRow)| {
+            let hand = |hand, stream| self.hand_id(row.market, hand, stream);
+            TradeBrief {
+                id: self.trade_id(ix),
+                status: row.stage.word(),
+                taker: hand(row.taker, "taker"),
+                price: row.price,
+                qty: row.qty,
+                makers: self.trades.legs(row).map(|leg| (hand(leg.maker, "order"), leg.price, leg.qty)).collect(),
+            }
+        };
+        own.map(brief).collect()
     }
 
     /// Accounts that took part in a trade, each once, in order of their rows; none once it is forgotten.
@@ -51,6 +108,13 @@ impl Exchange {
     /// From now on the account's user channel is rendered for [`Self::heard`], whatever else is.
     pub const fn listen_to(&mut self, account: AccountIx) {
         self.listener = Some(account);
+    }
+
+    /// Whether the listener's user channel said anything since [`Self::heard`] was called.
+    #[inline]
+    #[must_use]
+    pub const fn was_heard(&self) -> bool {
+        !self.heard.is_empty()
     }
 
     /// What the listener's user channel said since the last call.

@@ -29,6 +29,15 @@ impl Exchange {
         self.facts.drain(..)
     }
 
+    /// The same, appended to `out`; an empty one is exchanged for the venue's own.
+    pub fn take_facts(&mut self, out: &mut Vec<Fact>) {
+        if out.is_empty() {
+            std::mem::swap(&mut self.facts, out);
+        } else {
+            out.append(&mut self.facts);
+        }
+    }
+
     /// The same to look at; [`Self::clear_facts`] when that is done.
     #[must_use]
     pub fn pending_facts(&self) -> &[Fact] {
@@ -271,14 +280,19 @@ impl Exchange {
 
     /// Id, API key and wallet of one party's order; made up for the recorded world.
     pub(super) fn hand(&self, market: MarketIx, hand: Hand, stream: &str) -> (OrderId, String, String) {
+        let id = self.hand_id(market, hand, stream);
         match hand {
-            Hand::Account(account, order) => {
-                (self.order_id(order), self.owner(order), self.accounts.address(account).to_owned())
-            }
+            Hand::Account(account, order) => (id, self.owner(order), self.accounts.address(account).to_owned()),
+            Hand::House(_) => (id, self.house_owner.clone(), HOUSE_ADDRESS.to_owned()),
+        }
+    }
+
+    pub(super) fn hand_id(&self, market: MarketIx, hand: Hand, stream: &str) -> OrderId {
+        match hand {
+            Hand::Account(_, order) => self.order_id(order),
             Hand::House(k) => {
                 let name = format!("recorded/{}", market.index());
-                let id = OrderId::from_bytes(self.draws.bytes32(stream, &name, k));
-                (id, self.house_owner.clone(), HOUSE_ADDRESS.to_owned())
+                OrderId::from_bytes(self.draws.bytes32(stream, &name, k))
             }
         }
     }

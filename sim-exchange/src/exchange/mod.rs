@@ -40,6 +40,7 @@ pub use api::{
     Status,
 };
 pub use chain::Chain;
+pub use direct::{OrderBrief, TradeBrief};
 pub use check::{Violation, Wrong};
 pub use fact::{Ended, Fact, OrderChange, OrderIx, Stage, TradeIx};
 pub use life::Planned;

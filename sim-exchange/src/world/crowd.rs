@@ -435,8 +435,11 @@ impl Crowd {
 
     /// Takes what the venue did and sends it to whom it concerns.
     fn pump(&mut self, exchange: &mut Exchange) {
+        if self.facts.is_empty() && exchange.pending_facts().is_empty() {
+            return;
+        }
         let mut facts = std::mem::take(&mut self.facts);
-        facts.extend(exchange.facts());
+        exchange.take_facts(&mut facts);
         for fact in &facts {
             self.trail.fact(fact);
             self.tally.hear(fact);
@@ -449,7 +452,7 @@ impl Crowd {
         }
         facts.clear();
         self.facts = facts;
-        if self.bot.is_some() {
+        if self.bot.is_some() && exchange.was_heard() {
             for event in exchange.heard() {
                 self.with_bot(|seat, at, queue| seat.tell_user(at, Box::new(event), queue));
             }

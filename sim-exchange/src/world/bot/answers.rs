@@ -1,9 +1,10 @@
-//! The venue's answers to the desk's calls: the bodies the wire would bring, without the wire.
+//! The venue's answers to the desk's calls: the bodies the wire would bring, without the wire. Of lists only what a desk reads is written:
+//! the rest would be made and skipped a thousand times an hour.
 
-use crate::exchange::{AccountIx, Exchange, Filter, PlaceRequest};
+use crate::exchange::{AccountIx, Exchange, Filter, OrderBrief, PlaceRequest, TradeBrief};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use executor::outcome::{Answer, VenueCall, VenueReply};
+use executor::outcome::{Answer, ListedOrder, ListedPart, ListedTrade, VenueCall, VenueReply};
 use mm_core::domain::{OrderId, Timestamp};
 use mm_core::venue::rest::{
     BalanceAllowance, ClosedOnlyBody, ErrorBody, GeoblockBody, HeartbeatReply, LAST_CURSOR, Page,
@@ -74,11 +75,14 @@ pub(super) fn answer(
             let filter = Filter { market: Some(condition.clone()), token: None };
             reply(200, &exchange.cancel_market(at, account, &filter))
         }
-        VenueCall::OpenOrders { cursor } => page(cursor.as_deref(), exchange.open_orders(account, &Filter::default())),
-        VenueCall::Order(id) => reply(200, &exchange.order(account, id)),
+        VenueCall::OpenOrders { cursor } => {
+            let rows = exchange.resting_briefly(account).into_iter().map(listed_order);
+            page(cursor.as_deref(), rows.collect())
+        }
+        VenueCall::Order(id) => reply(200, &exchange.order_briefly(account, id).map(listed_order)),
         VenueCall::Trades { since, cursor } => {
-            let rows = exchange.trades_since(account, *since);
-            page(cursor.as_deref(), rows)
+            let rows = exchange.trades_since(account, *since).into_iter().map(listed_trade);
+            page(cursor.as_deref(), rows.collect())
         }
         VenueCall::Heartbeat { id } => {
             match exchange.heartbeat(at, account, Some(id).filter(|id| !id.is_empty()).map(|id| &**id)) {
@@ -110,6 +114,22 @@ pub(super) fn answer(
         VenueCall::ClosedOnly => reply(200, &ClosedOnlyBody { closed_only: switches.closed_only }),
         VenueCall::Time => reply(200, &at.secs()),
         VenueCall::RenewCredentials => VenueReply::Answer(Answer::new(200, "")),
+    }
+}
+
+fn listed_order(order: OrderBrief) -> ListedOrder {
+    ListedOrder { id: order.id, status: order.status.to_owned(), size_matched: order.matched }
+}
+
+fn listed_trade(trade: TradeBrief) -> ListedTrade {
+    let part = |(order_id, price, matched_amount)| ListedPart { order_id, matched_amount, price };
+    ListedTrade {
+        id: trade.id,
+        taker_order_id: trade.taker.to_string(),
+        size: trade.qty,
+        price: trade.price,
+        status: trade.status.to_owned(),
+        maker_orders: trade.makers.into_iter().map(part).collect(),
     }
 }
 
