@@ -7,10 +7,12 @@
 //!
 //! Never reads a clock; the past is refused.
 
+mod places;
 #[cfg(test)]
 mod tests;
 
 use mm_core::domain::Timestamp;
+use places::{Place, Places, SEQ_BITS};
 
 /// What goes first at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,91 +112,11 @@ pub struct Key {
     pub seq: u64,
 }
 
-/// Where an event stands and where it is kept. Time, rank of the class and sequence are one number: what the heap compares.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    order: u128,
-    party: Party,
-    slot: u32,
-}
-
-/// Bits of the sequence in [`Place::order`]; the rank stands above them, the time above that.
-const SEQ_BITS: u32 = 60;
-
-impl Place {
-    /// Time and rank alone.
-    const fn instant(&self) -> u128 {
-        self.order >> SEQ_BITS
-    }
-
-    fn at(&self) -> Timestamp {
-        Timestamp::from_nanos(u64::try_from(self.order >> 64).expect("the upper half of 128 bits"))
-    }
-
-    fn key(&self, class: Class) -> Key {
-        let seq = u64::try_from(self.order & ((1 << SEQ_BITS) - 1)).expect("60 bits");
-        Key { at: self.at(), class, party: self.party, seq }
-    }
-}
-
-/// A heap of places with four children a node: flatter than two, and all four lie side by side. Events stay where they are.
-#[derive(Clone, Debug, Default)]
-struct Heap(Vec<Place>);
-
-impl Heap {
-    const WIDTH: usize = 4;
-
-    fn first(&self) -> Option<&Place> {
-        self.0.first()
-    }
-
-    fn push(&mut self, place: Place) {
-        let mut hole = self.0.len();
-        self.0.push(place);
-        while hole > 0 {
-            let parent = (hole - 1) / Self::WIDTH;
-            if self.0[parent].order <= place.order {
-                break;
-            }
-            self.0[hole] = self.0[parent];
-            hole = parent;
-        }
-        self.0[hole] = place;
-    }
-
-    fn pop(&mut self) -> Option<Place> {
-        let last = self.0.pop()?;
-        let Some(first) = self.0.first().copied() else { return Some(last) };
-        let heap = self.0.as_mut_slice();
-        let mut hole = 0;
-        loop {
-            let child = hole * Self::WIDTH + 1;
-            let end = heap.len().min(child + Self::WIDTH);
-            if child >= end {
-                break;
-            }
-            let mut least = child;
-            for other in child + 1..end {
-                if heap[other].order < heap[least].order {
-                    least = other;
-                }
-            }
-            if heap[least].order >= last.order {
-                break;
-            }
-            heap[hole] = heap[least];
-            hole = least;
-        }
-        heap[hole] = last;
-        Some(first)
-    }
-}
-
 /// The queue.
 pub struct Kernel<E, T> {
     ties: T,
     same_instant: SameInstant,
-    heap: Heap,
+    places: Places,
     events: Vec<Option<(Class, E)>>,
     free: Vec<u32>,
     /// Places of one instant and class, last first, each with its draw.
@@ -212,7 +134,7 @@ impl<E, T: Ties> Kernel<E, T> {
         Self {
             ties,
             same_instant,
-            heap: Heap::default(),
+            places: Places::new(),
             events: Vec::new(),
             free: Vec::new(),
             tied: Vec::new(),
@@ -243,7 +165,7 @@ impl<E, T: Ties> Kernel<E, T> {
                 let there = self.tied.partition_point(|(d, p)| (*d, p.order) > (draw, order));
                 self.tied.insert(there, (draw, place));
             }
-            _ => self.heap.push(place),
+            _ => self.places.push(place),
         }
     }
 
@@ -266,7 +188,7 @@ impl<E, T: Ties> Kernel<E, T> {
         self.line_up();
         let place = match self.tied.pop() {
             Some((_, place)) => place,
-            None => self.heap.pop()?,
+            None => self.places.pop()?,
         };
         let (class, event) = self.events[place.slot as usize].take().expect("a place has its event");
         self.free.push(place.slot);
@@ -279,10 +201,10 @@ impl<E, T: Ties> Kernel<E, T> {
     #[must_use]
     pub fn peek(&self) -> Option<(Timestamp, Class)> {
         let tied = self.tied.last().map(|(_, place)| place);
-        let first = match (tied, self.heap.first()) {
-            (Some(tied), Some(heaped)) if heaped.instant() < tied.instant() => heaped,
+        let first = match (tied, self.places.first()) {
+            (Some(tied), Some(free)) if free.instant() < tied.instant() => free,
             (Some(tied), _) => tied,
-            (None, heaped) => heaped?,
+            (None, free) => free?,
         };
         let (class, _) = self.events[first.slot as usize].as_ref().expect("a place has its event");
         Some((first.at(), *class))
@@ -306,36 +228,34 @@ impl<E, T: Ties> Kernel<E, T> {
         self.len() == 0
     }
 
-    /// Sees to it that the next event is the last of `tied`, or the heap's first if `tied` is empty.
+    /// Sees to it that the next event is the last of `tied`, or the first of the others if `tied` is empty.
     fn line_up(&mut self) {
-        if let (Some((_, tied)), Some(first)) = (self.tied.last(), self.heap.first()) {
+        if let (Some((_, tied)), Some(first)) = (self.tied.last(), self.places.first()) {
             // what happened since may have put something in front of the tie
             if first.instant() >= tied.instant() {
                 return;
             }
             while let Some((_, place)) = self.tied.pop() {
-                self.heap.push(place);
+                self.places.push(place);
             }
         }
         if !self.tied.is_empty() {
             return;
         }
-        // the second in order is one of the first four children
-        let Some(first) = self.heap.first().copied() else { return };
+        let Some(first) = self.places.first().copied() else { return };
         let instant = first.instant();
-        let children = self.heap.0.get(1..(1 + Heap::WIDTH).min(self.heap.0.len())).unwrap_or_default();
-        if children.iter().all(|child| child.instant() != instant) {
+        if self.places.second().is_none_or(|second| second.instant() != instant) {
             return;
         }
         self.drawn = false;
         let mut alone = true;
-        while self.heap.first().is_some_and(|next| next.instant() == instant) {
-            let Some(next) = self.heap.pop() else { break };
+        while self.places.first().is_some_and(|next| next.instant() == instant) {
+            let Some(next) = self.places.pop() else { break };
             alone &= next.party == first.party;
             self.tied.push((0, next));
         }
         if alone {
-            // out of the heap they came in their order
+            // they came in their order
             self.tied.reverse();
         } else {
             self.draw_lots(first.at());

@@ -1,8 +1,9 @@
-//! Names of things: the venue's and ours.
+//! Names of things: the venue's and ours. The long texts of the venue are shared, not copied: orders and rows name them by the thousand.
 
 use super::order::Outcome;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
+use std::sync::Arc;
 
 /// Why an id was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +49,7 @@ macro_rules! serde_as_text {
 
 /// An outcome token: the venue's decimal `uint256`, checked.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TokenId(Box<str>);
+pub struct TokenId(Arc<str>);
 
 impl TokenId {
     /// Checks the venue's decimal string.
@@ -86,7 +87,7 @@ impl std::borrow::Borrow<str> for TokenId {
 
 /// A market's condition id: lower-case `0x` and 64 hex digits (62 for the venue's protocol-V2 markets).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConditionId(Box<str>);
+pub struct ConditionId(Arc<str>);
 
 impl ConditionId {
     /// Checks and lower-cases the venue's hex string.
@@ -120,7 +121,7 @@ macro_rules! opaque_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks length and characters; the meaning is the venue's.

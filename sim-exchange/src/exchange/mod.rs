@@ -40,8 +40,8 @@ pub use api::{
     Status,
 };
 pub use chain::Chain;
-pub use direct::{OrderBrief, TradeBrief};
 pub use check::{Violation, Wrong};
+pub use direct::{OrderBrief, TradeBrief};
 pub use fact::{Ended, Fact, OrderChange, OrderIx, Stage, TradeIx};
 pub use life::Planned;
 pub use orders::{ORDERS_KEPT, ORDERS_MAX};
@@ -235,14 +235,15 @@ impl Exchange {
             changed: Vec::new(),
             prints: Vec::new(),
         };
+        exchange.keep(scenario.venue.remembered.orders, scenario.venue.remembered.trades);
         // a market of accounts alone is there from the first moment; the others open when their books do
         exchange.begin();
         exchange.tick(start);
         Ok(exchange)
     }
 
-    /// How many finished orders and settled trades are remembered beyond those that still matter; [`ORDERS_KEPT`] and
-    /// [`TRADES_KEPT`] at first. What is forgotten is unknown to every read, and its order may be placed again.
+    /// How many finished orders and settled trades are remembered beyond those that still matter; at first what the scenario says, or
+    /// else [`ORDERS_KEPT`] and [`TRADES_KEPT`]. What is forgotten is unknown to every read, and its order may be placed again.
     pub fn keep(&mut self, orders: usize, trades: usize) {
         self.trades.keep(trades, &mut self.orders);
         self.orders.keep(orders);

@@ -21,6 +21,13 @@ fn events() -> impl Strategy<Value = Vec<(u64, Class, u32)>> {
     prop::collection::vec((0u64..4, class, 0u32..5), 0..60)
 }
 
+/// Moments from nanoseconds to minutes ahead, with ties: all buckets, the far heap, and ways between them.
+fn spread() -> impl Strategy<Value = Vec<(u64, Class, u32)>> {
+    let class = (0..Class::ALL.len()).prop_map(|n| Class::ALL[n]);
+    let ahead = (0u64..4, 0u32..38).prop_map(|(n, shift)| n << shift);
+    prop::collection::vec((ahead, class, 0u32..5), 0..200)
+}
+
 /// The order as it is defined: a list, every draw made, the least one taken.
 struct Naive {
     list: Vec<(u64, u8, u64, u64, u32)>,
@@ -49,8 +56,8 @@ impl Naive {
 proptest! {
     #[test]
     fn the_queue_equals_a_list_with_every_draw_made(
-        events in events(),
-        pops in prop::collection::vec(any::<bool>(), 60),
+        events in prop_oneof![events(), spread()],
+        pops in prop::collection::vec(any::<bool>(), 200),
         orders_first in any::<bool>(),
     ) {
         let same_instant = if orders_first { SameInstant::OrdersFirst } else { SameInstant::CancelsFirst };

@@ -15,6 +15,7 @@
 //! Between grid points a value is held. Draws are indexed by grid step and by jump, so that other jumps never shift the
 //! diffusion. Resolution is drawn from `p` at its moment. Pure; agents get [`Signals`], never this module's state.
 
+mod ears;
 mod group;
 mod jumps;
 mod logit;
@@ -25,6 +26,7 @@ mod signals;
 mod tests;
 
 use crate::draws::Draws;
+pub use ears::Ears;
 use group::Group;
 pub use logit::{logistic, logit};
 use mm_core::domain::{MarketIx, Nanos, Outcome, Timestamp};

@@ -20,7 +20,7 @@ pub use agents::{AgentKind, AgentSpec, DistanceSpec, ReachSpec, SignalSpec, Size
 pub use bot::BotSpec;
 pub use market::{Fair, Fee, MarketSpec, Terms};
 pub use tape::TapeSpec;
-pub use venue::{Latency, SelfTrade, Venue};
+pub use venue::{Latency, Remembered, SelfTrade, Venue};
 
 use mm_core::domain::{Digest, Nanos, Timestamp};
 use reader::Keys;

@@ -2,6 +2,7 @@
 
 use super::ScenarioError;
 use super::reader::Keys;
+use crate::exchange::{ORDERS_KEPT, TRADES_KEPT};
 use crate::kernel::SameInstant;
 use mm_core::domain::{Nanos, Usdc};
 
@@ -26,8 +27,19 @@ pub struct Venue {
     pub marketable_min: Usdc,
     /// How far away everybody is.
     pub latency: Latency,
+    /// Finished orders and settled trades it remembers: what is forgotten is unknown to every read.
+    pub remembered: Remembered,
     /// What goes first of a cancel and an order of one nanosecond.
     pub same_instant: SameInstant,
+}
+
+/// How much of the past the venue knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// Finished orders, besides those that trades still name.
+    pub orders: usize,
+    /// Trades after their last step.
+    pub trades: usize,
 }
 
 /// One way between the venue and who trades there: whoever lives in the world, and a client over a socket on top of the way it
@@ -81,6 +93,10 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         None => Latency::default(),
         Some(table) => latency(table, Latency::default())?,
     };
+    let remembered = match keys.table("remembered")? {
+        None => Remembered { orders: ORDERS_KEPT, trades: TRADES_KEPT },
+        Some(table) => remembered(table)?,
+    };
     let same_instant = match keys.text("same_instant")?.as_deref() {
         None | Some("cancels-first") => SameInstant::CancelsFirst,
         Some("orders-first") => SameInstant::OrdersFirst,
@@ -102,8 +118,22 @@ pub(super) fn read(mut keys: Keys) -> Result<Venue, ScenarioError> {
         confirmed,
         marketable_min,
         latency,
+        remembered,
         same_instant,
     })
+}
+
+fn remembered(mut keys: Keys) -> Result<Remembered, ScenarioError> {
+    // fewer, and a client might not find what it has just done
+    const LEAST: u64 = 1_000;
+    const MOST: u64 = 10_000_000;
+    let mut count = |key, usual: usize| {
+        let told = keys.number(key, LEAST, MOST)?;
+        Ok::<usize, ScenarioError>(told.map_or(usual, |n| usize::try_from(n).unwrap_or(usize::MAX)))
+    };
+    let (orders, trades) = (count("orders", ORDERS_KEPT)?, count("trades", TRADES_KEPT)?);
+    keys.end()?;
+    Ok(Remembered { orders, trades })
 }
 
 /// A table of distances; what it leaves out is as in `base`.

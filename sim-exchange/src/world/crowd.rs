@@ -15,7 +15,7 @@ use crate::agents::{Board, News, Request, Seen};
 use crate::draws::{Draws, Stream};
 use crate::exchange::{AccountIx, Exchange, Fact, OrderChange, Stage};
 use crate::kernel::{Class, Kernel, Party, Ties};
-use crate::latent::{Blind, Latent, Signals};
+use crate::latent::{Blind, Ears, Latent, Signals};
 use crate::scenario::Scenario;
 use mm_core::domain::{Digest, MarketIx, Nanos, NewOrder, Outcome, Qty, Timestamp, Token, Usdc};
 
@@ -344,8 +344,8 @@ impl Crowd {
         // observations of this very instant come after its timers
         self.board.advance(self.now.minus(Nanos::from_nanos(1)));
         let seat = &mut self.seats[row as usize];
-        let view = seat.ears.as_mut().map(|ears| self.latent.view(self.now, ears));
-        let signals: &dyn Signals = view.as_ref().map_or(&Blind, |view| view);
+        let ears = seat.ears.as_mut().map(|ears| Ears::new(self.now, &mut self.latent, ears));
+        let signals: &dyn Signals = ears.as_ref().map_or(&Blind, |ears| ears);
         let seen = Seen { board: &self.board, signals, own: &seat.own };
         let next = seat.agent.wake(self.now, &seen, &mut self.requests);
         if let Some(next) = next {
@@ -362,8 +362,8 @@ impl Crowd {
         }
         if let Some(news) = news {
             seat.own.apply(news);
-            let view = seat.ears.as_mut().map(|ears| self.latent.view(self.now, ears));
-            let signals: &dyn Signals = view.as_ref().map_or(&Blind, |view| view);
+            let ears = seat.ears.as_mut().map(|ears| Ears::new(self.now, &mut self.latent, ears));
+            let signals: &dyn Signals = ears.as_ref().map_or(&Blind, |ears| ears);
             let seen = Seen { board: &self.board, signals, own: &seat.own };
             seat.agent.hear(self.now, news, &seen, &mut self.requests);
             self.send_requests(row);

@@ -137,8 +137,8 @@ pub struct Bot {
     totals: BotTotals,
 }
 
-/// Newest rows of the ledger that are kept: hours of them, so that a world may last for days.
-const LEDGER_ROWS: usize = 50_000;
+/// Newest rows of the ledger that are kept: nobody reads them back here, and a world may last for days.
+const LEDGER_ROWS: usize = 2_000;
 /// Alerts that are kept to be shown.
 const ALERTS_MAX: usize = 64;
 
@@ -208,6 +208,11 @@ impl Bot {
     #[must_use]
     pub const fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    /// [`Engine::set_thorough`]: for comparisons.
+    pub const fn set_thorough(&mut self, on: bool) {
+        self.engine.set_thorough(on);
     }
 
     /// What it did so far.
