@@ -75,7 +75,10 @@ struct Holding {
 pub struct Exposure {
     epoch: u64,
     run: u64,
+    /// Orders that have not ended: few, and looked at all the time.
     orders: BTreeMap<OrderId, Tracked>,
+    /// Those that have: many, and hardly ever looked at.
+    ended: BTreeMap<OrderId, Tracked>,
     intents: BTreeMap<(u64, ClientOrderId), OrderId>,
     live: BTreeMap<ConditionId, BTreeSet<OrderId>>,
     /// Orders of which a trade is still to be seen or to settle.
@@ -214,13 +217,13 @@ impl Exposure {
     /// An order of ours, ended or not.
     #[must_use]
     pub fn order(&self, id: &OrderId) -> Option<&Tracked> {
-        self.orders.get(id)
+        self.orders.get(id).or_else(|| self.ended.get(id))
     }
 
     /// The order a core's number stands for.
     #[must_use]
     pub fn intent(&self, run: u64, id: ClientOrderId) -> Option<&Tracked> {
-        self.intents.get(&(run, id)).and_then(|order| self.orders.get(order))
+        self.intents.get(&(run, id)).and_then(|order| self.order(order))
     }
 
     /// Orders that have not ended, by market and hash.
@@ -235,7 +238,7 @@ impl Exposure {
 
     /// Orders with a trade that is not settled, and ended ones with a matched part no trade was seen for.
     pub fn unsettled_orders(&self) -> impl Iterator<Item = &Tracked> {
-        self.unsettled.iter().filter_map(|id| self.orders.get(id))
+        self.unsettled.iter().filter_map(|id| self.order(id))
     }
 
     /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, the day's counters, counts of open orders and
@@ -277,8 +280,8 @@ impl Exposure {
     }
 
     fn resolve(&mut self, id: &OrderId, became: &Became) {
-        let Some(phase) = self.orders.get(id).and_then(|tracked| tracked.after(became)) else { return };
-        let Some(mut tracked) = self.orders.remove(id) else { return };
+        let Some(phase) = self.order(id).and_then(|tracked| tracked.after(became)) else { return };
+        let Some(mut tracked) = self.take(id) else { return };
         self.discount(&tracked);
         let was_live = tracked.is_live();
         tracked.phase = phase;
@@ -286,25 +289,32 @@ impl Exposure {
         if was_live && !tracked.is_live() {
             self.finished.push_back(*id);
         }
-        self.orders.insert(*id, tracked);
+        self.put(tracked);
         while self.finished.len() > FINISHED_MAX {
             self.forget_oldest();
         }
     }
 
+    fn take(&mut self, id: &OrderId) -> Option<Tracked> {
+        self.orders.remove(id).or_else(|| self.ended.remove(id))
+    }
+
+    fn put(&mut self, tracked: Tracked) {
+        let orders = if tracked.is_live() { &mut self.orders } else { &mut self.ended };
+        orders.insert(tracked.row.order, tracked);
+    }
+
     fn forget_oldest(&mut self) {
         let Some(id) = self.finished.pop_front() else { return };
         // An order can be revived by evidence that it rests after all; then it is not finished.
-        if self.orders.get(&id).is_some_and(|tracked| !tracked.is_live())
-            && let Some(tracked) = self.orders.remove(&id)
-        {
+        if let Some(tracked) = self.ended.remove(&id) {
             self.discount(&tracked);
             self.intents.remove(&(tracked.row.run, tracked.row.id));
         }
     }
 
     fn fill(&mut self, at: Timestamp, id: &OrderId, trade: &TradeId, price: Price, qty: Qty, stage: Stage) {
-        let Some(mut tracked) = self.orders.remove(id) else { return };
+        let Some(mut tracked) = self.take(id) else { return };
         let known = tracked.fills.get(trade).copied();
         if order::progresses(known.map(|(_, _, stage)| stage), stage) {
             self.roll(at);
@@ -322,7 +332,7 @@ impl Exposure {
                 Stage::Matched | Stage::Mined | Stage::Retrying => {}
             }
         }
-        self.orders.insert(*id, tracked);
+        self.put(tracked);
     }
 
     /// A match counts as spent money at once.

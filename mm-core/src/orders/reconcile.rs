@@ -102,6 +102,12 @@ impl OrderManager {
 
     fn plan_slot(&self, at: Timestamp, slot: (Token, Side), wish: &Wish<'_>, edits: Edits, plan: &mut Plan) {
         let same = |o: &NewOrder| (o.token, o.side) == slot;
+        let mut want = wish.want.iter().filter(|o| same(o));
+        let mut live = self.live_in(slot.0.market).filter(|(_, t)| same(&t.order));
+        if let (Some(wanted), None, Some((id, tracked)), None) = (want.next(), want.next(), live.next(), live.next()) {
+            // the everyday case: nothing to pair
+            return self.keep_or_replace(at, (wanted, id, tracked), wish, edits, plan);
+        }
         let want: Vec<&NewOrder> = wish.want.iter().filter(|o| same(o)).collect();
         let live: Vec<(ClientOrderId, &Tracked)> =
             self.live_in(slot.0.market).filter(|(_, t)| same(&t.order)).collect();

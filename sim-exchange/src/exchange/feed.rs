@@ -58,7 +58,12 @@ impl Exchange {
     #[inline(always)]
     pub(super) fn emit(&mut self, fact: Fact) {
         self.facts.push(fact);
-        if self.rendering || self.listener.is_some() {
+        let heard = match fact {
+            Fact::Order { account, .. } => self.listener == Some(account),
+            Fact::Trade { .. } => self.listener.is_some(),
+            _ => false,
+        };
+        if self.rendering || heard {
             self.render_newest();
         }
     }

@@ -36,6 +36,8 @@ pub(super) struct BotSeat {
     market: Link,
     user: Link,
     feed: VecDeque<(Timestamp, Fed)>,
+    /// When the last frame left and when it arrives: what leaves at one moment travels together.
+    frame: Option<(Timestamp, Timestamp)>,
     /// Markets whose channel is open.
     subscribed: Vec<bool>,
     speaks: bool,
@@ -58,6 +60,7 @@ impl BotSeat {
             market: link("market", latency.feed),
             user: link("user", latency.feed),
             feed: VecDeque::new(),
+            frame: None,
             subscribed: vec![false; markets],
             speaks: true,
             user_up: true,
@@ -132,7 +135,11 @@ impl BotSeat {
             return;
         }
         assert!(self.feed.len() < FEED_MAX, "the bot takes no turns");
-        let arrives = self.market.send(at);
+        let arrives = match self.frame {
+            Some((left, arrives)) if left == at => arrives,
+            _ => self.market.send(at),
+        };
+        self.frame = Some((at, arrives));
         self.feed.push_back((arrives, fed));
         self.turn_by(arrives.plus(self.bot.reaction()), queue);
     }

@@ -1,18 +1,21 @@
 //! What must always hold (`simulator.md` section 6), looked at while a world runs.
 
 use super::tally::{Kind, Tally};
-use super::trail::{STATE_EVERY, Trail};
+use super::trail::Trail;
 use crate::exchange::{Exchange, Fact, OrderChange, OrderIx};
 use crate::scenario::Scenario;
 use mm_core::domain::{Price, Qty, Timestamp};
 use std::collections::BTreeMap;
+
+/// Events between two looks of a sampled watch.
+const LOOK_EVERY: u64 = 50_000;
 
 /// How closely.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
     /// After every event: for tests and proofs.
     Every,
-    /// Every 10,000 events.
+    /// Every 50,000 events.
     #[default]
     Sampled,
 }
@@ -132,7 +135,7 @@ impl Checks {
         trail: &Trail,
         at: Timestamp,
     ) -> Result<(), Violation> {
-        if self.depth == Depth::Sampled && !trail.events().is_multiple_of(STATE_EVERY) {
+        if self.depth == Depth::Sampled && !trail.events().is_multiple_of(LOOK_EVERY) {
             return Ok(());
         }
         self.whole(exchange, tally, trail, at)
