@@ -5,8 +5,8 @@ use super::params::{self, BadAgent};
 use super::quoting::{Keep, Quoter, Target, on_tick};
 use super::{Agent, News, PublicBook, Request, Seen};
 use crate::latent::logistic;
-use crate::theory::glosten_milgrom;
-use mm_core::domain::{MarketIx, Nanos, Outcome, Price, Qty, Side, Timestamp, Usdc};
+use crate::theory::{competitive_half_spread, glosten_milgrom};
+use mm_core::domain::{MarketIx, Nanos, Outcome, Price, Qty, Side, TickSize, Timestamp, Usdc};
 
 /// A dealer.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,16 @@ pub enum DealerRule {
         /// Probability that an uninformed arrival buys, above 0 and below 1.
         buys: f64,
     },
+    /// The half-spread at which makers who are picked off at every jump break even. It aims half a tick inside: cutting and
+    /// raising to the tick moves a quote half a tick outward in the mean.
+    Competitive {
+        /// Noise arrivals an hour.
+        noise_per_h: f64,
+        /// Jumps an hour.
+        jumps_per_h: f64,
+        /// Mean size of a jump, exponential; dollars.
+        jump_mean: f64,
+    },
 }
 
 /// What a dealer believes the probability to be.
@@ -70,6 +80,11 @@ impl DealerParams {
             DealerRule::GlostenMilgrom { informed, buys } => {
                 params::number("informed", informed, 0.0, 0.999, "0 to 0.999")?;
                 params::number("buys", buys, 0.001, 0.999, "0.001 to 0.999")?;
+            }
+            DealerRule::Competitive { noise_per_h, jumps_per_h, jump_mean } => {
+                params::rate("noise_per_h", noise_per_h)?;
+                params::rate("jumps_per_h", jumps_per_h)?;
+                params::number("jump_mean", jump_mean, 1e-4, 1.0, "0.0001 to 1")?;
             }
         }
         match self.belief {
@@ -106,13 +121,18 @@ impl Dealer {
     }
 
     /// Its bid and ask in dollars before they meet the tick, around the belief `p`.
-    fn quotes(&self, p: f64) -> [f64; 2] {
+    fn quotes(&self, p: f64, tick: TickSize) -> [f64; 2] {
         match self.params.rule {
             DealerRule::Fixed { half_spread } => {
                 let h = f64::from(half_spread.ten_thousandths()) / 10_000.0;
                 [p - h, p + h]
             }
             DealerRule::GlostenMilgrom { informed, buys } => glosten_milgrom(p, informed, buys),
+            DealerRule::Competitive { noise_per_h, jumps_per_h, jump_mean } => {
+                let h = competitive_half_spread(noise_per_h, jumps_per_h, jump_mean);
+                let h = (h - f64::from(tick.ten_thousandths()) / 20_000.0).max(0.0);
+                [p - h, p + h]
+            }
         }
     }
 
@@ -121,7 +141,7 @@ impl Dealer {
             Belief::Signal => seen.signals.log_odds(self.params.market).map(logistic),
             Belief::Stays(p) | Belief::Learns(p) => Some(p),
         };
-        let Some([bid, ask]) = p.map(|p| self.quotes(p)) else { return [None, None] };
+        let Some([bid, ask]) = p.map(|p| self.quotes(p, book.facts().tick)) else { return [None, None] };
         // a quotient of doubles may miss the tick it means by a rounding error: a millionth of a ten-thousandth is none
         let bid = on_tick(bid * 10_000.0 + 1e-6, book, false);
         let ask = on_tick(ask * 10_000.0 - 1e-6, book, true);
