@@ -6,7 +6,7 @@ use super::quoting::{Keep, Quoter, Target, on_tick};
 use super::{Agent, News, PublicBook, Request, Seen};
 use crate::latent::logistic;
 use crate::theory::{competitive_half_spread, glosten_milgrom};
-use mm_core::domain::{MarketIx, Nanos, Outcome, Price, Qty, Side, TickSize, Timestamp, Usdc};
+use mm_core::domain::{MarketIx, Nanos, Outcome, Price, Qty, Side, Timestamp, Usdc};
 
 /// A dealer.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,8 @@ pub struct DealerParams {
     pub belief: Belief,
 }
 
-/// Where a dealer quotes. Bids are cut down to the tick, asks raised.
+/// Where a dealer quotes. A distance goes to the nearest tick, so that in the mean it is what the rule says; the quotes of Glosten and
+/// Milgrom go outward, never to a price at which a trade would lose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DealerRule {
     /// A fixed distance on both sides of the belief.
@@ -42,8 +43,7 @@ pub enum DealerRule {
         /// Probability that an uninformed arrival buys, above 0 and below 1.
         buys: f64,
     },
-    /// The half-spread at which makers who are picked off at every jump break even. It aims half a tick inside: cutting and
-    /// raising to the tick moves a quote half a tick outward in the mean.
+    /// The half-spread at which makers who are picked off at every jump break even.
     Competitive {
         /// Noise arrivals an hour.
         noise_per_h: f64,
@@ -121,7 +121,7 @@ impl Dealer {
     }
 
     /// Its bid and ask in dollars before they meet the tick, around the belief `p`.
-    fn quotes(&self, p: f64, tick: TickSize) -> [f64; 2] {
+    fn quotes(&self, p: f64) -> [f64; 2] {
         match self.params.rule {
             DealerRule::Fixed { half_spread } => {
                 let h = f64::from(half_spread.ten_thousandths()) / 10_000.0;
@@ -130,7 +130,6 @@ impl Dealer {
             DealerRule::GlostenMilgrom { informed, buys } => glosten_milgrom(p, informed, buys),
             DealerRule::Competitive { noise_per_h, jumps_per_h, jump_mean } => {
                 let h = competitive_half_spread(noise_per_h, jumps_per_h, jump_mean);
-                let h = (h - f64::from(tick.ten_thousandths()) / 20_000.0).max(0.0);
                 [p - h, p + h]
             }
         }
@@ -141,10 +140,16 @@ impl Dealer {
             Belief::Signal => seen.signals.log_odds(self.params.market).map(logistic),
             Belief::Stays(p) | Belief::Learns(p) => Some(p),
         };
-        let Some([bid, ask]) = p.map(|p| self.quotes(p, book.facts().tick)) else { return [None, None] };
+        let tick = book.facts().tick.ten_thousandths();
+        let Some([bid, ask]) = p.map(|p| self.quotes(p)) else { return [None, None] };
         // a quotient of doubles may miss the tick it means by a rounding error: a millionth of a ten-thousandth is none
-        let bid = on_tick(bid * 10_000.0 + 1e-6, book, false);
-        let ask = on_tick(ask * 10_000.0 - 1e-6, book, true);
+        let inward = 1e-6
+            + match self.params.rule {
+                DealerRule::GlostenMilgrom { .. } => 0.0,
+                DealerRule::Fixed { .. } | DealerRule::Competitive { .. } => f64::from(tick) / 2.0,
+            };
+        let bid = on_tick(bid * 10_000.0 + inward, book, false);
+        let ask = on_tick(ask * 10_000.0 - inward, book, true);
         let target = |price| Some(Target { price, qty: self.params.size });
         if bid < ask { [target(bid), target(ask)] } else { [None, None] }
     }
