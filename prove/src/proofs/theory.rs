@@ -20,7 +20,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         milestone: 1,
         claim: "Among 15 % insiders a dealer at 1/2 ± h earns h − 0.075 per arrival, at 10, 7.5 and 3 cents, and one who learns from \
                 each trade breaks even at the quotes of Glosten and Milgrom, which stand where their formula says: the simulator's \
-                95 % intervals cover the answers.",
+                joint 95 % intervals cover the answers.",
         quick: false,
         min_cases: 4_000,
         run: |bench| judge(bench, &|runs, seed| glosten_milgrom(bench, runs, seed, 15), 2_000),
@@ -31,7 +31,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         id: "theory-sniping",
         milestone: 1,
         claim: "Among snipers a dealer breaks even at h = m·W(λJ/λN), in two markets; at 1 cent it gains and at 0.1 cents it loses what \
-                theory says: the simulator's 95 % intervals cover the answers, and these two do not reach zero.",
+                theory says: the simulator's joint 95 % intervals cover the answers, and these two do not reach zero.",
         quick: false,
         min_cases: 4_000,
         run: |bench| judge(bench, &|runs, seed| sniping(bench, runs, seed, Nanos::ZERO), 3_000),
@@ -42,7 +42,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         id: "theory-poisson",
         milestone: 1,
         claim: "Noise traders at 2.5 a second are filled in half a minute 75 times in the mean, with variance 75, and 54 to 98 times in \
-                as many runs as a Poisson law says: the simulator's 95 % intervals cover all three.",
+                as many runs as a Poisson law says: the simulator's joint 95 % intervals cover all three.",
         quick: true,
         min_cases: 2_000,
         run: |bench| judge(bench, &|runs, seed| poisson(bench, runs, seed, 9_000), 6_000),
@@ -53,8 +53,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         id: "theory-break-even",
         milestone: 1,
         claim: "A maker of 250 shares at 0.5, 1, 1.5, 2 and 3 cents among noise that thins out, jumps, a sniper who finds six of ten \
-                quotes stale, and a pool of $50, nets −1.13, 6.63, 9.16, 8.96 and 5.98 dollars a day: the simulator's 95 % intervals \
-                cover all five.",
+                quotes stale, and a pool of $50, nets −1.13, 6.63, 9.16, 8.96 and 5.98 dollars a day: the simulator's joint \
+                95 % intervals cover all five.",
         quick: false,
         min_cases: 4_000,
         run: |bench| judge(bench, &|runs, seed| break_even(bench, runs, seed, 8), 3_500),
@@ -122,7 +122,12 @@ fn judge(bench: &Bench, experiment: &dyn Fn(u64, Option<u64>) -> Figures, defaul
                 let Figure { name, known, mean, error, .. } = figure;
                 let (low, high) = (mean - z * error, mean + z * error);
                 let word = if figure.holds(z) { "covered" } else { "MISSED" };
-                evidence.fact(name, format_args!("{known:.5} {word} by {low:.5} to {high:.5}, mean {mean:.5}"));
+                evidence.fact(
+                    name,
+                    format_args!(
+                        "{known:.5} {word} by {low:.5} to {high:.5}, mean {mean:.5}, standard error {error:.5}"
+                    ),
+                );
                 holds &= figure.holds(z);
             }
         }
@@ -246,22 +251,22 @@ fn stands_at_the_formula(scenario: &Scenario, p: f64, mu: f64) -> Result<(), Str
 fn sniping(bench: &Bench, runs: u64, seed: Option<u64>, late: Nanos) -> Figures {
     /// Shares of every order, and seconds of a run.
     const SCALE: f64 = 100.0 * 60.0;
-    // a second: noise, jumps; the mean jump in ten-thousandths
-    let market = |noise: f64, jumps: f64, mean_jump: u16, half: Option<u16>| -> Result<Figure, String> {
+    // noise and jumps an hour; the mean jump and the half-spread in ten-thousandths
+    let market = |noise: u64, jumps: u64, mean_jump: u16, half: Option<u16>| -> Result<Figure, String> {
         let mut scenario = load(bench, "theory-sniping", seed)?;
-        let per_h = |rate: f64| (rate * 3_600.0).round() as u64;
-        let micro = |rate: f64| per_h(rate) * 1_000_000;
-        arrive_at(&mut scenario, "noise", per_h(noise))?;
+        arrive_at(&mut scenario, "noise", noise)?;
+        let [noise_micro, jumps_micro] = [noise, jumps].map(|per_h| per_h * 1_000_000);
         let jump_mean = ten_thousandths(mean_jump);
         let fair = scenario.markets.first_mut().and_then(|market| market.fair.as_mut()).ok_or("no fair value")?;
-        (fair.jumps_per_h_micro, fair.jump_mean) = (micro(jumps), jump_mean);
+        (fair.jumps_per_h_micro, fair.jump_mean) = (jumps_micro, jump_mean);
         let competitive =
-            DealerSpec::Competitive { noise_per_h_micro: micro(noise), jumps_per_h_micro: micro(jumps), jump_mean };
+            DealerSpec::Competitive { noise_per_h_micro: noise_micro, jumps_per_h_micro: jumps_micro, jump_mean };
         let rule = half.map_or(competitive, |half| DealerSpec::Fixed(ten_thousandths(half)));
         quote_by(&mut scenario, rule, None)?;
         let sniper = scenario.agents.iter_mut().find(|agent| agent.name == "sniper").ok_or("no sniper")?;
         sniper.latency = Some(Latency { order: late, ..scenario.venue.latency });
         let mean_jump = f64::from(mean_jump) / 10_000.0;
+        let [noise, jumps] = [noise, jumps].map(|per_h| per_h as f64 / 3_600.0);
         let h = half.map_or(theory::competitive_half_spread(noise, jumps, mean_jump), |n| f64::from(n) / 10_000.0);
         let known = noise * h - jumps * theory::mean_excess(mean_jump, h);
         let name =
@@ -271,10 +276,10 @@ fn sniping(bench: &Bench, runs: u64, seed: Option<u64>, late: Nanos) -> Figures 
         Ok(Figure { signed: half.is_some(), ..figure })
     };
     Ok(vec![
-        market(0.8, 0.1, 300, None)?,
-        market(1.5, 0.2, 500, None)?,
-        market(0.8, 0.1, 300, Some(100))?,
-        market(0.8, 0.1, 300, Some(10))?,
+        market(2_880, 360, 300, None)?,
+        market(5_400, 720, 500, None)?,
+        market(2_880, 360, 300, Some(100))?,
+        market(2_880, 360, 300, Some(10))?,
     ])
 }
 
