@@ -126,7 +126,7 @@ pub fn poisson_interval(mean: f64, confidence: f64) -> [u64; 2] {
     let last = whole(mean + 10.0 * libm::sqrt(mean) + 20.0);
     let mut sum = 0.0;
     for k in 0..=last {
-        sum += libm::exp(real(k) * libm::log(mean) - mean - libm::lgamma(real(k) + 1.0));
+        sum += poisson_mass(mean, k);
         for (end, limit) in ends.iter_mut().zip([outside, 1.0 - outside]) {
             if end.is_none() && sum >= limit {
                 *end = Some(k);
@@ -134,6 +134,16 @@ pub fn poisson_interval(mean: f64, confidence: f64) -> [u64; 2] {
         }
     }
     ends.map(|end| end.unwrap_or(last))
+}
+
+/// Probability that a Poisson count with this mean lies in `low..=high`.
+#[must_use]
+pub fn poisson_probability(mean: f64, low: u64, high: u64) -> f64 {
+    (low..=high).map(|k| poisson_mass(mean, k)).sum()
+}
+
+fn poisson_mass(mean: f64, k: u64) -> f64 {
+    libm::exp(real(k) * libm::log(mean) - mean - libm::lgamma(real(k) + 1.0))
 }
 
 /// Mean mark-up of the best of `n` dealers who each add a uniform amount up to `top`.

@@ -12,5 +12,6 @@ pub(crate) mod quotes;
 pub(crate) mod replay;
 pub(crate) mod rewards;
 pub(crate) mod server;
+pub(crate) mod theory;
 pub(crate) mod venue;
 pub(crate) mod world;

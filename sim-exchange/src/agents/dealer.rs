@@ -5,7 +5,7 @@ use super::params::{self, BadAgent};
 use super::quoting::{Keep, Quoter, Target, on_tick};
 use super::{Agent, News, PublicBook, Request, Seen};
 use crate::latent::logistic;
-use crate::theory::glosten_milgrom;
+use crate::theory::{competitive_half_spread, glosten_milgrom};
 use mm_core::domain::{MarketIx, Nanos, Outcome, Price, Qty, Side, Timestamp, Usdc};
 
 /// A dealer.
@@ -27,7 +27,8 @@ pub struct DealerParams {
     pub belief: Belief,
 }
 
-/// Where a dealer quotes. Bids are cut down to the tick, asks raised.
+/// Where a dealer quotes. A distance goes to the nearest tick, so that in the mean it is what the rule says; the quotes of Glosten and
+/// Milgrom go outward, never to a price at which a trade would lose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DealerRule {
     /// A fixed distance on both sides of the belief.
@@ -41,6 +42,15 @@ pub enum DealerRule {
         informed: f64,
         /// Probability that an uninformed arrival buys, above 0 and below 1.
         buys: f64,
+    },
+    /// The half-spread at which makers who are picked off at every jump break even.
+    Competitive {
+        /// Noise arrivals an hour.
+        noise_per_h: f64,
+        /// Jumps an hour.
+        jumps_per_h: f64,
+        /// Mean size of a jump, exponential; dollars.
+        jump_mean: f64,
     },
 }
 
@@ -70,6 +80,11 @@ impl DealerParams {
             DealerRule::GlostenMilgrom { informed, buys } => {
                 params::number("informed", informed, 0.0, 0.999, "0 to 0.999")?;
                 params::number("buys", buys, 0.001, 0.999, "0.001 to 0.999")?;
+            }
+            DealerRule::Competitive { noise_per_h, jumps_per_h, jump_mean } => {
+                params::rate("noise_per_h", noise_per_h)?;
+                params::rate("jumps_per_h", jumps_per_h)?;
+                params::number("jump_mean", jump_mean, 1e-4, 1.0, "0.0001 to 1")?;
             }
         }
         match self.belief {
@@ -113,6 +128,10 @@ impl Dealer {
                 [p - h, p + h]
             }
             DealerRule::GlostenMilgrom { informed, buys } => glosten_milgrom(p, informed, buys),
+            DealerRule::Competitive { noise_per_h, jumps_per_h, jump_mean } => {
+                let h = competitive_half_spread(noise_per_h, jumps_per_h, jump_mean);
+                [p - h, p + h]
+            }
         }
     }
 
@@ -121,10 +140,16 @@ impl Dealer {
             Belief::Signal => seen.signals.log_odds(self.params.market).map(logistic),
             Belief::Stays(p) | Belief::Learns(p) => Some(p),
         };
+        let tick = book.facts().tick.ten_thousandths();
         let Some([bid, ask]) = p.map(|p| self.quotes(p)) else { return [None, None] };
         // a quotient of doubles may miss the tick it means by a rounding error: a millionth of a ten-thousandth is none
-        let bid = on_tick(bid * 10_000.0 + 1e-6, book, false);
-        let ask = on_tick(ask * 10_000.0 - 1e-6, book, true);
+        let inward = 1e-6
+            + match self.params.rule {
+                DealerRule::GlostenMilgrom { .. } => 0.0,
+                DealerRule::Fixed { .. } | DealerRule::Competitive { .. } => f64::from(tick) / 2.0,
+            };
+        let bid = on_tick(bid * 10_000.0 + inward, book, false);
+        let ask = on_tick(ask * 10_000.0 - inward, book, true);
         let target = |price| Some(Target { price, qty: self.params.size });
         if bid < ask { [target(bid), target(ask)] } else { [None, None] }
     }

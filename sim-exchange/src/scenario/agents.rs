@@ -4,6 +4,7 @@
 //! together is refused here, with the key's path.
 
 use super::ScenarioError;
+use super::dealer::{self, BeliefSpec, DealerSpec};
 use super::reader::Keys;
 use super::venue::Latency;
 use mm_core::domain::{Nanos, Price, Qty, Usdc};
@@ -95,6 +96,26 @@ pub enum AgentKind {
         /// An order with at least this part left stays, millionths.
         refill_below_micro: u64,
     },
+    /// Quotes as a textbook says.
+    Dealer {
+        /// Time between looks.
+        look_every: Nanos,
+        /// Shares a side.
+        size: Qty,
+        /// An order with at least this part left stays, millionths.
+        refill_below_micro: u64,
+        /// Where.
+        rule: DealerSpec,
+        /// Around what.
+        belief: BeliefSpec,
+    },
+    /// Knows the outcome and takes the right side of whatever is offered.
+    Insider {
+        /// Looks an hour, millionths.
+        rate_per_h_micro: u64,
+        /// Shares a look.
+        size: Qty,
+    },
 }
 
 /// Law of a noise trader's size.
@@ -175,7 +196,12 @@ fn agent(mut keys: Keys, latency: &Latency) -> Result<AgentSpec, ScenarioError> 
             max: needed(&mut keys, "max_shares", Keys::qty)?,
         },
         "maker" => maker(&mut keys)?,
-        other => return Err(keys.bad("kind", format_args!("{other:?} is none of noise, informed, sniper, maker"))),
+        "dealer" => dealer::dealer(&mut keys, signal.as_ref())?,
+        "insider" => dealer::insider(&mut keys, signal.as_ref())?,
+        other => {
+            let why = format_args!("{other:?} is none of noise, informed, insider, sniper, maker, dealer");
+            return Err(keys.bad("kind", why));
+        }
     };
     keys.end()?;
     Ok(AgentSpec { name, count, markets, capital, latency, signal, kind })
@@ -247,7 +273,7 @@ fn maker(keys: &mut Keys) -> Result<AgentKind, ScenarioError> {
     })
 }
 
-fn rate(keys: &mut Keys) -> Result<u64, ScenarioError> {
+pub(super) fn rate(keys: &mut Keys) -> Result<u64, ScenarioError> {
     match keys.decimal("rate_per_h", 6, RATE_MAX)? {
         Some(rate) if rate > 0 => Ok(rate),
         Some(_) => Err(keys.bad("rate_per_h", "must be above zero; count = 0 keeps the block without its agents")),
@@ -256,12 +282,12 @@ fn rate(keys: &mut Keys) -> Result<u64, ScenarioError> {
 }
 
 /// A distance in cents with two decimals: ten-thousandths of a dollar.
-fn cents(keys: &mut Keys, key: &'static str) -> Result<Option<Price>, ScenarioError> {
+pub(super) fn cents(keys: &mut Keys, key: &'static str) -> Result<Option<Price>, ScenarioError> {
     let n = keys.decimal(key, 2, 9_999)?;
     Ok(n.and_then(|n| u16::try_from(n).ok()).and_then(Price::from_ten_thousandths))
 }
 
-fn needed<T>(
+pub(super) fn needed<T>(
     keys: &mut Keys,
     key: &'static str,
     read: impl Fn(&mut Keys, &'static str) -> Result<Option<T>, ScenarioError>,

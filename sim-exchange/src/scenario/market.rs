@@ -1,10 +1,11 @@
-//! `[defaults]` and `[[market]]`: the facts of each market, and what it is really worth.
+//! `[defaults]` and `[[market]]`: the facts of each market.
 
 use super::ScenarioError;
+use super::fair::Fair;
 use super::reader::Keys;
 use super::rules::MarketRules;
 use crate::rewards::Plan;
-use mm_core::domain::{ConditionId, Price, Qty, RewardTerms, TickSize, TokenId};
+use mm_core::domain::{ConditionId, Qty, RewardTerms, TickSize, TokenId};
 
 /// Facts of a market that may have a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,20 +34,6 @@ impl Terms {
         rewards: None,
         reward_plan: Plan { changes: Vec::new(), sponsored: Vec::new() },
     };
-}
-
-/// What a share of YES is really worth: a probability whose log-odds wander and jump (`simulator.md` section 4.1). Rates are in
-/// millionths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fair {
-    /// At the start.
-    pub start: Price,
-    /// Standard deviation of the log-odds after an hour.
-    pub volatility_per_sqrt_h_micro: u64,
-    /// Public jumps an hour.
-    pub jumps_per_h_micro: u64,
-    /// Standard deviation of a jump in log-odds.
-    pub jump_logit_sd_micro: u64,
 }
 
 /// Taker fee: shares × rate × (p(1 − p))^exponent. Makers pay nothing.
@@ -142,34 +129,19 @@ pub(super) fn read(mut keys: Keys, defaults: &Terms, taped: bool, alone: bool) -
     let fair = match keys.table("fair")? {
         None => None,
         Some(_) if taped => return Err(keys.bad("fair", "the tape makes the prices of this world")),
-        Some(table) => Some(fair(table)?),
+        Some(table) => Some(Fair::read(table)?),
     };
     if !taped && terms.tick.is_none() {
         return Err(keys.bad("tick", "auto needs a recording to look at"));
     }
     let rules = MarketRules::read(&mut keys)?;
+    if rules.resolve.is_some() && fair.is_some_and(|fair| fair.resolve.is_some()) {
+        return Err(keys.bad("resolve", "fair.resolve decides this market already"));
+    }
     let built_in_book = keys.flag("built_in_book")?.unwrap_or(alone);
     if taped && built_in_book {
         return Err(keys.bad("built_in_book", "the tape keeps the books of this world"));
     }
     keys.end()?;
     Ok(MarketSpec { slug, condition, tokens, outcomes: [yes_name, no_name], terms, fair, built_in_book, rules })
-}
-
-fn fair(mut keys: Keys) -> Result<Fair, ScenarioError> {
-    let start = keys.price("start")?.ok_or_else(|| keys.bad("start", "missing"))?;
-    if start.ten_thousandths() < 500 || start.ten_thousandths() > 9_500 {
-        return Err(keys.bad("start", "must be 0.05..=0.95"));
-    }
-    let fair = Fair {
-        start,
-        volatility_per_sqrt_h_micro: keys.decimal("volatility_per_sqrt_h", 6, 20_000_000)?.unwrap_or(0),
-        jumps_per_h_micro: keys.decimal("jumps_per_h", 6, 3_600_000_000)?.unwrap_or(0),
-        jump_logit_sd_micro: keys.decimal("jump_logit_sd", 6, 10_000_000)?.unwrap_or(0),
-    };
-    if fair.jumps_per_h_micro > 0 && fair.jump_logit_sd_micro == 0 {
-        return Err(keys.bad("jump_logit_sd", "jumps without a size"));
-    }
-    keys.end()?;
-    Ok(fair)
 }

@@ -4,6 +4,8 @@
 
 mod agents;
 mod bot;
+mod dealer;
+mod fair;
 mod faults;
 mod limits;
 mod market;
@@ -18,13 +20,16 @@ mod venue;
 
 pub use agents::{AgentKind, AgentSpec, DistanceSpec, ReachSpec, SignalSpec, SizeSpec};
 pub use bot::BotSpec;
-pub use market::{Fair, Fee, MarketSpec, Terms};
+pub use dealer::{BeliefSpec, DealerSpec};
+pub use fair::{Fair, LinkSpec, Resolve, Reverting};
+pub use market::{Fee, MarketSpec, Terms};
 pub use tape::TapeSpec;
 pub use venue::{Latency, Remembered, SelfTrade, Venue};
 
 use mm_core::domain::{Digest, Nanos, Timestamp};
 use reader::Keys;
 pub use rules::MarketRules;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Why a scenario was refused.
@@ -60,7 +65,7 @@ pub enum ScenarioError {
 }
 
 /// A checked world.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Scenario {
     /// Seed of every draw.
     pub seed: u64,
@@ -74,6 +79,8 @@ pub struct Scenario {
     pub defaults: Terms,
     /// Listed markets, in order. With a tape: facts about recorded markets, matched by `condition`.
     pub markets: Vec<MarketSpec>,
+    /// Markets whose fair values move together.
+    pub links: Vec<LinkSpec>,
     /// The recording that drives the public book, if any.
     pub tape: Option<TapeSpec>,
     /// Rules of the venue's reward pools.
@@ -84,6 +91,22 @@ pub struct Scenario {
     pub faults: crate::faults::Plan,
     /// Our own bot in this world, if any.
     pub bot: Option<BotSpec>,
+}
+
+/// What a world does not use stays out of its digest, as in [`Fair`].
+impl fmt::Debug for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, duration, start_utc, venue, defaults, markets, links, tape, rewards, agents, faults, bot } =
+            self;
+        let mut out = f.debug_struct("Scenario");
+        out.field("seed", seed).field("duration", duration).field("start_utc", start_utc).field("venue", venue);
+        out.field("defaults", defaults).field("markets", markets);
+        if !links.is_empty() {
+            out.field("links", links);
+        }
+        out.field("tape", tape).field("rewards", rewards).field("agents", agents);
+        out.field("faults", faults).field("bot", bot).finish()
+    }
 }
 
 impl Scenario {
@@ -136,10 +159,12 @@ impl Scenario {
         for table in keys.tables("market")? {
             markets.push(market::read(table, &defaults, tape.is_some(), alone)?);
         }
+        let links = fair::links(&mut keys)?;
         let faults = faults::read(&mut keys)?;
         let bot = keys.table("bot")?.map(|table| bot::read(table, folder)).transpose()?;
         keys.end()?;
-        let scenario = Self { seed, duration, start_utc, venue, defaults, markets, tape, rewards, agents, faults, bot };
+        let scenario =
+            Self { seed, duration, start_utc, venue, defaults, markets, links, tape, rewards, agents, faults, bot };
         scenario.check()?;
         Ok(scenario)
     }
@@ -166,6 +191,9 @@ impl Scenario {
                 return bad(format!("market[{n}].condition"), "is there twice".to_owned());
             }
         }
+        fair::check_links(&self.links, |slug| {
+            self.markets.iter().find(|market| market.slug == slug).map(|market| market.fair)
+        })?;
         for (n, agent) in self.agents.iter().enumerate() {
             self.check_agent(n, agent)?;
         }
@@ -186,6 +214,16 @@ impl Scenario {
         let needs_fair = agent.signal.is_some() || matches!(agent.kind, AgentKind::Sniper { .. });
         if needs_fair && let Some(market) = self.markets.iter().filter(wanted).find(|market| market.fair.is_none()) {
             return bad("signal", format!("market {:?} has no fair value to know anything of", market.slug));
+        }
+        if matches!(agent.kind, AgentKind::Insider { .. }) {
+            let linked = |slug: &String| self.links.iter().any(|link| link.markets.contains(slug));
+            let knowable = |fair: fair::Fair| fair.is_still() && fair.resolve.is_some();
+            let unknowable = |market: &&MarketSpec| !market.fair.is_some_and(knowable) || linked(&market.slug);
+            if let Some(market) = self.markets.iter().filter(wanted).find(unknowable) {
+                let why =
+                    "nobody can know the outcome: it needs a fair value that never moves, unlinked, and fair.resolve";
+                return bad("kind", format!("market {:?}: {why}", market.slug));
+            }
         }
         if let AgentKind::Maker { distance: DistanceSpec::OfBand(_), .. } = agent.kind
             && let Some(market) = self.markets.iter().filter(wanted).find(|market| market.terms.rewards.is_none())

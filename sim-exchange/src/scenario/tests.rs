@@ -2,6 +2,8 @@ use super::*;
 use crate::faults::When;
 use mm_core::domain::Usdc;
 
+mod known_answers;
+
 const WORLD: &str = "schema = 1\nstart_utc = \"2026-06-07T01:30:00Z\"\n[[market]]\nslug = \"a\"\n";
 
 fn check(text: &str) -> Result<Scenario, String> {
@@ -16,7 +18,17 @@ fn refused(more: &str, words: &str) {
 
 #[test]
 fn the_files_in_config_are_sound() {
-    for name in ["basic", "busy", "day", "tape"] {
+    for name in [
+        "basic",
+        "busy",
+        "day",
+        "tape",
+        "linked",
+        "theory-break-even",
+        "theory-glosten-milgrom",
+        "theory-poisson",
+        "theory-sniping",
+    ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../config/sim/{name}.toml"));
         let scenario = Scenario::load(&path).expect("a scenario of the repository");
         assert_eq!(scenario.tape.is_some(), name == "tape");

@@ -6,6 +6,7 @@
 use super::bot::{Ask, Bot, News as BotNews};
 use super::bot_seat::{BOT, BotSeat, Queue};
 use super::checks::{Checks, Depth, Violation};
+use super::fair;
 use super::seats::{self, Seat, wallet};
 use super::tally::{Kind, Tally};
 use super::trail::Trail;
@@ -135,7 +136,7 @@ impl Crowd {
             bot = Some(BotSeat::new(made, &draws, markets.len(), latency));
         }
         let (mut seats, mut seat_of, mut lots) = (Vec::new(), Vec::new(), vec![draws.stream("tie", "bot")]);
-        let mut latent = Latent::new(&seats::latent(scenario, &markets), &draws, start)?;
+        let mut latent = Latent::new(&fair::latent(scenario, &markets, start), &draws, start)?;
         for (row, cast) in (0u32..).zip(seats::cast(scenario, &markets, &mut latent, &draws)?) {
             let name = cast.agent.name().to_owned();
             lots.push(draws.stream("tie", &name));
@@ -178,6 +179,7 @@ impl Crowd {
     pub(super) fn nobody(exchange: &mut Exchange) -> Self {
         let mut scenario = Scenario { agents: Vec::new(), bot: None, ..exchange.scenario().clone() };
         scenario.markets.iter_mut().for_each(|market| market.fair = None);
+        scenario.links.clear();
         let options = Options { rendered: true, ..Options::default() };
         let start = exchange.now();
         Self::new(exchange, &scenario, start, options).expect("there is nobody and nothing that could be impossible")

@@ -24,9 +24,10 @@ pub(super) fn end(out: &mut Writer, n: u64) {
     out.end().key("n").int(n).end();
 }
 
-/// An entry about the whole state.
-pub(super) fn state(out: &mut Writer, n: u64, state: &Digest) {
-    out.object().key("n").int(n).key("state").text(&state.to_string()).end();
+/// An entry about the whole state. The venue's clock is part of it, and is moved by
+/// the steps in which somebody lets a world live, which are no events.
+pub(super) fn state(out: &mut Writer, n: u64, clock: Timestamp, state: &Digest) {
+    out.object().key("clock").int(clock.nanos()).key("n").int(n).key("state").text(&state.to_string()).end();
 }
 
 fn what(out: &mut Writer, event: &Event) {

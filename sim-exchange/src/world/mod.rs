@@ -14,6 +14,7 @@ mod bot_seat;
 mod checks;
 mod crowd;
 mod entry;
+mod fair;
 mod links;
 mod replay;
 mod runs;

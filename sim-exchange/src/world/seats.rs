@@ -1,21 +1,22 @@
 //! An agent and what the world keeps for it: its account, its connections, its ears, what it knows of itself.
 
+use super::fair::{dollars, millionths};
 use super::links::Link;
 use super::tally::Kind;
 use crate::agents::{
-    Agent, Around, BadAgent, Board, Change, Distance, EdgeRule, Informed, InformedParams, InformedStyle, Maker,
-    MakerParams, MarketFacts, Noise, NoiseParams, NoiseSize, Own, Reach, Sniper, SniperParams,
+    Agent, Around, BadAgent, Belief, Board, Change, Dealer, DealerParams, DealerRule, Distance, EdgeRule, Informed,
+    InformedParams, InformedStyle, Maker, MakerParams, MarketFacts, Noise, NoiseParams, NoiseSize, Own, Reach, Sniper,
+    SniperParams,
 };
-use crate::draws::{Draws, real};
+use crate::draws::Draws;
 use crate::exchange::{AccountIx, Fact, MarketInfo};
 use crate::kernel::Party;
-use crate::latent::{JumpSize, Jumps, Latent, LatentParams, Motion, Process, Receiver, ReceiverParams, Refresh};
-use crate::scenario::{AgentKind, AgentSpec, DistanceSpec, Latency, ReachSpec, Scenario, SignalSpec, SizeSpec};
+use crate::latent::{Latent, Receiver, ReceiverParams, Refresh};
+use crate::scenario::{
+    AgentKind, AgentSpec, BeliefSpec, DealerSpec, DistanceSpec, Latency, ReachSpec, Scenario, SignalSpec, SizeSpec,
+};
 use crate::tape::grow::in_yes_terms;
 use mm_core::domain::{MarketIx, Nanos, Usdc};
-
-/// Grid of the fair values.
-const STEP: Nanos = Nanos::from_secs(1);
 
 /// An agent that is to take part.
 pub(super) struct Cast {
@@ -94,7 +95,7 @@ pub(super) fn cast(
                 let capital = spec.capital.unwrap_or(scenario.venue.wallet_usdc);
                 let (kind, agent) = agent(&name, spec, market, capital, draws)
                     .map_err(|why| BadCast { name: name.clone(), why: why.to_string() })?;
-                let ears = spec.signal.map(|signal| latent.receiver(&name, &receiver(market, signal), draws));
+                let ears = ears(spec, market).map(|params| latent.receiver(&name, &params, draws));
                 let ears = ears.transpose().map_err(|why| BadCast { name, why: why.to_string() })?;
                 let latency = spec.latency.unwrap_or(scenario.venue.latency);
                 out.push(Cast { agent, kind, market, ears, capital, latency });
@@ -104,14 +105,19 @@ pub(super) fn cast(
     Ok(out)
 }
 
-fn receiver(market: MarketIx, signal: SignalSpec) -> ReceiverParams {
-    let refresh = match (signal.refresh, signal.poisson) {
+/// What it hears of the fair value.
+fn ears(spec: &AgentSpec, market: MarketIx) -> Option<ReceiverParams> {
+    if matches!(spec.kind, AgentKind::Insider { .. }) {
+        let (delay, noise_sd, refresh) = (Nanos::ZERO, 0.0, Refresh::Always);
+        return Some(ReceiverParams { market, delay, noise_sd, refresh, insider: true });
+    }
+    let SignalSpec { delay, noise_sd_micro, refresh, poisson } = spec.signal?;
+    let refresh = match (refresh, poisson) {
         (Nanos::ZERO, _) => Refresh::Always,
         (gap, false) => Refresh::Every(gap),
         (gap, true) => Refresh::Poisson(gap),
     };
-    let noise_sd = millionths(signal.noise_sd_micro);
-    ReceiverParams { market, delay: signal.delay, noise_sd, refresh, insider: false }
+    Some(ReceiverParams { market, delay, noise_sd: millionths(noise_sd_micro), refresh, insider: false })
 }
 
 fn agent(
@@ -173,34 +179,40 @@ fn agent(
             };
             (Kind::Maker, Box::new(Maker::new(name, params, draws)?))
         }
+        AgentKind::Insider { rate_per_h_micro, size } => {
+            let style = InformedStyle::Outcome { size };
+            let params = InformedParams { market, capital, looks_per_h: millionths(rate_per_h_micro), style };
+            (Kind::Informed, Box::new(Informed::new(name, params, draws)?))
+        }
+        AgentKind::Dealer { look_every, size, refill_below_micro, rule, belief } => {
+            let (rule, belief) = (dealer_rule(rule), dealer_belief(belief));
+            let refill_below = millionths(refill_below_micro);
+            let params = DealerParams { market, capital, look_every, size, refill_below, rule, belief };
+            (Kind::Dealer, Box::new(Dealer::new(name, params)?))
+        }
     })
 }
 
-/// The fair values of the scenario's markets. `markets` are the venue's rows, in its order.
-pub(super) fn latent(scenario: &Scenario, markets: &[MarketInfo]) -> LatentParams {
-    let processes = (0u16..).map(MarketIx).zip(markets).filter_map(|(market, info)| {
-        let spec = scenario.markets.iter().find(|spec| spec.slug == info.slug)?;
-        let fair = spec.fair?;
-        let jumps = (fair.jumps_per_h_micro > 0).then(|| Jumps {
-            per_h: millionths(fair.jumps_per_h_micro),
-            size: JumpSize::Normal { mean: 0.0, sd: millionths(fair.jump_logit_sd_micro) },
-            public: true,
-        });
-        Some(Process {
-            market,
-            name: spec.slug.clone(),
-            start: real(u64::from(fair.start.ten_thousandths())) / 10_000.0,
-            volatility_per_sqrt_h: millionths(fair.volatility_per_sqrt_h_micro),
-            motion: Motion::Martingale,
-            jumps,
-            resolution: None,
-        })
-    });
-    LatentParams { step: STEP, markets: processes.collect(), links: Vec::new() }
+fn dealer_rule(spec: DealerSpec) -> DealerRule {
+    match spec {
+        DealerSpec::Fixed(half_spread) => DealerRule::Fixed { half_spread },
+        DealerSpec::GlostenMilgrom { informed_micro, buys_micro } => {
+            DealerRule::GlostenMilgrom { informed: millionths(informed_micro), buys: millionths(buys_micro) }
+        }
+        DealerSpec::Competitive { noise_per_h_micro, jumps_per_h_micro, jump_mean } => DealerRule::Competitive {
+            noise_per_h: millionths(noise_per_h_micro),
+            jumps_per_h: millionths(jumps_per_h_micro),
+            jump_mean: dollars(jump_mean),
+        },
+    }
 }
 
-fn millionths(n: u64) -> f64 {
-    real(n) / 1_000_000.0
+fn dealer_belief(spec: BeliefSpec) -> Belief {
+    match spec {
+        BeliefSpec::Signal => Belief::Signal,
+        BeliefSpec::Stays(p) => Belief::Stays(dollars(p)),
+        BeliefSpec::Learns(p) => Belief::Learns(dollars(p)),
+    }
 }
 
 /// The public board of the venue's markets.

@@ -4,10 +4,17 @@ use super::bot::{Bot, BotTotals};
 use super::checks::Checks;
 use super::tally::{Counts, Kind, Profit, Tally};
 use super::trail::Trail;
+use crate::accounts::Answer;
 use crate::draws::whole;
 use crate::exchange::Exchange;
 use crate::latent::Latent;
-use mm_core::domain::{Digest, MarketIx, Price, Timestamp};
+use mm_core::domain::{Digest, MarketIx, Outcome, Price, Timestamp};
+
+/// Half a dollar.
+const HALF: Price = match Price::from_ten_thousandths(5_000) {
+    Some(half) => half,
+    None => Price::ONE,
+};
 
 /// What happened so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +75,10 @@ impl Summary {
         bot: Option<&Bot>,
         at: Timestamp,
     ) -> Self {
-        let mark = |market: MarketIx| fair(latent, market).unwrap_or_else(|| mark(exchange, market));
+        let mark = |market: MarketIx| {
+            let known = exchange.answered(market).map(payout).or_else(|| fair(latent, market));
+            known.unwrap_or_else(|| mark(exchange, market))
+        };
         let mut rewards = [0u64; Kind::ALL.len()];
         for account in exchange.status().accounts {
             rewards[tally.kind(account.account) as usize] += account.rewards.micro();
@@ -100,6 +110,15 @@ impl Summary {
     }
 }
 
+/// What a share of YES pays once the question is answered.
+const fn payout(answer: Answer) -> Price {
+    match answer {
+        Answer::Winner(Outcome::Yes) => Price::ONE,
+        Answer::Winner(Outcome::No) => Price::ZERO,
+        Answer::Half => HALF,
+    }
+}
+
 /// What a share of YES is worth now, to a ten-thousandth: the world knows.
 fn fair(latent: &Latent, market: MarketIx) -> Option<Price> {
     let ten_thousandths = whole(latent.probability(market)? * 10_000.0 + 0.5);
@@ -116,5 +135,5 @@ fn mark(exchange: &Exchange, market: MarketIx) -> Price {
         }
         (one, other) => one.or(other),
     };
-    middle.unwrap_or_else(|| Price::from_ten_thousandths(5_000).expect("half a dollar is a price"))
+    middle.unwrap_or(HALF)
 }

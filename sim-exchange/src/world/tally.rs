@@ -18,8 +18,8 @@ pub enum Kind {
     Sniper,
     /// Quotes for rewards.
     Maker,
-    /// Any other agent.
-    Other,
+    /// Quotes as a textbook says.
+    Dealer,
     /// Our own bot.
     Bot,
     /// A client on a socket.
@@ -31,7 +31,7 @@ pub enum Kind {
 impl Kind {
     /// All of them, in the order in which they are shown.
     pub const ALL: [Self; 8] =
-        [Self::Bot, Self::Maker, Self::Noise, Self::Informed, Self::Sniper, Self::Other, Self::Client, Self::House];
+        [Self::Bot, Self::Maker, Self::Noise, Self::Informed, Self::Sniper, Self::Dealer, Self::Client, Self::House];
 
     /// Its name.
     #[must_use]
@@ -41,7 +41,7 @@ impl Kind {
             Self::Informed => "informed",
             Self::Sniper => "sniper",
             Self::Maker => "maker",
-            Self::Other => "other",
+            Self::Dealer => "dealer",
             Self::Bot => "bot",
             Self::Client => "client",
             Self::House => "house",

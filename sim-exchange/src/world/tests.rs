@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+mod fair;
+
 /// A file in memory that outlives its writer.
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Vec<u8>>>);

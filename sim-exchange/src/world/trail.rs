@@ -141,7 +141,7 @@ impl Trail {
         self.chain.absorb(&bytes);
         if let Some(log) = &mut self.log {
             log.entry.clear();
-            entry::state(&mut log.entry, self.events, &state);
+            entry::state(&mut log.entry, self.events, exchange.now(), &state);
             log.append();
         }
     }

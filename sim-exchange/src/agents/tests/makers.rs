@@ -287,7 +287,7 @@ fn a_dealer_quotes_what_theory_says() {
         "tick 0.001; signal 0.5554",
         &expect![[r#"
         buy yes 0.521x100 post-only
-        buy no 0.41x100 post-only
+        buy no 0.411x100 post-only
     "#]],
     );
 }

@@ -182,6 +182,11 @@ fn text(config: &Path, scenario: &Scenario, summary: &Summary, hash: &Digest, to
             let _ = writeln!(out, "  {of:<9} {with:<9} {money:>12}  {fills:>8} fills  {amount:>12} shares");
         }
     }
+    for market in scenario.markets.iter().filter(|market| market.fair.is_some_and(|fair| fair.reverting.is_some())) {
+        let slug = &market.slug;
+        let _ =
+            writeln!(out, "\n{slug}: its fair value is pulled back, so prices can be predicted and profits say little");
+    }
     if let Some(bot) = &summary.bot {
         let _ = writeln!(
             out,
