@@ -16,8 +16,10 @@ pub use reads::{
 };
 pub use reply::{Answer, Lost, VenueCall, VenueReply};
 
+use memchr::memmem::Finder;
 use mm_core::domain::OrderId;
 use mm_core::venue::rest::{ErrorBody, PostOrderReply};
+use std::sync::LazyLock;
 use texts::{Text, judge};
 
 /// What a placement's reply proves (executor.md section 3.7).
@@ -149,8 +151,8 @@ fn by_text(text: &str) -> Placed {
 /// The venue's error text, from an error body or from an order entry.
 fn error_text(body: &[u8]) -> Option<String> {
     // Both keys hold this word, unless it is spelt with escapes: without either, a long list need not be read for it.
-    let spells = |word: &str| memchr::memmem::find(body, word.as_bytes()).is_some();
-    if !spells("error") && !spells("\\u") {
+    static WORDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new("error"), Finder::new("\\u")]);
+    if WORDS.iter().all(|word| word.find(body).is_none()) {
         return None;
     }
     let text = serde_json::from_slice::<ErrorBody>(body).map(|body| body.error).ok();

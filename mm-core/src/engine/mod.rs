@@ -175,17 +175,22 @@ impl Engine {
     /// When to call again with an empty turn if nothing arrives.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let gate = match self.gate {
-            Gate::Open { until } if until > self.at => Some(until),
-            _ => None,
-        };
-        let sample = self.sampled.map(|n| Timestamp::EPOCH.plus(self.sample_length(n + 1)));
-        let links = self
-            .links
-            .values()
-            .flat_map(|link| [link.probe_at(self.config.feed.probe_after), link.dies_at(self.config.feed.dead_after)]);
-        let others = [self.wakes.first(), gate, sample, self.witness_at, self.brake.resumes(self.at)];
-        others.into_iter().flatten().chain(links.flatten()).min()
+        let mut first = Timestamp::MAX;
+        let mut at = |when: Option<Timestamp>| first = when.map_or(first, |when| first.min(when));
+        at(self.wakes.first());
+        if let Gate::Open { until } = self.gate
+            && until > self.at
+        {
+            at(Some(until));
+        }
+        at(self.sampled.map(|n| Timestamp::EPOCH.plus(self.sample_length(n + 1))));
+        at(self.witness_at);
+        at(self.brake.resumes(self.at));
+        for link in self.links.values() {
+            at(link.probe_at(self.config.feed.probe_after));
+            at(link.dies_at(self.config.feed.dead_after));
+        }
+        (first < Timestamp::MAX).then_some(first)
     }
 
     /// The configuration it runs under.
