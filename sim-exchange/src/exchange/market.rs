@@ -39,6 +39,7 @@ pub(super) type Changed = (Side, Price, Outcome);
 pub(super) type Printed = (Outcome, Side, Price, Qty);
 
 impl MarketState {
+    #[inline]
     pub(super) fn top(&self) -> Top {
         Top { bid: self.book.best(Side::Buy), ask: self.book.best(Side::Sell) }
     }

@@ -7,6 +7,7 @@ use crate::mechanism::Slot;
 use mm_core::domain::{MarketIx, OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::hint::select_unpredictable;
 
 /// Most orders that may be unfinished at once; behind it placing fails with the venue's own 500.
 pub const ORDERS_MAX: usize = 500_000;
@@ -56,8 +57,9 @@ impl Status {
     }
 }
 
-/// One order.
+/// One order; aligned, so that it lies in one cache line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(align(64))]
 pub(super) struct OrderRow {
     pub(super) account: AccountIx,
     pub(super) market: MarketIx,
@@ -187,7 +189,9 @@ impl Orders {
     /// How many finished orders are remembered from now on.
     pub(super) fn keep(&mut self, kept: usize) {
         self.kept = kept;
-        self.forget_old();
+        while self.finished.len() > self.kept {
+            self.forget_oldest();
+        }
     }
 
     /// Whether no further order can be taken.
@@ -197,9 +201,8 @@ impl Orders {
     }
 
     /// A new row.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, fresh: &Fresh) -> OrderIx {
-        self.forget_old();
         self.accepted += 1;
         self.unfinished += 1;
         let ix = match self.free.pop() {
@@ -279,13 +282,13 @@ impl Orders {
     }
 
     /// The order now waits in its book.
-    #[inline]
+    #[inline(always)]
     pub(super) fn list(&mut self, ix: OrderIx, account: AccountIx, slot: Slot) {
         let list = self.list_mut(account);
         let tail = list.tail;
         list.tail = ix.0;
         list.count += 1;
-        list.head = if tail == NONE { ix.0 } else { list.head };
+        list.head = select_unpredictable(tail == NONE, ix.0, list.head);
         self.ties[tail as usize].next = ix.0;
         let row = &mut self.rows[ix.index()];
         (row.slot, row.rests) = (slot, true);
@@ -293,7 +296,7 @@ impl Orders {
     }
 
     /// The order has left its book for good.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&mut self, ix: OrderIx, account: AccountIx, status: Status) {
         let row = &mut self.rows[ix.index()];
         assert!(row.rests, "order {} does not rest", ix.0);
@@ -304,42 +307,59 @@ impl Orders {
         self.ties[next as usize].prev = prev;
         let list = self.list_mut(account);
         list.count -= 1;
-        list.head = if prev == NONE { next } else { list.head };
-        list.tail = if next == NONE { prev } else { list.tail };
-        self.unfinished -= 1;
-        self.finished.push_back(ix);
+        list.head = select_unpredictable(prev == NONE, next, list.head);
+        list.tail = select_unpredictable(next == NONE, prev, list.tail);
+        self.retire(ix);
     }
 
     /// The order, which does not rest, will not change any more.
     #[inline]
     pub(super) fn finish(&mut self, ix: OrderIx, status: Status) {
         self.rows[ix.index()].status = status;
+        self.retire(ix);
+    }
+
+    /// An order is finished. The oldest of those beyond the limit goes for it, not this one: its end has still to be told.
+    #[inline(always)]
+    fn retire(&mut self, ix: OrderIx) {
         self.unfinished -= 1;
+        if self.finished.len() > self.kept {
+            self.forget_oldest();
+        }
         self.finished.push_back(ix);
     }
 
-    /// Forgets the oldest finished orders beyond the limit; one that a remembered trade names goes with the trade.
+    /// Forgets the oldest finished order; one that a remembered trade names goes with the trade.
     #[inline]
-    fn forget_old(&mut self) {
-        let over = self.finished.len().saturating_sub(self.kept);
-        for _ in 0..over {
-            let Some(ix) = self.finished.pop_front() else { return };
-            let tie = &mut self.ties[ix.index()];
-            if tie.pins > 0 {
-                tie.overdue = true;
-            } else {
-                self.forget(ix);
-            }
+    fn forget_oldest(&mut self) {
+        let Some(ix) = self.finished.pop_front() else { return };
+        let tie = &mut self.ties[ix.index()];
+        let named = tie.pins > 0;
+        tie.overdue = named;
+        self.forget_unless(named, ix);
+    }
+
+    /// Forgets a finished order, or not. Whether it does follows no pattern that a branch could learn: the row is put on the list of
+    /// free ones either way and taken off again.
+    #[inline]
+    fn forget_unless(&mut self, stays: bool, ix: OrderIx) {
+        let free = self.free.len();
+        self.free.push(ix);
+        self.free.truncate(free + usize::from(!stays));
+        // behind a wire every order has papers, in a world of agents none: that can be learnt
+        if self.papers[ix.index()].is_some() {
+            self.drop_paper_unless(stays, ix);
         }
     }
 
-    fn forget(&mut self, ix: OrderIx) {
-        if let Some(paper) = self.papers[ix.index()].take()
-            && let Some(id) = paper.id
-        {
+    #[cold]
+    fn drop_paper_unless(&mut self, stays: bool, ix: OrderIx) {
+        if stays {
+            return;
+        }
+        if let Some(id) = self.papers[ix.index()].take().and_then(|paper| paper.id) {
             self.by_id.remove(&id);
         }
-        self.free.push(ix);
     }
 
     /// A remembered trade names the order.
@@ -353,9 +373,8 @@ impl Orders {
     pub(super) fn unpin(&mut self, ix: OrderIx) {
         let tie = &mut self.ties[ix.index()];
         tie.pins -= 1;
-        if tie.pins == 0 && tie.overdue {
-            self.forget(ix);
-        }
+        let stays = tie.pins > 0 || !tie.overdue;
+        self.forget_unless(stays, ix);
     }
 
     /// The account's resting orders, oldest first.

@@ -13,6 +13,7 @@ use crate::tape::grow::in_yes_terms;
 use mm_core::domain::{
     MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Token, Usdc, cost_ceil,
 };
+use std::hint::select_unpredictable;
 
 /// Largest order, shares: keeps every product of size, price, rate and curve in 128 bits.
 pub const SIZE_MAX: Qty = Qty::from_micro(1_000_000_000_000_000);
@@ -38,6 +39,18 @@ pub struct Accepted {
     pub trades: u32,
 }
 
+/// What an order met on arrival.
+struct Met {
+    shares: Qty,
+    /// Before fees.
+    cash: Usdc,
+    trades: u32,
+}
+
+impl Met {
+    const NOBODY: Self = Self { shares: Qty::ZERO, cash: Usdc::ZERO, trades: 0 };
+}
+
 /// Whoever arrives and matches.
 pub(super) struct Arrival {
     pub(super) hand: Hand,
@@ -48,11 +61,12 @@ pub(super) struct Arrival {
     /// Shares it has matched, and the dollars of that.
     matched: Qty,
     cash: Usdc,
+    fees: Usdc,
 }
 
 impl Arrival {
     pub(super) const fn new(hand: Hand, outcome: Outcome, side: Side, fee_room: Usdc) -> Self {
-        Self { hand, outcome, side, fee_room, matched: Qty::ZERO, cash: Usdc::ZERO }
+        Self { hand, outcome, side, fee_room, matched: Qty::ZERO, cash: Usdc::ZERO, fees: Usdc::ZERO }
     }
 }
 
@@ -112,7 +126,7 @@ impl Exchange {
     }
 
     /// Every rule an order must pass, in the venue's order; whether it meets the other side of the book. Changes nothing.
-    #[inline]
+    #[inline(always)]
     fn admit(&self, account: AccountIx, order: &NewOrder, known: bool) -> Result<bool, RejectWhy> {
         assert!(self.accounts.exists(account), "the front opened no account {}", account.0);
         let market = order.token.market.index();
@@ -178,14 +192,16 @@ impl Exchange {
     }
 
     /// The venue's balance rule: size ≤ balance − open orders − matched trades, for the asset the order gives.
-    #[inline]
+    #[inline(always)]
     pub(super) fn affords(&self, account: AccountIx, order: &NewOrder, crossing: bool) -> Result<(), RejectWhy> {
         let (asset, mut needs) = holds(order.token.market, order.token.outcome, order.side, order.price, order.qty);
+        let mut rounding = 0;
         if crossing && order.side == Side::Buy {
             let fee = self.markets[order.token.market.index()].fee_at_most(order.qty);
             needs = needs.saturating_add(fee.micro());
+            rounding = self.rounding(order);
         }
-        if needs.saturating_add(self.rounding(order, crossing)) <= self.accounts.free(account, asset) {
+        if needs.saturating_add(rounding) <= self.accounts.free(account, asset) {
             return Ok(());
         }
         Err(RejectWhy::Balance {
@@ -197,16 +213,13 @@ impl Exchange {
     }
 
     /// What rounding may add to the dollars a buy takes: a millionth for each mint with a size that is not in whole hundredths.
-    fn rounding(&self, order: &NewOrder, crossing: bool) -> u64 {
+    fn rounding(&self, order: &NewOrder) -> u64 {
         let state = &self.markets[order.token.market.index()];
         let fractional = state.fractional || !order.qty.is_orderable();
-        if crossing && fractional && order.side == Side::Buy {
-            u64::try_from(state.book.waiting()).unwrap_or(u64::MAX)
-        } else {
-            0
-        }
+        if fractional { u64::try_from(state.book.waiting()).unwrap_or(u64::MAX) } else { 0 }
     }
 
+    #[inline(always)]
     fn accept(&mut self, account: AccountIx, order: &NewOrder, crossing: bool, paper: Option<Box<Paper>>) -> Accepted {
         let NewOrder { token, side, price, qty, tif, .. } = *order;
         let fresh =
@@ -240,14 +253,16 @@ impl Exchange {
     }
 
     /// An accepted order meets the book: it matches what it can, and rests with what is left if it may.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enter(&mut self, ix: OrderIx, account: AccountIx, order: &NewOrder, crossing: bool) -> Accepted {
         let NewOrder { token, side, price, qty, tif, .. } = *order;
-        let mut accepted = self.nothing_yet(ix);
-        if crossing {
-            self.match_on_arrival(ix, order, &mut accepted);
-        }
-        let left = qty.saturating_sub(accepted.matched);
+        let first_trade = self.trades.next();
+        let met = if crossing { self.match_on_arrival(ix, order) } else { Met::NOBODY };
+        // put together from its fields at the very end: an answer that is changed in memory and copied costs several nanoseconds
+        let status = if met.shares.is_zero() { PlacedStatus::Live } else { PlacedStatus::Matched };
+        let Met { shares: matched, cash: notional, trades } = met;
+        let accepted = Accepted { order: ix, status, matched, notional, first_trade, trades };
+        let left = qty.saturating_sub(matched);
         if left.is_zero() {
             return accepted;
         }
@@ -272,7 +287,8 @@ impl Exchange {
     /// Walks the book for an order that meets it, and tells what came of it. On its own, so that an order which only rests does not
     /// pay for the room this takes.
     #[inline(never)]
-    fn match_on_arrival(&mut self, ix: OrderIx, order: &NewOrder, accepted: &mut Accepted) {
+    fn match_on_arrival(&mut self, ix: OrderIx, order: &NewOrder) -> Met {
+        let first = self.trades.next();
         let market = order.token.market;
         let account = self.orders.row(ix).account;
         let except = self.never_meets(account);
@@ -292,17 +308,14 @@ impl Exchange {
         let hand = Hand::Account(account, ix);
         let mut taker = Arrival::new(hand, order.token.outcome, order.side, fee_room);
         self.trade(market, &mut taker, &matches, &mut changed, &mut prints);
-        let first = accepted.first_trade;
-        accepted.trades = u32::try_from(self.trades.next().0 - first.0).expect("one order meets fewer levels");
-        (accepted.matched, accepted.notional) = (taker.matched, taker.cash);
-        for n in 0..u64::from(accepted.trades) {
+        let trades = u32::try_from(self.trades.next().0 - first.0).expect("one order meets fewer levels");
+        for n in 0..u64::from(trades) {
             self.orders.note_trade(ix, TradeIx(first.0 + n));
         }
-        if !accepted.matched.is_zero() {
-            accepted.status = PlacedStatus::Matched;
-            self.volume.matched += u128::from(accepted.matched.micro());
+        if !taker.matched.is_zero() {
+            self.volume.matched += u128::from(taker.matched.micro());
             let row = self.orders.row_mut(ix);
-            row.matched = accepted.matched;
+            row.matched = taker.matched;
             if row.left().is_zero() {
                 self.orders.finish(ix, Status::Matched);
             }
@@ -314,6 +327,7 @@ impl Exchange {
         prints.clear();
         (self.matches, self.changed, self.prints) = (matches, changed, prints);
         self.refine_tick(market);
+        Met { shares: taker.matched, cash: taker.cash, trades }
     }
 
     /// Ends the taker's own orders that stood in its way; the book has let go of them already.
@@ -357,6 +371,7 @@ impl Exchange {
         self.trades.forget_old(&mut self.orders);
         let ix = self.trades.next();
         let (hand, outcome, side) = (taker.hand, taker.outcome, taker.side);
+        let (matched, fees) = (taker.matched, taker.fees);
         let own_price = in_yes_terms(outcome, Side::Buy, price).1;
         let maker_yes_side = in_yes_terms(outcome, side, price).0.other();
         self.trades.push(hand, (market, outcome, side, own_price), self.now);
@@ -364,9 +379,7 @@ impl Exchange {
             self.trade_leg(ix, n, taker, m, maker_yes_side);
         }
         changed.push((maker_yes_side, price, outcome));
-        let trade = self.trades.get(ix).expect("it was just made");
-        let qty = trade.qty;
-        let fee = self.trades.legs(trade).fold(Usdc::ZERO, |fee, leg| fee.saturating_add(leg.fee));
+        let (qty, fee) = (taker.matched.saturating_sub(matched), taker.fees.saturating_sub(fees));
         if let Hand::Account(account, order) = hand {
             self.orders.pin(order);
             self.emit(Fact::Fill {
@@ -421,6 +434,7 @@ impl Exchange {
         taker.fee_room = taker.fee_room.saturating_sub(fee);
         taker.matched = taker.matched.saturating_add(m.qty);
         taker.cash = taker.cash.saturating_add(taker_cash);
+        taker.fees = taker.fees.saturating_add(fee);
         self.rebates.note(self.now.day(), &self.markets[market.index()], market, maker, (maker_price, m.qty, fee));
         if let Hand::Account(account, order) = maker {
             self.fill(order, ix, m.qty);
@@ -479,5 +493,5 @@ impl Exchange {
 #[inline]
 pub(super) fn holds(market: MarketIx, outcome: Outcome, side: Side, price: Price, left: Qty) -> (Column, u64) {
     let (sells, cost) = (side == Side::Sell, cost_ceil(price, left).micro());
-    (Column::of(sells, market.index(), outcome), if sells { left.micro() } else { cost })
+    (Column::of(sells, market.index(), outcome), select_unpredictable(sells, left.micro(), cost))
 }
