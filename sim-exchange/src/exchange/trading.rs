@@ -56,7 +56,7 @@ pub(super) struct Arrival {
     pub(super) hand: Hand,
     pub(super) outcome: Outcome,
     pub(super) side: Side,
-    /// Fees it may still be charged: the fees of its matches, each rounded up, never add up to more than was asked of its balance.
+    /// Fees it may still be charged: the fees of its matches, each rounded, never add up to more than was asked of its balance.
     fee_room: Usdc,
     /// Shares it has matched, and the dollars of that.
     matched: Qty,
