@@ -1,8 +1,9 @@
 //! Orders that leave: by their owner's wish, or for a reason of the venue's.
 
+use super::admission::holds;
 use super::fact::{Ended, Fact, OrderChange, OrderIx};
 use super::orders::Status;
-use super::trading::{GTD_SAFETY, holds};
+use super::trading::GTD_SAFETY;
 use super::{AccountIx, Exchange, Filter};
 use crate::tape::grow::in_yes_terms;
 use mm_core::domain::{MarketIx, OrderId, Outcome, Qty, TimeInForce, Timestamp};

@@ -1,10 +1,14 @@
 //! Every order the venue remembers: rows in a slab, addressed by [`OrderIx`]; the papers of those that came over the wire beside
 //! them; the resting ones of each account in order of acceptance.
 
+mod row;
+
+pub(super) use row::{Fresh, OrderRow, Paper, Status};
+
 use super::AccountIx;
-use super::fact::{Ended, OrderIx, TradeIx};
+use super::fact::{OrderIx, TradeIx};
 use crate::mechanism::Slot;
-use mm_core::domain::{MarketIx, OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp};
+use mm_core::domain::{OrderId, Qty, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::hint::select_unpredictable;
@@ -19,66 +23,6 @@ pub const ORDERS_KEPT: usize = 65_536;
 /// No order. The first row is never given to one: links to nowhere lead there, so following one needs no decision.
 const NONE: u32 = 0;
 
-/// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Status {
-    /// It rests, or is on its way through matching.
-    Live,
-    /// Its market holds it back for a moment.
-    Delayed,
-    /// It was held back, found nothing to match, and rests.
-    Unmatched,
-    /// Filled.
-    Matched,
-    /// Gone with something left.
-    Ended(Ended),
-}
-
-impl Status {
-    /// The venue's word.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Live => "LIVE",
-            Self::Delayed => "DELAYED",
-            Self::Unmatched => "UNMATCHED",
-            Self::Matched => "MATCHED",
-            Self::Ended(Ended::Canceled) => "CANCELED",
-            Self::Ended(Ended::Expired) => "CANCELED_EXPIRED_ORDER",
-            Self::Ended(Ended::MarketClosed) => "CANCELED_MARKET_NOT_FOUND",
-            Self::Ended(Ended::MarketResolved) => "CANCELED_MARKET_RESOLVED",
-            Self::Ended(Ended::NotEnoughBalance) => "CANCELED_NOT_ENOUGH_BALANCE",
-            Self::Ended(Ended::NotFillable) => {
-                "CANCELED_order couldn't be fully filled. FOK orders are fully filled or killed."
-            }
-            Self::Ended(Ended::NothingToMatch) => {
-                "CANCELED_no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
-            }
-        }
-    }
-}
-
-/// One order; aligned, so that it lies in one cache line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[repr(align(64))]
-pub(super) struct OrderRow {
-    pub(super) account: AccountIx,
-    pub(super) market: MarketIx,
-    pub(super) outcome: Outcome,
-    pub(super) side: Side,
-    pub(super) price: Price,
-    pub(super) status: Status,
-    pub(super) qty: Qty,
-    pub(super) matched: Qty,
-    pub(super) tif: TimeInForce,
-    pub(super) at: Timestamp,
-    /// Position in the order of acceptance, from 1.
-    pub(super) number: u64,
-    /// Where it waits in its book; a restored book tells it anew.
-    #[serde(skip)]
-    pub(super) slot: Slot,
-    rests: bool,
-}
-
 /// What is looked at of other orders than the one at hand, apart from the rows so that it stays near: neighbours in the account's
 /// list of resting orders, and what keeps an order from being forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,56 +36,6 @@ struct Tie {
 }
 
 const LOOSE: Tie = Tie { next: NONE, prev: NONE, pins: 0, overdue: false };
-
-impl OrderRow {
-    const BLANK: Self = Self {
-        account: AccountIx(0),
-        market: MarketIx(0),
-        outcome: Outcome::Yes,
-        side: Side::Buy,
-        price: Price::ZERO,
-        status: Status::Live,
-        qty: Qty::ZERO,
-        matched: Qty::ZERO,
-        tif: TimeInForce::Gtc,
-        at: Timestamp::EPOCH,
-        number: 0,
-        slot: Slot(0),
-        rests: false,
-    };
-
-    pub(super) const fn left(&self) -> Qty {
-        self.qty.saturating_sub(self.matched)
-    }
-
-    /// Whether it waits in a book.
-    pub(super) const fn rests(&self) -> bool {
-        self.rests
-    }
-}
-
-/// What an order is made of at its acceptance.
-pub(super) struct Fresh {
-    pub(super) account: AccountIx,
-    pub(super) market: MarketIx,
-    pub(super) outcome: Outcome,
-    pub(super) side: Side,
-    pub(super) price: Price,
-    pub(super) qty: Qty,
-    pub(super) tif: TimeInForce,
-    pub(super) at: Timestamp,
-}
-
-/// What only the wire needs of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Paper {
-    /// Its hash; `None` for an order that came without one.
-    pub(super) id: Option<OrderId>,
-    /// API key it was placed with.
-    pub(super) owner: String,
-    /// Trades it took part in.
-    pub(super) trades: Vec<TradeIx>,
-}
 
 /// An account's resting orders: first, last, how many; and its fills so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
