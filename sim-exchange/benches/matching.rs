@@ -32,7 +32,7 @@ const KEPT: usize = 64;
 const LEAST: f64 = 10.0;
 const AIM: f64 = 25.0;
 /// With accounts, reservations, fees and settlement, which the peer does not have.
-const VENUE_LEAST: f64 = 8.0;
+const VENUE_LEAST: f64 = 10.0;
 
 /// One operation, for both.
 #[derive(Clone, Copy)]
@@ -257,10 +257,12 @@ impl Venue {
         match op {
             Op::Place { account, outcome, buys_yes, price, qty } => {
                 let yes = outcome == Outcome::Yes;
+                // chosen without a branch: which token an order names follows no pattern, and that is not the venue's fault
+                let seen_from = [price, price.complement()];
                 let order = NewOrder {
                     token: Token { market: MarketIx(0), outcome },
                     side: if buys_yes == yes { Side::Buy } else { Side::Sell },
-                    price: if yes { price } else { price.complement() },
+                    price: seen_from[usize::from(!yes)],
                     qty,
                     post_only: false,
                     tif: TimeInForce::Gtc,

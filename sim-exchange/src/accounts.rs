@@ -5,61 +5,27 @@
 //! world must stop rather than invent money. Balances move when a trade is mined; between match and then the amount is
 //! *matched*: no longer free, not yet gone.
 
+mod asset;
+mod laws;
+mod leg;
 mod operations;
 
+pub use asset::{Asset, Column};
+pub use laws::Broken;
+pub use leg::{Leg, MatchKind, Party, Settlement, split_cash};
 pub use operations::{Events, Refused};
 
+use asset::asset_of;
+use leg::{given, got};
+
 use crate::exchange::AccountIx;
-use mm_core::domain::{Outcome, Price, Qty, Side, Usdc, cost_floor};
+use mm_core::domain::{Outcome, Qty, Usdc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::hint::select_unpredictable;
 
 /// Most wallets a venue opens; behind it the last one is refused.
 pub const ACCOUNTS_MAX: usize = 100_000;
-
-/// One side of a trade. The recorded world is a party with bottomless pockets: it deposits what it lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Party {
-    /// A wallet.
-    Account(AccountIx),
-    /// The recorded or built-in counterparties.
-    House,
-}
-
-/// Something that can be owned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Asset {
-    /// Dollars.
-    Usdc,
-    /// Shares of one outcome of the market in this row.
-    Share(usize, Outcome),
-}
-
-/// An asset as the place it has in every wallet's row: what matching works with, because finding it needs no decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Column(usize);
-
-impl From<Asset> for Column {
-    #[inline]
-    fn from(asset: Asset) -> Self {
-        Self(column(asset))
-    }
-}
-
-impl Column {
-    /// Shares of a market's outcome if `shares`, else dollars.
-    #[inline]
-    #[must_use]
-    pub const fn of(shares: bool, market: usize, outcome: Outcome) -> Self {
-        Self((1 + 2 * market + matches!(outcome, Outcome::No) as usize) * shares as usize)
-    }
-
-    /// Which asset that is.
-    #[must_use]
-    pub const fn asset(self) -> Asset {
-        asset_of(self.0)
-    }
-}
 
 /// What the tokens of a resolved market pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,45 +36,9 @@ pub enum Answer {
     Half,
 }
 
-/// A law of money that does not hold, in millionths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
-    /// Cash of all parties is not what was put in.
-    #[error("cash, collateral, fees, pool and withdrawals are {have}, deposits and converted sets {should}")]
-    Cash {
-        /// What is there.
-        have: u128,
-        /// What should be.
-        should: u128,
-    },
-    /// A market's tokens are not backed.
-    #[error("market {market}: {yes} YES and {no} NO outstanding, collateral {collateral}")]
-    Pairs {
-        /// Its row.
-        market: usize,
-        /// YES tokens in all hands.
-        yes: u128,
-        /// NO tokens in all hands.
-        no: u128,
-        /// Dollars behind them.
-        collateral: u64,
-    },
-    /// Orders and trades hold more than a wallet has.
-    #[error("account {}: {held} of {asset:?} reserved and matched, balance {balance}", account.0)]
-    Held {
-        /// Whose.
-        account: AccountIx,
-        /// What.
-        asset: Asset,
-        /// By orders and matched trades.
-        held: u128,
-        /// Settled.
-        balance: u64,
-    },
-}
-
-/// One wallet's amounts of one asset, in millionths.
+/// One wallet's amounts of one asset, in millionths; aligned, so that it lies in one cache line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(align(32))]
 struct Purse {
     /// Settled.
     balance: u64,
@@ -118,87 +48,6 @@ struct Purse {
     matched: u64,
     /// Counted as matched by mistake: the venue's stuck counter (`market-lifecycle.md` section 3).
     stuck: u64,
-}
-
-/// How two orders met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MatchKind {
-    /// A buy met a sell of the same token.
-    Direct,
-    /// Two buys of complementary tokens: a pair is made from their dollars.
-    Mint,
-    /// Two sells of complementary tokens: a pair is turned back into dollars.
-    Merge,
-}
-
-/// One party's half of a match, as it will settle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Leg {
-    /// Who.
-    pub party: Party,
-    /// Which token.
-    pub outcome: Outcome,
-    /// Which way.
-    pub side: Side,
-    /// Shares.
-    pub qty: Qty,
-    /// Dollars paid or received, before the fee.
-    pub cash: Usdc,
-    /// Fee on top of what a buyer pays, or out of what a seller receives.
-    pub fee: Usdc,
-}
-
-/// Two legs that settle together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// Row of the market.
-    pub market: usize,
-    /// The order that arrived.
-    pub taker: Leg,
-    /// The order that rested.
-    pub maker: Leg,
-}
-
-/// The dollars of a match at the maker's price: the maker's, rounded down to a millionth, and the taker's. Of the same token they are
-/// the same; of the two tokens they are a dollar a share together, so nothing is lost.
-#[inline]
-#[must_use]
-pub fn split_cash(maker_price: Price, qty: Qty, same_token: bool) -> (Usdc, Usdc) {
-    let maker = cost_floor(maker_price, qty);
-    let rest = qty.micro().checked_sub(maker.micro()).expect("a price is at most one dollar");
-    (maker, if same_token { maker } else { Usdc::from_micro(rest) })
-}
-
-impl Settlement {
-    /// Dollars that go in, from buyers and undone pairs, and that come out, to sellers, new pairs and the venue: equal in every
-    /// trade.
-    #[must_use]
-    pub fn flows(&self) -> (Usdc, Usdc) {
-        let pair = Usdc::from_micro(self.maker.qty.micro());
-        let (mut paid, mut got) = match self.kind() {
-            MatchKind::Direct => (Usdc::ZERO, Usdc::ZERO),
-            MatchKind::Mint => (Usdc::ZERO, pair),
-            MatchKind::Merge => (pair, Usdc::ZERO),
-        };
-        for leg in [&self.taker, &self.maker] {
-            match leg.side {
-                Side::Buy => paid = paid.saturating_add(leg.cash).saturating_add(leg.fee),
-                Side::Sell => got = got.saturating_add(leg.cash.saturating_sub(leg.fee)),
-            }
-            got = got.saturating_add(leg.fee);
-        }
-        (paid, got)
-    }
-
-    /// How the two met.
-    #[must_use]
-    pub fn kind(&self) -> MatchKind {
-        match (self.taker.side, self.maker.side) {
-            (Side::Buy, Side::Buy) => MatchKind::Mint,
-            (Side::Sell, Side::Sell) => MatchKind::Merge,
-            _ => MatchKind::Direct,
-        }
-    }
 }
 
 /// All accounts of a venue. Purses lie flat: one row of `1 + 2 × markets` for each wallet, dollars first, then YES and NO of each
@@ -266,12 +115,12 @@ impl Accounts {
         ix
     }
 
-    #[inline]
+    #[inline(always)]
     fn purse(&self, ix: AccountIx, asset: impl Into<Column>) -> &Purse {
         &self.purses[index(ix) * self.stride + asset.into().0]
     }
 
-    #[inline]
+    #[inline(always)]
     fn purse_mut(&mut self, ix: AccountIx, asset: impl Into<Column>) -> &mut Purse {
         &mut self.purses[index(ix) * self.stride + asset.into().0]
     }
@@ -352,7 +201,7 @@ impl Accounts {
     }
 
     /// A trade was matched: what it will take is no longer free. The caller has released the reservation first.
-    #[inline]
+    #[inline(always)]
     pub fn promise(&mut self, market: usize, leg: &Leg) {
         if let Party::Account(ix) = leg.party {
             let (column, amount) = given(market, leg);
@@ -385,12 +234,12 @@ impl Accounts {
                 sub(&mut self.purse_mut(ix, asset).matched, amount);
             }
         }
+        // added and taken without a branch: the kinds of matches follow no pattern
+        let of_kind = |kind| select_unpredictable(trade.kind() == kind, qty, 0);
+        let (minted, merged) = (of_kind(MatchKind::Mint), of_kind(MatchKind::Merge));
         let collateral = &mut self.collateral[trade.market];
-        match trade.kind() {
-            MatchKind::Direct => {}
-            MatchKind::Mint => *collateral = collateral.checked_add(qty).expect(FITS),
-            MatchKind::Merge => *collateral = collateral.checked_sub(qty).expect("merged tokens were minted"),
-        }
+        let grown = collateral.checked_add(minted).expect(FITS);
+        *collateral = grown.checked_sub(merged).expect("merged tokens were minted");
         for leg in [&trade.taker, &trade.maker] {
             let (asset, amount) = got(trade.market, leg);
             add(self.till(leg.party, asset), amount);
@@ -412,48 +261,6 @@ impl Accounts {
     #[must_use]
     pub const fn fees(&self) -> Usdc {
         Usdc::from_micro(self.fees)
-    }
-
-    /// Checks conservation.
-    ///
-    /// # Errors
-    /// Which law is broken, with both numbers.
-    pub fn check(&self) -> Result<(), Broken> {
-        let mut totals: Vec<u128> = self.house.iter().map(|amount| u128::from(*amount)).collect();
-        for (wallet, row) in self.purses.chunks_exact(self.stride).enumerate() {
-            for (column, purse) in row.iter().enumerate() {
-                totals[column] += u128::from(purse.balance);
-                let held = u128::from(purse.reserved) + u128::from(purse.matched);
-                if held > u128::from(purse.balance) {
-                    let account = AccountIx(u32::try_from(wallet).expect("the limit is below 2^32"));
-                    return Err(Broken::Held { account, asset: asset_of(column), held, balance: purse.balance });
-                }
-            }
-        }
-        let collateral: u128 = self.collateral.iter().map(|c| u128::from(*c)).sum();
-        let have =
-            totals[0] + collateral + u128::from(self.fees) + u128::from(self.pool) + u128::from(self.withdrawals);
-        let should = u128::from(self.deposits) + u128::from(self.events.debt());
-        if have != should {
-            return Err(Broken::Cash { have, should });
-        }
-        for (market, collateral) in self.collateral.iter().enumerate() {
-            let of = |outcome| totals[column(Asset::Share(market, outcome))];
-            // the answer has paid what was parked
-            let parked = if self.answers[market].is_none() { self.events.parked(market) } else { 0 };
-            let (yes, no) = (of(Outcome::Yes), of(Outcome::No) + u128::from(parked));
-            let backs = match self.answers[market] {
-                None => yes == no && yes == u128::from(*collateral),
-                // losing tokens may be thrown away at any time: what pays is what must be there
-                Some(Answer::Winner(Outcome::Yes)) => yes == u128::from(*collateral),
-                Some(Answer::Winner(Outcome::No)) => no == u128::from(*collateral),
-                Some(Answer::Half) => yes + no <= 2 * u128::from(*collateral),
-            };
-            if !backs {
-                return Err(Broken::Pairs { market, yes, no, collateral: *collateral });
-            }
-        }
-        Ok(())
     }
 
     #[inline]
@@ -484,43 +291,6 @@ impl Purse {
     #[inline]
     const fn free(&self) -> u64 {
         self.balance.saturating_sub(self.reserved).saturating_sub(self.matched).saturating_sub(self.stuck)
-    }
-}
-
-/// What a leg gives away.
-#[inline]
-fn given(market: usize, leg: &Leg) -> (Column, u64) {
-    let sells = leg.side == Side::Sell;
-    let dollars = leg.cash.micro().checked_add(leg.fee.micro()).expect(FITS);
-    (Column::of(sells, market, leg.outcome), if sells { leg.qty.micro() } else { dollars })
-}
-
-/// What a leg receives.
-#[inline]
-fn got(market: usize, leg: &Leg) -> (Column, u64) {
-    let buys = leg.side == Side::Buy;
-    let dollars = leg.cash.micro().checked_sub(leg.fee.micro());
-    // a buyer pays its fee on top: only a seller's must be part of what it gets
-    let amount = if buys { leg.qty.micro() } else { dollars.expect("a seller's fee is part of what it receives") };
-    (Column::of(buys, market, leg.outcome), amount)
-}
-
-/// Which asset stands in a column.
-const fn asset_of(column: usize) -> Asset {
-    match column {
-        0 => Asset::Usdc,
-        n if n % 2 == 1 => Asset::Share(n / 2, Outcome::Yes),
-        n => Asset::Share(n / 2 - 1, Outcome::No),
-    }
-}
-
-/// Where an asset stands in a wallet's row.
-#[inline]
-const fn column(asset: Asset) -> usize {
-    match asset {
-        Asset::Usdc => 0,
-        Asset::Share(market, Outcome::Yes) => 1 + 2 * market,
-        Asset::Share(market, Outcome::No) => 2 + 2 * market,
     }
 }
 

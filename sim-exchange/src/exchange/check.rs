@@ -1,8 +1,8 @@
 //! What must hold between two calls (`simulator.md` section 6), one typed violation for each promise.
 
+use super::admission::holds;
 use super::fact::{OrderIx, TradeIx};
 use super::orders::Status;
-use super::trading::holds;
 use super::{AccountIx, Exchange};
 use crate::accounts::{Asset, Broken};
 use mm_core::domain::{MarketIx, Price, Qty, Timestamp, Usdc};

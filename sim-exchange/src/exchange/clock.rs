@@ -55,13 +55,15 @@ impl Exchange {
         }
     }
 
+    #[inline(never)]
     fn catch_up(&mut self, at: Timestamp) {
         let mut batches = 0;
         loop {
             // steps of settlement are by far the most frequent: where nothing else can be due, nothing else is looked at
             if at < self.wake_other {
-                while self.settle_by(at) {}
-                break;
+                self.wake = self.wake_other.min(self.settle_all(at));
+                self.now = at;
+                return;
             }
             let other = self.next_other();
             if self.settle_by(other.map_or(at, |other| at.min(last_step_before(other)))) {
@@ -97,6 +99,19 @@ impl Exchange {
         }
         self.now = at;
         self.wake = self.wake_other.min(self.ladder.next_due());
+    }
+
+    /// Does every step of settlement that is due by then; when the next is due.
+    #[inline]
+    fn settle_all(&mut self, until: Timestamp) -> Timestamp {
+        loop {
+            let due = self.ladder.next_due();
+            if due > until || due == Timestamp::MAX {
+                return due;
+            }
+            self.now = self.now.max(due);
+            self.settle_next();
+        }
     }
 
     /// Does one step of settlement, if one is due by then.

@@ -81,10 +81,10 @@ impl Exchange {
     }
 
     /// One level of the public book has changed to this size.
-    #[inline]
+    #[inline(always)]
     pub(super) fn publish_level(&mut self, market: MarketIx, changed: Changed, qty: Qty) {
         if self.rendering {
-            return self.publish(market, &[changed], &[]);
+            return self.render_level(market, changed);
         }
         let shown_ms = self.shown_ms();
         let state = &mut self.markets[market.index()];
@@ -93,6 +93,11 @@ impl Exchange {
             let (side, price, first) = changed;
             self.facts.push(Fact::Level { market, side, price, qty, first });
         }
+    }
+
+    #[cold]
+    fn render_level(&mut self, market: MarketIx, changed: Changed) {
+        self.publish(market, &[changed], &[]);
     }
 
     /// Tells the changed levels and prints of a market, unless it is not open.

@@ -126,8 +126,8 @@ impl Exchange {
     }
 
     /// The best prices of a market, in YES terms.
-    #[inline]
     #[must_use]
+    #[inline]
     pub fn top(&self, market: MarketIx) -> mm_core::event::Top {
         self.markets[market.index()].top()
     }

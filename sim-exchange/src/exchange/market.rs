@@ -39,6 +39,7 @@ pub(super) type Changed = (Side, Price, Outcome);
 pub(super) type Printed = (Outcome, Side, Price, Qty);
 
 impl MarketState {
+    #[inline]
     pub(super) fn top(&self) -> Top {
         Top { bid: self.book.best(Side::Buy), ask: self.book.best(Side::Sell) }
     }
@@ -106,27 +107,30 @@ impl MarketState {
         out
     }
 
+    /// The taker's fee: shares × rate × (p(1 − p))^exponent, rounded half up to five decimals of a dollar; what rounds to nothing is
+    /// free (`rewards.md` 7.1, and the vectors' `fee_5dp_half_up`). The direction is the one rounding of the venue's that is a fact about
+    /// the real one, and so not ours to choose.
     #[inline]
-    /// The taker's fee: shares × rate × (p(1 − p))^exponent, in whole 0.00001 dollars, a fraction counted whole.
     pub(super) fn fee(&self, price: Price, qty: Qty) -> mm_core::domain::Usdc {
         use mm_core::domain::Usdc;
         const STEP_MICRO: u128 = 10;
         /// 10^15 = 2^15 × 5^15: the first factor is a shift, and then nearly every amount fits 64 bits.
         const ODD: u64 = 5u64.pow(15);
+        const HALF: u128 = 500_000_000_000_000;
         let Some(fee) = self.fee else { return Usdc::ZERO };
         let p = u128::from(price.ten_thousandths());
         let curve = p * (10_000 - p);
         // curve^exponent is at most 6.25e14, the rate 1e6, an amount 1e15: below 2^128
         let scaled = u128::from(qty.micro()) * (u128::from(fee.rate_micro) * curve);
         if fee.exponent == 1
-            && let Ok(halved) = u64::try_from(scaled.div_ceil(1 << 15))
+            && let Ok(halved) = u64::try_from((scaled + HALF) >> 15)
         {
-            return Usdc::from_micro(halved.div_ceil(ODD) * 10);
+            return Usdc::from_micro(halved / ODD * 10);
         }
         let scaled = scaled * curve.pow(fee.exponent - 1);
         let unit = 1_000_000 * 100_000_000u128.pow(fee.exponent);
-        let micro = scaled.div_ceil(unit * STEP_MICRO) * STEP_MICRO;
-        Usdc::from_micro(u64::try_from(micro).expect("a fee is at most the shares it is paid on, rounded up"))
+        let micro = (scaled + unit * STEP_MICRO / 2) / (unit * STEP_MICRO) * STEP_MICRO;
+        Usdc::from_micro(u64::try_from(micro).expect("a fee is at most the shares it is paid on, rounded"))
     }
 
     /// Most that the fee of a taker can be: the curve is highest at one half, and that lies on the way to some limits.

@@ -4,6 +4,7 @@
 //! them with [`Exchange::drain`]. What is due at one instant goes in this order: settlement, expiry, the dead-man's switch,
 //! the recording, the reward sample; then the call itself.
 
+mod admission;
 mod api;
 mod cancel;
 mod chain;
@@ -17,6 +18,7 @@ mod life;
 mod listing;
 mod make;
 mod market;
+mod matching;
 mod meddle;
 mod orders;
 mod play;
@@ -35,6 +37,7 @@ mod wallet;
 #[cfg(test)]
 mod tests;
 
+pub use admission::SIZE_MAX;
 pub use api::{
     AccountIx, AccountStatus, Filter, MarketInfo, MarketStatus, Notice, PlaceRequest, Placed, PlacedStatus, Reject,
     Status,
@@ -49,7 +52,7 @@ pub use refusal::{RejectWhy, market_precision};
 pub use settle::{BadFate, FATE_MAX, Fate};
 pub use snapshot::{RestoreError, Snapshot};
 pub use trades::TRADES_KEPT;
-pub use trading::{Accepted, SIZE_MAX};
+pub use trading::Accepted;
 
 use crate::accounts::Accounts;
 use crate::draws::{Draws, Stream};

@@ -1,12 +1,17 @@
 //! Every order the venue remembers: rows in a slab, addressed by [`OrderIx`]; the papers of those that came over the wire beside
 //! them; the resting ones of each account in order of acceptance.
 
+mod row;
+
+pub(super) use row::{Fresh, OrderRow, Paper, Status};
+
 use super::AccountIx;
-use super::fact::{Ended, OrderIx, TradeIx};
+use super::fact::{OrderIx, TradeIx};
 use crate::mechanism::Slot;
-use mm_core::domain::{MarketIx, OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp};
+use mm_core::domain::{OrderId, Qty, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
+use std::hint::select_unpredictable;
 
 /// Most orders that may be unfinished at once; behind it placing fails with the venue's own 500.
 pub const ORDERS_MAX: usize = 500_000;
@@ -17,65 +22,6 @@ pub const ORDERS_KEPT: usize = 65_536;
 
 /// No order. The first row is never given to one: links to nowhere lead there, so following one needs no decision.
 const NONE: u32 = 0;
-
-/// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Status {
-    /// It rests, or is on its way through matching.
-    Live,
-    /// Its market holds it back for a moment.
-    Delayed,
-    /// It was held back, found nothing to match, and rests.
-    Unmatched,
-    /// Filled.
-    Matched,
-    /// Gone with something left.
-    Ended(Ended),
-}
-
-impl Status {
-    /// The venue's word.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Live => "LIVE",
-            Self::Delayed => "DELAYED",
-            Self::Unmatched => "UNMATCHED",
-            Self::Matched => "MATCHED",
-            Self::Ended(Ended::Canceled) => "CANCELED",
-            Self::Ended(Ended::Expired) => "CANCELED_EXPIRED_ORDER",
-            Self::Ended(Ended::MarketClosed) => "CANCELED_MARKET_NOT_FOUND",
-            Self::Ended(Ended::MarketResolved) => "CANCELED_MARKET_RESOLVED",
-            Self::Ended(Ended::NotEnoughBalance) => "CANCELED_NOT_ENOUGH_BALANCE",
-            Self::Ended(Ended::NotFillable) => {
-                "CANCELED_order couldn't be fully filled. FOK orders are fully filled or killed."
-            }
-            Self::Ended(Ended::NothingToMatch) => {
-                "CANCELED_no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
-            }
-        }
-    }
-}
-
-/// One order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OrderRow {
-    pub(super) account: AccountIx,
-    pub(super) market: MarketIx,
-    pub(super) outcome: Outcome,
-    pub(super) side: Side,
-    pub(super) price: Price,
-    pub(super) status: Status,
-    pub(super) qty: Qty,
-    pub(super) matched: Qty,
-    pub(super) tif: TimeInForce,
-    pub(super) at: Timestamp,
-    /// Position in the order of acceptance, from 1.
-    pub(super) number: u64,
-    /// Where it waits in its book; a restored book tells it anew.
-    #[serde(skip)]
-    pub(super) slot: Slot,
-    rests: bool,
-}
 
 /// What is looked at of other orders than the one at hand, apart from the rows so that it stays near: neighbours in the account's
 /// list of resting orders, and what keeps an order from being forgotten.
@@ -90,56 +36,6 @@ struct Tie {
 }
 
 const LOOSE: Tie = Tie { next: NONE, prev: NONE, pins: 0, overdue: false };
-
-impl OrderRow {
-    const BLANK: Self = Self {
-        account: AccountIx(0),
-        market: MarketIx(0),
-        outcome: Outcome::Yes,
-        side: Side::Buy,
-        price: Price::ZERO,
-        status: Status::Live,
-        qty: Qty::ZERO,
-        matched: Qty::ZERO,
-        tif: TimeInForce::Gtc,
-        at: Timestamp::EPOCH,
-        number: 0,
-        slot: Slot(0),
-        rests: false,
-    };
-
-    pub(super) const fn left(&self) -> Qty {
-        self.qty.saturating_sub(self.matched)
-    }
-
-    /// Whether it waits in a book.
-    pub(super) const fn rests(&self) -> bool {
-        self.rests
-    }
-}
-
-/// What an order is made of at its acceptance.
-pub(super) struct Fresh {
-    pub(super) account: AccountIx,
-    pub(super) market: MarketIx,
-    pub(super) outcome: Outcome,
-    pub(super) side: Side,
-    pub(super) price: Price,
-    pub(super) qty: Qty,
-    pub(super) tif: TimeInForce,
-    pub(super) at: Timestamp,
-}
-
-/// What only the wire needs of an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Paper {
-    /// Its hash; `None` for an order that came without one.
-    pub(super) id: Option<OrderId>,
-    /// API key it was placed with.
-    pub(super) owner: String,
-    /// Trades it took part in.
-    pub(super) trades: Vec<TradeIx>,
-}
 
 /// An account's resting orders: first, last, how many; and its fills so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,7 +83,9 @@ impl Orders {
     /// How many finished orders are remembered from now on.
     pub(super) fn keep(&mut self, kept: usize) {
         self.kept = kept;
-        self.forget_old();
+        while self.finished.len() > self.kept {
+            self.forget_oldest();
+        }
     }
 
     /// Whether no further order can be taken.
@@ -197,9 +95,8 @@ impl Orders {
     }
 
     /// A new row.
-    #[inline]
+    #[inline(always)]
     pub(super) fn insert(&mut self, fresh: &Fresh) -> OrderIx {
-        self.forget_old();
         self.accepted += 1;
         self.unfinished += 1;
         let ix = match self.free.pop() {
@@ -279,13 +176,13 @@ impl Orders {
     }
 
     /// The order now waits in its book.
-    #[inline]
+    #[inline(always)]
     pub(super) fn list(&mut self, ix: OrderIx, account: AccountIx, slot: Slot) {
         let list = self.list_mut(account);
         let tail = list.tail;
         list.tail = ix.0;
         list.count += 1;
-        list.head = if tail == NONE { ix.0 } else { list.head };
+        list.head = select_unpredictable(tail == NONE, ix.0, list.head);
         self.ties[tail as usize].next = ix.0;
         let row = &mut self.rows[ix.index()];
         (row.slot, row.rests) = (slot, true);
@@ -293,7 +190,7 @@ impl Orders {
     }
 
     /// The order has left its book for good.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leave(&mut self, ix: OrderIx, account: AccountIx, status: Status) {
         let row = &mut self.rows[ix.index()];
         assert!(row.rests, "order {} does not rest", ix.0);
@@ -304,42 +201,59 @@ impl Orders {
         self.ties[next as usize].prev = prev;
         let list = self.list_mut(account);
         list.count -= 1;
-        list.head = if prev == NONE { next } else { list.head };
-        list.tail = if next == NONE { prev } else { list.tail };
-        self.unfinished -= 1;
-        self.finished.push_back(ix);
+        list.head = select_unpredictable(prev == NONE, next, list.head);
+        list.tail = select_unpredictable(next == NONE, prev, list.tail);
+        self.retire(ix);
     }
 
     /// The order, which does not rest, will not change any more.
     #[inline]
     pub(super) fn finish(&mut self, ix: OrderIx, status: Status) {
         self.rows[ix.index()].status = status;
+        self.retire(ix);
+    }
+
+    /// An order is finished. The oldest of those beyond the limit goes for it, not this one: its end has still to be told.
+    #[inline(always)]
+    fn retire(&mut self, ix: OrderIx) {
         self.unfinished -= 1;
+        if self.finished.len() > self.kept {
+            self.forget_oldest();
+        }
         self.finished.push_back(ix);
     }
 
-    /// Forgets the oldest finished orders beyond the limit; one that a remembered trade names goes with the trade.
+    /// Forgets the oldest finished order; one that a remembered trade names goes with the trade.
     #[inline]
-    fn forget_old(&mut self) {
-        let over = self.finished.len().saturating_sub(self.kept);
-        for _ in 0..over {
-            let Some(ix) = self.finished.pop_front() else { return };
-            let tie = &mut self.ties[ix.index()];
-            if tie.pins > 0 {
-                tie.overdue = true;
-            } else {
-                self.forget(ix);
-            }
+    fn forget_oldest(&mut self) {
+        let Some(ix) = self.finished.pop_front() else { return };
+        let tie = &mut self.ties[ix.index()];
+        let named = tie.pins > 0;
+        tie.overdue = named;
+        self.forget_unless(named, ix);
+    }
+
+    /// Forgets a finished order, or not. Whether it does follows no pattern that a branch could learn: the row is put on the list of
+    /// free ones either way and taken off again.
+    #[inline]
+    fn forget_unless(&mut self, stays: bool, ix: OrderIx) {
+        let free = self.free.len();
+        self.free.push(ix);
+        self.free.truncate(free + usize::from(!stays));
+        // behind a wire every order has papers, in a world of agents none: that can be learnt
+        if self.papers[ix.index()].is_some() {
+            self.drop_paper_unless(stays, ix);
         }
     }
 
-    fn forget(&mut self, ix: OrderIx) {
-        if let Some(paper) = self.papers[ix.index()].take()
-            && let Some(id) = paper.id
-        {
+    #[cold]
+    fn drop_paper_unless(&mut self, stays: bool, ix: OrderIx) {
+        if stays {
+            return;
+        }
+        if let Some(id) = self.papers[ix.index()].take().and_then(|paper| paper.id) {
             self.by_id.remove(&id);
         }
-        self.free.push(ix);
     }
 
     /// A remembered trade names the order.
@@ -353,9 +267,8 @@ impl Orders {
     pub(super) fn unpin(&mut self, ix: OrderIx) {
         let tie = &mut self.ties[ix.index()];
         tie.pins -= 1;
-        if tie.pins == 0 && tie.overdue {
-            self.forget(ix);
-        }
+        let stays = tie.pins > 0 || !tie.overdue;
+        self.forget_unless(stays, ix);
     }
 
     /// The account's resting orders, oldest first.

@@ -3,8 +3,8 @@
 use super::Exchange;
 use super::fact::Fact;
 use super::market::{Changed, Printed};
+use super::matching::Arrival;
 use super::trades::Hand;
-use super::trading::Arrival;
 use crate::mechanism::{Maker, Match, TapeBook};
 use crate::tape::Op;
 use crate::tape::grow::in_yes_terms;

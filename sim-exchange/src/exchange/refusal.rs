@@ -126,6 +126,7 @@ pub fn market_precision(side: Side, maker_amount: u64, taker_amount: u64, tick: 
 }
 
 /// Whether an order may have this size: whole hundredths, and finer only for the shares that a market buy takes.
+#[inline]
 pub(super) fn fits(side: Side, qty: Qty, immediate: bool, tick: TickSize) -> Result<(), RejectWhy> {
     if qty.is_orderable() {
         return Ok(());

@@ -7,6 +7,7 @@ use mm_core::domain::{Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::hint::select_unpredictable;
 
 /// Most steps of a fate.
 pub const FATE_MAX: usize = 16;
@@ -76,8 +77,8 @@ type Step = (Timestamp, u64, u32, u8, Stage);
 /// need sorting.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Ladder {
-    mined: VecDeque<(Timestamp, u64)>,
-    confirmed: VecDeque<(Timestamp, u64)>,
+    /// To be mined, and to be confirmed: time and trade.
+    plain: [VecDeque<(Timestamp, u64)>; 2],
     #[serde(with = "steps")]
     chosen: BinaryHeap<Reverse<Step>>,
 }
@@ -86,33 +87,40 @@ impl Ladder {
     /// When the next step is due; the end of time when there is none.
     #[inline]
     pub(super) fn next_due(&self) -> Timestamp {
-        let front = |queue: &VecDeque<(Timestamp, u64)>| queue.front().map_or(Timestamp::MAX, |(at, _)| *at);
         let chosen = self.chosen.peek().map_or(Timestamp::MAX, |Reverse(step)| step.0);
-        front(&self.mined).min(front(&self.confirmed)).min(chosen)
+        self.front(0).0.min(self.front(1).0).min(chosen)
     }
 
+    /// What one of the queues has next; behind everything when it is empty.
+    #[inline]
+    fn front(&self, queue: usize) -> (Timestamp, u64) {
+        self.plain[queue].front().copied().unwrap_or((Timestamp::MAX, u64::MAX))
+    }
+
+    #[inline]
     fn pop(&mut self) -> Option<Step> {
-        let mined = self.mined.front().map(|(at, trade)| (*at, *trade, 0, 0, Stage::Mined));
-        let confirmed = self.confirmed.front().map(|(at, trade)| (*at, *trade, 0, 1, Stage::Confirmed));
-        let plain = match (mined, confirmed) {
-            (Some(mined), Some(confirmed)) => Some(mined.min(confirmed)),
-            (mined, confirmed) => mined.or(confirmed),
-        };
-        if let Some(Reverse(chosen)) = self.chosen.peek().copied()
-            && plain.is_none_or(|plain| chosen < plain)
+        let (mined, confirmed) = (self.front(0), self.front(1));
+        // of one trade and instant, mined goes first
+        let confirms = confirmed < mined;
+        let (at, trade) = select_unpredictable(confirms, confirmed, mined);
+        let (place, stage) = if confirms { (1, Stage::Confirmed) } else { (0, Stage::Mined) };
+        let step = (at, trade, 0, place, stage);
+        if !self.chosen.is_empty()
+            && let Some(chosen) = self.pop_chosen_before(step)
         {
-            self.chosen.pop();
             return Some(chosen);
         }
-        match plain {
-            Some((.., Stage::Mined)) => drop(self.mined.pop_front()),
-            _ => drop(self.confirmed.pop_front()),
-        }
-        plain
+        self.plain[usize::from(confirms)].pop_front().map(|_| step)
+    }
+
+    #[cold]
+    fn pop_chosen_before(&mut self, step: Step) -> Option<Step> {
+        let Reverse(chosen) = self.chosen.peek().copied()?;
+        (chosen < step).then(|| self.chosen.pop()).map(|_| chosen)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.mined.len() + self.confirmed.len() + self.chosen.len()
+        self.plain[0].len() + self.plain[1].len() + self.chosen.len()
     }
 }
 
@@ -156,8 +164,8 @@ impl Exchange {
     pub(super) fn plan_settlement(&mut self, trade: TradeIx) {
         let (mined, confirmed) =
             (self.now.plus(self.scenario.venue.mined), self.now.plus(self.scenario.venue.confirmed));
-        self.ladder.mined.push_back((mined, trade.0));
-        self.ladder.confirmed.push_back((confirmed, trade.0));
+        self.ladder.plain[0].push_back((mined, trade.0));
+        self.ladder.plain[1].push_back((confirmed, trade.0));
         self.wake = self.wake.min(mined);
     }
 
@@ -191,7 +199,8 @@ impl Exchange {
         if !follows(row.stage, stage) {
             return;
         }
-        if matches!(stage, Stage::Retrying | Stage::Failed) {
+        let undone = matches!(stage, Stage::Retrying | Stage::Failed);
+        if undone {
             let trade = *row;
             if !self.undo(&trade, stage) {
                 return;
@@ -203,13 +212,14 @@ impl Exchange {
         row.updated = now;
         if stage == Stage::Mined {
             row.sent += 1;
-            let trade = *row;
-            for leg in self.trades.legs(&trade) {
-                self.accounts.settle(&trade.settlement(leg));
+            if let Some(row) = self.trades.get(ix) {
+                for leg in self.trades.legs(row) {
+                    self.accounts.settle(&row.settlement(leg));
+                }
             }
         }
         self.emit(Fact::Trade { trade: ix, stage });
-        if matches!(stage, Stage::Retrying | Stage::Failed) {
+        if undone {
             let accounts = self.trades.get(ix).map(|trade| self.trades.accounts(trade)).unwrap_or_default();
             for account in accounts {
                 self.cover(account);

@@ -87,6 +87,7 @@ pub(super) struct LegRow {
 
 impl TradeRow {
     /// The two legs as they settle.
+    #[inline]
     pub(super) fn settlement(&self, leg: &LegRow) -> Settlement {
         Settlement {
             market: self.market.index(),
@@ -188,7 +189,8 @@ impl Trades {
     #[inline]
     pub(super) fn legs(&self, trade: &TradeRow) -> impl Iterator<Item = &LegRow> {
         let from = usize::try_from(trade.first_leg - self.first_leg).expect("a trade is forgotten with its legs");
-        self.legs.range(from..from + trade.legs as usize)
+        // one by one: a range of a ring is two slices, which is much work for the one match most trades have
+        (from..from + trade.legs as usize).filter_map(|at| self.legs.get(at))
     }
 
     /// Remembered trades, newest first.

@@ -40,6 +40,8 @@ pub(super) struct Ladder {
     bits: Vec<u64>,
     /// Lowest occupied rank, or `NONE`.
     best: u32,
+    /// Its price.
+    best_price: Option<Price>,
 }
 
 impl Ladder {
@@ -47,7 +49,15 @@ impl Ladder {
         assert!(step > 0 && 10_000 % step == 0, "a grid of {step} ten-thousandths does not divide a dollar");
         let ranks = usize::from(10_000 / step) + 1;
         let inverse = (1u64 << 32).div_ceil(u64::from(step));
-        Self { side, step, inverse, levels: vec![Level::EMPTY; ranks], bits: vec![0; ranks.div_ceil(64)], best: NONE }
+        Self {
+            side,
+            step,
+            inverse,
+            levels: vec![Level::EMPTY; ranks],
+            bits: vec![0; ranks.div_ceil(64)],
+            best: NONE,
+            best_price: None,
+        }
     }
 
     /// The rank of a price. One between two ranks gives the better of them, so "at or better than this limit" is a comparison.
@@ -100,7 +110,9 @@ impl Ladder {
     #[inline]
     pub(super) fn occupy(&mut self, rank: u32) {
         self.bits[rank as usize / 64] |= 1 << (rank % 64);
-        self.best = self.best.min(rank);
+        if rank < self.best {
+            self.lead(rank);
+        }
     }
 
     /// A level has lost its last order.
@@ -108,8 +120,20 @@ impl Ladder {
     pub(super) fn vacate(&mut self, rank: u32) {
         self.bits[rank as usize / 64] &= !(1 << (rank % 64));
         if self.best == rank {
-            self.best = self.next(rank);
+            self.lead(self.next(rank));
         }
+    }
+
+    /// Another rank is the best, or none. It changes far less often than it is asked for.
+    fn lead(&mut self, rank: u32) {
+        self.best = rank;
+        self.best_price = (rank != NONE).then(|| self.price(rank));
+    }
+
+    /// Price of the lowest occupied rank.
+    #[inline]
+    pub(super) const fn best_price(&self) -> Option<Price> {
+        self.best_price
     }
 
     /// The lowest occupied rank at or above `from`.

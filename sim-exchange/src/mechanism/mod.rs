@@ -10,6 +10,7 @@ pub use taped::{Levels, TapeBook};
 use crate::exchange::{AccountIx, OrderIx};
 use mm_core::domain::{Price, Qty, Side, TickSize};
 use serde::{Deserialize, Serialize};
+use std::hint::select_unpredictable;
 
 /// An account's order in a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub struct Match {
 #[must_use]
 pub fn crosses(side: Side, limit: Price, resting: Price) -> bool {
     let (below, above) = (resting <= limit, resting >= limit);
-    if side == Side::Buy { below } else { above }
+    select_unpredictable(side == Side::Buy, below, above)
 }
 
 /// How one market matches. A market of accounts alone pays nothing for what a recording needs.
@@ -81,7 +82,7 @@ macro_rules! either {
 
 impl Mechanism {
     /// Highest public bid or lowest public ask.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Price> {
         either!(self, book => book.best(side))
@@ -95,7 +96,7 @@ impl Mechanism {
     }
 
     /// Whether an order would meet the other side.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn meets(&self, side: Side, limit: Price) -> bool {
         self.best(side.other()).is_some_and(|best| crosses(side, limit, best))
@@ -112,7 +113,7 @@ impl Mechanism {
 
     /// Puts an order at the end of its queue: where it waits, and the public size there now. Only the continuous book has slots; the
     /// other finds orders by price.
-    #[inline]
+    #[inline(always)]
     pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> (Slot, Qty) {
         match self {
             Self::Continuous(book) => book.rest(side, price, order, account, qty),
@@ -124,7 +125,7 @@ impl Mechanism {
     }
 
     /// Takes an order out; the public size that is left at its price.
-    #[inline]
+    #[inline(always)]
     pub fn remove(&mut self, side: Side, price: Price, order: OrderIx, slot: Slot) -> Qty {
         match self {
             Self::Continuous(book) => book.remove(slot).1,

@@ -17,6 +17,7 @@
 //! Where the venue is silent the conventions are those of `rewards.md` section 2.4, and the choice is a value in [`Rules`].
 
 mod amount;
+mod books;
 mod clock;
 mod epoch;
 mod programme;
@@ -28,9 +29,10 @@ mod terms;
 mod tests;
 
 pub use amount::{MICRO, SHARE_ONE};
+pub use books::{DayBook, Earning, Move, Payment, PaymentKind, PoolView, Rebate};
 pub use clock::Minutes;
 pub use epoch::{Epoch, PoolDay};
-pub use programme::{DayBook, Earning, Event, Move, Payment, PaymentKind, PoolView, Programme, Rebate};
+pub use programme::{Event, Programme};
 pub use rebate::FeeDay;
 pub use sample::{Maker, MakerPoints, OrderPoints, Resting, Sample, Sampler, Terms};
 pub use terms::{Accrual, Currency, Plan, Rules, Sponsorship, TermsChange};

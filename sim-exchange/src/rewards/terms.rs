@@ -60,6 +60,13 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// Pool 0 is the venue's, the others are sponsored.
+    pub(super) const fn accrual_of(&self, pool: usize) -> Accrual {
+        if pool == 0 { self.accrual } else { Accrual::Minute }
+    }
+}
+
 /// What is planned for one market's rewards beyond the terms it starts with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {

@@ -9,7 +9,6 @@ mod fair;
 mod faults;
 mod limits;
 mod market;
-mod moment;
 mod reader;
 mod rewards;
 mod rules;
@@ -138,7 +137,7 @@ impl Scenario {
         let duration = Nanos::from_secs(keys.number("duration_s", 1, 604_800)?.unwrap_or(600));
         let start_utc = match keys.text("start_utc")? {
             None => return Err(keys.bad("start_utc", "missing; a moment like 2026-06-07T01:30:00Z")),
-            Some(text) => moment::parse_utc(&text)
+            Some(text) => Timestamp::parse_iso(&text)
                 .ok_or_else(|| keys.bad("start_utc", format_args!("{text:?} is not like 2026-06-07T01:30:00Z")))?,
         };
         let venue = venue::read(keys.table("venue")?.unwrap_or_else(|| Keys::new("venue", toml::Table::new())))?;

@@ -39,10 +39,10 @@ fn the_files_in_config_are_sound() {
 fn a_moment_is_read_exactly() {
     let scenario = check(WORLD).expect("a small world");
     assert_eq!(scenario.start_utc.to_string(), "2026-06-07T01:30:00.000Z");
-    for bad in ["2026-02-29T00:00:00Z", "2026-06-07 01:30:00Z", "2026-06-07T01:30:00+01:00", "1969-12-31T23:59:59Z"] {
-        assert_eq!(moment::parse_utc(bad), None, "{bad}");
+    for bad in ["2026-02-29T00:00:00Z", "2026-06-07T24:30:00Z", "1969-12-31T23:59:59Z", "tomorrow"] {
+        let why = check(&WORLD.replace("2026-06-07T01:30:00Z", bad)).expect_err(bad);
+        assert!(why.to_string().contains("start_utc"), "{why}");
     }
-    assert_eq!(moment::parse_utc("2028-02-29T12:34:56Z").expect("a leap day").to_string(), "2028-02-29T12:34:56.000Z");
 }
 
 #[test]

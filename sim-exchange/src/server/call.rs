@@ -14,6 +14,10 @@ use mm_core::domain::{ConditionId, OrderId, TokenId};
 use mm_core::venue::rest::ErrorBody;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// How long a request's body may be on its way, once its head is there; behind it the answer is 408.
+const BODY_WAIT: Duration = Duration::from_secs(30);
 
 /// A request as the venue sees it: the exact bytes are kept, because the caller's HMAC covers them.
 pub(super) struct Call {
@@ -30,8 +34,9 @@ impl FromRequest<Shared> for Call {
     async fn from_request(request: Request, front: &Shared) -> Result<Self, ApiError> {
         let (method, uri, headers) = (request.method().clone(), request.uri().clone(), request.headers().clone());
         let query = axum::extract::Query::try_from_uri(&uri).map_err(|_| ApiError::bad("Invalid query string"))?.0;
-        let body = Bytes::from_request(request, front)
+        let body = tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, front))
             .await
+            .map_err(|_| ApiError::new(408, "Request Timeout"))?
             .map_err(|why| ApiError::new(why.into_response().status().as_u16(), "Payload exceeds the limit"))?;
         Ok(Self { method, uri, headers, body, query })
     }

@@ -1,8 +1,7 @@
 //! The door of a host: so many connections at once. Those behind them wait in the system's queue until one ends; they are
 //! neither refused nor read, and cost the venue nothing.
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -33,12 +32,6 @@ pub(super) struct Seat {
 /// The caller's address.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caller(pub(super) SocketAddr);
-
-impl Connected<IncomingStream<'_, Door>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
 
 impl Listener for Door {
     type Io = Seat;

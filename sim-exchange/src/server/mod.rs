@@ -31,6 +31,7 @@ mod prices;
 mod reads;
 mod records;
 mod rewards;
+mod serving;
 mod socket;
 mod ws_market;
 mod ws_user;
@@ -243,22 +244,14 @@ pub async fn start_at(world: impl Into<World>, seed: u64, listen: Listen, now: N
     ];
     for (listener, routes, host, seats) in hosts {
         if let Some(listener) = listener {
-            let mut stopped = stopped.clone();
             let routes = hosts::finish(routes, &front, host);
             // a false answer is the last thing that happens to it
             let routes = match host {
                 Some(Host::Clob) => answers::around(routes, &front, &stopped),
                 _ => routes,
             };
-            let routes = routes.into_make_service_with_connect_info::<door::Caller>();
-            tasks.spawn(async move {
-                let listener = door::Door::new(listener, seats);
-                let served = axum::serve(listener, routes)
-                    .with_graceful_shutdown(async move { front::told(&mut stopped).await });
-                if let Err(why) = served.await {
-                    tracing::error!(%why, "a listener failed");
-                }
-            });
+            let door = door::Door::new(listener, seats);
+            tasks.spawn(serving::serve(door, routes, serving::HEAD_WAIT, stopped.clone()));
         }
     }
     tasks.spawn(front::run_on_time(Arc::clone(&front), stopped));

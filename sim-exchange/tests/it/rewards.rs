@@ -154,9 +154,9 @@ async fn pools_are_listed_filtered_and_put_in_order() {
         beta["rewards_config"],
         json!([
             {"id": 0, "asset_address": "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB", "start_date": "2026-06-06",
-             "end_date": "2500-12-31", "rate_per_day": 720, "total_rewards": 0},
+             "end_date": "2500-12-31", "rate_per_day": 720, "total_rewards": 0, "total_days": 173333},
             {"id": 1, "asset_address": "0x2791Bca1f2de4661ED88A30C99A7a9449Aa84174", "start_date": "2026-06-06",
-             "end_date": "2026-06-07", "rate_per_day": 144, "total_rewards": 144},
+             "end_date": "2026-06-07", "rate_per_day": 144, "total_rewards": 144, "total_days": 1},
         ])
     );
     let slugs = async |query: &str| {

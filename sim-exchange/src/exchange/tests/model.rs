@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 const MINED_MS: u64 = 2_000;
 /// Rate of the taker fee, exponent 1, as the scenario says it.
 const FEE_MICRO: u128 = 50_000;
+/// A hundred-thousandth of a dollar, in the product of millionths of a share, of the rate, and of two ten-thousandths.
+const UNIT: u128 = 1_000_000 * 100_000_000 * 10;
 
 /// Dollars are asset 0; YES and NO of market m are 1 + 2m and 2 + 2m.
 type Held = (u32, usize);
@@ -56,8 +58,8 @@ fn needs(order: &NewOrder, qty: u64) -> (usize, i128) {
 
 fn fee(p: u16, qty: u64) -> u128 {
     let curve = u128::from(p) * (10_000 - u128::from(p));
-    // dollars × 10^-6: shares (10^-6) × rate (10^-6) × curve (10^-8), up to whole 10^-5
-    (u128::from(qty) * FEE_MICRO * curve).div_ceil(1_000_000 * 100_000_000 * 10) * 10
+    // dollars × 10^-6: shares (10^-6) × rate (10^-6) × curve (10^-8), half up to whole 10^-5
+    (u128::from(qty) * FEE_MICRO * curve * 2 + UNIT) / (2 * UNIT) * 10
 }
 
 impl Naive {
@@ -153,7 +155,8 @@ impl Naive {
     /// Matches what it can, and rests with what is left. Returns shares matched.
     fn enter(&mut self, account: u32, order: &NewOrder, handle: OrderIx) -> u64 {
         let mut left = order.qty.micro();
-        let mut room = fee(5_000, left);
+        // a buyer was asked for so much; a seller's fees come out of what it gets
+        let mut room = if order.side == Side::Buy { fee(5_000, left) } else { u128::MAX };
         let due = self.now_ms + MINED_MS;
         while left > 0 {
             let Some(n) = self.best(order) else { break };

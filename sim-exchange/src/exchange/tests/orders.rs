@@ -2,7 +2,7 @@
 
 use super::arena::{arena, shares, token, told, two, wants};
 use super::*;
-use mm_core::domain::{NewOrder, Outcome};
+use mm_core::domain::{MarketIx, NewOrder, Outcome};
 
 #[test]
 fn a_delayed_order_is_held_cannot_be_cancelled_and_matches_the_book_of_later() {
@@ -180,8 +180,8 @@ fn sizes_and_amounts_are_as_fine_as_the_tick_allows() {
 
 #[test]
 fn many_small_matches_never_take_more_than_the_balance_rule_saw() {
-    // the fee of every cent-sized match is rounded up; together they must not pass what the order was asked for
-    let defaults = "min_order_shares = \"0.01\"\nfee = { rate = \"0.07\", exponent = 1 }";
+    // the fee of every cent-sized match, 0.000176 dollars, is rounded up to 0.00018; together they must not pass what the order was asked for
+    let defaults = "min_order_shares = \"0.01\"\nfee = { rate = \"0.0704\", exponent = 1 }";
     let mut exchange = arena("", defaults, &[""]);
     let (a, poor) = two(&mut exchange);
     for _ in 0..300 {
@@ -214,4 +214,72 @@ fn odd_sizes_round_the_dollars_and_still_balance() {
     assert!(exchange.markets[0].fractional);
     exchange.tick(at(20_000));
     exchange.check().expect("every promise holds");
+}
+
+#[test]
+fn a_fee_is_rounded_half_up_to_five_decimals() {
+    // shares × rate × p(1 − p), by hand: below, at and above half of a hundred-thousandth
+    for (rate, exponent, price, shares, fee) in [
+        ("0.04", 1, "0.01", "0.01", 0),
+        ("0.04", 1, "0.50", "0.01", 100),
+        ("0.05", 1, "0.50", "0.02", 250),
+        ("0.05", 1, "0.50", "0.0004", 10),
+        ("0.05", 1, "0.50", "0.0003", 0),
+        ("0.05", 1, "0.20", "0.01", 80),
+        ("0.25", 2, "0.42", "93.2", 1_382_640),
+        ("0.05", 1, "0.37", "13.37", 155_830),
+    ] {
+        let fee_keys = format!("fee = {{ rate = \"{rate}\", exponent = {exponent} }}");
+        let exchange = arena("", &fee_keys, &[""]);
+        let (price, qty) = (Price::parse(price).expect("a price"), Qty::parse(shares).expect("a size"));
+        assert_eq!(exchange.markets[0].fee(price, qty).micro(), fee, "{shares} at {price}");
+    }
+}
+
+#[test]
+fn an_order_struck_twice_in_one_blow_is_struck_once() {
+    let mut exchange = arena("", "", &[""]);
+    let (a, _) = two(&mut exchange);
+    let token = exchange.markets()[0].market.yes.clone();
+    let id = exchange.place(at(0), a, PlaceRequest { token, ..order(1, "yes buy 0.50 10") }).expect("rests").id;
+    told(&mut exchange);
+    // a line that names it twice for six each takes six, not ten in two parts and not twelve
+    assert!(exchange.strike(at(1), &[(id, shares(6)), (id, shares(6))]));
+    expect![[r#"
+        a0 order 1 trade 0 maker YES BUY 0.5 x 6
+        trade 0 MATCHED
+        a0 order 1 Updated matched 6 left 4
+        level BUY 0.5 x 4
+        print YES SELL 0.5 x 6
+    "#]]
+    .assert_eq(&told(&mut exchange));
+}
+
+#[test]
+fn a_level_told_without_a_wire_carries_the_clock_that_is_shown() {
+    for rendering in [true, false] {
+        let mut exchange = arena("", "", &[""]);
+        let (a, _) = two(&mut exchange);
+        exchange.set_rendering(rendering);
+        exchange.set_skew(at(0), 2_500);
+        exchange.submit(at(1_000), a, &wants("yes buy 0.50 10")).expect("rests");
+        let yes = exchange.markets()[0].market.yes.clone();
+        let shown = exchange.book(&yes).expect("it is listed").venue_ms;
+        assert_eq!(shown, at(3_500).ms(), "rendering {rendering}");
+    }
+}
+
+#[test]
+fn a_sellers_fees_come_out_of_what_it_gets_match_by_match() {
+    let mut exchange = arena("", "fee = { rate = \"0.05\", exponent = 1 }\nmin_order_shares = \"1\"", &[""]);
+    let (a, b) = two(&mut exchange);
+    for size in ["4.43", "11.83"] {
+        exchange.submit(at(0), a, &wants(&format!("yes buy 0.50 {size}"))).expect("rests");
+    }
+    // 0.055375 and 0.147875 dollars, each rounded up: a hundred-thousandth more than the fee of both together
+    exchange.submit(at(0), b, &wants("yes sell 0.50 16.26")).expect("meets both");
+    assert_eq!(exchange.fees_of(at(0).day(), MarketIx(0)).micro(), 55_380 + 147_880);
+    exchange.tick(at(20_000));
+    exchange.check().expect("every promise holds");
+    assert_eq!(exchange.accounts().fees().micro(), 203_260);
 }

@@ -106,7 +106,14 @@ fn config(pool: &PoolView) -> Value {
         "end_date": end_date(pool),
         "rate_per_day": number(&pool.rate_per_day.to_string()),
         "total_rewards": number(&pool.total.to_string()),
+        "total_days": days(pool),
     })
+}
+
+/// Days from the first to the last date that is told: the official Rust client reads no row without them.
+fn days(pool: &PoolView) -> u64 {
+    let last = pool.until.or_else(|| Timestamp::parse_iso(OPEN_END)).unwrap_or(pool.from);
+    last.day().saturating_sub(pool.from.day())
 }
 
 fn end_date(pool: &PoolView) -> String {
