@@ -17,6 +17,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::venue::PROOFS,
     proofs::server::PROOFS,
     proofs::world::PROOFS,
+    proofs::profiles::PROOFS,
     proofs::theory::PROOFS,
     proofs::clients::PROOFS,
     proofs::rewards::PROOFS,

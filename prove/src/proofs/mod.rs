@@ -8,6 +8,7 @@ pub(crate) mod house;
 pub(crate) mod keys;
 pub(crate) mod orders;
 pub(crate) mod process;
+pub(crate) mod profiles;
 pub(crate) mod quotes;
 pub(crate) mod replay;
 pub(crate) mod rewards;

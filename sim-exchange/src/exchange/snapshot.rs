@@ -189,9 +189,15 @@ impl Exchange {
     /// than a snapshot.
     #[must_use]
     pub fn state_hash(&self) -> Digest {
+        self.state_hash_at(self.now)
+    }
+
+    /// The same with a world's own clock: the venue's stands where it was last asked for anything, which is no part of a run.
+    #[must_use]
+    pub fn state_hash_at(&self, at: Timestamp) -> Digest {
         let mut hasher = Sha256::new();
         let mut out = |n: u64| hasher.update(n.to_le_bytes());
-        out(self.now.nanos());
+        out(at.nanos());
         for (market, state) in (0u64..).zip(&self.markets) {
             out(market);
             out(u64::from(state.open) + 2 * u64::from(state.facts.tick.ten_thousandths()));

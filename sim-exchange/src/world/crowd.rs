@@ -258,7 +258,7 @@ impl Crowd {
                 }
             }
             self.pump(exchange);
-            self.trail.close(exchange);
+            self.trail.close(exchange, self.now);
             self.checks.after(exchange, &self.tally, &self.trail, self.now)?;
         }
         self.now = self.now.max(until);
@@ -501,7 +501,7 @@ impl Crowd {
     pub(super) fn finish(&mut self, exchange: &mut Exchange) -> Result<Digest, Violation> {
         self.checks.whole(exchange, &self.tally, &self.trail, self.now)?;
         self.trail
-            .finish(exchange)
+            .finish(exchange, self.now)
             .map_err(|why| self.checks.violation(&self.trail, self.now, format!("the log: {why}")))
     }
 }

@@ -24,8 +24,7 @@ pub(super) fn end(out: &mut Writer, n: u64) {
     out.end().key("n").int(n).end();
 }
 
-/// An entry about the whole state. The venue's clock is part of it, and is moved by
-/// the steps in which somebody lets a world live, which are no events.
+/// An entry about the whole state as it was at `clock`, which is part of it.
 pub(super) fn state(out: &mut Writer, n: u64, clock: Timestamp, state: &Digest) {
     out.object().key("clock").int(clock.nanos()).key("n").int(n).key("state").text(&state.to_string()).end();
 }

@@ -100,8 +100,9 @@ impl Replayed {
     fn step(&mut self, entry: &Value) -> Result<(), String> {
         if let Some(state) = entry["state"].as_str() {
             self.states += 1;
-            self.exchange.tick(Timestamp::from_nanos(entry["clock"].as_u64().ok_or("no clock")?));
-            let here = self.exchange.state_hash().to_string();
+            let clock = Timestamp::from_nanos(entry["clock"].as_u64().ok_or("no clock")?);
+            let here = self.exchange.state_hash_at(clock).to_string();
+            self.exchange.tick(clock);
             return if state == here { Ok(()) } else { Err(format!("the state is {here}, was {state}")) };
         }
         self.entries += 1;

@@ -89,6 +89,24 @@ fn threads_change_nothing() {
 }
 
 #[test]
+fn steps_in_which_a_world_is_let_live_are_no_part_of_its_run() {
+    let scenario = busy(4, 400);
+    let run = |step: Nanos| {
+        let mut world = World::new(&scenario, scenario.start_utc, Options::default()).expect("a world");
+        let end = scenario.start_utc.plus(scenario.duration);
+        let mut at = scenario.start_utc;
+        while at < end {
+            at = at.plus(step).min(end);
+            world.advance(at).expect("no violation");
+        }
+        (world.finish().expect("no violation"), world.crowd().events())
+    };
+    let (whole, events) = run(scenario.duration);
+    assert!(events > 10_000, "a state must be noted on the way, there were {events} events");
+    assert_eq!(run(Nanos::from_ms(777)), (whole, events));
+}
+
+#[test]
 fn a_log_done_again_in_an_empty_venue_has_the_same_queues() {
     let scenario = busy(4, 120);
     let memory = Memory::default();

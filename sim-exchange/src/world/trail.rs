@@ -84,7 +84,7 @@ impl Trail {
     pub(super) fn open(&mut self, exchange: &mut Exchange, at: Timestamp, address: &str, funds: Usdc) -> AccountIx {
         let account = exchange.open_funded(at, address, funds);
         self.event(at, Class::Control, Party(account.0), &Event::Open(address.to_owned(), funds));
-        self.close(exchange);
+        self.close(exchange, at);
         account
     }
 
@@ -117,7 +117,7 @@ impl Trail {
 
     /// It is over.
     #[inline]
-    pub(super) fn close(&mut self, exchange: &Exchange) {
+    pub(super) fn close(&mut self, exchange: &Exchange, at: Timestamp) {
         let events = self.events;
         if let Some(log) = &mut self.log
             && std::mem::take(&mut log.open)
@@ -126,13 +126,13 @@ impl Trail {
             log.append();
         }
         if events.is_multiple_of(STATE_EVERY) {
-            self.note_state(exchange);
+            self.note_state(exchange, at);
         }
     }
 
     /// The mix and the venue's state go into the chain, and into the log.
-    fn note_state(&mut self, exchange: &Exchange) {
-        let state = exchange.state_hash();
+    fn note_state(&mut self, exchange: &Exchange, at: Timestamp) {
+        let state = exchange.state_hash_at(at);
         let mut bytes = [0u8; 56];
         bytes[..8].copy_from_slice(&self.events.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.mix.0.to_le_bytes());
@@ -141,17 +141,17 @@ impl Trail {
         self.chain.absorb(&bytes);
         if let Some(log) = &mut self.log {
             log.entry.clear();
-            entry::state(&mut log.entry, self.events, exchange.now(), &state);
+            entry::state(&mut log.entry, self.events, at, &state);
             log.append();
         }
     }
 
-    /// The hash of the whole run.
+    /// The hash of the whole run, which ends at `at`.
     ///
     /// # Errors
     /// The log's, if it was not written completely.
-    pub(super) fn finish(&mut self, exchange: &Exchange) -> std::io::Result<Digest> {
-        self.note_state(exchange);
+    pub(super) fn finish(&mut self, exchange: &Exchange, at: Timestamp) -> std::io::Result<Digest> {
+        self.note_state(exchange, at);
         if let Some(log) = &mut self.log {
             if let Some(why) = log.failed.take() {
                 return Err(why);
