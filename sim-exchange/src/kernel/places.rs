@@ -121,7 +121,7 @@ impl Places {
         while self.far.peek().is_some_and(|Reverse(place)| bucket_of(place) == bucket) {
             self.now.extend(self.far.pop().map(|Reverse(place)| place));
         }
-        self.now.sort_unstable_by(|a, b| b.order.cmp(&a.order));
+        self.now.sort_unstable_by_key(|place| Reverse(place.order));
     }
 
     /// The first bucket after the current one with anything in it.
