@@ -3,115 +3,29 @@
 //! The venue keeps the ground truth that promises are judged by; it shares no arithmetic with the desk's exposure. No
 //! socket, clock or key: orders arrive with the hash they were recorded under.
 
+mod fixtures;
+mod venue;
+
+pub use fixtures::{START, condition, order, policy, policy_with, setup, times, token_id};
+pub use venue::{OnGeo, OnPost, Resting, Venue};
+
 use crate::desk::{Desk, DeskInput, Effect, Op, Setup};
-use crate::eip712::Chain;
-use crate::gate::GateTimes;
 use crate::ledger::{Ledger as _, MemoryLedger};
-use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
-use crate::policy::{AllowedMarket, Policy, PolicyCaps};
+use crate::outcome::{Answer, Lost, VenueReply};
 use crate::rows::LedgerRow;
-use crate::sign::Account;
-use alloy_primitives::Address;
-use mm_core::domain::{
-    ClientOrderId, ConditionId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, TickSize,
-    TimeInForce, Timestamp, Token, TokenId, Usdc,
-};
+use mm_core::domain::{ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Timestamp, Token};
 use mm_core::protocol::{FromExecutor, Gate, PROTOCOL_VERSION, ToExecutor};
-use mm_core::venue::order::SignatureType;
 use mm_core::venue::user_ws::{self, UserFrame};
 use serde_json::json;
 use std::collections::BTreeMap;
+use venue::Traded;
 
-/// 2026-06-07T01:30:00Z.
-pub const START: Timestamp = Timestamp::from_ms(1_780_795_800_000);
 /// One way to the venue and back.
 const LATENCY: Nanos = Nanos::from_ms(40);
 /// A commit.
 const COMMIT: Nanos = Nanos::from_ms(3);
 /// Most turns of one run; more is a loop.
 const TURNS_MAX: u32 = 200_000;
-
-/// How the venue treats a placement.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnPost {
-    /// Takes it and says so.
-    #[default]
-    Accept,
-    /// Takes it; the answer is lost.
-    TakeAndLose,
-    /// Does not take it; the answer is lost.
-    DropAndLose,
-    /// Takes it this long after the caller gave up.
-    TakeLate(Nanos),
-    /// Says no with a documented reason.
-    Reject,
-    /// Takes it and names another order.
-    OtherId,
-    /// Answers with this status and an empty body.
-    Status(u16),
-    /// Nothing was sent.
-    NotSent,
-}
-
-/// How the geoblock endpoint answers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnGeo {
-    /// Not blocked.
-    #[default]
-    Clear,
-    /// Blocked.
-    Blocked,
-    /// A page instead of JSON.
-    Html,
-    /// JSON without the field.
-    NoField,
-    /// Never answers.
-    Silent,
-}
-
-/// An order at the venue.
-#[derive(Clone, Copy, Debug)]
-pub struct Resting {
-    /// The order.
-    pub order: NewOrder,
-    /// Matched so far.
-    pub matched: Qty,
-    /// Still in the book.
-    pub live: bool,
-}
-
-/// A trade with one of our orders.
-#[derive(Clone, Debug)]
-struct Traded {
-    order: OrderId,
-    price: Price,
-    qty: Qty,
-    confirmed: bool,
-}
-
-/// The venue's state: the truth.
-#[derive(Debug, Default)]
-pub struct Venue {
-    /// Every order it took.
-    pub orders: BTreeMap<OrderId, Resting>,
-    trades: Vec<Traded>,
-    /// Every order that reached it: when, and which.
-    pub posts: Vec<(Timestamp, OrderId)>,
-    /// Treatment of placements.
-    pub on_post: OnPost,
-    /// Treatment of geoblock questions.
-    pub on_geo: OnGeo,
-    /// This many cancel calls fail first.
-    pub cancels_fail: u32,
-    /// Look-ups by id know nothing.
-    pub forgetful: bool,
-    /// The stream tells nothing.
-    pub mute: bool,
-    /// Times anything was cancelled.
-    pub cancel_alls: u32,
-    /// The cash account.
-    pub usdc: u64,
-}
 
 /// A desk, its ledger, its venue and its core.
 pub struct Rehearsal {
@@ -147,106 +61,6 @@ enum Event {
     Input(Box<DeskInput>),
     Land(OrderId, NewOrder),
     Alive,
-}
-
-/// The condition of the nth market.
-#[must_use]
-pub fn condition(n: u16) -> ConditionId {
-    ConditionId::parse(&format!("0x{n:064x}")).expect("64 hex digits")
-}
-
-/// A token of the nth market, with the size of a real one.
-#[must_use]
-pub fn token_id(n: u16, outcome: Outcome) -> TokenId {
-    let last = u32::from(n) * 2 + u32::from(outcome == Outcome::No);
-    TokenId::parse(&format!("7132104567925221259462638553270691275033272857194253228963{last:018}")).expect("digits")
-}
-
-/// A policy over `markets` markets with round caps.
-#[must_use]
-pub fn policy(markets: u16) -> Policy {
-    let usdc = |n| Usdc::from_whole(n).expect("small");
-    let price = |n| Price::from_ten_thousandths(n).expect("below one");
-    let caps = PolicyCaps {
-        max_order_shares: Qty::from_whole(100).expect("small"),
-        max_order_usdc: usdc(25),
-        max_market_usdc: usdc(60),
-        max_total_usdc: usdc(100),
-        max_open_orders: 8,
-        max_orders_per_minute: 40,
-        max_day_bought_usdc: usdc(300),
-        max_day_placed_usdc: usdc(20_000),
-        min_price: price(200),
-        max_price: price(9800),
-        intent_max_age_ms: 2000,
-    };
-    policy_with(caps, markets)
-}
-
-/// A policy with these caps over `markets` markets.
-#[must_use]
-pub fn policy_with(caps: PolicyCaps, markets: u16) -> Policy {
-    let market = |n| AllowedMarket {
-        slug: format!("market-{n}").into(),
-        condition: condition(n),
-        event: None,
-        yes: token_id(n, Outcome::Yes),
-        no: token_id(n, Outcome::No),
-        neg_risk: false,
-        tick: TickSize::CENT,
-        min_order: Qty::from_whole(5).expect("small"),
-    };
-    Policy::new(caps, (0..markets).map(market).collect()).expect("distinct tokens")
-}
-
-/// The times of the example configuration, with a shorter gap between readings.
-#[must_use]
-pub fn times() -> GateTimes {
-    let ms = Nanos::from_ms;
-    GateTimes {
-        core_silent: ms(2000),
-        feed_max_age: ms(60_000),
-        heartbeat_every: ms(5000),
-        heartbeat_max_age: ms(8000),
-        geoblock_every: ms(60_000),
-        geoblock_max_age: ms(180_000),
-        closed_only_every: ms(3_600_000),
-        closed_only_max_age: ms(10_800_000),
-        user_probe: ms(5000),
-        user_tell: ms(1000),
-        user_dead: ms(30_000),
-        clock_every: ms(60_000),
-        clock_max_age: ms(180_000),
-        clock_pause: ms(3000),
-        clock_halt: ms(30_000),
-        zero_gap: ms(200),
-        reading_retry: ms(200),
-        request_timeout: ms(5000),
-        cancel_timeout: ms(500),
-        late_landing: ms(120_000),
-        pause_window: ms(600_000),
-        pauses_max: 3,
-    }
-}
-
-/// A set-up for an account nobody holds.
-#[must_use]
-pub fn setup(policy: Policy, withhold: bool) -> Setup {
-    let account = Account::new(Chain::Polygon, SignatureType::Eoa, Address::repeat_byte(0x11), None);
-    Setup { account: account.expect("an EOA needs no wallet"), policy, times: times(), withhold, auto_arm: false }
-}
-
-/// A post-only GTC order; price in cents, whole shares.
-#[must_use]
-pub fn order(market: u16, outcome: Outcome, side: Side, cents: u16, shares: u64) -> NewOrder {
-    NewOrder {
-        token: Token { market: MarketIx(market), outcome },
-        side,
-        price: Price::from_ten_thousandths(cents * 100).expect("below one"),
-        qty: Qty::from_whole(shares).expect("small"),
-        post_only: true,
-        tif: TimeInForce::Gtc,
-    }
 }
 
 impl Rehearsal {
@@ -389,7 +203,7 @@ impl Rehearsal {
         resting.live = resting.matched < resting.order.qty;
         let price = resting.order.price;
         let nth = self.venue.trades.len();
-        self.venue.trades.push(Traded { order: id, price, qty, confirmed: false });
+        self.venue.trades.push(Traded { at: self.at, order: id, price, qty, confirmed: false });
         self.tell_trade(nth, "MATCHED", Nanos::from_ms(20));
         self.tell_trade(nth, "CONFIRMED", Nanos::from_ms(3000));
     }
@@ -521,125 +335,5 @@ impl Rehearsal {
                 self.stream(&body.to_string(), Nanos::from_ms(20));
             }
         }
-    }
-}
-
-impl Venue {
-    fn take(&mut self, id: OrderId, order: NewOrder) {
-        self.orders.entry(id).or_insert(Resting { order, matched: Qty::ZERO, live: true });
-    }
-
-    fn order_json(id: OrderId, resting: &Resting) -> serde_json::Value {
-        let (token, order) = (resting.order.token, resting.order);
-        let status = match (resting.live, resting.matched == order.qty) {
-            (true, _) => "LIVE",
-            (false, true) => "MATCHED",
-            (false, false) => "CANCELED",
-        };
-        json!({ "id": id.to_string(), "status": status, "owner": "", "maker_address": "", "side": order.side.as_str(),
-                "market": condition(token.market.0), "asset_id": token_id(token.market.0, token.outcome),
-                "original_size": order.qty.to_string(), "size_matched": resting.matched.to_string(),
-                "price": order.price.to_string(), "associate_trades": null, "outcome": "", "created_at": 0,
-                "expiration": "0", "order_type": "GTC" })
-    }
-
-    fn trade_json(&self, nth: usize, status: &str) -> serde_json::Value {
-        let trade = &self.trades[nth];
-        let order = self.orders[&trade.order].order;
-        let token = token_id(order.token.market.0, order.token.outcome);
-        let market = condition(order.token.market.0);
-        let taker = OrderId::from_bytes([0xdd; 32]).to_string();
-        json!({ "id": format!("trade-{nth}"), "status": status, "market": market, "asset_id": token, "side": "SELL",
-                "taker_order_id": taker, "price": trade.price.to_string(), "size": trade.qty.to_string(),
-                "maker_orders": [{ "order_id": trade.order.to_string(), "matched_amount": trade.qty.to_string(),
-                                   "price": trade.price.to_string(), "asset_id": token, "side": order.side.as_str() }] })
-    }
-
-    fn page(rows: &[serde_json::Value]) -> VenueReply {
-        let body = json!({ "limit": 100, "count": rows.len(), "next_cursor": "LTE=", "data": rows });
-        VenueReply::Answer(Answer::new(200, body.to_string()))
-    }
-
-    /// The answer to a call; `None`: never.
-    fn answer(&mut self, call: &VenueCall, at: Timestamp) -> Option<VenueReply> {
-        let ok = |body: serde_json::Value| Some(VenueReply::Answer(Answer::new(200, body.to_string())));
-        if call.is_cancel() && self.cancels_fail > 0 {
-            self.cancels_fail -= 1;
-            return Some(VenueReply::Answer(Answer::new(500, r#"{"error":"Internal server error"}"#)));
-        }
-        match call {
-            VenueCall::Cancel(ids) => ok(self.cancel_where(|id, _| ids.contains(id))),
-            VenueCall::CancelAll => {
-                self.cancel_alls += 1;
-                ok(self.cancel_where(|_, _| true))
-            }
-            VenueCall::CancelMarket(market) => {
-                ok(self.cancel_where(|_, resting| condition(resting.order.token.market.0) == *market))
-            }
-            VenueCall::OpenOrders { .. } => {
-                let live = self.orders.iter().filter(|(_, resting)| resting.live);
-                Some(Self::page(&live.map(|(id, resting)| Self::order_json(*id, resting)).collect::<Vec<_>>()))
-            }
-            VenueCall::Order(id) => match self.orders.get(id).filter(|_| !self.forgetful) {
-                Some(resting) => ok(Self::order_json(*id, resting)),
-                None => ok(serde_json::Value::Null),
-            },
-            VenueCall::Trades { .. } => {
-                let rows = (0..self.trades.len())
-                    .map(|nth| self.trade_json(nth, if self.trades[nth].confirmed { "CONFIRMED" } else { "MATCHED" }));
-                Some(Self::page(&rows.collect::<Vec<_>>()))
-            }
-            VenueCall::Heartbeat { .. } => ok(json!({ "heartbeat_id": format!("beat-{}", at.ms()) })),
-            VenueCall::Scoring(ids) => {
-                ok(json!(ids.iter().map(|id| (id.to_string(), true)).collect::<BTreeMap<_, _>>()))
-            }
-            VenueCall::Balance(None) => ok(json!({ "balance": self.usdc.to_string() })),
-            VenueCall::Balance(Some(token)) => ok(json!({ "balance": self.held(token).micro().to_string() })),
-            VenueCall::Geoblock => match self.on_geo {
-                OnGeo::Clear => ok(json!({ "blocked": false, "ip": "203.0.113.42", "country": "IE", "region": "" })),
-                OnGeo::Blocked => ok(json!({ "blocked": true, "ip": "203.0.113.42", "country": "US", "region": "NY" })),
-                OnGeo::Html => Some(VenueReply::Answer(Answer::new(200, "<html>welcome</html>"))),
-                OnGeo::NoField => ok(json!({ "ip": "203.0.113.42" })),
-                OnGeo::Silent => None,
-            },
-            VenueCall::ClosedOnly => ok(json!({ "closed_only": false })),
-            VenueCall::Time => ok(json!(at.secs())),
-            VenueCall::RenewCredentials => Some(VenueReply::Answer(Answer::new(200, ""))),
-        }
-    }
-
-    fn cancel_where(&mut self, chosen: impl Fn(&OrderId, &Resting) -> bool) -> serde_json::Value {
-        let mut canceled = Vec::new();
-        for (id, resting) in &mut self.orders {
-            if resting.live && chosen(id, resting) {
-                resting.live = false;
-                canceled.push(id.to_string());
-            }
-        }
-        json!({ "canceled": canceled, "not_canceled": {} })
-    }
-
-    /// Shares of a token: what was bought less what was sold.
-    fn held(&self, token: &TokenId) -> Qty {
-        self.trades.iter().fold(Qty::ZERO, |held, trade| {
-            let order = self.orders[&trade.order].order;
-            if token_id(order.token.market.0, order.token.outcome) != *token {
-                return held;
-            }
-            match order.side {
-                Side::Buy => held.saturating_add(trade.qty),
-                Side::Sell => held.saturating_sub(trade.qty),
-            }
-        })
-    }
-
-    /// The worst case in millionths of a dollar, of one market or of all: everything that rests fills. Only buys: the
-    /// scenarios that ask for it never sell. Computed from the venue's own state, in its own plain way.
-    #[must_use]
-    pub fn worst_case(&self, market: Option<u16>) -> u128 {
-        self.orders.values().filter(|r| market.is_none_or(|n| r.order.token.market.0 == n)).fold(0, |sum, resting| {
-            let shares = if resting.live { resting.order.qty } else { resting.matched };
-            sum + u128::from(resting.order.price.ten_thousandths()) * u128::from(shares.micro()) / 10_000
-        })
     }
 }

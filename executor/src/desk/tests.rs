@@ -4,7 +4,7 @@ use crate::rehearsal::{OnGeo, OnPost, Rehearsal, START, Venue, order, policy, se
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::{No, Yes};
 use mm_core::domain::Side::{Buy, Sell};
-use mm_core::domain::{ClientOrderId, NewOrder, OrderId, Qty};
+use mm_core::domain::{ClientOrderId, Nanos, NewOrder, OrderId, Qty};
 use mm_core::protocol::{FromExecutor, Gate, Held, Refusal, Shut, Stage};
 
 fn armed() -> Rehearsal {
@@ -114,6 +114,33 @@ fn fills_are_told_once_a_stage_and_settled_shares_may_be_sold() {
         })
         .collect();
     assert_eq!(stages, [Stage::Matched, Stage::Confirmed]);
+}
+
+#[test]
+fn an_order_that_rests_for_long_asks_for_no_long_list_of_trades() {
+    let mut stage = check(OnPost::Accept, 600_000, &["accepted"]);
+    let end = stage.at;
+    assert!(stage.venue.trades_since.iter().all(|since| *since >= START.minus(Nanos::from_secs(61))));
+    let last = *stage.venue.trades_since.last().expect("trades are read while an order rests");
+    assert!(end.since(last) < Nanos::from_secs(70), "{last} at {end}");
+    // A trade that may still fail is read for until it is settled, and no longer.
+    stage.fill(hash(&stage, 1), Qty::from_whole(5).expect("small"));
+    stage.run_ms(120_000);
+    assert_eq!(heard(&stage, 1), ["accepted", "fill 5 Matched", "fill 5 Confirmed"]);
+    let last = *stage.venue.trades_since.last().expect("it still rests");
+    assert!(stage.at.since(last) < Nanos::from_secs(70), "{last} at {}", stage.at);
+}
+
+#[test]
+fn a_trade_the_lists_hid_for_minutes_is_found_by_what_the_order_says_has_matched() {
+    let mut stage = check(OnPost::Accept, 10_000, &["accepted"]);
+    (stage.venue.mute, stage.venue.lists_no_trades) = (true, true);
+    stage.fill(hash(&stage, 1), Qty::from_whole(5).expect("small"));
+    stage.run_ms(180_000);
+    assert_eq!(heard(&stage, 1), ["accepted"], "no trade was told yet");
+    stage.venue.lists_no_trades = false;
+    stage.run_ms(10_000);
+    assert!(heard(&stage, 1).iter().any(|word| word.starts_with("fill 5")), "{:?}", heard(&stage, 1));
 }
 
 #[test]

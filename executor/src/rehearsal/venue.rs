@@ -1,0 +1,216 @@
+//! The venue: the truth that promises are judged by. It shares no arithmetic with the desk's exposure.
+
+use super::fixtures::{condition, token_id};
+use crate::outcome::{Answer, VenueCall, VenueReply};
+use mm_core::domain::{Nanos, NewOrder, OrderId, Price, Qty, Side, Timestamp, TokenId};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// How the venue treats a placement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnPost {
+    /// Takes it and says so.
+    #[default]
+    Accept,
+    /// Takes it; the answer is lost.
+    TakeAndLose,
+    /// Does not take it; the answer is lost.
+    DropAndLose,
+    /// Takes it this long after the caller gave up.
+    TakeLate(Nanos),
+    /// Says no with a documented reason.
+    Reject,
+    /// Takes it and names another order.
+    OtherId,
+    /// Answers with this status and an empty body.
+    Status(u16),
+    /// Nothing was sent.
+    NotSent,
+}
+
+/// How the geoblock endpoint answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGeo {
+    /// Not blocked.
+    #[default]
+    Clear,
+    /// Blocked.
+    Blocked,
+    /// A page instead of JSON.
+    Html,
+    /// JSON without the field.
+    NoField,
+    /// Never answers.
+    Silent,
+}
+
+/// An order at the venue.
+#[derive(Clone, Copy, Debug)]
+pub struct Resting {
+    /// The order.
+    pub order: NewOrder,
+    /// Matched so far.
+    pub matched: Qty,
+    /// Still in the book.
+    pub live: bool,
+}
+
+/// A trade with one of our orders.
+#[derive(Clone, Debug)]
+pub(super) struct Traded {
+    pub(super) at: Timestamp,
+    pub(super) order: OrderId,
+    pub(super) price: Price,
+    pub(super) qty: Qty,
+    pub(super) confirmed: bool,
+}
+
+/// The venue's state: the truth.
+#[derive(Debug, Default)]
+pub struct Venue {
+    /// Every order it took.
+    pub orders: BTreeMap<OrderId, Resting>,
+    pub(super) trades: Vec<Traded>,
+    /// Every order that reached it: when, and which.
+    pub posts: Vec<(Timestamp, OrderId)>,
+    /// Treatment of placements.
+    pub on_post: OnPost,
+    /// Treatment of geoblock questions.
+    pub on_geo: OnGeo,
+    /// This many cancel calls fail first.
+    pub cancels_fail: u32,
+    /// Look-ups by id know nothing.
+    pub forgetful: bool,
+    /// The stream tells nothing.
+    pub mute: bool,
+    /// The list of trades is empty, as it is for a while at the real venue.
+    pub lists_no_trades: bool,
+    /// From when on trades were asked for, call by call.
+    pub trades_since: Vec<Timestamp>,
+    /// Times anything was cancelled.
+    pub cancel_alls: u32,
+    /// The cash account.
+    pub usdc: u64,
+}
+
+impl Venue {
+    pub(super) fn take(&mut self, id: OrderId, order: NewOrder) {
+        self.orders.entry(id).or_insert(Resting { order, matched: Qty::ZERO, live: true });
+    }
+
+    pub(super) fn order_json(id: OrderId, resting: &Resting) -> serde_json::Value {
+        let (token, order) = (resting.order.token, resting.order);
+        let status = match (resting.live, resting.matched == order.qty) {
+            (true, _) => "LIVE",
+            (false, true) => "MATCHED",
+            (false, false) => "CANCELED",
+        };
+        json!({ "id": id.to_string(), "status": status, "owner": "", "maker_address": "", "side": order.side.as_str(),
+                "market": condition(token.market.0), "asset_id": token_id(token.market.0, token.outcome),
+                "original_size": order.qty.to_string(), "size_matched": resting.matched.to_string(),
+                "price": order.price.to_string(), "associate_trades": null, "outcome": "", "created_at": 0,
+                "expiration": "0", "order_type": "GTC" })
+    }
+
+    pub(super) fn trade_json(&self, nth: usize, status: &str) -> serde_json::Value {
+        let trade = &self.trades[nth];
+        let order = self.orders[&trade.order].order;
+        let token = token_id(order.token.market.0, order.token.outcome);
+        let market = condition(order.token.market.0);
+        let taker = OrderId::from_bytes([0xdd; 32]).to_string();
+        json!({ "id": format!("trade-{nth}"), "status": status, "market": market, "asset_id": token, "side": "SELL",
+                "taker_order_id": taker, "price": trade.price.to_string(), "size": trade.qty.to_string(),
+                "maker_orders": [{ "order_id": trade.order.to_string(), "matched_amount": trade.qty.to_string(),
+                                   "price": trade.price.to_string(), "asset_id": token, "side": order.side.as_str() }] })
+    }
+
+    fn page(rows: &[serde_json::Value]) -> VenueReply {
+        let body = json!({ "limit": 100, "count": rows.len(), "next_cursor": "LTE=", "data": rows });
+        VenueReply::Answer(Answer::new(200, body.to_string()))
+    }
+
+    /// The answer to a call; `None`: never.
+    pub(super) fn answer(&mut self, call: &VenueCall, at: Timestamp) -> Option<VenueReply> {
+        let ok = |body: serde_json::Value| Some(VenueReply::Answer(Answer::new(200, body.to_string())));
+        if call.is_cancel() && self.cancels_fail > 0 {
+            self.cancels_fail -= 1;
+            return Some(VenueReply::Answer(Answer::new(500, r#"{"error":"Internal server error"}"#)));
+        }
+        match call {
+            VenueCall::Cancel(ids) => ok(self.cancel_where(|id, _| ids.contains(id))),
+            VenueCall::CancelAll => {
+                self.cancel_alls += 1;
+                ok(self.cancel_where(|_, _| true))
+            }
+            VenueCall::CancelMarket(market) => {
+                ok(self.cancel_where(|_, resting| condition(resting.order.token.market.0) == *market))
+            }
+            VenueCall::OpenOrders { .. } => {
+                let live = self.orders.iter().filter(|(_, resting)| resting.live);
+                Some(Self::page(&live.map(|(id, resting)| Self::order_json(*id, resting)).collect::<Vec<_>>()))
+            }
+            VenueCall::Order(id) => match self.orders.get(id).filter(|_| !self.forgetful) {
+                Some(resting) => ok(Self::order_json(*id, resting)),
+                None => ok(serde_json::Value::Null),
+            },
+            VenueCall::Trades { since, .. } => {
+                self.trades_since.push(*since);
+                let rows = (0..self.trades.len())
+                    .filter(|nth| !self.lists_no_trades && self.trades[*nth].at.secs() >= since.secs())
+                    .map(|nth| self.trade_json(nth, if self.trades[nth].confirmed { "CONFIRMED" } else { "MATCHED" }));
+                Some(Self::page(&rows.collect::<Vec<_>>()))
+            }
+            VenueCall::Heartbeat { .. } => ok(json!({ "heartbeat_id": format!("beat-{}", at.ms()) })),
+            VenueCall::Scoring(ids) => {
+                ok(json!(ids.iter().map(|id| (id.to_string(), true)).collect::<BTreeMap<_, _>>()))
+            }
+            VenueCall::Balance(None) => ok(json!({ "balance": self.usdc.to_string() })),
+            VenueCall::Balance(Some(token)) => ok(json!({ "balance": self.held(token).micro().to_string() })),
+            VenueCall::Geoblock => match self.on_geo {
+                OnGeo::Clear => ok(json!({ "blocked": false, "ip": "203.0.113.42", "country": "IE", "region": "" })),
+                OnGeo::Blocked => ok(json!({ "blocked": true, "ip": "203.0.113.42", "country": "US", "region": "NY" })),
+                OnGeo::Html => Some(VenueReply::Answer(Answer::new(200, "<html>welcome</html>"))),
+                OnGeo::NoField => ok(json!({ "ip": "203.0.113.42" })),
+                OnGeo::Silent => None,
+            },
+            VenueCall::ClosedOnly => ok(json!({ "closed_only": false })),
+            VenueCall::Time => ok(json!(at.secs())),
+            VenueCall::RenewCredentials => Some(VenueReply::Answer(Answer::new(200, ""))),
+        }
+    }
+
+    fn cancel_where(&mut self, chosen: impl Fn(&OrderId, &Resting) -> bool) -> serde_json::Value {
+        let mut canceled = Vec::new();
+        for (id, resting) in &mut self.orders {
+            if resting.live && chosen(id, resting) {
+                resting.live = false;
+                canceled.push(id.to_string());
+            }
+        }
+        json!({ "canceled": canceled, "not_canceled": {} })
+    }
+
+    /// Shares of a token: what was bought less what was sold.
+    fn held(&self, token: &TokenId) -> Qty {
+        self.trades.iter().fold(Qty::ZERO, |held, trade| {
+            let order = self.orders[&trade.order].order;
+            if token_id(order.token.market.0, order.token.outcome) != *token {
+                return held;
+            }
+            match order.side {
+                Side::Buy => held.saturating_add(trade.qty),
+                Side::Sell => held.saturating_sub(trade.qty),
+            }
+        })
+    }
+
+    /// The worst case in millionths of a dollar, of one market or of all: everything that rests fills. Only buys: the
+    /// scenarios that ask for it never sell. Computed from the venue's own state, in its own plain way.
+    #[must_use]
+    pub fn worst_case(&self, market: Option<u16>) -> u128 {
+        self.orders.values().filter(|r| market.is_none_or(|n| r.order.token.market.0 == n)).fold(0, |sum, resting| {
+            let shares = if resting.live { resting.order.qty } else { resting.matched };
+            sum + u128::from(resting.order.price.ten_thousandths()) * u128::from(shares.micro()) / 10_000
+        })
+    }
+}
