@@ -42,6 +42,8 @@ pub struct Setup {
     pub times: GateTimes,
     /// `submit = "withhold"`: everything but the POST and every authenticated call.
     pub withhold: bool,
+    /// Finished orders that are remembered; `None`: as many as is wise where money is at stake. A world that lasts for days needs few.
+    pub remembered: Option<usize>,
     /// Arm by itself after a clean start; the configuration accepts it only where no real order can leave.
     pub auto_arm: bool,
 }
@@ -107,7 +109,10 @@ impl Desk {
     /// A desk that remembers what `rows` tell. `latched` is the marker file's text, if there is one.
     #[must_use]
     pub fn recover<'a>(setup: Setup, rows: impl IntoIterator<Item = &'a LedgerRow>, latched: Option<Box<str>>) -> Self {
-        let exposure = Exposure::recover(rows);
+        let mut exposure = Exposure::recover(rows);
+        if let Some(orders) = setup.remembered {
+            exposure.remember(orders);
+        }
         let was_halted = latched.or_else(|| exposure.halted().map(Into::into));
         let auto_arm = setup.auto_arm && was_halted.is_none();
         let halted = was_halted.unwrap_or_else(|| "started and not yet armed".into());

@@ -85,6 +85,8 @@ pub struct Exposure {
     unsettled: BTreeSet<OrderId>,
     open_count: u32,
     finished: VecDeque<OrderId>,
+    /// Most of them; `None`: [`FINISHED_MAX`].
+    finished_max: Option<usize>,
     markets: BTreeMap<ConditionId, Standing>,
     total: Standing,
     holdings: BTreeMap<TokenId, Holding>,
@@ -105,6 +107,11 @@ impl Exposure {
             tracked.phase = Phase::Unknown { likely_rejected: false };
         }
         exposure
+    }
+
+    /// Remembers at most this many finished orders from now on, instead of [`FINISHED_MAX`].
+    pub const fn remember(&mut self, orders: usize) {
+        self.finished_max = Some(orders);
     }
 
     /// Adds one row.
@@ -290,7 +297,7 @@ impl Exposure {
             self.finished.push_back(*id);
         }
         self.put(tracked);
-        while self.finished.len() > FINISHED_MAX {
+        while self.finished.len() > self.finished_max.unwrap_or(FINISHED_MAX) {
             self.forget_oldest();
         }
     }

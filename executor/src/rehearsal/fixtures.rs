@@ -99,7 +99,14 @@ pub fn times() -> GateTimes {
 #[must_use]
 pub fn setup(policy: Policy, withhold: bool) -> Setup {
     let account = Account::new(Chain::Polygon, SignatureType::Eoa, Address::repeat_byte(0x11), None);
-    Setup { account: account.expect("an EOA needs no wallet"), policy, times: times(), withhold, auto_arm: false }
+    Setup {
+        account: account.expect("an EOA needs no wallet"),
+        policy,
+        times: times(),
+        withhold,
+        remembered: None,
+        auto_arm: false,
+    }
 }
 
 /// A post-only GTC order; price in cents, whole shares.

@@ -73,6 +73,7 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
         policy: config.policy.clone(),
         times: config.times,
         withhold: config.withholds(),
+        remembered: None,
         auto_arm: config.auto_arm,
     };
     tracing::info!(event = "start", epoch, rows = rows.len(), "ledger read");

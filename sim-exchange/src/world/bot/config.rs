@@ -33,6 +33,9 @@ pub(super) fn core(spec: &BotSpec, markets: &[MarketInfo]) -> Result<CoreConfig,
     CoreConfig::try_from(raw).map_err(|why| bad("mm_core", why))
 }
 
+/// Finished orders the desk remembers: an hour of a busy bot's, so that a world may last for days in the same memory.
+const ORDERS_REMEMBERED: usize = 5_000;
+
 /// The desk's set-up. Policy, times and signature type are the file's; where the venue is, where the key is and whether orders leave
 /// are not: here is no socket and no key, and nothing but orders into this world.
 pub(super) fn desk(spec: &BotSpec, markets: &[MarketInfo], address: &str) -> Result<Setup, BadBot> {
@@ -58,5 +61,6 @@ pub(super) fn desk(spec: &BotSpec, markets: &[MarketInfo], address: &str) -> Res
     // Type 0 and the key's own wallet: other kinds differ in their signatures alone, and nothing is signed here.
     let account =
         Account::new(config.venue.chain, SignatureType::Eoa, address, None).map_err(|why| bad("executor", why))?;
-    Ok(Setup { account, policy: config.policy, times: config.times, withhold: false, auto_arm: true })
+    let (policy, times) = (config.policy, config.times);
+    Ok(Setup { account, policy, times, withhold: false, remembered: Some(ORDERS_REMEMBERED), auto_arm: true })
 }
