@@ -103,7 +103,8 @@ impl Engine {
             return None;
         }
         let own = self.own(ix);
-        let (want, wish, horizon) = self.want(ix, runs, &own);
+        let held = self.holdings(ix);
+        let (want, wish, horizon) = self.want(ix, runs, &own, held);
         let mut want = match want {
             Ok(want) => {
                 self.markets[ix.index()].decision = None;
@@ -115,7 +116,7 @@ impl Engine {
             }
         };
         let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
-        let standing = self.standing(ix);
+        let standing = self.standing(ix, held);
         let Thinned { cut, room } = thin(limits.within(self.caps), standing, &mut want);
         if self.told.news(ix, cut) {
             alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
@@ -144,6 +145,7 @@ impl Engine {
         ix: MarketIx,
         runs: bool,
         own: &[NewOrder],
+        held: Holdings,
     ) -> (Result<Vec<NewOrder>, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
         let mut wish = Wish { want: &[], reservation2x: None, band: None, tick: state.book.tick() };
@@ -156,7 +158,7 @@ impl Engine {
             book: &book,
             book_trusted: state.book.is_synced(),
             stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
-            held: self.holdings(ix),
+            held,
             own,
             params,
             gate_open: runs,
@@ -200,8 +202,7 @@ impl Engine {
     }
 
     /// What stands against the limits besides this market's own wish. Holdings count at the book's midpoint.
-    fn standing(&mut self, ix: MarketIx) -> Standing {
-        let held = self.holdings(ix);
+    fn standing(&mut self, ix: MarketIx, held: Holdings) -> Standing {
         let halves = self.markets[ix.index()].book.midpoint2x();
         let price = halves.and_then(|h| u16::try_from(h.div_ceil(2)).ok()).and_then(Price::from_ten_thousandths);
         let value = |qty: Qty, price: Option<Price>| cost_ceil(price.unwrap_or(Price::ONE), qty);

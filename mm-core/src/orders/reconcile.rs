@@ -90,27 +90,37 @@ impl OrderManager {
     pub fn plan(&self, at: Timestamp, market: MarketIx, wish: &Wish<'_>) -> Plan {
         let mut plan = Plan::default();
         let edits = self.edits.get(&market).copied().unwrap_or_default();
-        let mut slots: Vec<(Token, Side)> = wish.want.iter().map(|o| (o.token, o.side)).collect();
-        slots.extend(self.live_in(market).map(|(_, t)| (t.order.token, t.order.side)));
+        let live: Vec<Live<'_>> = self.live_in(market).collect();
+        let mut slots: Vec<(Token, Side)> = Vec::with_capacity(wish.want.len() + live.len());
+        slots.extend(wish.want.iter().map(|o| (o.token, o.side)));
+        slots.extend(live.iter().map(|(_, t)| (t.order.token, t.order.side)));
         slots.sort_unstable();
         slots.dedup();
         for slot in slots {
-            self.plan_slot(at, slot, wish, edits, &mut plan);
+            self.plan_slot(at, slot, &live, wish, edits, &mut plan);
         }
         plan
     }
 
-    fn plan_slot(&self, at: Timestamp, slot: (Token, Side), wish: &Wish<'_>, edits: Edits, plan: &mut Plan) {
+    fn plan_slot(
+        &self,
+        at: Timestamp,
+        slot: (Token, Side),
+        live: &[Live<'_>],
+        wish: &Wish<'_>,
+        edits: Edits,
+        plan: &mut Plan,
+    ) {
         let same = |o: &NewOrder| (o.token, o.side) == slot;
         let mut want = wish.want.iter().filter(|o| same(o));
-        let mut live = self.live_in(slot.0.market).filter(|(_, t)| same(&t.order));
-        if let (Some(wanted), None, Some((id, tracked)), None) = (want.next(), want.next(), live.next(), live.next()) {
+        let mut rests = live.iter().copied().filter(|(_, t)| same(&t.order));
+        if let (Some(wanted), None, Some((id, tracked)), None) = (want.next(), want.next(), rests.next(), rests.next())
+        {
             // the everyday case: nothing to pair
             return self.keep_or_replace(at, (wanted, id, tracked), wish, edits, plan);
         }
         let want: Vec<&NewOrder> = wish.want.iter().filter(|o| same(o)).collect();
-        let live: Vec<(ClientOrderId, &Tracked)> =
-            self.live_in(slot.0.market).filter(|(_, t)| same(&t.order)).collect();
+        let live: Vec<Live<'_>> = live.iter().copied().filter(|(_, t)| same(&t.order)).collect();
         let (pairs, surplus, free) = pair(&want, &live);
         for (id, tracked) in surplus {
             self.withdraw(at, id, tracked, plan);

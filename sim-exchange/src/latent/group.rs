@@ -5,7 +5,7 @@ use super::jumps::{JumpDraw, JumpTimes, hours};
 use super::logit::{logistic, logit};
 use super::params::{Link, Motion, Process, Resolution, ResolutionKind};
 use super::signals::Jump;
-use crate::draws::{Draws, Stream};
+use crate::draws::{Ahead, Draws, Stream};
 use mm_core::domain::{MarketIx, Nanos, Outcome, Timestamp};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -27,8 +27,8 @@ struct Member {
     step_sd: f64,
     /// For a reverting one: level, and what is left of a distance after one step.
     pull: Option<Pull>,
-    noise: Stream,
-    drift: Stream,
+    noise: Ahead,
+    drift: Ahead,
     jumps: Option<JumpTimes>,
     /// Log-odds by time, oldest first, never empty.
     past: VecDeque<(Timestamp, f64)>,
@@ -228,7 +228,10 @@ impl Group {
         self.grid = now.plus(self.step);
         let shared = self.common.map(|(share, stream)| (share.sqrt() * stream.normal(k), (1.0 - share).sqrt()));
         // who wins, as the next observation is drawn: afresh for every step
-        let favoured = self.exclusive.then(|| self.pick(self.members[0].drift.uniform(k)));
+        let favoured = self.exclusive.then(|| {
+            let u = self.members[0].drift.draw(k).uniform();
+            self.pick(u)
+        });
         for place in 0..self.members.len() {
             if self.outcomes[place].is_some() {
                 continue;
@@ -236,13 +239,13 @@ impl Group {
             let p = logistic(self.members[place].at_grid);
             let member = &mut self.members[place];
             let sd = member.step_sd;
-            let own = if sd > 0.0 { member.noise.normal(k) } else { 0.0 };
+            let own = if sd > 0.0 { member.noise.draw(k).normal() } else { 0.0 };
             let z = shared.map_or(own, |(common, rest)| common + rest * own);
             member.x = match member.pull {
                 None => {
                     let wins = match favoured {
                         Some(winner) => winner == place,
-                        None => sd > 0.0 && member.drift.bernoulli(k, p),
+                        None => sd > 0.0 && member.drift.draw(k).bernoulli(p),
                     };
                     member.at_grid + sd * sd * (if wins { 0.5 } else { -0.5 }) + sd * z
                 }
@@ -338,8 +341,8 @@ impl Member {
             carried: 0.0,
             step_sd: variance.sqrt(),
             pull,
-            noise: draws.stream("latent", &process.name),
-            drift: draws.stream("latent-drift", &process.name),
+            noise: Ahead::new(draws.stream("latent", &process.name)),
+            drift: Ahead::new(draws.stream("latent-drift", &process.name)),
             jumps: process.jumps.map(|jumps| JumpTimes::new(&process.name, jumps, draws, start)),
             past: VecDeque::new(),
         }
