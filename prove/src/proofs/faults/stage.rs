@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// How long a bot may take to be healthy, after a fault or at first.
-const HEALTHY: Duration = Duration::from_secs(25);
+/// How long a bot may take to be healthy, after a fault or at first: longer than an executor waits after the venue said that it takes no
+/// orders (30 s, `executor/src/desk/checks.rs`).
+const HEALTHY: Duration = Duration::from_secs(45);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
