@@ -84,6 +84,8 @@ pub enum Stop {
     ExecutorLost,
     /// The executor's gate is not open.
     GateShut,
+    /// The executor said something of an order that cannot be.
+    Impossible,
     /// Every market link is down or silent.
     FeedsStale,
 }
@@ -95,6 +97,7 @@ impl Stop {
         match self {
             Self::ExecutorLost => "executor-lost",
             Self::GateShut => "gate-shut",
+            Self::Impossible => "impossible-order",
             Self::FeedsStale => "feeds-stale",
         }
     }
@@ -106,6 +109,8 @@ pub struct Brake {
     stop: Option<Stop>,
     has_run: bool,
     resume_at: Option<Timestamp>,
+    /// What the cool-down is for.
+    cause: Option<Stop>,
 }
 
 impl Brake {
@@ -115,9 +120,16 @@ impl Brake {
             self.resume_at = Some(at.plus(cool_down));
         }
         self.stop = stop;
+        self.cause = stop.or(self.cause);
         let runs = self.runs(at);
         self.has_run |= runs;
         runs
+    }
+
+    /// Stops for something that is over already: only the cool-down is left.
+    pub fn trip(&mut self, at: Timestamp, stop: Stop, cool_down: Nanos) {
+        self.resume_at = self.resume_at.max(Some(at.plus(cool_down)));
+        self.cause = Some(stop);
     }
 
     /// Whether quoting may go on.
@@ -132,12 +144,13 @@ impl Brake {
         self.resume_at.filter(|t| self.stop.is_none() && *t > at)
     }
 
-    /// Why nothing is quoted.
+    /// Why nothing is quoted: the stop, or what the cool-down is for.
     #[must_use]
-    pub fn reason(&self, at: Timestamp) -> Option<&'static str> {
+    pub fn reason(&self, at: Timestamp) -> Option<String> {
         match self.stop {
-            Some(stop) => Some(stop.name()),
-            None => (!self.runs(at)).then_some("cool-down"),
+            Some(stop) => Some(stop.name().to_owned()),
+            None if self.runs(at) => None,
+            None => Some(format!("cool-down after {}", self.cause.map_or("a stop", Stop::name))),
         }
     }
 }

@@ -353,12 +353,18 @@ impl Engine {
     fn executor(&mut self, message: &FromExecutor, out: &mut Vec<Action>) {
         let at = self.at;
         if let Err(impossible) = self.orders.apply(at, message) {
+            // an answer about scoring moves no money: an order long forgotten may still get one
+            if !matches!(message, FromExecutor::Scoring { .. }) {
+                self.impossible = Some(impossible.id);
+            }
             alert(Alert::ImpossibleOrder(impossible.id), out);
         }
         let id = match message {
             FromExecutor::Welcome { gate, caps, .. } => {
                 self.welcomed = true;
                 self.flattened = false;
+                // what is live and how much of it is now as the executor says
+                self.impossible = None;
                 self.gate = *gate;
                 self.caps = Some(*caps);
                 return self.touch_all();
@@ -430,7 +436,10 @@ impl Engine {
                 self.totals.bought = self.totals.bought.saturating_sub(cost);
             }
             Ok(_) => {}
-            Err(_) => alert(Alert::ImpossibleOrder(*id), out),
+            Err(_) => {
+                self.impossible = Some(*id);
+                alert(Alert::ImpossibleOrder(*id), out);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::inventory::Holdings;
 use crate::orders::{Band, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, View, quote, reference_midpoint};
 use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
-use crate::risk::{Limits, Standing, Thinned, thin};
+use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
 /// A placement that waits for another order to end is looked at again after this.
 const FULL_WAIT: Nanos = Nanos::from_secs(1);
@@ -33,7 +33,8 @@ impl Engine {
     pub(super) fn decide(&mut self, out: &mut Vec<Action>) {
         let at = self.at;
         self.budget.refill(at);
-        let runs = self.brake.update(at, self.stop(), self.config.risk.cool_down);
+        let stop = self.stop().or(self.impossible_stop());
+        let runs = self.brake.update(at, stop, self.config.risk.cool_down);
         if runs != self.ran {
             self.ran = runs;
             self.touch_all();
@@ -71,6 +72,18 @@ impl Engine {
         self.dirty = dirty;
         self.dirty.clear();
         self.carry_out(&plans, out);
+    }
+
+    /// Stops while an order is live of which something impossible was said; if it has ended, or is none of ours, only the cool-down is
+    /// left of it.
+    fn impossible_stop(&mut self) -> Option<Stop> {
+        let id = self.impossible?;
+        if self.orders.get(id).is_some_and(|tracked| tracked.state.is_live()) {
+            return Some(Stop::Impossible);
+        }
+        self.impossible = None;
+        self.brake.trip(self.at, Stop::Impossible, self.config.risk.cool_down);
+        None
     }
 
     /// Withdraws everything with one action when quoting stops, once.

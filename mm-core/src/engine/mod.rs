@@ -26,7 +26,7 @@ pub use links::link_of;
 pub use snapshot::{MarketSnapshot, OrderSnapshot, Snapshot, Totals};
 
 use crate::config::Config;
-use crate::domain::{Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
+use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
 use crate::event::{Action, Alert, LinkIx, Turn};
 use crate::inventory::Inventory;
 use crate::orders::{EditRules, OrderManager};
@@ -53,6 +53,8 @@ pub struct Engine {
     inventory: Inventory,
     budget: Budget,
     brake: Brake,
+    /// Of this order something was said that cannot be.
+    impossible: Option<ClientOrderId>,
     told: Told,
     /// The executor has welcomed this connection.
     welcomed: bool,
@@ -112,6 +114,7 @@ impl Engine {
             orders,
             inventory: Inventory::default(),
             brake: Brake::default(),
+            impossible: None,
             told: Told::default(),
             welcomed: false,
             gate: Gate::Unchecked,

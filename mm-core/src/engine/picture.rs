@@ -14,7 +14,7 @@ impl Engine {
             at: self.at,
             gate: self.gate,
             paused: self.paused,
-            halted_by: self.brake.reason(self.at).map(str::to_owned),
+            halted_by: self.brake.reason(self.at),
             markets: (0u16..).map(MarketIx).take(self.markets.len()).map(|ix| self.market_snapshot(ix)).collect(),
             totals: self.totals.clone(),
         }
@@ -96,7 +96,12 @@ impl Engine {
         for n in [t.frames, t.bad_frames, t.placed, t.canceled, t.cancel_all, t.accepted, t.fills, t.books_broken] {
             hash.update(n.to_le_bytes());
         }
-        hash.update([u8::from(self.paused), u8::from(self.welcomed), u8::from(self.ran)]);
+        hash.update([
+            u8::from(self.paused),
+            u8::from(self.welcomed),
+            u8::from(self.ran),
+            u8::from(self.impossible.is_some()),
+        ]);
         Digest(hash.finalize().into())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::tests_support::{config, market};
-use crate::domain::{MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, Usdc};
+use crate::domain::{ClientOrderId, MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, Usdc};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Shut};
 
@@ -162,9 +162,32 @@ fn a_shut_gate_cancels_all_once_and_cools_down() {
     let open = Input::Executor(FromExecutor::Gate(Gate::Open { until: Timestamp::MAX }));
     let book = rig.book("0.48", "0.52", 500);
     assert_eq!(rig.after(3_000, vec![book, open]), "");
-    assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("cool-down"));
+    assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("cool-down after gate-shut"));
     assert_eq!(rig.after(5_000, vec![]), "fetch YES", "a quiet link is probed");
     assert_eq!(rig.after(5_000, vec![]), "fetch YES, place 3 BUY YES 0.48x22, place 4 BUY NO 0.48x22");
+}
+
+#[test]
+fn an_impossible_order_cancels_all_and_stops_until_it_has_ended_and_cooled_down() {
+    let mut rig = Rig::quoting();
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    // it is accepted under another hash
+    let other = FromExecutor::Accepted { id: ClientOrderId(1), order: OrderId::from_bytes([9; 32]) };
+    let told = rig.after(100, vec![Input::Executor(other)]);
+    assert!(told.contains("ImpossibleOrder") && told.contains("cancel-all"), "{told}");
+    assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("impossible-order"));
+    rig.after(100, vec![Rig::canceled(1), Rig::canceled(2)]);
+    assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("cool-down after impossible-order"));
+    // of an order that was never placed
+    let mut rig = Rig::quoting();
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    let told = rig.after(100, vec![Rig::accept(99)]);
+    assert!(told.contains("ImpossibleOrder") && told.contains("cancel-all"), "{told}");
+    assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("cool-down after impossible-order"));
+    rig.after(100, vec![Rig::canceled(1), Rig::canceled(2)]);
+    let book = rig.book("0.48", "0.52", 500);
+    let told = rig.after(10_000, vec![book]);
+    assert!(told.contains("place 3"), "{told}");
 }
 
 #[test]
