@@ -13,9 +13,8 @@ mod normal;
 mod tests;
 
 use chacha::{LANES, chacha8, chacha8_pairs};
-use mm_core::domain::Nanos;
+use mm_core::domain::{Digest, Nanos};
 pub use normal::normal_quantile;
-use sha2::{Digest as _, Sha256};
 
 /// All draws of one seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +38,7 @@ impl Draws {
     /// The draws of the pair. Hashes once: whoever draws often keeps the handle.
     #[must_use]
     pub fn stream(&self, stream: &str, entity: &str) -> Stream {
-        let digest = Sha256::digest(format!("lab-draw-v1|{}|{stream}|{entity}", self.seed).as_bytes());
+        let Digest(digest) = Digest::of(format!("lab-draw-v1|{}|{stream}|{entity}", self.seed).as_bytes());
         let mut key = [0u32; 8];
         for (word, bytes) in key.iter_mut().zip(digest.chunks_exact(4)) {
             *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
@@ -101,19 +100,11 @@ impl Stream {
     /// A version-4 UUID from block `k`.
     #[must_use]
     pub fn uuid(&self, k: u64) -> String {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut b = self.bytes32(k);
         b[6] = b[6] & 0x0f | 0x40;
         b[8] = b[8] & 0x3f | 0x80;
-        let mut text = String::with_capacity(36);
-        for (n, byte) in b[..16].iter().enumerate() {
-            if matches!(n, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            text.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
-        text
+        let hex = Digest(b).to_string();
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]].join("-")
     }
 
     /// Value `k`: 64 even bits.

@@ -201,6 +201,20 @@ pub struct BreakEven {
 }
 
 impl BreakEven {
+    /// The case of `simulator.md` section 7 whose answers are known.
+    pub const KNOWN: Self = Self {
+        arrivals_per_day: 80.0,
+        decay_per_cent: 0.7,
+        trade_shares: 50.0,
+        jumps_per_day: 8.0,
+        jump_cents: 2.5,
+        pick_off: 0.6,
+        size: 250.0,
+        pool: 50.0,
+        band_cents: 3.5,
+        others_score: 800.0,
+    };
+
     /// Spread captured from noise, dollars a day, at `h` cents from the fair price.
     #[must_use]
     pub fn spread(&self, h: f64) -> f64 {

@@ -202,6 +202,7 @@ impl Desk {
     pub(super) fn trades_replied(&mut self, reply: &VenueReply, out: &mut Vec<Effect>) {
         let Some(mut reading) = self.readings.trades.take() else { return };
         let Ok(page) = outcome::trades(reply) else {
+            self.read_again(&reading);
             self.readings.trades_soon = true;
             self.readings.trades_at = self.at.plus(self.setup.times.reading_retry);
             return;
@@ -219,8 +220,19 @@ impl Desk {
                 self.readings.trades = Some(reading);
                 self.call(Purpose::Trades, VenueCall::Trades { since, cursor: Some(cursor) }, out);
             }
-            Some(_) => {}
-            None => self.readings.trades_read = Some(reading.started),
+            Some(_) => self.read_again(&reading),
+            None => {
+                self.readings.trades_read = Some(reading.started);
+                let moves: BTreeSet<&TradeId> =
+                    self.exposure.unsettled_orders().flat_map(Tracked::unsettled_trades).collect();
+                self.readings.moving.retain(|trade, _| moves.contains(trade));
+            }
         }
+    }
+
+    /// A reading of trades came to nothing: the next one reaches back as far.
+    fn read_again(&mut self, reading: &Reading) {
+        let from = reading.since.plus(OVERLAP);
+        self.readings.trades_from = Some(self.readings.trades_from.map_or(from, |known| known.min(from)));
     }
 }

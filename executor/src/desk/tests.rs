@@ -4,7 +4,7 @@ use crate::rehearsal::{OnGeo, OnPost, Rehearsal, START, Venue, order, policy, se
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::{No, Yes};
 use mm_core::domain::Side::{Buy, Sell};
-use mm_core::domain::{ClientOrderId, Nanos, NewOrder, OrderId, Qty};
+use mm_core::domain::{ClientOrderId, Nanos, NewOrder, OrderId, Qty, Timestamp};
 use mm_core::protocol::{FromExecutor, Gate, Held, Refusal, Shut, Stage};
 
 fn armed() -> Rehearsal {
@@ -129,6 +129,22 @@ fn an_order_that_rests_for_long_asks_for_no_long_list_of_trades() {
     assert_eq!(heard(&stage, 1), ["accepted", "fill 5 Matched", "fill 5 Confirmed"]);
     let last = *stage.venue.trades_since.last().expect("it still rests");
     assert!(stage.at.since(last) < Nanos::from_secs(70), "{last} at {}", stage.at);
+}
+
+#[test]
+fn a_reading_that_failed_is_made_again_as_far_back() {
+    let mut stage = check(OnPost::Accept, 600_000, &["accepted"]);
+    let made = stage.desk.exposure().order(&hash(&stage, 1)).expect("it rests").row.at;
+    // the stream is silent: that five shares matched is seen in the list of orders, and their trade must be read for
+    (stage.venue.mute, stage.venue.trades_fail) = (true, 3);
+    let before = stage.venue.trades_since.len();
+    stage.fill(hash(&stage, 1), Qty::from_whole(5).expect("small"));
+    stage.run_ms(7_000);
+    let far = |since: &&Timestamp| **since <= made;
+    let reached: Vec<_> = stage.venue.trades_since[before..].iter().filter(far).collect();
+    assert!(reached.len() > 3, "three failed and one more: {reached:?}");
+    assert_eq!(stage.venue.trades_fail, 0);
+    assert!(heard(&stage, 1).iter().any(|word| word.starts_with("fill 5")), "{:?}", heard(&stage, 1));
 }
 
 #[test]

@@ -85,6 +85,8 @@ pub struct Venue {
     pub mute: bool,
     /// The list of trades is empty, as it is for a while at the real venue.
     pub lists_no_trades: bool,
+    /// This many readings of trades fail first.
+    pub trades_fail: u32,
     /// From when on trades were asked for, call by call.
     pub trades_since: Vec<Timestamp>,
     /// Times anything was cancelled.
@@ -155,6 +157,10 @@ impl Venue {
             },
             VenueCall::Trades { since, .. } => {
                 self.trades_since.push(*since);
+                if self.trades_fail > 0 {
+                    self.trades_fail -= 1;
+                    return Some(VenueReply::Answer(Answer::new(500, r#"{"error":"Internal server error"}"#)));
+                }
                 let rows = (0..self.trades.len())
                     .filter(|nth| !self.lists_no_trades && self.trades[*nth].at.secs() >= since.secs())
                     .map(|nth| self.trade_json(nth, if self.trades[nth].confirmed { "CONFIRMED" } else { "MATCHED" }));

@@ -302,18 +302,7 @@ fn poisson(bench: &Bench, runs: u64, seed: Option<u64>, per_h: u64) -> Figures {
 }
 
 fn break_even(bench: &Bench, runs: u64, seed: Option<u64>, sniper_s: u64) -> Figures {
-    let model = theory::BreakEven {
-        arrivals_per_day: 80.0,
-        decay_per_cent: 0.7,
-        trade_shares: 50.0,
-        jumps_per_day: 8.0,
-        jump_cents: 2.5,
-        pick_off: 0.6,
-        size: 250.0,
-        pool: 50.0,
-        band_cents: 3.5,
-        others_score: 800.0,
-    };
+    let model = theory::BreakEven::KNOWN;
     let mut figures = Vec::new();
     for n in [50u16, 100, 150, 200, 300] {
         let mut scenario = load(bench, "theory-break-even", seed)?;

@@ -52,7 +52,6 @@ pub(super) const fn asset_of(column: usize) -> Asset {
 pub(super) const fn column(asset: Asset) -> usize {
     match asset {
         Asset::Usdc => 0,
-        Asset::Share(market, Outcome::Yes) => 1 + 2 * market,
-        Asset::Share(market, Outcome::No) => 2 + 2 * market,
+        Asset::Share(market, outcome) => Column::of(true, market, outcome).0,
     }
 }

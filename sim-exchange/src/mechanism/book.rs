@@ -120,9 +120,10 @@ impl Book {
     #[inline(always)]
     pub fn rest(&mut self, side: Side, price: Price, order: OrderIx, account: AccountIx, qty: Qty) -> (Slot, Qty) {
         assert!(!qty.is_zero(), "an order without size cannot rest");
-        let Some(rank) = self.ladder(side).exact(price) else {
-            panic!("{price} is not on the book's grid of {}", self.step)
-        };
+        let rank = self
+            .ladder(side)
+            .exact(price)
+            .expect("the caller has checked it: only a price that is not on the book's grid has no rank");
         let tail = self.ladder(side).level(rank).tail;
         let at = self.keep(Node { qty, order, account, next: NIL, prev: tail, rank, side });
         self.nodes[tail as usize].next = at;

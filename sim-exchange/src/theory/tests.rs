@@ -127,18 +127,7 @@ fn runs_for_a_power() {
 
 #[test]
 fn the_break_even_table() {
-    let maker = BreakEven {
-        arrivals_per_day: 80.0,
-        decay_per_cent: 0.7,
-        trade_shares: 50.0,
-        jumps_per_day: 8.0,
-        jump_cents: 2.5,
-        pick_off: 0.6,
-        size: 250.0,
-        pool: 50.0,
-        band_cents: 3.5,
-        others_score: 800.0,
-    };
+    let maker = BreakEven::KNOWN;
     for (h, net) in [(0.5, "-1.13"), (1.0, "6.63"), (1.5, "9.16"), (2.0, "8.96"), (3.0, "5.98")] {
         prints(maker.net(h), 2, net);
     }
