@@ -24,7 +24,9 @@ fn events() -> impl Strategy<Value = Vec<(u64, Class, u32)>> {
 /// Moments from nanoseconds to minutes ahead, with ties: all buckets, the far heap, and ways between them.
 fn spread() -> impl Strategy<Value = Vec<(u64, Class, u32)>> {
     let class = (0..Class::ALL.len()).prop_map(|n| Class::ALL[n]);
-    let ahead = (0u64..4, 0u32..38).prop_map(|(n, shift)| n << shift);
+    let orders = (0u64..4, 0u32..38).prop_map(|(n, shift)| n << shift);
+    // every bucket, the last ones too
+    let ahead = prop_oneof![orders, 0u64..10_000_000_000];
     prop::collection::vec((ahead, class, 0u32..5), 0..200)
 }
 
@@ -123,6 +125,21 @@ fn an_event_of_an_earlier_class_cuts_into_a_tie() {
     let mut rest: Vec<u32> = std::iter::from_fn(|| kernel.pop()).map(|(_, id)| id).chain([first]).collect();
     rest.sort_unstable();
     assert_eq!(rest, [0, 1, 2]);
+}
+
+#[test]
+fn whatever_lies_between_two_events_the_second_comes() {
+    // buckets of 2^23 ns, 1024 of them ahead: every distance, from every place in a word of their bits
+    for start in [0u64, 1, 62, 63, 64, 700, 1023] {
+        for ahead in 0..1_100u64 {
+            let mut kernel = kernel(SameInstant::CancelsFirst);
+            let at = |bucket: u64| Timestamp::from_nanos(bucket << 23);
+            kernel.push(at(start), Class::Timer, Party(0), 1);
+            kernel.push(at(start + ahead), Class::Observation, Party(0), 2);
+            let order: Vec<u32> = std::iter::from_fn(|| kernel.pop()).map(|(_, id)| id).collect();
+            assert_eq!(order, [1, 2], "{ahead} buckets behind {start}");
+        }
+    }
 }
 
 #[test]

@@ -103,7 +103,8 @@ fn steps_in_which_a_world_is_let_live_are_no_part_of_its_run() {
     };
     let (whole, events) = run(scenario.duration);
     assert!(events > 10_000, "a state must be noted on the way, there were {events} events");
-    assert_eq!(run(Nanos::from_ms(777)), (whole, events));
+    // a step ends between almost any two events: a clock that is moved by it would show in the noted states
+    assert_eq!(run(Nanos::from_ms(1)), (whole, events));
 }
 
 #[test]
