@@ -118,54 +118,6 @@ impl Stream {
     pub fn below(&self, k: u64, n: u64) -> u64 {
         self.draw(k).below(n)
     }
-
-    /// [`Draw::uniform`] of draw `k`.
-    #[must_use]
-    pub fn uniform(&self, k: u64) -> f64 {
-        self.draw(k).uniform()
-    }
-
-    /// [`Draw::open_uniform`] of draw `k`.
-    #[must_use]
-    pub fn open_uniform(&self, k: u64) -> f64 {
-        self.draw(k).open_uniform()
-    }
-
-    /// [`Draw::bernoulli`] of draw `k`.
-    #[must_use]
-    pub fn bernoulli(&self, k: u64, p: f64) -> bool {
-        self.draw(k).bernoulli(p)
-    }
-
-    /// [`Draw::exponential`] of draw `k`.
-    #[must_use]
-    pub fn exponential(&self, k: u64) -> f64 {
-        self.draw(k).exponential()
-    }
-
-    /// [`Draw::gap`] of draw `k`.
-    #[must_use]
-    pub fn gap(&self, k: u64, mean: Nanos) -> Nanos {
-        self.draw(k).gap(mean)
-    }
-
-    /// [`Draw::normal`] of draw `k`.
-    #[must_use]
-    pub fn normal(&self, k: u64) -> f64 {
-        self.draw(k).normal()
-    }
-
-    /// [`Draw::log_normal`] of draw `k`.
-    #[must_use]
-    pub fn log_normal(&self, k: u64, median: f64, sigma: f64) -> f64 {
-        self.draw(k).log_normal(median, sigma)
-    }
-
-    /// [`Draw::geometric`] of draw `k`.
-    #[must_use]
-    pub fn geometric(&self, k: u64, p: f64) -> u64 {
-        self.draw(k).geometric(p)
-    }
 }
 
 /// One draw: 64 even bits, and what is derived from them.

@@ -142,10 +142,10 @@ impl Noise {
     fn size(&self, k: u64) -> Qty {
         let qty = match self.params.size {
             NoiseSize::LogNormal { .. } => {
-                Qty::from_micro(whole(self.sizes.log_normal(k, self.log_normal[0], self.log_normal[1])))
+                Qty::from_micro(whole(self.sizes.draw(k).log_normal(self.log_normal[0], self.log_normal[1])))
             }
             NoiseSize::Geometric { mean } => {
-                let shares = self.sizes.geometric(k, 1_000_000.0 / real(mean.micro()));
+                let shares = self.sizes.draw(k).geometric(1_000_000.0 / real(mean.micro()));
                 Qty::from_whole(shares).unwrap_or(Qty::MAX)
             }
             NoiseSize::Fixed(qty) => qty,
@@ -170,7 +170,7 @@ impl Noise {
                     Around::Midpoint => f64::from(book.midpoint()?.halves()) / 2.0,
                     Around::Signal => logistic(seen.signals.log_odds(self.params.market)?) * 10_000.0,
                 };
-                let far = self.distances.exponential(k) / decay_per_cent * 100.0;
+                let far = self.distances.draw(k).exponential() / decay_per_cent * 100.0;
                 match side {
                     Side::Buy => price_down(middle + far).to_tick_down(tick),
                     Side::Sell => price_up(middle - far).to_tick_up(tick),
@@ -212,7 +212,7 @@ impl Agent for Noise {
             Some(_) => {
                 // gap k led to arrival k
                 let k = self.arrivals.index() - 1;
-                let side = if self.sides.bernoulli(k, self.params.buys) { Side::Buy } else { Side::Sell };
+                let side = if self.sides.draw(k).bernoulli(self.params.buys) { Side::Buy } else { Side::Sell };
                 let limit = self.taker.book(seen).and_then(|book| self.limit(k, side, book, seen));
                 match limit {
                     Some(limit) => {

@@ -69,12 +69,18 @@ fn derived_draws_are_pinned_to_the_bit() {
     let s = Draws::new(7).stream("size", "noise/3");
     let mut told = String::new();
     for k in 0..3 {
-        let reals = [s.uniform(k), s.open_uniform(k), s.exponential(k), s.normal(k), s.log_normal(k, 20.0, 1.4)];
+        let reals = [
+            s.draw(k).uniform(),
+            s.draw(k).open_uniform(),
+            s.draw(k).exponential(),
+            s.draw(k).normal(),
+            s.draw(k).log_normal(20.0, 1.4),
+        ];
         for x in reals {
             told += &format!("{:016x} {x:.6}  ", x.to_bits());
         }
-        let gap = s.gap(k, Nanos::from_secs(30)).nanos();
-        told += &format!("gap {gap} below {} geometric {}\n", s.below(k, 10), s.geometric(k, 0.1));
+        let gap = s.draw(k).gap(Nanos::from_secs(30)).nanos();
+        told += &format!("gap {gap} below {} geometric {}\n", s.below(k, 10), s.draw(k).geometric(0.1));
     }
     expect![[r#"
         3fe528ed17c5d818 0.661246  3fe528ed17c5d819 0.661246  3ff151d74a1b9a7a 1.082481  3fda9d8b3fe4cfbb 0.415866  4041e6622963f7ed 35.799871  gap 32474421200 below 6 geometric 11
@@ -146,21 +152,21 @@ fn moments_are_those_of_the_distributions() {
         let limit = 4.0 * sd / real(n).sqrt();
         assert!((is - want).abs() < limit, "{what}: {is}, not {want} ± {limit}");
     };
-    let [mean, variance] = moments(n, |k| s.uniform(k));
+    let [mean, variance] = moments(n, |k| s.draw(k).uniform());
     close("uniform mean", mean, 0.5, (1.0f64 / 12.0).sqrt());
     close("uniform variance", variance, 1.0 / 12.0, (1.0f64 / 180.0).sqrt());
-    let [mean, variance] = moments(n, |k| s.exponential(k));
+    let [mean, variance] = moments(n, |k| s.draw(k).exponential());
     close("exponential mean", mean, 1.0, 1.0);
     close("exponential variance", variance, 1.0, 8.0f64.sqrt());
-    let [mean, variance] = moments(n, |k| s.normal(k));
+    let [mean, variance] = moments(n, |k| s.draw(k).normal());
     close("normal mean", mean, 0.0, 1.0);
     close("normal variance", variance, 1.0, 2.0f64.sqrt());
-    let [mean, _] = moments(n, |k| libm::log(s.log_normal(k, 20.0, 0.5)));
+    let [mean, _] = moments(n, |k| libm::log(s.draw(k).log_normal(20.0, 0.5)));
     close("log-normal log-mean", mean, libm::log(20.0), 0.5);
-    let [mean, variance] = moments(n, |k| real(s.geometric(k, 0.2)));
+    let [mean, variance] = moments(n, |k| real(s.draw(k).geometric(0.2)));
     close("geometric mean", mean, 5.0, 20.0f64.sqrt());
     close("geometric variance", variance, 20.0, 3_620.0f64.sqrt());
-    let [mean, _] = moments(n, |k| if s.bernoulli(k, 0.3) { 1.0 } else { 0.0 });
+    let [mean, _] = moments(n, |k| if s.draw(k).bernoulli(0.3) { 1.0 } else { 0.0 });
     close("Bernoulli mean", mean, 0.3, 0.21f64.sqrt());
     let [mean, _] = moments(n, |k| real(s.below(k, 7)));
     close("below 7", mean, 3.0, 2.0);
@@ -170,12 +176,12 @@ fn moments_are_those_of_the_distributions() {
 fn odd_parameters_have_stated_answers() {
     let s = Draws::new(1).stream("x", "y");
     assert_eq!(s.below(0, 0), 0);
-    assert_eq!((s.geometric(0, 1.0), s.geometric(0, 2.0)), (1, 1));
-    assert_eq!([s.geometric(0, 0.0), s.geometric(0, -1.0), s.geometric(0, f64::NAN)], [u64::MAX; 3]);
-    assert!(!s.bernoulli(0, 0.0) && !s.bernoulli(0, f64::NAN) && s.bernoulli(0, 1.0));
-    assert_eq!(s.gap(0, Nanos::ZERO), Nanos::ZERO);
+    assert_eq!((s.draw(0).geometric(1.0), s.draw(0).geometric(2.0)), (1, 1));
+    assert_eq!([s.draw(0).geometric(0.0), s.draw(0).geometric(-1.0), s.draw(0).geometric(f64::NAN)], [u64::MAX; 3]);
+    assert!(!s.draw(0).bernoulli(0.0) && !s.draw(0).bernoulli(f64::NAN) && s.draw(0).bernoulli(1.0));
+    assert_eq!(s.draw(0).gap(Nanos::ZERO), Nanos::ZERO);
     assert!(
-        (0..500).any(|k| s.gap(k, Nanos::from_nanos(u64::MAX)) == Nanos::from_nanos(u64::MAX)),
+        (0..500).any(|k| s.draw(k).gap(Nanos::from_nanos(u64::MAX)) == Nanos::from_nanos(u64::MAX)),
         "stops at the largest"
     );
     assert_eq!([whole(-1.5), whole(f64::NAN), whole(2.9), whole(1e30)], [0, 0, 2, u64::MAX]);

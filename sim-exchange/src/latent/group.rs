@@ -226,7 +226,7 @@ impl Group {
         let k = self.next_step;
         self.next_step += 1;
         self.grid = now.plus(self.step);
-        let shared = self.common.map(|(share, stream)| (share.sqrt() * stream.normal(k), (1.0 - share).sqrt()));
+        let shared = self.common.map(|(share, stream)| (share.sqrt() * stream.draw(k).normal(), (1.0 - share).sqrt()));
         // who wins, as the next observation is drawn: afresh for every step
         let favoured = self.exclusive.then(|| {
             let u = self.members[0].drift.draw(k).uniform();
@@ -289,7 +289,7 @@ impl Group {
     }
 
     fn draw_outcome(&self, place: usize) -> Outcome {
-        let u = self.winner[place].uniform(0);
+        let u = self.winner[place].draw(0).uniform();
         let yes = if self.exclusive { self.pick(u) == place } else { u < logistic(self.log_odds(place)) };
         if yes { Outcome::Yes } else { Outcome::No }
     }

@@ -53,10 +53,10 @@ impl JumpTimes {
         // the gap cursor is one ahead: gap k led to jump k
         let k = self.gaps.index() - 1;
         let amount = match self.jumps.size {
-            JumpSize::Normal { .. } => self.sizes.normal(k),
-            JumpSize::ExponentialDollars { .. } => self.sizes.exponential(k),
+            JumpSize::Normal { .. } => self.sizes.draw(k).normal(),
+            JumpSize::ExponentialDollars { .. } => self.sizes.draw(k).exponential(),
         };
-        let direction = self.directions.uniform(k);
+        let direction = self.directions.draw(k).uniform();
         self.draw_next();
         JumpDraw { size: self.jumps.size, amount, direction, public: self.jumps.public }
     }

@@ -137,7 +137,9 @@ impl Scenario {
         let duration = Nanos::from_secs(keys.number("duration_s", 1, 604_800)?.unwrap_or(600));
         let start_utc = match keys.text("start_utc")? {
             None => return Err(keys.bad("start_utc", "missing; a moment like 2026-06-07T01:30:00Z")),
+            // in one spelling: a world's file is read by people and compared by them
             Some(text) => Timestamp::parse_iso(&text)
+                .filter(|at| at.to_string().replace(".000Z", "Z") == text)
                 .ok_or_else(|| keys.bad("start_utc", format_args!("{text:?} is not like 2026-06-07T01:30:00Z")))?,
         };
         let venue = venue::read(keys.table("venue")?.unwrap_or_else(|| Keys::new("venue", toml::Table::new())))?;

@@ -39,7 +39,14 @@ fn the_files_in_config_are_sound() {
 fn a_moment_is_read_exactly() {
     let scenario = check(WORLD).expect("a small world");
     assert_eq!(scenario.start_utc.to_string(), "2026-06-07T01:30:00.000Z");
-    for bad in ["2026-02-29T00:00:00Z", "2026-06-07T24:30:00Z", "1969-12-31T23:59:59Z", "tomorrow"] {
+    for bad in [
+        "2026-02-29T00:00:00Z",
+        "2026-06-07 01:30:00Z",
+        "2026-06-07T01:30:00+01:00",
+        "2026-06-07T24:30:00Z",
+        "1969-12-31T23:59:59Z",
+        "tomorrow",
+    ] {
         let why = check(&WORLD.replace("2026-06-07T01:30:00Z", bad)).expect_err(bad);
         assert!(why.to_string().contains("start_utc"), "{why}");
     }

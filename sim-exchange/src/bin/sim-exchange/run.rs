@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// Write the event log there
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
-    /// Look at every invariant after every event, not every 50,000
+    /// Look at every invariant after every event, not every 10,000
     #[arg(long)]
     check: bool,
     /// That many runs, each from a seed of its own made from --seed; one line each
