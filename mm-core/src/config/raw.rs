@@ -184,4 +184,12 @@ market_block! {
     require_rewards: bool,
     min_size_headroom_percent: u64,
     sell_from_shares: String,
+    fills_per_day: String,
+    fill_decay_per_cent: String,
+    markout_cents: String,
+    jumps_per_day: String,
+    jump_cents: String,
+    rebate_cents: String,
+    resolutions_per_day: String,
+    capital_percent_per_year: String,
 }

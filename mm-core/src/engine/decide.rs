@@ -6,7 +6,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, View, quote, reference_midpoint};
+use crate::quote::{NoQuote, Quotes, Room, View, quote, reference_midpoint};
 use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
@@ -46,7 +46,7 @@ impl Engine {
             self.dirty.drain_from(MarketIx(0), &mut touched);
             for ix in touched {
                 let state = &mut self.markets[ix.index()];
-                (state.decision, state.quiet) = (Some(NoQuote::GateShut), None);
+                (state.decision, state.quiet) = (Some(Err(NoQuote::GateShut)), None);
             }
             return;
         }
@@ -117,27 +117,28 @@ impl Engine {
         }
         let own = self.own(ix);
         let held = self.holdings(ix);
-        let (want, wish, horizon) = self.want(ix, runs, &own, held);
-        let mut want = match want {
-            Ok(want) => {
-                self.markets[ix.index()].decision = None;
-                want
-            }
-            Err(why) => {
-                self.markets[ix.index()].decision = Some(why);
-                Vec::new()
-            }
-        };
-        let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
         let standing = self.standing(ix, held);
-        let Thinned { cut, room } = thin(limits.within(self.caps), standing, &mut want);
+        let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
+        let limits = limits.within(self.caps);
+        let space = Room {
+            order: limits.order.unwrap_or(Usdc::MAX),
+            market: limits.market,
+            left: limits.market.saturating_sub(standing.held_here),
+        };
+        let (want, wish, horizon) = self.want(ix, runs, &own, held, space);
+        let (decision, mut want) = match want {
+            Ok(Quotes { orders, why }) => (Ok(why), orders),
+            Err(why) => (Err(why), Vec::new()),
+        };
+        self.markets[ix.index()].decision = Some(decision);
+        let Thinned { cut, room } = thin(limits, standing, &mut want);
         if self.told.news(ix, cut) {
             alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
         }
         let plan = self.orders.plan(at, ix, &Wish { want: &want, ..wish });
         let facts = &self.markets[ix.index()].facts;
         // a link may come alive by data of another market
-        let silent = self.markets[ix.index()].decision == Some(NoQuote::Stale);
+        let silent = self.markets[ix.index()].decision == Some(Err(NoQuote::Stale));
         let timeless = self.params[ix.index()].as_ref().is_none_or(|params| params.stop_before_end == Nanos::ZERO)
             || (facts.starts.is_none() && facts.ends.is_none());
         if plan.cancels.is_empty() && plan.places.is_empty() && cut.is_none() && timeless && !silent {
@@ -159,7 +160,8 @@ impl Engine {
         runs: bool,
         own: &[NewOrder],
         held: Holdings,
-    ) -> (Result<Vec<NewOrder>, NoQuote>, Wish<'static>, Horizon) {
+        room: Room,
+    ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
         let mut wish = Wish { want: &[], reservation2x: None, band: None, tick: state.book.tick() };
         let book = Watched::new(&state.book);
@@ -173,6 +175,7 @@ impl Engine {
             stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
             held,
             own,
+            room,
             params,
             gate_open: runs,
             paused: self.paused,
@@ -188,7 +191,7 @@ impl Engine {
                 min_size: terms.min_size,
             });
         }
-        (wanted.map(|quotes| quotes.0), wish, book.horizon())
+        (wanted, wish, book.horizon())
     }
 
     /// Our orders that may be in the book, with what is left of each.

@@ -3,7 +3,7 @@
 use crate::book::{Book, LevelDigest, in_yes_terms};
 use crate::domain::{Market, Nanos, Timestamp, Usdc};
 use crate::event::MarketEvent;
-use crate::quote::NoQuote;
+use crate::quote::{NoQuote, Why};
 use crate::rewards::Fixed12;
 use std::collections::VecDeque;
 
@@ -22,7 +22,8 @@ pub(super) struct MarketState {
     pub(super) catalogue_tick: crate::domain::TickSize,
     pub(super) book: Book,
     pub(super) resolved: bool,
-    pub(super) decision: Option<NoQuote>,
+    /// What was decided last, and why; `None` before the first time.
+    pub(super) decision: Option<Result<Why, NoQuote>>,
     /// Since when a snapshot is missing.
     pub(super) waiting_since: Option<Timestamp>,
     pub(super) fetch_sent: Option<Timestamp>,

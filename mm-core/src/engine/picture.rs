@@ -47,7 +47,11 @@ impl Engine {
                     state: t.state.name().to_owned(),
                 })
                 .collect(),
-            no_quote: state.decision.map(|why| why.name().to_owned()),
+            no_quote: state.decision.and_then(|decision| decision.err()).map(|why| why.name().to_owned()),
+            why: state.decision.map(|decision| match decision {
+                Ok(why) => why.to_string(),
+                Err(why) => why.to_string(),
+            }),
             q_min: scored.as_ref().map_or(Fixed12::ZERO, |s| s.q_min).to_string(),
             share_percent: format!("{}.{:02}", share / 100, share % 100),
             expected_rewards: state.expected.to_string(),
@@ -72,7 +76,7 @@ impl Engine {
             hash.update(state.book.epoch().to_le_bytes());
             hash.update(state.book.venue_ms().to_le_bytes());
             hash.update(state.expected.units().to_le_bytes());
-            hash.update([u8::from(state.resolved), u8::from(state.decision.is_some())]);
+            hash.update([u8::from(state.resolved), u8::from(matches!(state.decision, Some(Err(_))))]);
             for n in [
                 state.witness.equal,
                 state.witness.differs,

@@ -42,6 +42,9 @@ pub struct MarketSnapshot {
     pub orders: Vec<OrderSnapshot>,
     /// Why nothing is quoted here, if so: the name of the `NoQuote`.
     pub no_quote: Option<String>,
+    /// What the last decision rests on, in words and numbers: the midpoint, scores and dollars behind quotes, or the reason for none.
+    #[serde(default)]
+    pub why: Option<String>,
     /// Reward score (Q_min) of our orders as they rest now, decimal.
     pub q_min: String,
     /// Our share of the market's total score now, against the book as one other maker, in percent with two decimals.

@@ -1,75 +1,140 @@
 //! Where the orders go: prices in YES terms on the tick, inside the band, never crossing.
 
-use super::{Leg, NoQuote, View, skew};
-use crate::domain::{NewOrder, Outcome, Price, Qty, RewardTerms, Side, TickSize};
+use super::{NoQuote, View};
+use crate::domain::{MarketIx, NewOrder, Outcome, Price, Qty, RewardTerms, Side, TickSize, TimeInForce, Token, Usdc};
 use crate::rewards::{Depth, Midpoint, best_level, book_midpoint};
 
-/// Prices of both sides in YES terms; a side that is not quoted is `None`.
+/// Which token and side stands for one side of the book in YES terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Leg {
+    pub(super) outcome: Outcome,
+    pub(super) side: Side,
+}
+
+impl Leg {
+    /// A bid in YES terms.
+    pub(super) const BUY_YES: Self = Self { outcome: Outcome::Yes, side: Side::Buy };
+    /// An ask in YES terms.
+    pub(super) const BUY_NO: Self = Self { outcome: Outcome::No, side: Side::Buy };
+}
+
+/// One wanted order, its price in YES terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) leg: Leg,
+    pub(super) price: Price,
+    pub(super) qty: Qty,
+}
+
+impl Target {
+    pub(super) fn order(self, row: MarketIx) -> NewOrder {
+        let price = match self.leg.outcome {
+            Outcome::Yes => self.price,
+            Outcome::No => self.price.complement(),
+        };
+        NewOrder {
+            token: Token { market: row, outcome: self.leg.outcome },
+            side: self.leg.side,
+            price,
+            qty: self.qty,
+            post_only: true,
+            tif: TimeInForce::Gtc,
+        }
+    }
+
+    /// Dollars it takes from the account.
+    pub(super) fn cost(self, row: MarketIx) -> Usdc {
+        if self.leg.side == Side::Buy { self.order(row).notional() } else { Usdc::ZERO }
+    }
+}
+
+/// What is wanted on both sides; a side that is not quoted is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pair {
-    pub(super) bid: Option<Price>,
-    pub(super) ask: Option<Price>,
+    pub(super) bid: Option<Target>,
+    pub(super) ask: Option<Target>,
+}
+
+impl Pair {
+    pub(super) fn orders(self, row: MarketIx) -> impl Iterator<Item = NewOrder> {
+        [self.bid, self.ask].into_iter().flatten().map(move |target| target.order(row))
+    }
+
+    /// Gives up the side that buys an outcome.
+    pub(super) fn drop_buy_of(&mut self, outcome: Outcome) {
+        for side in [&mut self.bid, &mut self.ask] {
+            *side = side.filter(|target| target.leg != Leg { outcome, side: Side::Buy });
+        }
+    }
 }
 
 /// Each round moves a price one way or drops a side, so rounds end by themselves; a pair that needs more than this is
 /// not worth resting.
 const ROUNDS_MAX: u32 = 64;
 
-/// One distance on both sides of the reference midpoint, moved by the skew, rounded away from the midpoint, then held
-/// inside what is allowed: short of the midpoint and of the other side, and inside the reward band.
-pub(super) fn fixed<B: Depth>(
+/// One distance on both sides of the reference midpoint, rounded away from it to the tick.
+pub(super) fn fixed(reference: Midpoint, distance: Price, qty: Qty, tick: TickSize) -> Pair {
+    let (target, distance) = (i32::from(reference.halves()), 2 * i32::from(distance.ten_thousandths()));
+    let bid = Target { leg: Leg::BUY_YES, price: floor_tick(target - distance, tick), qty };
+    let ask = Target { leg: Leg::BUY_NO, price: ceil_tick(target + distance, tick), qty };
+    Pair { bid: Some(bid), ask: Some(ask) }
+}
+
+/// Moves both sides by `lean` ticks and holds them inside what is allowed: short of the midpoint and of the other side, and inside the
+/// reward band. Returns the scoring midpoint beside them.
+///
+/// # Errors
+/// [`NoQuote::NoRoom`] when a side that is needed finds no price.
+pub(super) fn settle<B: Depth>(
     view: &View<'_, B>,
     rewards: Option<&RewardTerms>,
     reference: Midpoint,
-    size: Qty,
-    with_bid: bool,
-    with_ask: bool,
+    limits: &Limits,
+    wanted: Pair,
+    lean: i32,
 ) -> Result<Pair, NoQuote> {
     let tick = view.market.tick;
-    let limits = Limits::of(view, reference);
-    let distance = 2 * i32::from(view.params.distance.ten_thousandths());
-    let lean = skew::ticks(&view.held, view.params, tick);
-    let target = i32::from(reference.halves());
-    let bid = limits.max_bid.filter(|_| with_bid).map(|highest| {
-        let wanted = shifted(floor_tick(target - distance, tick), lean, tick);
-        wanted.clamp(lowest(tick), highest)
+    let bid = wanted.bid.zip(limits.max_bid).map(|(target, inner)| {
+        let price = shifted(target.price, lean, tick).clamp(lowest(tick), inner);
+        Target { price, ..target }
     });
-    let ask = limits.min_ask.filter(|_| with_ask).map(|lowest| {
-        let wanted = shifted(ceil_tick(target + distance, tick), lean, tick);
-        wanted.clamp(lowest, highest(tick))
+    let ask = wanted.ask.zip(limits.min_ask).map(|(target, inner)| {
+        let price = shifted(target.price, lean, tick).clamp(inner, highest(tick));
+        Target { price, ..target }
     });
-    let pair = Pair { bid, ask };
-    let no_room = |midpoint: Midpoint| NoQuote::NoRoom {
-        midpoint,
-        max_spread: rewards.map_or(Price::ONE, |terms| terms.max_spread),
-        tick: lowest(tick),
-    };
     let (pair, midpoint) = match rewards {
-        None => (pair, reference),
-        Some(terms) => into_band(view, terms, reference, size, &limits, pair),
+        None => (Pair { bid, ask }, reference),
+        Some(terms) => into_band(view, terms, reference, limits, Pair { bid, ask }),
     };
-    let lost = (with_bid && pair.bid.is_none()) || (with_ask && pair.ask.is_none());
+    let lost = (wanted.bid.is_some() && pair.bid.is_none()) || (wanted.ask.is_some() && pair.ask.is_none());
     let one_is_enough = midpoint.allows_single_sided() && reference.allows_single_sided();
     if (pair.bid.is_none() && pair.ask.is_none()) || (lost && !one_is_enough) {
-        return Err(no_room(midpoint));
+        return Err(no_room(view, rewards, midpoint));
     }
     if let (Some(bid), Some(ask)) = (pair.bid, pair.ask) {
-        assert!(bid < ask, "our own quotes cross: {bid} and {ask}");
+        assert!(bid.price < ask.price, "our own quotes cross: {bid:?} and {ask:?}");
     } else if !one_is_enough {
         // one side was withdrawn before, and our own order moved the scoring midpoint out of the range
-        return Err(no_room(midpoint));
+        return Err(no_room(view, rewards, midpoint));
     }
     Ok(pair)
 }
 
+/// No price on the tick will do.
+pub(super) fn no_room<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, midpoint: Midpoint) -> NoQuote {
+    let max_spread = rewards.map_or(Price::ONE, |terms| terms.max_spread);
+    NoQuote::NoRoom { midpoint, max_spread, tick: lowest(view.market.tick) }
+}
+
 /// The innermost prices: strictly beyond the reference midpoint and short of the other side's best, ours left out.
-struct Limits {
-    max_bid: Option<Price>,
-    min_ask: Option<Price>,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) max_bid: Option<Price>,
+    pub(super) min_ask: Option<Price>,
 }
 
 impl Limits {
-    fn of<B: Depth>(view: &View<'_, B>, reference: Midpoint) -> Self {
+    pub(super) fn of<B: Depth>(view: &View<'_, B>, reference: Midpoint) -> Self {
         let tick = view.market.tick;
         let best = |side| best_level(view.book, side, view.own, &[], Qty::ZERO);
         // every size counts here: a post-only order is rejected by dust as well
@@ -90,7 +155,6 @@ fn into_band<B: Depth>(
     view: &View<'_, B>,
     terms: &RewardTerms,
     reference: Midpoint,
-    size: Qty,
     limits: &Limits,
     mut pair: Pair,
 ) -> (Pair, Midpoint) {
@@ -98,13 +162,16 @@ fn into_band<B: Depth>(
     let band = 2 * i32::from(terms.max_spread.ten_thousandths());
     let mut midpoint = reference;
     for _ in 0..ROUNDS_MAX {
-        midpoint = scoring_midpoint(view, terms, size, pair).unwrap_or(reference);
+        midpoint = scoring_midpoint(view, terms, pair).unwrap_or(reference);
         let at = i32::from(midpoint.halves());
         // strictly inside: an order exactly on the edge scores nothing
         let (low, high) = (ceil_tick(at - band + 1, tick), floor_tick(at + band - 1, tick));
         let next = Pair {
-            bid: pair.bid.map(|p| p.max(low)).filter(|p| Some(*p) <= limits.max_bid),
-            ask: pair.ask.map(|p| p.min(high)).filter(|p| limits.min_ask.is_some_and(|min| *p >= min)),
+            bid: pair.bid.map(|t| Target { price: t.price.max(low), ..t }).filter(|t| Some(t.price) <= limits.max_bid),
+            ask: pair
+                .ask
+                .map(|t| Target { price: t.price.min(high), ..t })
+                .filter(|t| limits.min_ask.is_some_and(|min| t.price >= min)),
         };
         if next == pair {
             return (pair, midpoint);
@@ -115,12 +182,14 @@ fn into_band<B: Depth>(
 }
 
 /// The scoring midpoint with `pair` in the book in place of what rests now.
-fn scoring_midpoint<B: Depth>(view: &View<'_, B>, terms: &RewardTerms, size: Qty, pair: Pair) -> Option<Midpoint> {
-    // Side and price in YES terms are all that counts here: a YES buy and a YES sell stand for either way to quote.
-    let stand_in = |side, price: Option<Price>| Some(Leg { outcome: Outcome::Yes, side }.order(view.row, price?, size));
-    match (stand_in(Side::Buy, pair.bid), stand_in(Side::Sell, pair.ask)) {
-        (Some(bid), Some(ask)) => book_midpoint(view.book, view.own, &[bid, ask], terms.min_size),
-        (Some(one), None) | (None, Some(one)) => book_midpoint(view.book, view.own, &[one], terms.min_size),
+fn scoring_midpoint<B: Depth>(view: &View<'_, B>, terms: &RewardTerms, pair: Pair) -> Option<Midpoint> {
+    match (pair.bid, pair.ask) {
+        (Some(bid), Some(ask)) => {
+            book_midpoint(view.book, view.own, &[bid.order(view.row), ask.order(view.row)], terms.min_size)
+        }
+        (Some(one), None) | (None, Some(one)) => {
+            book_midpoint(view.book, view.own, &[one.order(view.row)], terms.min_size)
+        }
         (None, None) => book_midpoint(view.book, view.own, &[] as &[NewOrder], terms.min_size),
     }
 }

@@ -9,20 +9,28 @@
 //!
 //! Never remembers, never reads a clock, never asks for more than [`View`] holds.
 
+mod bounds;
+mod cost;
 mod ladder;
 pub mod params;
+pub mod placement;
 mod promises;
+mod reason;
+mod reward;
+mod rivals;
 mod skew;
+mod value;
 
+pub use cost::{CostKeys, CostModel};
 pub use params::{ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
 pub use promises::broken_promise;
+pub use reason::{NoQuote, Why};
+pub use value::Value;
 
-use crate::domain::{
-    Market, MarketIx, Nanos, NewOrder, Outcome, Price, Qty, RewardTerms, Side, TimeInForce, Timestamp, Token,
-};
+use crate::domain::{Market, MarketIx, Nanos, NewOrder, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
 use crate::inventory::Holdings;
 use crate::rewards::{Depth, Midpoint, best_level};
-use serde::Serialize;
+use ladder::Limits;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +54,8 @@ pub struct View<'a, B> {
     pub held: Holdings,
     /// Our orders that may be in the book, with what is left of each as its size.
     pub own: &'a [NewOrder],
+    /// Dollars that may be at risk here.
+    pub room: Room,
     /// How to quote here.
     pub params: &'a QuoteParams,
     /// The executor lets orders leave.
@@ -54,115 +64,29 @@ pub struct View<'a, B> {
     pub paused: bool,
 }
 
-/// What should rest: at most one order a side, ordered by (token, side, price).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Quotes(pub Vec<NewOrder>);
-
-/// Why nothing should rest. A decision, not a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
-pub enum NoQuote {
-    /// An operator paused quoting.
-    #[error("paused by an operator")]
-    Paused,
-    /// The executor's gate is not open.
-    #[error("the executor's gate is not open")]
-    GateShut,
-    /// Closed, not accepting orders, or resolved.
-    #[error("the market does not accept orders")]
-    NotReady,
-    /// The book is not in sync, suspect, or crossed.
-    #[error("the book is not trusted")]
-    BookBroken,
-    /// The feed is silent.
-    #[error("the feed is stale")]
-    Stale,
-    /// Too close to the start or the end.
-    #[error("{left_s} s from the market's start or end, limit is {limit_s} s")]
-    EndsSoon {
-        /// Seconds between now and it; 0 once the end has passed.
-        left_s: u64,
-        /// The configured distance.
-        limit_s: u64,
-    },
-    /// No funded pool, and quotes are for pools only.
-    #[error("no reward pool is funded")]
-    NoRewards,
-    /// One side has no level of the size that counts, our own orders left out.
-    #[error("a side of the book has no level of {min_size} shares or more")]
-    OneSided {
-        /// The size that counts.
-        min_size: Qty,
-    },
-    /// The book, our own orders left out, is wider than allowed.
-    #[error("the book is {spread} wide, limit is {limit}")]
-    TooWide {
-        /// Its width.
-        spread: Price,
-        /// The limit.
-        limit: Price,
-    },
-    /// The reference midpoint is outside the configured range.
-    #[error("midpoint {midpoint} is outside {low}..={high}")]
-    OutsideMidpoints {
-        /// The reference midpoint.
-        midpoint: Midpoint,
-        /// Lowest allowed.
-        low: Price,
-        /// Highest allowed.
-        high: Price,
-    },
-    /// The largest order allowed is smaller than the smallest that counts.
-    #[error("largest order is {size} shares, {needed} are needed")]
-    BelowMinimum {
-        /// Largest allowed.
-        size: Qty,
-        /// Venue or reward minimum.
-        needed: Qty,
-    },
-    /// Inventory bounds leave no side, or one where both are needed.
-    #[error("{yes} YES and {no} NO are held, with {size} more the limit is {limit}")]
-    HoldingsFull {
-        /// Held of the first outcome.
-        yes: Qty,
-        /// Held of the second outcome.
-        no: Qty,
-        /// Size of one more order.
-        size: Qty,
-        /// Most of one outcome.
-        limit: Qty,
-    },
-    /// No price on the tick is inside the reward band without crossing, on a side that is needed.
-    #[error("no price on the tick {tick} is inside {max_spread} of midpoint {midpoint} without crossing")]
-    NoRoom {
-        /// The scoring midpoint.
-        midpoint: Midpoint,
-        /// The reward band.
-        max_spread: Price,
-        /// The tick, in dollars.
-        tick: Price,
-    },
+/// Dollars that may be at risk in a market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// One order.
+    pub order: Usdc,
+    /// Resting buys and holdings together.
+    pub market: Usdc,
+    /// What of that is left for resting buys beside the holdings.
+    pub left: Usdc,
 }
 
-impl NoQuote {
-    /// A short stable name for metrics and screens.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Paused => "paused",
-            Self::GateShut => "gate-shut",
-            Self::NotReady => "not-ready",
-            Self::BookBroken => "book-broken",
-            Self::Stale => "stale",
-            Self::EndsSoon { .. } => "ends-soon",
-            Self::NoRewards => "no-rewards",
-            Self::OneSided { .. } => "one-sided",
-            Self::TooWide { .. } => "too-wide",
-            Self::OutsideMidpoints { .. } => "outside-midpoints",
-            Self::BelowMinimum { .. } => "below-minimum",
-            Self::HoldingsFull { .. } => "holdings-full",
-            Self::NoRoom { .. } => "no-room",
-        }
-    }
+impl Room {
+    /// No limit.
+    pub const ALL: Self = Self { order: Usdc::MAX, market: Usdc::MAX, left: Usdc::MAX };
+}
+
+/// What should rest: at most one order a side, ordered by (token, side, price), and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quotes {
+    /// One or two orders.
+    pub orders: Vec<NewOrder>,
+    /// The numbers behind them.
+    pub why: Why,
 }
 
 /// What we want resting now. Same view, same answer.
@@ -190,16 +114,32 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
     if view.params.require_rewards && rewards.is_none() {
         return Err(NoQuote::NoRewards);
     }
-    let reference = reference(view, rewards)?;
-    let size = size(view, rewards)?;
-    let (bid, ask) = legs(view, size, reference)?;
-    let prices = match view.params.strategy {
-        Strategy::Fixed => ladder::fixed(view, rewards, reference, size, bid.is_some(), ask.is_some())?,
+    let levels = reference_levels(view, rewards);
+    let reference = reference(view, rewards, levels)?;
+    let [least, most] = sizes(view, rewards, reference)?;
+    let limits = Limits::of(view, reference);
+    let tick = view.market.tick;
+    let wanted = match (view.params.strategy, rewards, &view.params.cost, levels) {
+        (Strategy::Reward, Some(terms), Some(cost), Some((bid, ask))) => {
+            reward::plan(view, terms, cost, reference, [bid, ask], &limits, [least, most])?
+                .ok_or_else(|| ladder::no_room(view, rewards, reference))?
+        }
+        (Strategy::Reward | Strategy::Fixed, ..) => ladder::fixed(reference, view.params.distance, least, tick),
     };
-    let order = |leg: Option<Leg>, price: Option<Price>| Some(leg?.order(view.row, price?, size));
-    let mut orders: Vec<NewOrder> = [order(bid, prices.bid), order(ask, prices.ask)].into_iter().flatten().collect();
+    let lean = skew::ticks(&view.held, view.params, reference, tick);
+    let mut wanted = bounds::within_holdings(view, wanted, least, reference)?;
+    let mut pair = ladder::settle(view, rewards, reference, &limits, wanted, lean)?;
+    if let Some(outcome) = bounds::within_room(view, &mut pair, least, reference)? {
+        wanted.drop_buy_of(outcome);
+        pair = ladder::settle(view, rewards, reference, &limits, wanted, lean)?;
+        if bounds::within_room(view, &mut pair, least, reference)?.is_some() {
+            unreachable!("of one order there is no other to drop");
+        }
+    }
+    let mut orders: Vec<NewOrder> = pair.orders(view.row).collect();
     orders.sort_unstable();
-    Ok(Quotes(orders))
+    let value = rewards.and_then(|terms| value::value(view, terms, view.params.cost.as_ref(), reference, &orders));
+    Ok(Quotes { orders, why: Why { strategy: view.params.strategy, reference, lean_ticks: lean, value } })
 }
 
 /// The midpoint that decides where to quote: the public book without our own orders, levels below the scoring size left
@@ -239,8 +179,12 @@ fn far_from_start_and_end<B>(view: &View<'_, B>) -> Result<(), NoQuote> {
     }
 }
 
-fn reference<B: Depth>(view: &View<'_, B>, rewards: Option<&RewardTerms>) -> Result<Midpoint, NoQuote> {
-    let Some((bid, ask)) = reference_levels(view, rewards) else {
+fn reference<B>(
+    view: &View<'_, B>,
+    rewards: Option<&RewardTerms>,
+    levels: Option<(Price, Price)>,
+) -> Result<Midpoint, NoQuote> {
+    let Some((bid, ask)) = levels else {
         return Err(NoQuote::OneSided { min_size: rewards.map_or(Qty::ZERO, |terms| terms.min_size) });
     };
     if bid >= ask {
@@ -258,74 +202,36 @@ fn reference<B: Depth>(view: &View<'_, B>, rewards: Option<&RewardTerms>) -> Res
     Ok(midpoint)
 }
 
-/// The size of each order: what is configured, raised to what scores with head-room and to the venue's minimum, cut to
-/// the configured maximum and to whole hundredths.
-fn size<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>) -> Result<Qty, NoQuote> {
+/// The least and the most shares of an order: what is configured, raised to what scores with head-room and to the venue's minimum; up
+/// to the configured maximum and, where the strategy chooses, to what the caps pay for. Whole hundredths.
+fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoint) -> Result<[Qty; 2], NoQuote> {
     let params = view.params;
     let scoring = rewards.map_or(Qty::ZERO, |terms| terms.min_size);
     let needed = scoring.max(view.market.min_order);
     let headroom = u128::from(scoring.micro()) * u128::from(100 + params.min_size_headroom_percent);
     let roomy = u64::try_from(headroom.div_ceil(100)).map_or(Qty::MAX, Qty::from_micro);
     let wanted = params.size.max(order_size_up(roomy)).max(order_size_up(needed));
-    let size = wanted.min(params.max_size).to_order_size_down();
-    if size < needed || size.is_zero() {
+    let least = wanted.min(params.max_size).to_order_size_down();
+    if least < needed || least.is_zero() {
         return Err(NoQuote::BelowMinimum { size: params.max_size, needed });
     }
-    Ok(size)
+    if params.strategy == Strategy::Fixed {
+        return Ok([least, least]);
+    }
+    // the dearer outcome costs at most this a share, and a pair at most a dollar
+    let dearer = u128::from(reference.halves().max(20_000 - reference.halves()));
+    let of_order =
+        u64::try_from(u128::from(view.room.order.micro()) * 20_000 / dearer).map_or(Qty::MAX, Qty::from_micro);
+    let of_market = Qty::from_micro(view.room.market.micro());
+    let most = params.max_size.min(of_order).min(of_market).to_order_size_down();
+    if most < least {
+        return Err(NoQuote::BelowMinimum { size: most, needed: least });
+    }
+    Ok([least, most])
 }
 
 /// The next whole hundredth of a share at or above `qty`; the largest one at the end of the range.
 fn order_size_up(qty: Qty) -> Qty {
     let down = qty.to_order_size_down();
     if down == qty { qty } else { down.saturating_add(Qty::from_micro(10_000)).to_order_size_down() }
-}
-
-/// Which token and side stands for one side of the book in YES terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Leg {
-    outcome: Outcome,
-    side: Side,
-}
-
-impl Leg {
-    fn order(self, row: MarketIx, yes_price: Price, qty: Qty) -> NewOrder {
-        let price = match self.outcome {
-            Outcome::Yes => yes_price,
-            Outcome::No => yes_price.complement(),
-        };
-        NewOrder {
-            token: Token { market: row, outcome: self.outcome },
-            side: self.side,
-            price,
-            qty,
-            post_only: true,
-            tif: TimeInForce::Gtc,
-        }
-    }
-}
-
-/// How each side may be quoted under the inventory bounds: by selling confirmed shares of `sold` where many are held,
-/// else by buying `bought` within its bound, else not at all.
-fn legs<B>(view: &View<'_, B>, size: Qty, reference: Midpoint) -> Result<(Option<Leg>, Option<Leg>), NoQuote> {
-    let (held, params) = (view.held, view.params);
-    let leg = |bought: Outcome| {
-        let sold = bought.other();
-        let to_sell = held.of(sold).confirmed;
-        if params.sell_from.is_some_and(|from| to_sell >= from && to_sell >= size) {
-            return Some(Leg { outcome: sold, side: Side::Sell });
-        }
-        let after = held.of(bought).matched.checked_add(size)?;
-        (after <= params.max_held).then_some(Leg { outcome: bought, side: Side::Buy })
-    };
-    let (bid, ask) = (leg(Outcome::Yes), leg(Outcome::No));
-    let enough = match (bid, ask) {
-        (Some(_), Some(_)) => true,
-        (None, None) => false,
-        _ => reference.allows_single_sided(),
-    };
-    if enough {
-        Ok((bid, ask))
-    } else {
-        Err(NoQuote::HoldingsFull { yes: held.yes.matched, no: held.no.matched, size, limit: params.max_held })
-    }
 }

@@ -1,7 +1,9 @@
 //! The `[quote]` section: raw, overridden by a market's own keys, checked together, typed.
 
+use super::cost::{CostKeys, CostModel};
 use crate::domain::{BadDecimal, Nanos, Price, Qty, parse_decimal};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Decimals of a length in cents, so that it is a whole number of ten-thousandths of a dollar.
 const CENTS_DECIMALS: u32 = 2;
@@ -10,7 +12,7 @@ const CENTS_DECIMALS: u32 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawQuote {
-    /// `fixed`.
+    /// `fixed` or `reward`.
     pub strategy: String,
     /// Distance of both quotes from the reference midpoint, cents.
     pub distance_cents: String,
@@ -39,6 +41,30 @@ pub struct RawQuote {
     /// empty = never.
     #[serde(default)]
     pub sell_from_shares: String,
+    /// See [`super::CostKeys::fills_per_day`]; empty = not given.
+    #[serde(default)]
+    pub fills_per_day: String,
+    /// See [`super::CostKeys::fill_decay_per_cent`]; empty = not given.
+    #[serde(default)]
+    pub fill_decay_per_cent: String,
+    /// See [`super::CostKeys::markout_cents`]; empty = not given.
+    #[serde(default)]
+    pub markout_cents: String,
+    /// See [`super::CostKeys::jumps_per_day`]; empty = not given.
+    #[serde(default)]
+    pub jumps_per_day: String,
+    /// See [`super::CostKeys::jump_cents`]; empty = not given.
+    #[serde(default)]
+    pub jump_cents: String,
+    /// See [`super::CostKeys::rebate_cents`]; empty = not given.
+    #[serde(default)]
+    pub rebate_cents: String,
+    /// See [`super::CostKeys::resolutions_per_day`]; empty = not given.
+    #[serde(default)]
+    pub resolutions_per_day: String,
+    /// See [`super::CostKeys::capital_percent_per_year`]; empty = not given.
+    #[serde(default)]
+    pub capital_percent_per_year: String,
 }
 
 const fn ten() -> u64 {
@@ -88,6 +114,40 @@ pub struct QuoteOverrides {
     /// See [`RawQuote::sell_from_shares`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sell_from_shares: Option<String>,
+    /// See [`RawQuote::fills_per_day`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fills_per_day: Option<String>,
+    /// See [`RawQuote::fill_decay_per_cent`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill_decay_per_cent: Option<String>,
+    /// See [`RawQuote::markout_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub markout_cents: Option<String>,
+    /// See [`RawQuote::jumps_per_day`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jumps_per_day: Option<String>,
+    /// See [`RawQuote::jump_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jump_cents: Option<String>,
+    /// See [`RawQuote::rebate_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebate_cents: Option<String>,
+    /// See [`RawQuote::resolutions_per_day`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolutions_per_day: Option<String>,
+    /// See [`RawQuote::capital_percent_per_year`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capital_percent_per_year: Option<String>,
+}
+
+impl fmt::Display for Strategy {
+    /// As the configuration spells it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fixed => "fixed",
+            Self::Reward => "reward",
+        })
+    }
 }
 
 impl RawQuote {
@@ -109,6 +169,28 @@ impl RawQuote {
             require_rewards: own.require_rewards.unwrap_or(self.require_rewards),
             min_size_headroom_percent: own.min_size_headroom_percent.unwrap_or(self.min_size_headroom_percent),
             sell_from_shares: text(&own.sell_from_shares, &self.sell_from_shares),
+            fills_per_day: text(&own.fills_per_day, &self.fills_per_day),
+            fill_decay_per_cent: text(&own.fill_decay_per_cent, &self.fill_decay_per_cent),
+            markout_cents: text(&own.markout_cents, &self.markout_cents),
+            jumps_per_day: text(&own.jumps_per_day, &self.jumps_per_day),
+            jump_cents: text(&own.jump_cents, &self.jump_cents),
+            rebate_cents: text(&own.rebate_cents, &self.rebate_cents),
+            resolutions_per_day: text(&own.resolutions_per_day, &self.resolutions_per_day),
+            capital_percent_per_year: text(&own.capital_percent_per_year, &self.capital_percent_per_year),
+        }
+    }
+
+    /// The keys of the cost model.
+    fn cost_keys(&self) -> CostKeys<'_> {
+        CostKeys {
+            fills_per_day: &self.fills_per_day,
+            fill_decay_per_cent: &self.fill_decay_per_cent,
+            markout_cents: &self.markout_cents,
+            jumps_per_day: &self.jumps_per_day,
+            jump_cents: &self.jump_cents,
+            rebate_cents: &self.rebate_cents,
+            resolutions_per_day: &self.resolutions_per_day,
+            capital_percent_per_year: &self.capital_percent_per_year,
         }
     }
 }
@@ -157,6 +239,8 @@ impl ParamError {
 pub enum Strategy {
     /// Two BUYs, YES and NO, at one distance from the reference midpoint.
     Fixed,
+    /// Where and as much as reward less cost is most.
+    Reward,
 }
 
 /// `[quote]`, checked and typed.
@@ -188,6 +272,8 @@ pub struct QuoteParams {
     pub min_size_headroom_percent: u64,
     /// From this many confirmed shares on, they are sold instead of the other outcome bought.
     pub sell_from: Option<Qty>,
+    /// What resting costs; `None` when the keys are not given, which [`Strategy::Reward`] does not allow.
+    pub cost: Option<CostModel>,
 }
 
 /// A length in cents between `low` and `high` ten-thousandths.
@@ -229,10 +315,17 @@ impl TryFrom<&RawQuote> for QuoteParams {
     fn try_from(raw: &RawQuote) -> Result<Self, ParamError> {
         let strategy = match raw.strategy.as_str() {
             "fixed" => Strategy::Fixed,
+            "reward" => Strategy::Reward,
             other => {
-                return Err(ParamError::Value { key: "strategy", value: other.to_owned(), allowed: "\"fixed\"" });
+                let allowed = "\"fixed\" or \"reward\"";
+                return Err(ParamError::Value { key: "strategy", value: other.to_owned(), allowed });
             }
         };
+        let cost = CostModel::read(&raw.cost_keys())?;
+        if strategy == Strategy::Reward && cost.is_none() {
+            let allowed = "given, with the other keys of the cost model, for strategy \"reward\"";
+            return Err(ParamError::Value { key: "fills_per_day", value: String::new(), allowed });
+        }
         if raw.min_size_headroom_percent > 1000 {
             return Err(ParamError::Value {
                 key: "min_size_headroom_percent",
@@ -266,6 +359,7 @@ impl TryFrom<&RawQuote> for QuoteParams {
                 "" => None,
                 text => Some(size("sell_from_shares", text)?),
             },
+            cost,
         };
         ordered(
             ("size_shares", &raw.size_shares, params.size),

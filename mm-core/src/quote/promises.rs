@@ -11,7 +11,7 @@ type Sizes = BTreeMap<(Side, Price), u64>;
 /// The first promise an answer breaks, in words; `None` when all hold.
 #[must_use]
 pub fn broken_promise<B: Depth>(view: &View<'_, B>, quotes: &Quotes) -> Option<String> {
-    let orders = &quotes.0;
+    let orders = &quotes.orders;
     if !orders.is_sorted() {
         return Some(format!("not in order: {orders:?}"));
     }

@@ -1,5 +1,6 @@
+use super::ladder::{Leg, Target};
 use super::*;
-use crate::domain::{ConditionId, TickSize, TokenId, Usdc};
+use crate::domain::{ConditionId, Outcome, TickSize, TokenId};
 use crate::protocol::Held;
 use crate::rewards::Ladder;
 use proptest::prelude::*;
@@ -21,6 +22,14 @@ fn raw() -> RawQuote {
         require_rewards: true,
         min_size_headroom_percent: 10,
         sell_from_shares: String::new(),
+        fills_per_day: String::new(),
+        fill_decay_per_cent: String::new(),
+        markout_cents: String::new(),
+        jumps_per_day: String::new(),
+        jump_cents: String::new(),
+        rebate_cents: String::new(),
+        resolutions_per_day: String::new(),
+        capital_percent_per_year: String::new(),
     }
 }
 
@@ -30,6 +39,7 @@ struct Scene {
     book: Ladder,
     held: Holdings,
     own: Vec<NewOrder>,
+    room: Room,
     params: QuoteParams,
     at: Timestamp,
     book_trusted: bool,
@@ -62,6 +72,7 @@ impl Scene {
             book: Ladder::default(),
             held: Holdings::default(),
             own: Vec::new(),
+            room: Room::ALL,
             params: QuoteParams::try_from(&raw()).expect("valid"),
             at: Timestamp::from_ms(1_000_000_000),
             book_trusted: true,
@@ -81,6 +92,7 @@ impl Scene {
             stale: self.stale,
             held: self.held,
             own: &self.own,
+            room: self.room,
             params: &self.params,
             gate_open: self.gate_open,
             paused: self.paused,
@@ -90,6 +102,20 @@ impl Scene {
     fn terms(&mut self) -> &mut RewardTerms {
         self.market.rewards.as_mut().expect("set in new")
     }
+}
+
+fn costs(fills: &str, decay: &str, markout: &str, jumps: &str, jump: &str) -> Option<CostModel> {
+    let keys = CostKeys {
+        fills_per_day: fills,
+        fill_decay_per_cent: decay,
+        markout_cents: markout,
+        jumps_per_day: jumps,
+        jump_cents: jump,
+        rebate_cents: "",
+        resolutions_per_day: "",
+        capital_percent_per_year: "",
+    };
+    CostModel::read(&keys).expect("decimals")
 }
 
 fn price(text: &str) -> Price {
@@ -110,7 +136,7 @@ fn show(answer: &Result<Quotes, NoQuote>) -> String {
         Err(why) => format!("{}: {why}", why.name()),
         Ok(quotes) => {
             let order = |o: &NewOrder| format!("{} {} {}x{}", o.side, o.token.outcome, o.price, o.qty);
-            quotes.0.iter().map(order).collect::<Vec<_>>().join(", ")
+            quotes.orders.iter().map(order).collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -131,11 +157,8 @@ fn check(book: &str, change: impl FnOnce(&mut Scene), expected: &str) {
 const BOOK: &str = "0.48x500 0.47x100 | 0.52x500 0.53x100";
 
 fn own(outcome: Outcome, at: &str, size: &str) -> NewOrder {
-    Leg { outcome, side: Side::Buy }.order(
-        ROW,
-        if outcome == Outcome::Yes { price(at) } else { price(at).complement() },
-        shares(size),
-    )
+    let price = if outcome == Outcome::Yes { price(at) } else { price(at).complement() };
+    Target { leg: Leg { outcome, side: Side::Buy }, price, qty: shares(size) }.order(ROW)
 }
 
 fn hold(scene: &mut Scene, yes: &str, no: &str) {
@@ -190,7 +213,8 @@ fn our_own_orders_do_not_move_the_reference() {
 
 #[test]
 fn inventory_leans_then_withdraws_then_sells() {
-    check(BOOK, |s| hold(s, "99", "0"), "BUY YES 0.48x22, BUY NO 0.48x22");
+    check(BOOK, |s| hold(s, "50", "0"), "BUY YES 0.48x22, BUY NO 0.48x22");
+    check(BOOK, |s| hold(s, "51", "0"), "BUY YES 0.47x22, BUY NO 0.49x22");
     check(BOOK, |s| hold(s, "100", "0"), "BUY YES 0.47x22, BUY NO 0.49x22");
     check(BOOK, |s| hold(s, "0", "100"), "BUY YES 0.49x22, BUY NO 0.47x22");
     check(BOOK, |s| hold(s, "178", "178"), "BUY YES 0.48x22, BUY NO 0.48x22");
@@ -262,6 +286,20 @@ fn without_rewards_only_the_distance_counts() {
     check(BOOK, free, "BUY YES 0.4x20, BUY NO 0.4x20");
 }
 
+/// The `reward` strategy with jumps of 2.5 cents, eight a day, sizes up to `most` and little flow.
+fn rewarded(scene: &mut Scene, most: &str) {
+    scene.params.strategy = super::Strategy::Reward;
+    scene.params.max_size = shares(most);
+    scene.params.max_held = shares("1000000");
+    scene.params.cost = costs("0", "0", "0", "8", "2.5");
+}
+
+#[test]
+fn reward_stands_where_a_unit_of_score_is_cheapest() {
+    // alone with two levels of 500 at the edge of the band: as far out as scores much, and no larger than pays
+    check(BOOK, |s| rewarded(s, "1000"), "BUY YES 0.49x77.96, BUY NO 0.49x77.96");
+}
+
 #[test]
 fn bad_parameters_name_key_and_what_is_allowed() {
     let refused = |change: &dyn Fn(&mut RawQuote), expected: &str| {
@@ -270,7 +308,7 @@ fn bad_parameters_name_key_and_what_is_allowed() {
         let error = QuoteParams::try_from(&raw).expect_err("must be refused");
         assert_eq!(error.to_string(), expected);
     };
-    refused(&|r| r.strategy = "clever".into(), "strategy = \"clever\": must be \"fixed\"");
+    refused(&|r| r.strategy = "clever".into(), "strategy = \"clever\": must be \"fixed\" or \"reward\"");
     let cents = "cents from 0.01 to 50 with at most 2 decimals, like \"1.5\"";
     refused(&|r| r.distance_cents = "0".into(), &format!("distance_cents = \"0\": must be {cents}"));
     refused(&|r| r.distance_cents = "1.505".into(), &format!("distance_cents = \"1.505\": must be {cents}"));
@@ -307,6 +345,8 @@ prop_compose! {
         sell_from in prop::option::of(1u64..200_000_000),
         funded in prop::bool::weighted(0.9),
         own in prop::collection::vec((any::<bool>(), 1u16..10_000, 1u64..3_000), 0..3),
+        reward in prop::option::of((0u32..40, 0u32..60, 1u32..5)),
+        left in prop_oneof![Just(u64::MAX), 1_000_000u64..60_000_000],
     ) -> Scene {
         let mut scene = Scene::new();
         let step = tick.ten_thousandths();
@@ -335,7 +375,7 @@ prop_compose! {
             .filter_map(|(yes, p, n)| {
                 let outcome = if yes { Outcome::Yes } else { Outcome::No };
                 let leg = Leg { outcome, side: Side::Buy };
-                Some(leg.order(ROW, on_tick(p)?, Qty::from_micro(n * 10_000)))
+                Some(Target { leg, price: on_tick(p)?, qty: Qty::from_micro(n * 10_000) }.order(ROW))
             })
             .collect();
         scene.params = QuoteParams {
@@ -349,6 +389,11 @@ prop_compose! {
             sell_from: sell_from.map(Qty::from_micro),
             ..scene.params
         };
+        if let Some((fills, jumps, cents)) = reward {
+            scene.params.strategy = super::Strategy::Reward;
+            scene.params.cost = costs(&fills.to_string(), "0.7", "1", &jumps.to_string(), &cents.to_string());
+        }
+        scene.room.left = Usdc::from_micro(left);
         scene
     }
 }

@@ -19,7 +19,9 @@ mod rebate;
 pub use case::{Case, CaseError, CaseOrder, CaseScore, MakerScore, OthersMode, read_cases};
 pub use epoch::{EpochCase, EpochScore};
 pub use exact::{Fixed12, Ratio, mul_div};
-pub use ours::{Depth, Ladder, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, score, spread_cents};
+pub use ours::{
+    Depth, Ladder, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, rest_of, score, spread_cents,
+};
 pub use rebate::{Fee5, FillFee, RebateCase, RebateScore, fee_equivalent};
 
 use crate::domain::{Price, Qty, format_decimal};

@@ -115,7 +115,7 @@ pub fn score(book: &impl Depth, own: &[Own], terms: &RewardTerms) -> ScoreBreakd
         .collect();
     let mut rest = Sides::default();
     for side in [Side::Buy, Side::Sell] {
-        for (price, qty) in without(book, side, &orders).take_while(|(price, _)| may_reach(&formula, side, *price)) {
+        for (price, qty) in rest_of(book, side, &orders).take_while(|(price, _)| may_reach(&formula, side, *price)) {
             // a level below the minimum cannot hold an order that reaches it
             if qty >= terms.min_size && formula.reaches(price) {
                 rest.add(&formula, side, price, qty);
@@ -225,7 +225,7 @@ fn size_at(orders: &[NewOrder], side: Side, price: Price) -> Qty {
 }
 
 /// One side of the book without `own`, best first, empty levels left out.
-fn without<'a>(book: &'a impl Depth, side: Side, own: &'a [NewOrder]) -> impl Iterator<Item = (Price, Qty)> {
+pub fn rest_of<'a>(book: &'a impl Depth, side: Side, own: &'a [NewOrder]) -> impl Iterator<Item = (Price, Qty)> {
     book.levels(side)
         .map(move |(price, qty)| (price, qty.saturating_sub(size_at(own, side, price))))
         .filter(|(_, qty)| !qty.is_zero())
@@ -242,7 +242,7 @@ pub fn best_level(
     min_size: Qty,
 ) -> Option<Price> {
     let enough = |qty: Qty| qty >= min_size && !qty.is_zero();
-    let rests = without(book, side, minus)
+    let rests = rest_of(book, side, minus)
         .find(|(price, qty)| enough(qty.saturating_add(size_at(plus, side, *price))))
         .map(|(price, _)| price);
     let added = plus

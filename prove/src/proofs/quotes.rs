@@ -8,7 +8,7 @@ use mm_core::domain::{
 };
 use mm_core::inventory::Holdings;
 use mm_core::protocol::Held;
-use mm_core::quote::{NoQuote, QuoteParams, Quotes, Strategy, View, broken_promise, quote};
+use mm_core::quote::{CostKeys, CostModel, NoQuote, QuoteParams, Quotes, Room, Strategy, View, broken_promise, quote};
 use mm_core::rewards::{Ladder, Rule};
 use std::collections::BTreeMap;
 
@@ -127,6 +127,7 @@ impl Scene {
             stale: false,
             held: self.held,
             own: &self.own,
+            room: Room::ALL,
             params: &self.params,
             gate_open: true,
             paused: false,
@@ -197,8 +198,10 @@ fn market(d: &mut Draws, tick: TickSize) -> Market {
 }
 
 fn params(d: &mut Draws) -> QuoteParams {
+    let strategy = d.one_of(&[Strategy::Fixed, Strategy::Reward]);
     QuoteParams {
-        strategy: Strategy::Fixed,
+        strategy,
+        cost: Some(cost(d)),
         distance: price(1 + d.below(600)),
         size: Qty::from_micro(10_000 * (1 + d.below(3_000))),
         max_size: Qty::from_micro(100_000_000),
@@ -212,6 +215,22 @@ fn params(d: &mut Draws) -> QuoteParams {
         min_size_headroom_percent: d.one_of(&[0, 10]),
         sell_from: d.one_of(&[None, Some(Qty::from_micro(150_000_000))]),
     }
+}
+
+/// Little flow and few jumps or much of both, so that resting pays in some scenes and not in others.
+fn cost(d: &mut Draws) -> CostModel {
+    let [fills, jumps] = [0, 1].map(|_| d.below(40).to_string());
+    let keys = CostKeys {
+        fills_per_day: &fills,
+        fill_decay_per_cent: d.one_of(&["0.3", "0.7", "2"]),
+        markout_cents: d.one_of(&["0", "0.5", "1", "3"]),
+        jumps_per_day: &jumps,
+        jump_cents: d.one_of(&["1", "2.5"]),
+        rebate_cents: "",
+        resolutions_per_day: d.one_of(&["", "0.01"]),
+        capital_percent_per_year: d.one_of(&["", "5"]),
+    };
+    CostModel::read(&keys).expect("decimals").expect("all given")
 }
 
 fn count(bench: &Bench) -> u64 {
@@ -229,7 +248,7 @@ fn promises_hold(bench: &mut Bench, spoil: fn(&Scene, Quotes) -> Quotes) -> Verd
         match quote(&scene.view()) {
             Err(why) => *reasons.entry(why.name()).or_default() += 1,
             Ok(quotes) => {
-                *(if quotes.0.len() == 2 { &mut pairs } else { &mut single }) += 1;
+                *(if quotes.orders.len() == 2 { &mut pairs } else { &mut single }) += 1;
                 let quotes = spoil(&scene, quotes);
                 if let Some(broken) = broken_promise(&scene.view(), &quotes) {
                     evidence.fact("broken", broken);
@@ -251,7 +270,7 @@ fn promises_hold(bench: &mut Bench, spoil: fn(&Scene, Quotes) -> Quotes) -> Verd
 /// Every bid in YES terms one tick farther out, every ask too.
 fn one_tick_outward(scene: &Scene, mut quotes: Quotes) -> Quotes {
     let tick = scene.market.tick;
-    for order in &mut quotes.0 {
+    for order in &mut quotes.orders {
         let step = tick.ten_thousandths();
         let outward = match order.side {
             Side::Buy => order.price.checked_sub(step),

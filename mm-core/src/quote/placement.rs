@@ -1,0 +1,308 @@
+//! Which tick and how much on each side, for most reward less cost (`strategy.md` section 3).
+//!
+//! `J = R·Q/(K + Q) − m_bid·n_bid − m_ask·n_ask`, where `Q` is what the pair scores: the smaller of both sides' `w·n`. Given `Q`, each
+//! side picks its cheapest way to score it, so the search is over `Q` alone. Where neither the least nor the largest size binds, the
+//! closed form is exact: each side rests where `μ = m/w` is least and `Q* = √(R·K/(μ_bid + μ_ask)) − K`. Where a size binds, few pairs of
+//! ticks are all tried, and of many those that are cheapest for what some tick scores at that size; the best score of a pair of ticks is
+//! closed form again.
+//!
+//! Knows nothing of books: it is given ticks with weights and costs. Dollars, shares and days, in floats; whoever asks rounds.
+
+/// One tick an order may rest at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spot {
+    /// Score of a share: `((v − s)/v)²`, above 0, at most 1.
+    pub weight: f64,
+    /// Dollars a share and day; negative where the spread pays for everything.
+    pub cost: f64,
+}
+
+impl Spot {
+    /// Dollars a day for a unit of score.
+    fn per_score(self) -> f64 {
+        self.cost / self.weight
+    }
+
+    /// Fewest dollars a day to score `q` here; `q` is within reach of `sizes.max`.
+    fn cost_of(self, q: f64, sizes: Sizes) -> f64 {
+        self.cost * self.shares(q, sizes)
+    }
+
+    /// The shares to score `q` with: no more than needed, unless each of them earns.
+    fn shares(self, q: f64, sizes: Sizes) -> f64 {
+        if self.cost < 0.0 { sizes.max } else { (q / self.weight).clamp(sizes.min, sizes.max) }
+    }
+}
+
+/// Shares an order may have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sizes {
+    /// Above zero.
+    pub min: f64,
+    /// At least `min`.
+    pub max: f64,
+}
+
+/// What is paid, and to whom else.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pool {
+    /// `R`: dollars a day.
+    pub rate: f64,
+    /// `K`: what the others score.
+    pub rivals: f64,
+}
+
+impl Pool {
+    /// Dollars a day for a score of `q`, above zero.
+    fn reward(self, q: f64) -> f64 {
+        self.rate * q / (self.rivals + q)
+    }
+
+    /// The score at which one more unit of it pays `per_score`, a cost above zero.
+    fn best_score(self, per_score: f64) -> f64 {
+        (self.rate * self.rivals / per_score).sqrt() - self.rivals
+    }
+}
+
+/// An order: which of the given ticks, and how many shares.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rest {
+    /// Index into the ticks given.
+    pub spot: usize,
+    /// Shares.
+    pub shares: f64,
+}
+
+/// Both orders and what they are worth, dollars a day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pair {
+    /// In YES terms.
+    pub bid: Rest,
+    /// In YES terms.
+    pub ask: Rest,
+    /// `J`.
+    pub value: f64,
+}
+
+/// The best pair; `None` when a side has no tick. Ticks of a side come best weight first. The value may be negative.
+#[must_use]
+pub fn best_pair(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes) -> Option<Pair> {
+    let (bid, ask) = (cheapest(bids)?, cheapest(asks)?);
+    let slope = bids[bid].per_score() + asks[ask].per_score();
+    if bids[bid].cost > 0.0 && asks[ask].cost > 0.0 {
+        let q = pool.best_score(slope);
+        let fits = |spot: Spot| (sizes.min..=sizes.max).contains(&(q / spot.weight));
+        if fits(bids[bid]) && fits(asks[ask]) {
+            return Some(sized(bids, asks, (bid, ask), pool, sizes));
+        }
+    }
+    let mut best = (f64::NEG_INFINITY, (bid, ask));
+    let mut last = (usize::MAX, usize::MAX);
+    let mut consider = |pair: (usize, usize)| {
+        if pair == last {
+            return;
+        }
+        last = pair;
+        let (bid, ask) = (bids[pair.0], asks[pair.1]);
+        let q = sized_score(bid, ask, pool, sizes);
+        let value = pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes);
+        if value > best.0 {
+            best = (value, pair);
+        }
+    };
+    if bids.len() * asks.len() <= ALL_PAIRS_MAX {
+        for bid in 0..bids.len() {
+            (0..asks.len()).for_each(|ask| consider((bid, ask)));
+        }
+    } else {
+        consider((bid, ask));
+        for size in [sizes.max, sizes.min] {
+            binding(bids, asks, size, sizes, |bid, ask| consider((bid, ask)));
+            binding(asks, bids, size, sizes, |ask, bid| consider((bid, ask)));
+        }
+    }
+    Some(sized(bids, asks, best.1, pool, sizes))
+}
+
+/// So many pairs of ticks are simply all tried.
+const ALL_PAIRS_MAX: usize = 36;
+
+/// The tick with the least cost for a unit of score; the first of equals.
+fn cheapest(spots: &[Spot]) -> Option<usize> {
+    let mut best: Option<usize> = None;
+    for (ix, spot) in spots.iter().enumerate() {
+        // m/w compared crosswise: no division
+        if best.is_none_or(|b| spot.cost * spots[b].weight < spots[b].cost * spot.weight) {
+            best = Some(ix);
+        }
+    }
+    best
+}
+
+/// Pairs that can be best where a size binds: for each tick of `here`, what it scores at `size`, and the cheapest ticks of both sides
+/// that reach that score, by two readings of cheap: a unit of score (where sizes are free), and a share (where the least size binds).
+fn binding(here: &[Spot], there: &[Spot], size: f64, sizes: Sizes, mut found: impl FnMut(usize, usize)) {
+    let better = [|a: Spot, b: Spot| a.cost * b.weight < b.cost * a.weight, |a: Spot, b: Spot| a.cost < b.cost];
+    let mut best_here = [0; 2];
+    let mut best_there: [Option<usize>; 2] = [None; 2];
+    let mut reached = 0;
+    for (ix, spot) in here.iter().enumerate() {
+        for (best, better) in best_here.iter_mut().zip(better) {
+            if better(*spot, here[*best]) {
+                *best = ix;
+            }
+        }
+        let q = size * spot.weight;
+        // weights fall: what reaches a larger score reaches a smaller one
+        while reached < there.len() && there[reached].weight * sizes.max >= q {
+            for (best, better) in best_there.iter_mut().zip(better) {
+                if best.is_none_or(|b| better(there[reached], there[b])) {
+                    *best = Some(reached);
+                }
+            }
+            reached += 1;
+        }
+        for there in best_there.into_iter().flatten() {
+            found(ix, there);
+            for here in best_here {
+                found(here, there);
+            }
+        }
+    }
+}
+
+/// The score that is best for a pair of ticks.
+fn sized_score(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
+    // Costs are flat until the least size scores it, then rise: two slopes, each with one best score, held inside its part.
+    let floor = |spot: Spot| if spot.cost < 0.0 { sizes.max * spot.weight } else { sizes.min * spot.weight };
+    let most = sizes.max * bid.weight.min(ask.weight);
+    let (first, second) = if floor(bid) <= floor(ask) { (bid, ask) } else { (ask, bid) };
+    let (low, high) = (floor(first).min(most), floor(second).min(most));
+    let stationary = |slope: f64, from: f64, to: f64| {
+        let q = if slope > 0.0 { pool.best_score(slope) } else { f64::INFINITY };
+        q.clamp(from, to)
+    };
+    // an order that earns by itself is at its largest whatever is scored
+    let slope = |spot: Spot| spot.per_score().max(0.0);
+    let one = stationary(slope(first), low, high);
+    let both = stationary(slope(first) + slope(second), high, most);
+    let value = |q: f64| pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes);
+    if value(both) > value(one) { both } else { one }
+}
+
+fn sized(bids: &[Spot], asks: &[Spot], (bid, ask): (usize, usize), pool: Pool, sizes: Sizes) -> Pair {
+    let q = sized_score(bids[bid], asks[ask], pool, sizes);
+    Pair {
+        bid: Rest { spot: bid, shares: bids[bid].shares(q, sizes) },
+        ask: Rest { spot: ask, shares: asks[ask].shares(q, sizes) },
+        value: pool.reward(q) - bids[bid].cost_of(q, sizes) - asks[ask].cost_of(q, sizes),
+    }
+}
+
+/// The best order on one side alone, where that scores a third of what it would beside an equal one; with its value.
+#[must_use]
+pub fn best_alone(spots: &[Spot], pool: Pool, sizes: Sizes) -> Option<(Rest, f64)> {
+    let third = Pool { rivals: pool.rivals * 3.0, ..pool };
+    let mut best: Option<(Rest, f64)> = None;
+    for (ix, spot) in spots.iter().enumerate() {
+        let q = if spot.cost > 0.0 { third.best_score(spot.per_score()) } else { f64::INFINITY };
+        let shares = (q / spot.weight).clamp(sizes.min, sizes.max);
+        let value = third.reward(shares * spot.weight) - spot.cost * shares;
+        if best.is_none_or(|(_, known)| value > known) {
+            best = Some((Rest { spot: ix, shares }, value));
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The best of all ticks and of sizes in equal steps, the published rule for two sides asked plainly.
+    fn brute(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes, steps: u32) -> f64 {
+        let shares = |n: u32| sizes.min + (sizes.max - sizes.min) * f64::from(n) / f64::from(steps);
+        let mut best = f64::NEG_INFINITY;
+        for bid in bids {
+            for ask in asks {
+                for (a, b) in (0..=steps).flat_map(|a| (0..=steps).map(move |b| (shares(a), shares(b)))) {
+                    let q = (bid.weight * a).min(ask.weight * b);
+                    best = best.max(pool.reward(q) - bid.cost * a - ask.cost * b);
+                }
+            }
+        }
+        best
+    }
+
+    fn spots(costs: &[(f64, f64)]) -> Vec<Spot> {
+        let mut spots: Vec<Spot> = costs.iter().map(|&(weight, cost)| Spot { weight, cost }).collect();
+        spots.sort_by(|a, b| b.weight.total_cmp(&a.weight));
+        spots
+    }
+
+    #[test]
+    fn the_check_value_of_the_design_comes_out() {
+        // both sides with half the cost each, on a grid of a third of a hundredth of a cent: R 50, K 800, v 0.03, m = 0.02·e^(−120 s)
+        let at = |n: u32| {
+            let s = f64::from(n) / 30_000.0;
+            let w = (0.03 - s) / 0.03;
+            Spot { weight: w * w, cost: 0.02 * libm::exp(-120.0 * s) / 2.0 }
+        };
+        let side: Vec<Spot> = (0..900).map(at).collect();
+        let pool = Pool { rate: 50.0, rivals: 800.0 };
+        let best = best_pair(&side, &side, pool, Sizes { min: 1.0, max: 1e6 }).expect("ticks");
+        assert_eq!(best.bid, best.ask);
+        assert!(best.bid.spot == 400, "s* 0.013333: {best:?}");
+        assert!((best.bid.shares - 3073.0).abs() < 0.5, "n* 3073: {best:?}");
+        assert!((best.value - 14.7141).abs() < 0.000_05, "J* 14.7141: {best:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn no_pair_and_size_is_better(
+            bids in prop::collection::vec((0.02f64..1.0, -0.002f64..0.05), 1..9),
+            asks in prop::collection::vec((0.02f64..1.0, -0.002f64..0.05), 1..9),
+            rate in 0.5f64..200.0,
+            rivals in prop_oneof![Just(0.0), 1.0f64..5_000.0],
+            min in 5.0f64..100.0,
+            room in prop_oneof![Just(0.0), 1.0f64..20.0],
+        ) {
+            let (bids, asks) = (spots(&bids), spots(&asks));
+            let (pool, sizes) = (Pool { rate, rivals }, Sizes { min, max: min * (1.0 + room) });
+            let best = best_pair(&bids, &asks, pool, sizes).expect("ticks on both sides");
+            let truth = brute(&bids, &asks, pool, sizes, 40);
+            prop_assert!(best.value >= truth - 1e-3 * truth.abs() - 1e-9, "{best:?} against {truth}");
+            for (rest, spots) in [(best.bid, &bids), (best.ask, &asks)] {
+                prop_assert!(rest.spot < spots.len());
+                prop_assert!(rest.shares >= sizes.min && rest.shares <= sizes.max);
+            }
+            let q = (bids[best.bid.spot].weight * best.bid.shares).min(asks[best.ask.spot].weight * best.ask.shares);
+            let told = pool.reward(q) - bids[best.bid.spot].cost * best.bid.shares - asks[best.ask.spot].cost * best.ask.shares;
+            prop_assert!((told - best.value).abs() <= 1e-9 * (1.0 + told.abs()), "says {} and is worth {told}", best.value);
+        }
+
+        #[test]
+        fn no_single_order_is_better(
+            side in prop::collection::vec((0.02f64..1.0, -0.002f64..0.05), 1..6),
+            rate in 0.5f64..200.0,
+            rivals in prop_oneof![Just(0.0), 1.0f64..5_000.0],
+            min in 5.0f64..100.0,
+            room in prop_oneof![Just(0.0), 1.0f64..20.0],
+        ) {
+            let side = spots(&side);
+            let (pool, sizes) = (Pool { rate, rivals }, Sizes { min, max: min * (1.0 + room) });
+            let (_, value) = best_alone(&side, pool, sizes).expect("ticks");
+            for spot in &side {
+                for n in 0..=400 {
+                    let shares = sizes.min + (sizes.max - sizes.min) * f64::from(n) / 400.0;
+                    let q = spot.weight * shares / 3.0;
+                    let other = pool.reward(q) - spot.cost * shares;
+                    prop_assert!(value >= other - 1e-9 * (1.0 + other.abs()), "{value} against {other}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a set of our orders is expected to bring a day: its part of the pool, less what resting it costs.
+
+use super::rivals::{Rivals, our_score, shares};
+use super::{CostModel, View};
+use crate::domain::{NewOrder, RewardTerms, Side, SignedUsdc, Usdc};
+use crate::rewards::{Depth, Midpoint, book_midpoint};
+use serde::Serialize;
+
+/// Expected dollars a day of orders as they rest, against the most the others may score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Value {
+    /// The midpoint scores are measured from, with these orders in the book.
+    pub scoring: Midpoint,
+    /// What the orders score (`Q_min`), millionths.
+    pub score: u64,
+    /// The most all others may score, millionths.
+    pub rivals: u64,
+    /// Our part of the pool.
+    pub reward_per_day: Usdc,
+    /// Fills that go against us, jumps, resolution, capital; negative where the spread pays for all of it. Zero without a cost model.
+    pub cost_per_day: SignedUsdc,
+}
+
+impl Value {
+    /// Reward less cost.
+    #[must_use]
+    pub fn net_per_day(&self) -> SignedUsdc {
+        let reward = i64::try_from(self.reward_per_day.micro()).unwrap_or(i64::MAX);
+        SignedUsdc::from_micro(reward.saturating_sub(self.cost_per_day.micro()))
+    }
+}
+
+/// Dollars as a float.
+#[expect(clippy::cast_precision_loss, reason = "a pool is far below 2^52 millionths")]
+pub(super) fn dollars(amount: Usdc) -> f64 {
+    amount.micro() as f64 / 1e6
+}
+
+/// A float as whole millionths, not below zero; what does not fit is the largest there is.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and sends what is no number to zero"
+)]
+pub(super) fn micro(x: f64) -> u64 {
+    libm::round(x * 1e6) as u64
+}
+
+/// A float of dollars as whole millionths, held inside what fits.
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+pub(super) fn to_signed_usdc(x: f64) -> SignedUsdc {
+    SignedUsdc::from_micro(libm::round(x * 1e6) as i64)
+}
+
+/// The value of `orders` in place of what we have in the book; `None` when they leave the book without a scoring midpoint.
+pub(super) fn value<B: Depth>(
+    view: &View<'_, B>,
+    terms: &RewardTerms,
+    cost: Option<&CostModel>,
+    reference: Midpoint,
+    orders: &[NewOrder],
+) -> Option<Value> {
+    let scoring = book_midpoint(view.book, view.own, orders, terms.min_size)?;
+    let rivals = Rivals::read(view, terms, scoring, 0).most(scoring);
+    let score = our_score(orders, terms, scoring);
+    let reward = if score > 0.0 { dollars(terms.rate_per_day) * score / (score + rivals) } else { 0.0 };
+    let cost_of = |order: &NewOrder| {
+        let cost = cost?;
+        let (side, price) = order.in_yes_terms();
+        let paid = if side == Side::Buy { price } else { price.complement() };
+        let distance = reference.halves().abs_diff(2 * price.ten_thousandths());
+        Some((cost.at_distance(distance) + cost.at_price(reference, paid)) * shares(order.qty))
+    };
+    Some(Value {
+        scoring,
+        score: micro(score),
+        rivals: micro(rivals),
+        reward_per_day: Usdc::from_micro(micro(reward)),
+        cost_per_day: to_signed_usdc(orders.iter().filter_map(cost_of).sum()),
+    })
+}
