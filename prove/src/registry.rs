@@ -8,6 +8,8 @@ const SLICES: &[&[Proof]] = &[
     proofs::house::PROOFS,
     proofs::books::PROOFS,
     proofs::quotes::PROOFS,
+    proofs::placement::PROOFS,
+    proofs::earnings::PROOFS,
     proofs::orders::PROOFS,
     proofs::replay::PROOFS,
     proofs::executor::PROOFS,

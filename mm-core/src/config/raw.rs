@@ -192,4 +192,6 @@ market_block! {
     rebate_cents: String,
     resolutions_per_day: String,
     capital_percent_per_year: String,
+    risk_aversion: String,
+    volatility_per_sqrt_h: String,
 }

@@ -6,7 +6,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, View, quote, reference_midpoint};
+use crate::quote::{NoQuote, Quotes, Room, View, quote, reference_midpoint, wanted_rewards};
 use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
@@ -182,7 +182,7 @@ impl Engine {
         };
         let wanted = quote(&view);
         wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
-        if let Some(terms) = &state.quoted.rewards
+        if let Some(terms) = wanted_rewards(&view)
             && let Some(midpoint) = book_midpoint(&book, own, own, terms.min_size)
         {
             wish.band = Some(Band {

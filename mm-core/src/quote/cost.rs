@@ -12,6 +12,7 @@ use super::params::ParamError;
 use crate::domain::{Price, parse_decimal};
 use crate::rewards::Midpoint;
 use serde::Serialize;
+use std::fmt;
 use std::sync::Arc;
 
 /// Half ten-thousandths in a dollar.
@@ -46,13 +47,20 @@ pub struct CostKeys<'a> {
 }
 
 /// A checked cost model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct CostModel {
     /// In the order of [`CostKeys`], millionths.
     keys: [u64; 8],
     /// Nano-dollars a share and day by half ten-thousandths of distance.
     #[serde(skip)]
     table: Arc<[i64]>,
+}
+
+impl fmt::Debug for CostModel {
+    /// The keys, without the table made from them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CostModel").field("keys", &self.keys).finish_non_exhaustive()
+    }
 }
 
 impl CostModel {
@@ -125,6 +133,13 @@ impl CostModel {
         let [.., resolutions, capital] = self.keys.map(|key| key as f64 / 1e6);
         let p = f64::from(fair.halves()) / HALVES;
         resolutions * p * (1.0 - p) + capital / 100.0 / DAYS_PER_YEAR * f64::from(price.ten_thousandths()) / 10_000.0
+    }
+
+    /// How often a day a share at the midpoint is filled, and by which power of e that falls with each cent.
+    pub(super) fn flow(&self) -> (f64, f64) {
+        #[expect(clippy::cast_precision_loss, reason = "at most 10^12, far below 2^52")]
+        let [fills, decay, ..] = self.keys.map(|key| key as f64 / 1e6);
+        (fills, decay)
     }
 
     /// The same table is kept once: a market's own copy is given up for an equal one.

@@ -150,7 +150,8 @@ impl Limits {
 /// Pulls each side in until it is strictly inside the band around the midpoint that these very orders make, and drops
 /// the side for which that would mean crossing. Returns that midpoint.
 ///
-/// Pulling one side in moves the midpoint at most half as far towards the other, so the loop settles.
+/// Pulling one side in moves the midpoint at most half as far towards the other, so the loop settles. A side is dropped only when both
+/// are as far in as they may be: what the other still gives way by brings the midpoint nearer.
 fn into_band<B: Depth>(
     view: &View<'_, B>,
     terms: &RewardTerms,
@@ -160,25 +161,26 @@ fn into_band<B: Depth>(
 ) -> (Pair, Midpoint) {
     let tick = view.market.tick;
     let band = 2 * i32::from(terms.max_spread.ten_thousandths());
-    let mut midpoint = reference;
     for _ in 0..ROUNDS_MAX {
-        midpoint = scoring_midpoint(view, terms, pair).unwrap_or(reference);
+        let midpoint = scoring_midpoint(view, terms, pair).unwrap_or(reference);
         let at = i32::from(midpoint.halves());
         // strictly inside: an order exactly on the edge scores nothing
         let (low, high) = (ceil_tick(at - band + 1, tick), floor_tick(at + band - 1, tick));
-        let next = Pair {
-            bid: pair.bid.map(|t| Target { price: t.price.max(low), ..t }).filter(|t| Some(t.price) <= limits.max_bid),
-            ask: pair
-                .ask
-                .map(|t| Target { price: t.price.min(high), ..t })
-                .filter(|t| limits.min_ask.is_some_and(|min| t.price >= min)),
-        };
-        if next == pair {
+        let pulled = |target: Target, to: Price| Target { price: to, ..target };
+        let bid = pair.bid.zip(limits.max_bid).map(|(t, inner)| pulled(t, t.price.max(low).min(inner)));
+        let ask = pair.ask.zip(limits.min_ask).map(|(t, inner)| pulled(t, t.price.min(high).max(inner)));
+        let next = Pair { bid, ask };
+        if next != pair {
+            pair = next;
+            continue;
+        }
+        let kept = Pair { bid: bid.filter(|t| t.price >= low), ask: ask.filter(|t| t.price <= high) };
+        if kept == pair {
             return (pair, midpoint);
         }
-        pair = next;
+        pair = kept;
     }
-    (Pair { bid: None, ask: None }, midpoint)
+    (Pair { bid: None, ask: None }, reference)
 }
 
 /// The scoring midpoint with `pair` in the book in place of what rests now.
@@ -205,12 +207,12 @@ fn highest(tick: TickSize) -> Price {
 }
 
 /// The highest tick at or below a point in half ten-thousandths, held inside zero and one dollar.
-fn floor_tick(halves: i32, tick: TickSize) -> Price {
+pub(super) fn floor_tick(halves: i32, tick: TickSize) -> Price {
     price(halves.div_euclid(2)).to_tick_down(tick)
 }
 
 /// The lowest tick at or above a point in half ten-thousandths, held inside zero and one dollar.
-fn ceil_tick(halves: i32, tick: TickSize) -> Price {
+pub(super) fn ceil_tick(halves: i32, tick: TickSize) -> Price {
     price((halves + 1).div_euclid(2)).to_tick_up(tick)
 }
 

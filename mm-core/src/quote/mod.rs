@@ -11,6 +11,7 @@
 
 mod bounds;
 mod cost;
+mod inventory_model;
 mod ladder;
 pub mod params;
 pub mod placement;
@@ -22,6 +23,7 @@ mod skew;
 mod value;
 
 pub use cost::{CostKeys, CostModel};
+pub use inventory_model::InventoryModel;
 pub use params::{ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
 pub use promises::broken_promise;
 pub use reason::{NoQuote, Why};
@@ -110,23 +112,29 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
         return Err(NoQuote::BookBroken);
     }
     far_from_start_and_end(view)?;
-    let rewards = funded(view.market);
-    if view.params.require_rewards && rewards.is_none() {
+    if view.params.require_rewards && funded(view.market).is_none() {
         return Err(NoQuote::NoRewards);
     }
+    let rewards = wanted_rewards(view);
     let levels = reference_levels(view, rewards);
     let reference = reference(view, rewards, levels)?;
     let [least, most] = sizes(view, rewards, reference)?;
     let limits = Limits::of(view, reference);
     let tick = view.market.tick;
-    let wanted = match (view.params.strategy, rewards, &view.params.cost, levels) {
-        (Strategy::Reward, Some(terms), Some(cost), Some((bid, ask))) => {
-            reward::plan(view, terms, cost, reference, [bid, ask], &limits, [least, most])?
-                .ok_or_else(|| ladder::no_room(view, rewards, reference))?
+    let QuoteParams { strategy, cost, inventory, .. } = view.params;
+    // without a pool there is nothing for `reward` to weigh: it quotes as `fixed` does, where the configuration lets it quote at all
+    let (wanted, lean) = match (strategy, rewards, cost, levels, inventory) {
+        (Strategy::AvellanedaStoikov, _, Some(cost), _, Some(model)) => (model.plan(view, cost, reference, least), 0),
+        (Strategy::Reward, Some(terms), Some(cost), Some((bid, ask)), _) => {
+            let pair = reward::plan(view, terms, cost, reference, [bid, ask], &limits, [least, most])?;
+            let pair = pair.ok_or_else(|| ladder::no_room(view, rewards, reference))?;
+            (pair, skew::ticks(&view.held, view.params, reference, tick))
         }
-        (Strategy::Reward | Strategy::Fixed, ..) => ladder::fixed(reference, view.params.distance, least, tick),
+        _ => {
+            let pair = ladder::fixed(reference, view.params.distance, least, tick);
+            (pair, skew::ticks(&view.held, view.params, reference, tick))
+        }
     };
-    let lean = skew::ticks(&view.held, view.params, reference, tick);
     let mut wanted = bounds::within_holdings(view, wanted, least, reference)?;
     let mut pair = ladder::settle(view, rewards, reference, &limits, wanted, lean)?;
     if let Some(outcome) = bounds::within_room(view, &mut pair, least, reference)? {
@@ -138,7 +146,8 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
     }
     let mut orders: Vec<NewOrder> = pair.orders(view.row).collect();
     orders.sort_unstable();
-    let value = rewards.and_then(|terms| value::value(view, terms, view.params.cost.as_ref(), reference, &orders));
+    let value =
+        funded(view.market).and_then(|terms| value::value(view, terms, view.params.cost.as_ref(), reference, &orders));
     Ok(Quotes { orders, why: Why { strategy: view.params.strategy, reference, lean_ticks: lean, value } })
 }
 
@@ -146,12 +155,18 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
 /// out. `None` when a side has no such level.
 #[must_use]
 pub fn reference_midpoint<B: Depth>(view: &View<'_, B>) -> Option<Midpoint> {
-    reference_levels(view, funded(view.market)).map(|(bid, ask)| Midpoint::between(bid, ask))
+    reference_levels(view, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
 }
 
 /// The reward terms, if money stands behind them.
 fn funded(market: &Market) -> Option<&RewardTerms> {
     market.rewards.as_ref().filter(|terms| !terms.rate_per_day.is_zero())
+}
+
+/// The terms that quotes must meet; `None` where nothing is paid, or the strategy quotes without a thought of it.
+#[must_use]
+pub fn wanted_rewards<'a, B>(view: &View<'a, B>) -> Option<&'a RewardTerms> {
+    funded(view.market).filter(|_| view.params.strategy != Strategy::AvellanedaStoikov)
 }
 
 fn reference_levels<B: Depth>(view: &View<'_, B>, rewards: Option<&RewardTerms>) -> Option<(Price, Price)> {
@@ -215,7 +230,7 @@ fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoi
     if least < needed || least.is_zero() {
         return Err(NoQuote::BelowMinimum { size: params.max_size, needed });
     }
-    if params.strategy == Strategy::Fixed {
+    if params.strategy != Strategy::Reward {
         return Ok([least, least]);
     }
     // the dearer outcome costs at most this a share, and a pair at most a dollar

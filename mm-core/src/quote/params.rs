@@ -1,6 +1,7 @@
 //! The `[quote]` section: raw, overridden by a market's own keys, checked together, typed.
 
 use super::cost::{CostKeys, CostModel};
+use super::inventory_model::InventoryModel;
 use crate::domain::{BadDecimal, Nanos, Price, Qty, parse_decimal};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,7 +13,7 @@ const CENTS_DECIMALS: u32 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawQuote {
-    /// `fixed` or `reward`.
+    /// `fixed`, `reward` or `avellaneda-stoikov`.
     pub strategy: String,
     /// Distance of both quotes from the reference midpoint, cents.
     pub distance_cents: String,
@@ -65,6 +66,12 @@ pub struct RawQuote {
     /// See [`super::CostKeys::capital_percent_per_year`]; empty = not given.
     #[serde(default)]
     pub capital_percent_per_year: String,
+    /// Risk aversion of `avellaneda-stoikov`, for one order and a unit of log-odds; empty = not given.
+    #[serde(default)]
+    pub risk_aversion: String,
+    /// Volatility of the log-odds for the square root of an hour, `avellaneda-stoikov`; empty = not given.
+    #[serde(default)]
+    pub volatility_per_sqrt_h: String,
 }
 
 const fn ten() -> u64 {
@@ -138,6 +145,12 @@ pub struct QuoteOverrides {
     /// See [`RawQuote::capital_percent_per_year`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capital_percent_per_year: Option<String>,
+    /// See [`RawQuote::risk_aversion`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk_aversion: Option<String>,
+    /// See [`RawQuote::volatility_per_sqrt_h`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volatility_per_sqrt_h: Option<String>,
 }
 
 impl fmt::Display for Strategy {
@@ -146,6 +159,7 @@ impl fmt::Display for Strategy {
         f.write_str(match self {
             Self::Fixed => "fixed",
             Self::Reward => "reward",
+            Self::AvellanedaStoikov => "avellaneda-stoikov",
         })
     }
 }
@@ -177,6 +191,8 @@ impl RawQuote {
             rebate_cents: text(&own.rebate_cents, &self.rebate_cents),
             resolutions_per_day: text(&own.resolutions_per_day, &self.resolutions_per_day),
             capital_percent_per_year: text(&own.capital_percent_per_year, &self.capital_percent_per_year),
+            risk_aversion: text(&own.risk_aversion, &self.risk_aversion),
+            volatility_per_sqrt_h: text(&own.volatility_per_sqrt_h, &self.volatility_per_sqrt_h),
         }
     }
 
@@ -241,6 +257,9 @@ pub enum Strategy {
     Fixed,
     /// Where and as much as reward less cost is most.
     Reward,
+    /// For the spread alone, by inventory: the baseline without rewards.
+    #[serde(rename = "avellaneda-stoikov")]
+    AvellanedaStoikov,
 }
 
 /// `[quote]`, checked and typed.
@@ -272,8 +291,10 @@ pub struct QuoteParams {
     pub min_size_headroom_percent: u64,
     /// From this many confirmed shares on, they are sold instead of the other outcome bought.
     pub sell_from: Option<Qty>,
-    /// What resting costs; `None` when the keys are not given, which [`Strategy::Reward`] does not allow.
+    /// What resting costs; `None` when the keys are not given, which only [`Strategy::Fixed`] allows.
     pub cost: Option<CostModel>,
+    /// What holding costs, for [`Strategy::AvellanedaStoikov`].
+    pub inventory: Option<InventoryModel>,
 }
 
 /// A length in cents between `low` and `high` ten-thousandths.
@@ -316,15 +337,21 @@ impl TryFrom<&RawQuote> for QuoteParams {
         let strategy = match raw.strategy.as_str() {
             "fixed" => Strategy::Fixed,
             "reward" => Strategy::Reward,
+            "avellaneda-stoikov" => Strategy::AvellanedaStoikov,
             other => {
-                let allowed = "\"fixed\" or \"reward\"";
+                let allowed = "\"fixed\", \"reward\" or \"avellaneda-stoikov\"";
                 return Err(ParamError::Value { key: "strategy", value: other.to_owned(), allowed });
             }
         };
         let cost = CostModel::read(&raw.cost_keys())?;
-        if strategy == Strategy::Reward && cost.is_none() {
-            let allowed = "given, with the other keys of the cost model, for strategy \"reward\"";
+        if strategy != Strategy::Fixed && cost.is_none() {
+            let allowed = "given, with the other keys of the cost model, for any strategy but \"fixed\"";
             return Err(ParamError::Value { key: "fills_per_day", value: String::new(), allowed });
+        }
+        let inventory = InventoryModel::read(&raw.risk_aversion, &raw.volatility_per_sqrt_h)?;
+        if strategy == Strategy::AvellanedaStoikov && inventory.is_none() {
+            let allowed = "given, with volatility_per_sqrt_h, for strategy \"avellaneda-stoikov\"";
+            return Err(ParamError::Value { key: "risk_aversion", value: String::new(), allowed });
         }
         if raw.min_size_headroom_percent > 1000 {
             return Err(ParamError::Value {
@@ -360,6 +387,7 @@ impl TryFrom<&RawQuote> for QuoteParams {
                 text => Some(size("sell_from_shares", text)?),
             },
             cost,
+            inventory,
         };
         ordered(
             ("size_shares", &raw.size_shares, params.size),

@@ -1,8 +1,8 @@
 //! The promises of [`super::quote`], checked the plain way: the whole book is written out and every rule asked again.
 //! Shares no step with the quoting itself, so that tests and proofs compare two roads.
 
-use super::{Quotes, View};
-use crate::domain::{NewOrder, Price, Qty, Side, TimeInForce};
+use super::{Quotes, Strategy, View};
+use crate::domain::{NewOrder, Price, Qty, RewardTerms, Side, TimeInForce};
 use crate::rewards::Depth;
 use std::collections::BTreeMap;
 
@@ -24,6 +24,12 @@ pub fn broken_promise<B: Depth>(view: &View<'_, B>, quotes: &Quotes) -> Option<S
         .iter()
         .find_map(|order| bad_order(view, order).or_else(|| crossing(&rest, orders, order)))
         .or_else(|| not_scoring(view, &rest, orders))
+}
+
+/// The terms orders must meet: none where no pool is funded, or where the strategy is said not to care.
+fn paid<'a, B>(view: &View<'a, B>) -> Option<&'a RewardTerms> {
+    let cares = view.params.strategy != Strategy::AvellanedaStoikov;
+    view.market.rewards.as_ref().filter(|terms| cares && !terms.rate_per_day.is_zero())
 }
 
 fn without_ours<B: Depth>(view: &View<'_, B>) -> Sizes {
@@ -56,7 +62,7 @@ fn bad_order<B>(view: &View<'_, B>, order: &NewOrder) -> Option<String> {
     if !order.qty.micro().is_multiple_of(10_000) || order.qty > params.max_size || order.qty < market.min_order {
         return say("size not in whole hundredths, or outside venue minimum and configured maximum");
     }
-    if market.rewards.as_ref().is_some_and(|terms| !terms.rate_per_day.is_zero() && order.qty < terms.min_size) {
+    if paid(view).is_some_and(|terms| order.qty < terms.min_size) {
         return say("size below what scores");
     }
     let held = view.held.of(order.token.outcome);
@@ -83,7 +89,7 @@ fn crossing(rest: &Sizes, ours: &[NewOrder], order: &NewOrder) -> Option<String>
 
 /// Not strictly inside the reward band around the midpoint these orders make, or one side where both are needed.
 fn not_scoring<B>(view: &View<'_, B>, rest: &Sizes, orders: &[NewOrder]) -> Option<String> {
-    let funded = view.market.rewards.as_ref().filter(|terms| !terms.rate_per_day.is_zero());
+    let funded = paid(view);
     let min_size = funded.map_or(Qty::ZERO, |terms| terms.min_size).micro();
     let doubled = |sizes: &Sizes| {
         let of = |side: Side| {

@@ -16,9 +16,9 @@ use crate::domain::{Price, Qty, RewardTerms, Side};
 use crate::rewards::{Depth, Midpoint};
 
 /// Most ticks of a side that are weighed at once. Where there are more, every second, third … is, and then what lies around the best.
-const BEHIND_MAX: u16 = 40;
+const BEHIND_MAX: u16 = 64;
 /// Most ticks inside the public spread, a side, that are weighed at once: each makes stands of its own.
-const INSIDE_MAX: u16 = 6;
+const INSIDE_MAX: u16 = 16;
 
 /// Ticks of one side, counted from the innermost allowed one outward.
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +64,12 @@ impl Range {
     }
 
     fn coarse(self) -> Ticks {
-        let [inside, behind] = self.strides().map(|stride| usize::from(stride.max(1)));
-        Ticks {
-            range: self,
-            inside: (0..self.inside).step_by(inside).collect(),
-            behind: (self.inside..self.count).step_by(behind).collect(),
-        }
+        let [inside, behind] = self.strides();
+        // the last one too: where the distance pays, it pays most there
+        let every = |from: u16, to: u16, stride: u16| {
+            (from..to).filter(|n| (n - from).is_multiple_of(stride.max(1)) || n + 1 == to).collect()
+        };
+        Ticks { range: self, inside: every(0, self.inside, inside), behind: every(self.inside, self.count, behind) }
     }
 
     /// What was left out around tick `n`.
@@ -153,6 +153,10 @@ impl Ground<'_> {
                     let at = |rest: Rest, ns: &[u16]| Some((ns[rest.spot], rest.shares));
                     consider(Found { sides: [at(pair.bid, &bid_ns), at(pair.ask, &ask_ns)], value: pair.value });
                 }
+                if midpoint.allows_single_sided() {
+                    let sides = [(&bid_spots, &bid_ns), (&ask_spots, &ask_ns)];
+                    self.leaning(sides, pool).into_iter().flatten().for_each(&mut consider);
+                }
             }
         }
         for (side, ticks) in [bids, asks].into_iter().enumerate() {
@@ -171,6 +175,21 @@ impl Ground<'_> {
             }
         }
         best
+    }
+}
+
+impl Ground<'_> {
+    /// One side does the scoring, at a third; the other is there for what it earns by itself or for the midpoint it makes.
+    fn leaning(&self, sides: [(&Vec<Spot>, &Vec<u16>); 2], pool: Pool) -> [Option<Found>; 2] {
+        [0, 1].map(|small| {
+            let ((small_spots, small_ns), (spots, ns)) = (sides[small], sides[1 - small]);
+            let (rest, value) = best_alone(spots, pool, self.sizes)?;
+            let (at, spot) = small_spots.iter().enumerate().min_by(|(_, a), (_, b)| a.cost.total_cmp(&b.cost))?;
+            let shares = if spot.cost < 0.0 { self.sizes.max } else { self.sizes.min };
+            let mut sides = [Some((ns[rest.spot], rest.shares)); 2];
+            sides[small] = Some((small_ns[at], shares));
+            Some(Found { sides, value: value - spot.cost * shares })
+        })
     }
 }
 

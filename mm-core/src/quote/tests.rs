@@ -30,6 +30,8 @@ fn raw() -> RawQuote {
         rebate_cents: String::new(),
         resolutions_per_day: String::new(),
         capital_percent_per_year: String::new(),
+        risk_aversion: String::new(),
+        volatility_per_sqrt_h: String::new(),
     }
 }
 
@@ -308,7 +310,10 @@ fn bad_parameters_name_key_and_what_is_allowed() {
         let error = QuoteParams::try_from(&raw).expect_err("must be refused");
         assert_eq!(error.to_string(), expected);
     };
-    refused(&|r| r.strategy = "clever".into(), "strategy = \"clever\": must be \"fixed\" or \"reward\"");
+    refused(
+        &|r| r.strategy = "clever".into(),
+        "strategy = \"clever\": must be \"fixed\", \"reward\" or \"avellaneda-stoikov\"",
+    );
     let cents = "cents from 0.01 to 50 with at most 2 decimals, like \"1.5\"";
     refused(&|r| r.distance_cents = "0".into(), &format!("distance_cents = \"0\": must be {cents}"));
     refused(&|r| r.distance_cents = "1.505".into(), &format!("distance_cents = \"1.505\": must be {cents}"));

@@ -2,11 +2,13 @@
 
 pub(crate) mod books;
 pub(crate) mod clients;
+pub(crate) mod earnings;
 pub(crate) mod executor;
 pub(crate) mod faults;
 pub(crate) mod house;
 pub(crate) mod keys;
 pub(crate) mod orders;
+pub(crate) mod placement;
 pub(crate) mod process;
 pub(crate) mod profiles;
 pub(crate) mod quotes;

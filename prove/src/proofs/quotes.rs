@@ -8,7 +8,9 @@ use mm_core::domain::{
 };
 use mm_core::inventory::Holdings;
 use mm_core::protocol::Held;
-use mm_core::quote::{CostKeys, CostModel, NoQuote, QuoteParams, Quotes, Room, Strategy, View, broken_promise, quote};
+use mm_core::quote::{
+    CostKeys, CostModel, InventoryModel, NoQuote, QuoteParams, Quotes, Room, Strategy, View, broken_promise, quote,
+};
 use mm_core::rewards::{Ladder, Rule};
 use std::collections::BTreeMap;
 
@@ -63,7 +65,7 @@ pub(crate) const PROOFS: &[Proof] = &[
 ];
 
 /// Numbers from a seed: SplitMix64, whose sequence is fixed by its definition.
-struct Draws(u64);
+pub(super) struct Draws(pub(super) u64);
 
 impl Draws {
     fn next(&mut self) -> u64 {
@@ -75,30 +77,31 @@ impl Draws {
     }
 
     /// In `0..n`.
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.next() % n
     }
 
-    fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(super) fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
         let ix = usize::try_from(self.below(from.len() as u64)).expect("an index of a slice");
         from[ix]
     }
 }
 
 /// Everything a [`View`] borrows.
-struct Scene {
-    market: Market,
-    book: Ladder,
-    held: Holdings,
-    own: Vec<NewOrder>,
-    params: QuoteParams,
+#[derive(Clone)]
+pub(super) struct Scene {
+    pub(super) market: Market,
+    pub(super) book: Ladder,
+    pub(super) held: Holdings,
+    pub(super) own: Vec<NewOrder>,
+    pub(super) params: QuoteParams,
 }
 
 const ROW: MarketIx = MarketIx(0);
 
 impl Scene {
     /// A market, its book, our holdings and orders and the settings, from the `n`th draw of a seed.
-    fn draw(seed: u64, n: u64) -> Self {
+    pub(super) fn draw(seed: u64, n: u64) -> Self {
         let mut draws = Draws(seed ^ n.wrapping_mul(0xd6e8_feb8_6659_fd93));
         let d = &mut draws;
         let tick = d.one_of(&TickSize::ALL);
@@ -117,7 +120,7 @@ impl Scene {
         }
     }
 
-    fn view(&self) -> View<'_, Ladder> {
+    pub(super) fn view(&self) -> View<'_, Ladder> {
         View {
             at: Timestamp::from_ms(1_780_000_000_000),
             row: ROW,
@@ -171,7 +174,7 @@ fn resting(d: &mut Draws, tick: TickSize) -> Option<NewOrder> {
     })
 }
 
-fn price(ten_thousandths: u64) -> Price {
+pub(super) fn price(ten_thousandths: u64) -> Price {
     u16::try_from(ten_thousandths).ok().and_then(Price::from_ten_thousandths).expect("drawn below a dollar")
 }
 
@@ -198,9 +201,11 @@ fn market(d: &mut Draws, tick: TickSize) -> Market {
 }
 
 fn params(d: &mut Draws) -> QuoteParams {
-    let strategy = d.one_of(&[Strategy::Fixed, Strategy::Reward]);
+    let strategy = d.one_of(&[Strategy::Fixed, Strategy::Reward, Strategy::AvellanedaStoikov]);
     QuoteParams {
         strategy,
+        inventory: InventoryModel::read(d.one_of(&["0.01", "0.05", "1"]), d.one_of(&["0", "0.1", "0.5"]))
+            .expect("decimals"),
         cost: Some(cost(d)),
         distance: price(1 + d.below(600)),
         size: Qty::from_micro(10_000 * (1 + d.below(3_000))),

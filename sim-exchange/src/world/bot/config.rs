@@ -25,10 +25,21 @@ fn bad(file: &'static str, why: impl std::fmt::Display) -> BadBot {
 /// The core's configuration, quoting every market of the world.
 pub(super) fn core(spec: &BotSpec, markets: &[MarketInfo]) -> Result<CoreConfig, BadBot> {
     let mut table: Table = spec.mm_core.parse().map_err(|why| bad("mm_core", why))?;
-    let rows = markets.iter().map(|info| {
-        Value::Table(Table::from_iter([("condition".to_owned(), Value::from(info.market.condition.to_string()))]))
-    });
-    table.insert("market".to_owned(), Value::Array(rows.collect()));
+    let mut own: Table = spec.core_markets.parse().map_err(|why| bad("core_markets", why))?;
+    let mut rows = Vec::new();
+    for info in markets {
+        let mut row = match own.remove(&info.slug) {
+            None => Table::new(),
+            Some(Value::Table(keys)) => keys,
+            Some(_) => return Err(bad("core_markets", format_args!("{:?} is no table", info.slug))),
+        };
+        row.insert("condition".to_owned(), Value::from(info.market.condition.to_string()));
+        rows.push(Value::Table(row));
+    }
+    if let Some(slug) = own.keys().next() {
+        return Err(bad("core_markets", format_args!("no market is called {slug:?}")));
+    }
+    table.insert("market".to_owned(), Value::Array(rows));
     let raw: RawConfig = Value::Table(table).try_into().map_err(|why| bad("mm_core", why))?;
     CoreConfig::try_from(raw).map_err(|why| bad("mm_core", why))
 }
