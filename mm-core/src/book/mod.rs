@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// How long a doubt may last before the book is [`Sync::Suspect`] (`clob-streams.md` section 7).
 pub const SUSPECT_AFTER: Nanos = Nanos::from_ms(1000);
 /// NO levels that may wait for their YES counterpart. More than this and the two are not mirrors.
-const UNMATCHED_MAX: usize = 256;
+const UNMATCHED_MAX: usize = 128;
 
 /// Whether a book may be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -441,6 +441,7 @@ impl Book {
             + self.asks.heap()
             + self.recent.heap()
             + self.unmatched.capacity() * size_of::<Unmatched>()
+            + self.last_trade.as_deref().map_or(0, str::len)
     }
 
     const fn side(&self, side: Side) -> &SideLevels {
