@@ -85,6 +85,9 @@ pub enum BookError {
         /// The venue's.
         announced: Top,
     },
+    /// The venue's hash names another book.
+    #[error("the venue's hash is not that of the book")]
+    Hash,
     /// YES and NO tell different books.
     #[error("the NO side is not the mirror of the YES side")]
     Mirror,
@@ -291,6 +294,11 @@ impl Book {
         self.sync = Sync::Unsynced;
         self.recent.clear();
         self.forget_doubts();
+    }
+
+    /// The venue's hash has disproved the book.
+    pub fn contradict(&mut self, at: Timestamp) {
+        self.suspect(at, BookError::Hash);
     }
 
     /// The state.

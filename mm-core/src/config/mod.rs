@@ -100,6 +100,10 @@ pub struct Feed {
     pub snapshot_wait: Nanos,
     /// Crossed or off the announced top for this long: suspect.
     pub suspect_after: Nanos,
+    /// Between two comparisons of one market's book with the venue's hash.
+    pub hash_every: Nanos,
+    /// Not the hash the venue told, in spite of every candidate, for this long: suspect.
+    pub hash_grace: Nanos,
     /// Between two REST comparisons, rotating over the tokens.
     pub witness_every: Nanos,
     /// Between two looks at the markets' facts: tick, minimum size, reward terms, times.
@@ -302,6 +306,9 @@ fn feed(raw: &RawFeed) -> Result<Feed, ConfigError> {
         dead_after: ms("feed.dead_after_ms", raw.dead_after_ms, 200, 3_600_000)?,
         snapshot_wait: ms("feed.snapshot_wait_ms", raw.snapshot_wait_ms, 100, 600_000)?,
         suspect_after: ms("feed.suspect_after_ms", raw.suspect_after_ms, 0, 60_000)?,
+        // a doubt waits half a second for a trade that is late: another check sooner would put it off for ever
+        hash_every: ms("feed.hash_every_ms", raw.hash_every_ms, 1_000, 3_600_000)?,
+        hash_grace: ms("feed.hash_grace_ms", raw.hash_grace_ms, 500, 600_000)?,
         witness_every: ms("feed.witness_every_ms", raw.witness_every_ms, 50, 3_600_000)?,
         catalog_every: ms("feed.catalog_every_ms", raw.catalog_every_ms, 1_000, 3_600_000)?,
         reconnect_min: ms("feed.reconnect_min_ms", raw.reconnect_min_ms, 1, 60_000)?,

@@ -55,6 +55,12 @@ pub struct RawFeed {
     pub snapshot_wait_ms: u64,
     /// Crossed or off the announced top: suspect.
     pub suspect_after_ms: u64,
+    /// Comparison with the venue's hash.
+    #[serde(default = "hash_every_ms")]
+    pub hash_every_ms: u64,
+    /// Another hash than the venue's: suspect.
+    #[serde(default = "hash_grace_ms")]
+    pub hash_grace_ms: u64,
     /// REST comparison.
     pub witness_every_ms: u64,
     /// Tick, minimum size and reward terms.
@@ -64,6 +70,16 @@ pub struct RawFeed {
     pub reconnect_min_ms: u64,
     /// Longest wait.
     pub reconnect_max_ms: u64,
+}
+
+/// SHA-1 of a book costs as much as ten frames or more.
+const fn hash_every_ms() -> u64 {
+    1_000
+}
+
+/// Changes that arrive late have come up to 2.2 s late.
+const fn hash_grace_ms() -> u64 {
+    2_500
 }
 
 /// Pools vanish inside a day: a minute is how long we may quote for one that is gone.

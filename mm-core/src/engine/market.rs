@@ -1,5 +1,6 @@
 //! State of one market: its book, the witness, the reward ledger.
 
+use super::hashes::HashRow;
 use crate::book::{Book, LevelDigest, in_yes_terms};
 use crate::domain::{Market, Nanos, Timestamp, Usdc};
 use crate::event::MarketEvent;
@@ -29,6 +30,7 @@ pub(super) struct MarketState {
     pub(super) fetch_sent: Option<Timestamp>,
     pub(super) resync_sent: Option<Timestamp>,
     pub(super) witness: Witness,
+    pub(super) hash: HashRow,
     pub(super) expected: Fixed12,
     /// Holdings valued at the midpoint of the last decision.
     pub(super) held_value: Usdc,
@@ -48,6 +50,7 @@ impl MarketState {
             fetch_sent: None,
             resync_sent: None,
             witness: Witness::default(),
+            hash: HashRow::new(),
             expected: Fixed12::ZERO,
             held_value: Usdc::ZERO,
         }
@@ -187,6 +190,7 @@ mod tests {
             quoted,
             book,
             witness: Witness { recent, pending: _, equal: _, differs: _ },
+            hash: _,
             quiet: _,
             catalogue_tick: _,
             resolved: _,

@@ -6,16 +6,20 @@
 mod absorb;
 mod budget;
 mod decide;
+mod hashes;
 mod horizon;
 mod links;
 mod market;
 mod picture;
+mod rest;
 mod rows;
 mod snapshot;
 mod wakes;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_hashes;
 #[cfg(test)]
 mod tests_standing;
 #[cfg(test)]
@@ -34,6 +38,7 @@ use crate::protocol::{Caps, Gate};
 use crate::quote::QuoteParams;
 use crate::risk::{Brake, Stop, Told};
 use decide::Afoot;
+use hashes::Hashes;
 use links::LinkState;
 use market::MarketState;
 use rows::Rows;
@@ -84,6 +89,7 @@ pub struct Engine {
     /// Token of the next witness question, counted over both tokens of all markets.
     witness_next: usize,
     witness_at: Option<Timestamp>,
+    hashes: Hashes,
     /// Whole sampling intervals since 1970 at the last sample.
     sampled: Option<u64>,
     seq: u64,
@@ -132,6 +138,7 @@ impl Engine {
             first: MarketIx(0),
             witness_next: 0,
             witness_at: None,
+            hashes: Hashes::new(),
             sampled: None,
             seq: 0,
             at: Timestamp::EPOCH,
@@ -163,6 +170,7 @@ impl Engine {
             self.absorb(input, out);
         }
         self.watch_links(out);
+        self.judge_hashes(out);
         self.wakes.take_due(self.at, |ix| self.dirty.insert(ix));
         let mut touched = std::mem::take(&mut self.touched);
         self.dirty.append(&mut touched);
@@ -181,6 +189,7 @@ impl Engine {
         let mut first = Timestamp::MAX;
         let mut at = |when: Option<Timestamp>| first = when.map_or(first, |when| first.min(when));
         at(self.wakes.first());
+        at(self.hashes.first());
         if let Gate::Open { until } = self.gate
             && until > self.at
         {

@@ -15,6 +15,7 @@ impl Engine {
             gate: self.gate,
             paused: self.paused,
             halted_by: self.brake.reason(self.at),
+            hash_checks_off: self.hashes.is_off(),
             markets: (0u16..).map(MarketIx).take(self.markets.len()).map(|ix| self.market_snapshot(ix)).collect(),
             totals: self.totals.clone(),
         }
@@ -84,7 +85,10 @@ impl Engine {
                 held.yes.confirmed.micro(),
                 held.no.matched.micro(),
                 held.no.confirmed.micro(),
-            ] {
+            ]
+            .into_iter()
+            .chain(state.hash.numbers())
+            {
                 hash.update(n.to_le_bytes());
             }
         }
@@ -97,7 +101,21 @@ impl Engine {
             hash.update(tracked.since.nanos().to_le_bytes());
         }
         let t = &self.totals;
-        for n in [t.frames, t.bad_frames, t.placed, t.canceled, t.cancel_all, t.accepted, t.fills, t.books_broken] {
+        for n in [
+            t.frames,
+            t.bad_frames,
+            t.placed,
+            t.canceled,
+            t.cancel_all,
+            t.accepted,
+            t.fills,
+            t.books_broken,
+            t.foreign_events,
+            t.bad_rest,
+            t.hashes_proven,
+            t.hashes_unproven,
+            t.hashes_contradicted,
+        ] {
             hash.update(n.to_le_bytes());
         }
         hash.update([
@@ -105,6 +123,7 @@ impl Engine {
             u8::from(self.welcomed),
             u8::from(self.ran),
             u8::from(self.impossible.is_some()),
+            u8::from(self.hashes.is_off()),
         ]);
         Digest(hash.finalize().into())
     }
