@@ -283,6 +283,8 @@ pub enum Alert {
         /// Whether books are compared with hashes from now on.
         on: bool,
     },
+    /// Neither the stream nor REST says anything about a market: its book is given up.
+    MarketSilent(Token),
     /// A link is silent for too long.
     LinkStale(LinkIx),
     /// An order's outcome is unknown.

@@ -63,6 +63,15 @@ pub struct RawFeed {
     pub hash_grace_ms: u64,
     /// REST comparison.
     pub witness_every_ms: u64,
+    /// Oldest comparison of a market where orders rest.
+    #[serde(default = "witness_quoted_ms")]
+    pub witness_quoted_ms: u64,
+    /// Silent market: ask REST. Half of `dead_after_ms` if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market_probe_ms: Option<u64>,
+    /// Comparisons and probes.
+    #[serde(default = "rest_calls_per_second")]
+    pub rest_calls_per_second: u32,
     /// Tick, minimum size and reward terms.
     #[serde(default = "catalog_every_ms")]
     pub catalog_every_ms: u64,
@@ -80,6 +89,16 @@ const fn hash_every_ms() -> u64 {
 /// Changes that arrive late have come up to 2.2 s late.
 const fn hash_grace_ms() -> u64 {
     2_500
+}
+
+/// `clob-streams.md` section 7 wants 60 to 120 s for quiet tokens.
+const fn witness_quoted_ms() -> u64 {
+    120_000
+}
+
+/// The venue takes 150 a second of one address.
+const fn rest_calls_per_second() -> u32 {
+    20
 }
 
 /// Pools vanish inside a day: a minute is how long we may quote for one that is gone.

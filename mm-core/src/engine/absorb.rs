@@ -132,8 +132,11 @@ impl Engine {
         }
     }
 
-    pub(super) fn remember(&mut self, ix: MarketIx) {
+    /// The stream has told something about a market.
+    fn remember(&mut self, ix: MarketIx) {
+        let at = self.at;
         if let Some(state) = self.markets.get_mut(ix.index()) {
+            state.sources.hear(at);
             state.remember();
         }
     }
@@ -259,7 +262,11 @@ impl Engine {
             self.broken(ix, out);
         }
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        if state.witness.judge(at, grace) == Some(Verdict::Differs) {
+        let verdict = state.witness.judge(at, grace);
+        if verdict.is_some() {
+            state.sources.compare(at);
+        }
+        if verdict == Some(Verdict::Differs) {
             alert(Alert::WitnessDiffers(yes(ix)), out);
             self.lose_book(ix, out);
         }

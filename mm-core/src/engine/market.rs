@@ -1,6 +1,7 @@
 //! State of one market: its book, the witness, the reward ledger.
 
 use super::hashes::HashRow;
+use super::watch::Sources;
 use crate::book::{Book, LevelDigest, in_yes_terms};
 use crate::domain::{Market, Nanos, Timestamp, Usdc};
 use crate::event::MarketEvent;
@@ -31,6 +32,7 @@ pub(super) struct MarketState {
     pub(super) resync_sent: Option<Timestamp>,
     pub(super) witness: Witness,
     pub(super) hash: HashRow,
+    pub(super) sources: Sources,
     pub(super) expected: Fixed12,
     /// Holdings valued at the midpoint of the last decision.
     pub(super) held_value: Usdc,
@@ -51,6 +53,7 @@ impl MarketState {
             resync_sent: None,
             witness: Witness::default(),
             hash: HashRow::new(),
+            sources: Sources::new(),
             expected: Fixed12::ZERO,
             held_value: Usdc::ZERO,
         }
@@ -191,6 +194,7 @@ mod tests {
             book,
             witness: Witness { recent, pending: _, equal: _, differs: _ },
             hash: _,
+            sources: _,
             quiet: _,
             catalogue_tick: _,
             resolved: _,

@@ -1,6 +1,7 @@
 //! The engine's state as plain data, and as one digest.
 
 use super::{Engine, MarketSnapshot, OrderSnapshot, Snapshot};
+use crate::book::Sync;
 use crate::domain::{Digest, MarketIx, Side};
 use crate::rewards::{Fixed12, book_midpoint};
 use sha2::Digest as _;
@@ -60,6 +61,10 @@ impl Engine {
             no: held.no,
             witness_equal: state.witness.equal,
             witness_differs: state.witness.differs,
+            unwitnessed_ms: match state.book.sync() {
+                Sync::Synced { since } => Some(self.at.since(state.sources.compared(since)).nanos() / 1_000_000),
+                _ => None,
+            },
             epoch: state.book.epoch(),
         }
     }
@@ -88,10 +93,12 @@ impl Engine {
             ]
             .into_iter()
             .chain(state.hash.numbers())
+            .chain(state.sources.numbers())
             {
                 hash.update(n.to_le_bytes());
             }
         }
+        hash.update(self.watch.level().to_le_bytes());
         hash.update(self.inventory.usdc_free().micro().to_le_bytes());
         for (id, tracked) in self.orders.live() {
             hash.update(id.0.to_le_bytes());

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::book::Book;
-use crate::domain::{MarketIx, Outcome, Token};
+use crate::domain::Token;
 use crate::event::Action;
 use crate::venue::market_ws::{BookMessage, WireEvent, decode_rest_book, to_market_events};
 
@@ -21,6 +21,7 @@ impl Engine {
         let down = self.links.get(&link).is_some_and(|l| l.up == Some(false));
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
         state.fetch_sent = None;
+        state.sources.answer(at);
         self.dirty.insert(ix);
         if state.book.is_synced() {
             if let Some(text) = body.last_trade.as_deref().filter(|_| proven && state.book.last_trade().is_none()) {
@@ -40,35 +41,12 @@ impl Engine {
         for event in &events {
             let ix = event.market();
             self.take_event(event, out);
-            self.remember(ix);
-            let facts =
-                self.markets.get(ix.index()).map(|state| (Some(state.facts.min_order), Some(state.facts.neg_risk)));
-            if proven && facts == Some((min_order, neg_risk)) {
+            let Some(state) = self.markets.get_mut(ix.index()) else { continue };
+            state.remember();
+            let facts = (Some(state.facts.min_order), Some(state.facts.neg_risk));
+            if proven && facts == (min_order, neg_risk) {
                 self.anchor(ix);
             }
-        }
-    }
-
-    /// Asks for one token's REST book in turn.
-    pub(super) fn ask_witness(&mut self, out: &mut Vec<Action>) {
-        let (at, every) = (self.at, self.config.feed.witness_every);
-        let tokens = self.markets.len() * 2;
-        match self.witness_at {
-            _ if tokens == 0 => {}
-            None => self.witness_at = Some(at.plus(every)),
-            Some(due) if at >= due => {
-                self.witness_at = Some(at.plus(every));
-                // First every market's YES, then every market's NO: each market is looked at as evenly as can be.
-                let n = self.witness_next % tokens;
-                self.witness_next = n + 1;
-                let (row, outcome) =
-                    if n < self.markets.len() { (n, Outcome::Yes) } else { (n - self.markets.len(), Outcome::No) };
-                let market = MarketIx(u16::try_from(row).expect("a universe has at most 65535 rows"));
-                if self.markets[row].book.is_synced() {
-                    self.fetch(Token { market, outcome }, out);
-                }
-            }
-            Some(_) => {}
         }
     }
 }

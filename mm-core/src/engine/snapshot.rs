@@ -62,6 +62,9 @@ pub struct MarketSnapshot {
     pub witness_equal: u64,
     /// Witness comparisons that differed.
     pub witness_differs: u64,
+    /// Since the snapshot or the last comparison; `None` while out of sync.
+    #[serde(default)]
+    pub unwitnessed_ms: Option<u64>,
     /// Times the book was replaced or lost.
     pub epoch: u64,
 }

@@ -13,7 +13,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use std::fmt::{Debug, Write};
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub struct Metrics {
     orders: IntGaugeVec,
     executor_up: IntGauge,
     hash_checks: IntGauge,
+    unwitnessed: Gauge,
     totals: IntCounterVec,
     slow_road: GaugeVec,
 }
@@ -92,6 +94,10 @@ impl Metrics {
             hash_checks: add(
                 &registry,
                 IntGauge::new("hash_checks", "1 while books are compared with the venue's hash"),
+            ),
+            unwitnessed: add(
+                &registry,
+                Gauge::new("unwitnessed_seconds", "Longest that a book we quote on was not compared with REST"),
             ),
             totals: counters("events_total", "Running totals of the engine", &["what"]),
             slow_road: floats("slow_road_ratio", "Share of frames decoded on the tolerant road", &[]),
@@ -157,6 +163,9 @@ impl Metrics {
                 self.orders.with_label_values(&[row.as_str(), &order.state]).inc();
             }
         }
+        let quoted = snapshot.markets.iter().filter(|market| !market.orders.is_empty());
+        let oldest = quoted.filter_map(|market| market.unwitnessed_ms).max().unwrap_or(0);
+        self.unwitnessed.set(Duration::from_millis(oldest).as_secs_f64());
         self.hash_checks.set(i64::from(!snapshot.hash_checks_off));
         self.show_totals(&snapshot.totals);
     }
