@@ -92,8 +92,6 @@ pub(super) struct HashRow {
     next: Outcome,
     /// Venue time of the hash that was compared last, and the digest of the levels it was compared with.
     checked: Option<(u64, u64)>,
-    /// Digest of the levels that were proven last.
-    proven: Option<u64>,
     /// Epoch of the book in which a hash matched.
     anchor: Option<u64>,
     /// A hash of this market matched in this run: it can be computed.
@@ -121,17 +119,15 @@ impl HashRow {
             planned: false,
             next: Outcome::Yes,
             checked: None,
-            proven: None,
             anchor: None,
             known: false,
             doubt: None,
         }
     }
 
-    /// Whether a comparison would say nothing new: made already, or of levels that were proven. A change that comes late makes other
-    /// levels of the same moment.
+    /// Whether a comparison was made already. A change that comes late makes other levels of the same moment.
     fn is_settled(&self, venue_ms: u64, levels: u64) -> bool {
-        self.checked == Some((venue_ms, levels)) || self.proven == Some(levels)
+        self.checked == Some((venue_ms, levels))
     }
 
     /// What goes into the digest of all state.
@@ -230,7 +226,6 @@ impl Engine {
         let markets = self.markets.len();
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
         state.hash.anchor = Some(state.book.epoch());
-        state.hash.proven = state.hash.checked.map(|(_, levels)| levels);
         state.hash.known = true;
         state.hash.doubt = None;
         if !self.hashes.off {
@@ -345,7 +340,9 @@ impl Engine {
     pub(super) fn anchor(&mut self, ix: MarketIx) {
         if let Some(state) = self.markets.get_mut(ix.index()) {
             state.hash.anchor = state.book.is_synced().then(|| state.book.epoch());
-            state.hash.proven = Some(state.book.level_digest().short());
+            // the other token's book of the same moment would only say it again
+            let levels = state.book.level_digest().short();
+            state.hash.checked = newest(&state.book, state.hash.next).map(|(_, venue_ms, _)| (venue_ms, levels));
             state.hash.known = true;
         }
     }

@@ -28,8 +28,8 @@ impl Engine {
                 state.book.set_last_trade(text);
             }
             state.witness.take(at, body.venue_ms, Book::digest_of(token.outcome, &body.bids, &body.asks));
-        } else if !down {
-            // Without a link nothing would follow it: such a book would be old before it is used.
+        } else if !down && state.sources.has_heard_since(state.waiting_since) {
+            // Where nothing follows, a book would be old before it is used: without a link, or behind one that says nothing of it.
             self.mend(body, proven, out);
         }
     }

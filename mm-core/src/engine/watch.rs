@@ -45,6 +45,11 @@ impl Sources {
         self.compared = Some(at);
     }
 
+    /// Whether the stream has told anything since a book is missing.
+    pub(super) fn has_heard_since(&self, missing: Option<Timestamp>) -> bool {
+        missing.zip(self.heard).is_some_and(|(missing, heard)| heard > missing)
+    }
+
     /// What goes into the digest of all state.
     pub(super) fn numbers(&self) -> [u64; 5] {
         let nanos = |at: Option<Timestamp>| at.map_or(0, Timestamp::nanos);
