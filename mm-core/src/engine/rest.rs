@@ -20,7 +20,6 @@ impl Engine {
         self.link_mut(link).answered = Some(at);
         let down = self.links.get(&link).is_some_and(|l| l.up == Some(false));
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        state.fetch_sent = None;
         state.sources.answer(at);
         self.dirty.insert(ix);
         if state.book.is_synced() {

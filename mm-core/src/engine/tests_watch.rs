@@ -42,6 +42,20 @@ fn an_answer_keeps_a_silent_market_and_another_book_ends_it() {
 }
 
 #[test]
+fn a_market_that_nothing_follows_is_asked_about_no_more_often_than_a_snapshot_may_take() {
+    let mut stage = Stage::new();
+    stage.live(31, &[1, 2, 3], false);
+    assert_eq!(stage.syncs(), "unsynced synced synced synced");
+    // REST answers again and again, the stream stays silent
+    let asked = stage.live(60, &[1, 2, 3], true);
+    let of_silent = asked.iter().filter(|(_, token)| token.market == MarketIx(0)).count();
+    assert!((11..=13).contains(&of_silent), "every five seconds: {asked:?}");
+    assert_eq!(stage.syncs(), "unsynced synced synced synced");
+    stage.live(6, &[0, 1, 2, 3], true);
+    assert_eq!(stage.syncs(), "synced synced synced synced", "changes flow: a REST book and what follows it");
+}
+
+#[test]
 fn a_quoted_market_that_speaks_is_compared_in_time_and_calls_stay_few() {
     let mut stage = Stage::new();
     let all: Vec<u16> = (0..MARKETS).collect();
