@@ -209,7 +209,9 @@ impl Stage {
     }
 
     pub(super) fn alerts(&self) -> Vec<&Alert> {
-        let alert = |action| if let &Action::Alert(ref alert) = action { Some(alert) } else { None };
-        self.told.iter().filter_map(alert).collect()
+        self.told
+            .iter()
+            .filter_map(|action| if let Action::Alert(alert) = action { Some(alert) } else { None })
+            .collect()
     }
 }
