@@ -39,6 +39,8 @@ pub struct Feed {
     pub rest_calls_per_second: u32,
     /// Between two looks at the markets' facts: tick, minimum size, reward terms, times.
     pub catalog_every: Nanos,
+    /// A connection is replaced after this, without a gap; `None`: never.
+    pub renew_every: Option<Nanos>,
     /// First wait before a reconnect.
     pub reconnect_min: Nanos,
     /// Longest wait before a reconnect.
@@ -105,6 +107,10 @@ pub(super) fn check(raw: &RawFeed, markets: usize) -> Result<Feed, ConfigError> 
         market_probe: ms("feed.market_probe_ms", market_probe_ms, 50, 3_600_000)?,
         rest_calls_per_second,
         catalog_every: ms("feed.catalog_every_ms", raw.catalog_every_ms, 1_000, 3_600_000)?,
+        renew_every: match raw.renew_every_ms {
+            0 => None,
+            renew => Some(ms("feed.renew_every_ms", renew, 10_000, 86_400_000)?),
+        },
         reconnect_min: ms("feed.reconnect_min_ms", raw.reconnect_min_ms, 1, 60_000)?,
         reconnect_max: ms("feed.reconnect_max_ms", raw.reconnect_max_ms, 1, 600_000)?,
     })

@@ -75,6 +75,9 @@ pub struct RawFeed {
     /// Tick, minimum size and reward terms.
     #[serde(default = "catalog_every_ms")]
     pub catalog_every_ms: u64,
+    /// A connection is replaced after this; 0 is never.
+    #[serde(default = "renew_every_ms")]
+    pub renew_every_ms: u64,
     /// First wait.
     pub reconnect_min_ms: u64,
     /// Longest wait.
@@ -99,6 +102,11 @@ const fn witness_quoted_ms() -> u64 {
 /// The venue takes 150 a second of one address.
 const fn rest_calls_per_second() -> u32 {
     20
+}
+
+/// Feeds have frozen after 14 minutes at the earliest.
+const fn renew_every_ms() -> u64 {
+    600_000
 }
 
 /// Pools vanish inside a day: a minute is how long we may quote for one that is gone.
