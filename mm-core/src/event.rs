@@ -276,6 +276,15 @@ pub enum Alert {
     BookBroken(Token),
     /// REST and the stream disagree on a book.
     WitnessDiffers(Token),
+    /// The venue's hash is not that of the book: of ours, or of a whole one that was sent.
+    HashContradicts(Token),
+    /// The venue's algorithm is not the one we know (`on: false`), or is again.
+    HashChecks {
+        /// Whether books are compared with hashes from now on.
+        on: bool,
+    },
+    /// Neither the stream nor REST says anything about a market: its book is given up.
+    MarketSilent(Token),
     /// A link is silent for too long.
     LinkStale(LinkIx),
     /// An order's outcome is unknown.

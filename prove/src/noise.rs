@@ -37,7 +37,7 @@ impl Draws {
         self.next() % n.max(1)
     }
 
-    fn percent(&mut self, n: u64) -> bool {
+    pub(crate) fn percent(&mut self, n: u64) -> bool {
         self.below(100) < n
     }
 }
@@ -72,7 +72,7 @@ pub(crate) const STRICT: Rules = Rules {
     calm: false,
 };
 
-fn config(rules: Rules) -> Config {
+pub(crate) fn config(rules: Rules) -> Config {
     let markets: Vec<_> = (0..MARKETS).map(|n| serde_json::json!({ "condition": format!("0x{n:064x}") })).collect();
     let raw: RawConfig = serde_json::from_value(serde_json::json!({
         "schema": 1,
@@ -96,7 +96,7 @@ fn config(rules: Rules) -> Config {
     Config::try_from(raw).expect("the values are allowed")
 }
 
-fn market(n: u16) -> Market {
+pub(crate) fn market(n: u16) -> Market {
     let token = |k: u32| TokenId::parse(&(10_000 + 2 * u32::from(n) + k).to_string()).expect("digits");
     Market {
         condition: ConditionId::parse(&format!("0x{n:064x}")).expect("64 digits"),

@@ -7,6 +7,8 @@ use crate::proofs;
 const SLICES: &[&[Proof]] = &[
     proofs::house::PROOFS,
     proofs::books::PROOFS,
+    proofs::books::recorded::PROOFS,
+    proofs::books::injected::PROOFS,
     proofs::quotes::PROOFS,
     proofs::placement::PROOFS,
     proofs::earnings::PROOFS,

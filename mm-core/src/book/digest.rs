@@ -18,6 +18,13 @@ impl LevelDigest {
         self.0.to_be_bytes()
     }
 
+    /// Half of it, for where many are kept.
+    #[must_use]
+    pub const fn short(self) -> u64 {
+        let [.., a, b, c, d, e, f, g, h] = self.bytes();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// Adds what another set of levels sums to.
     pub(super) const fn add(&mut self, other: Self) {
         self.0 = self.0.wrapping_add(other.0);

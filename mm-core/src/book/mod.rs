@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// How long a doubt may last before the book is [`Sync::Suspect`] (`clob-streams.md` section 7).
 pub const SUSPECT_AFTER: Nanos = Nanos::from_ms(1000);
 /// NO levels that may wait for their YES counterpart. More than this and the two are not mirrors.
-const UNMATCHED_MAX: usize = 256;
+const UNMATCHED_MAX: usize = 128;
 
 /// Whether a book may be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,9 @@ pub enum BookError {
         /// The venue's.
         announced: Top,
     },
+    /// The venue's hash names another book.
+    #[error("the venue's hash is not that of the book")]
+    Hash,
     /// YES and NO tell different books.
     #[error("the NO side is not the mirror of the YES side")]
     Mirror,
@@ -293,6 +296,11 @@ impl Book {
         self.forget_doubts();
     }
 
+    /// The venue's hash has disproved the book.
+    pub fn contradict(&mut self, at: Timestamp) {
+        self.suspect(at, BookError::Hash);
+    }
+
     /// The state.
     #[must_use]
     pub const fn sync(&self) -> Sync {
@@ -441,6 +449,7 @@ impl Book {
             + self.asks.heap()
             + self.recent.heap()
             + self.unmatched.capacity() * size_of::<Unmatched>()
+            + self.last_trade.as_deref().map_or(0, str::len)
     }
 
     const fn side(&self, side: Side) -> &SideLevels {

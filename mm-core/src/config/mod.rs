@@ -3,8 +3,10 @@
 //! The raw form knows every key of `config/mm-core.toml` and refuses all others; the typed form carries no unit in doubt
 //! and a digest over itself. Parsing TOML is the shell's; nothing here reads a file.
 
+mod feed;
 mod raw;
 
+pub use feed::Feed;
 pub use raw::{RawConfig, RawExecutor, RawFeed, RawJournal, RawMarket, RawMetrics, RawOrders, RawRewards, RawRisk};
 
 use crate::domain::{ConditionId, Digest, Nanos, Usdc};
@@ -77,37 +79,6 @@ pub struct Config {
     pub rewards: Rewards,
     /// Which markets, with the quote parameters of each, in the order of the universe.
     pub markets: Vec<MarketConfig>,
-}
-
-/// Public feed: addresses and watchdogs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Feed {
-    /// Market channel, `ws://` or `wss://`.
-    pub ws_url: String,
-    /// Public REST, `http://` or `https://`.
-    pub rest_url: String,
-    /// Tokens on one connection; even, so that a market is never split.
-    pub tokens_per_link: u16,
-    /// Between two text `PING`s.
-    pub ping_every: Nanos,
-    /// No `PONG` for this long: reconnect.
-    pub pong_timeout: Nanos,
-    /// No data on a link for this long: ask REST whether it is only quiet.
-    pub probe_after: Nanos,
-    /// No data and no REST answer for this long: the link's books are unsynced.
-    pub dead_after: Nanos,
-    /// No book after subscribing for this long: ask REST.
-    pub snapshot_wait: Nanos,
-    /// Crossed or off the announced top for this long: suspect.
-    pub suspect_after: Nanos,
-    /// Between two REST comparisons, rotating over the tokens.
-    pub witness_every: Nanos,
-    /// Between two looks at the markets' facts: tick, minimum size, reward terms, times.
-    pub catalog_every: Nanos,
-    /// First wait before a reconnect.
-    pub reconnect_min: Nanos,
-    /// Longest wait before a reconnect.
-    pub reconnect_max: Nanos,
 }
 
 /// The socket to the executor.
@@ -240,7 +211,7 @@ impl TryFrom<RawConfig> for Config {
             return Err(ConfigError::value("schema", raw.schema, format!("must be {SCHEMA}")));
         }
         Ok(Self {
-            feed: feed(&raw.feed)?,
+            feed: feed::check(&raw.feed, raw.market.len())?,
             executor: Executor {
                 socket: not_empty("executor.socket", &raw.executor.socket)?,
                 // The executor counts the core as silent after 2 s: three leases must fit.
@@ -266,47 +237,6 @@ fn not_empty(key: &str, value: &str) -> Result<String, ConfigError> {
         return Err(ConfigError::value(key, "\"\"", "must be a path"));
     }
     Ok(value.to_owned())
-}
-
-fn feed(raw: &RawFeed) -> Result<Feed, ConfigError> {
-    let tokens_per_link = in_range("feed.tokens_per_link", raw.tokens_per_link, 2, 500)?;
-    if tokens_per_link % 2 != 0 {
-        return Err(ConfigError::value(
-            "feed.tokens_per_link",
-            tokens_per_link,
-            "must be even: a market is two tokens",
-        ));
-    }
-    less(
-        ("feed.ping_every_ms", raw.ping_every_ms),
-        ("feed.pong_timeout_ms", raw.pong_timeout_ms),
-        "a PONG cannot be late before a PING was due",
-    )?;
-    less(
-        ("feed.probe_after_ms", raw.probe_after_ms),
-        ("feed.dead_after_ms", raw.dead_after_ms),
-        "a link must be probed before it is given up",
-    )?;
-    less(
-        ("feed.reconnect_min_ms", raw.reconnect_min_ms),
-        ("feed.reconnect_max_ms", raw.reconnect_max_ms.saturating_add(1)),
-        "the first wait cannot be longer than the longest",
-    )?;
-    Ok(Feed {
-        ws_url: url("feed.ws_url", &raw.ws_url, ["wss://", "ws://"])?,
-        rest_url: url("feed.rest_url", &raw.rest_url, ["https://", "http://"])?,
-        tokens_per_link,
-        ping_every: ms("feed.ping_every_ms", raw.ping_every_ms, 1_000, 60_000)?,
-        pong_timeout: ms("feed.pong_timeout_ms", raw.pong_timeout_ms, 1_000, 300_000)?,
-        probe_after: ms("feed.probe_after_ms", raw.probe_after_ms, 100, 600_000)?,
-        dead_after: ms("feed.dead_after_ms", raw.dead_after_ms, 200, 3_600_000)?,
-        snapshot_wait: ms("feed.snapshot_wait_ms", raw.snapshot_wait_ms, 100, 600_000)?,
-        suspect_after: ms("feed.suspect_after_ms", raw.suspect_after_ms, 0, 60_000)?,
-        witness_every: ms("feed.witness_every_ms", raw.witness_every_ms, 50, 3_600_000)?,
-        catalog_every: ms("feed.catalog_every_ms", raw.catalog_every_ms, 1_000, 3_600_000)?,
-        reconnect_min: ms("feed.reconnect_min_ms", raw.reconnect_min_ms, 1, 60_000)?,
-        reconnect_max: ms("feed.reconnect_max_ms", raw.reconnect_max_ms, 1, 600_000)?,
-    })
 }
 
 fn listen(raw: &str) -> Result<Option<std::net::SocketAddr>, ConfigError> {

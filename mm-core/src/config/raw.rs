@@ -55,15 +55,58 @@ pub struct RawFeed {
     pub snapshot_wait_ms: u64,
     /// Crossed or off the announced top: suspect.
     pub suspect_after_ms: u64,
+    /// Comparison with the venue's hash.
+    #[serde(default = "hash_every_ms")]
+    pub hash_every_ms: u64,
+    /// Another hash than the venue's: suspect.
+    #[serde(default = "hash_grace_ms")]
+    pub hash_grace_ms: u64,
     /// REST comparison.
     pub witness_every_ms: u64,
+    /// Oldest comparison of a market where orders rest.
+    #[serde(default = "witness_quoted_ms")]
+    pub witness_quoted_ms: u64,
+    /// Silent market: ask REST. Half of `dead_after_ms` if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market_probe_ms: Option<u64>,
+    /// Comparisons and probes.
+    #[serde(default = "rest_calls_per_second")]
+    pub rest_calls_per_second: u32,
     /// Tick, minimum size and reward terms.
     #[serde(default = "catalog_every_ms")]
     pub catalog_every_ms: u64,
+    /// A connection is replaced after this; 0 is never.
+    #[serde(default = "renew_every_ms")]
+    pub renew_every_ms: u64,
     /// First wait.
     pub reconnect_min_ms: u64,
     /// Longest wait.
     pub reconnect_max_ms: u64,
+}
+
+/// SHA-1 of a book costs as much as ten frames or more.
+const fn hash_every_ms() -> u64 {
+    1_000
+}
+
+/// Changes that arrive late have come up to 2.2 s late.
+const fn hash_grace_ms() -> u64 {
+    2_500
+}
+
+/// `clob-streams.md` section 7 wants 60 to 120 s for quiet tokens.
+const fn witness_quoted_ms() -> u64 {
+    120_000
+}
+
+/// The venue takes 150 a second of one address.
+const fn rest_calls_per_second() -> u32 {
+    20
+}
+
+/// Feeds have frozen after 14 minutes at the earliest.
+const fn renew_every_ms() -> u64 {
+    600_000
 }
 
 /// Pools vanish inside a day: a minute is how long we may quote for one that is gone.

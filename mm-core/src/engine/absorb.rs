@@ -3,12 +3,12 @@
 use super::links::{LinkState, PROBE_MARKETS};
 use super::market::{MarketState, Verdict};
 use super::{Engine, alert, yes};
-use crate::book::{Book, BookError, Sync};
-use crate::domain::{Market, MarketIx, Outcome, Side, Token, UniverseError, cost_ceil};
+use crate::book::{BookError, Sync};
+use crate::domain::{Market, MarketIx, Side, UniverseError, cost_ceil};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
 use crate::inventory::{FillChange, FillReport};
 use crate::protocol::{FromExecutor, Gate, Stage};
-use crate::venue::market_ws::{BadFrame, MarketFrame, Road, WireEvent, decode, decode_rest_book, to_market_events};
+use crate::venue::market_ws::{BadFrame, MarketFrame, Road, WireEvent, decode, to_market_events};
 
 impl Engine {
     pub(super) fn absorb(&mut self, input: &Input, out: &mut Vec<Action>) {
@@ -89,7 +89,7 @@ impl Engine {
         let mut events = Vec::new();
         for event in &wire {
             self.totals.unknown_events += u64::from(matches!(event, WireEvent::Unknown { .. }));
-            to_market_events(&self.universe, event, &mut events);
+            self.totals.foreign_events += to_market_events(&self.universe, event, &mut events) as u64;
         }
         let mut touched: Vec<MarketIx> = Vec::new();
         for event in &events {
@@ -132,13 +132,28 @@ impl Engine {
         }
     }
 
+    /// The stream has told something about a market.
     fn remember(&mut self, ix: MarketIx) {
+        let at = self.at;
         if let Some(state) = self.markets.get_mut(ix.index()) {
+            state.sources.hear(at);
             state.remember();
         }
     }
 
     pub(super) fn market_event(&mut self, event: &MarketEvent, out: &mut Vec<Action>) {
+        let ix = event.market();
+        let was_synced = self.markets.get(ix.index()).is_some_and(|state| state.book.is_synced());
+        let Some(proven) = (if was_synced { Some(false) } else { self.vouch(event, out) }) else { return };
+        self.take_event(event, out);
+        if proven {
+            self.anchor(ix);
+        }
+    }
+
+    /// Takes an event of which nobody need vouch any more.
+    pub(super) fn take_event(&mut self, event: &MarketEvent, out: &mut Vec<Action>) {
+        self.check_before(event);
         let (at, ix) = (self.at, event.market());
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
         if let MarketEvent::Resolved { .. } = event {
@@ -162,10 +177,11 @@ impl Engine {
             Err(_) if was_synced => self.broken(ix, out),
             Err(_) => {}
         }
+        self.note_hash(event);
     }
 
     /// The book has just been judged suspect.
-    fn broken(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+    pub(super) fn broken(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
         self.totals.books_broken += 1;
         alert(Alert::BookBroken(yes(ix)), out);
         if let Some(state) = self.markets.get_mut(ix.index()) {
@@ -175,7 +191,7 @@ impl Engine {
     }
 
     /// Continuity of this book is lost.
-    fn lose_book(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+    pub(super) fn lose_book(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
         let was = state.book.sync();
         state.book.unsync();
@@ -238,32 +254,6 @@ impl Engine {
         }
     }
 
-    /// A REST book mends a book that is out of sync, or bears witness about one that is not.
-    fn rest_book(&mut self, token: Token, text: &str, out: &mut Vec<Action>) {
-        let Ok(message) = decode_rest_book(text) else { return };
-        let expected = self.universe.token_id(token);
-        if expected.is_none_or(|id| *id != message.token) {
-            return;
-        }
-        let (at, link, ix) = (self.at, self.link_of(token.market), token.market);
-        self.link_mut(link).answered = Some(at);
-        let down = self.links.get(&link).is_some_and(|l| l.up == Some(false));
-        let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        state.fetch_sent = None;
-        self.dirty.insert(ix);
-        if state.book.is_synced() {
-            state.witness.take(at, message.venue_ms, Book::digest_of(token.outcome, &message.bids, &message.asks));
-        } else if !down {
-            // Without a link nothing would follow it: such a book would be old before it is used.
-            let mut events = Vec::new();
-            to_market_events(&self.universe, &WireEvent::Book(message), &mut events);
-            for event in &events {
-                self.market_event(event, out);
-            }
-            self.remember(ix);
-        }
-    }
-
     /// What one touched market needs besides a decision: doubts judged, witnesses heard, missing snapshots asked for.
     pub(super) fn tend(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
         let (at, grace, wait) = (self.at, self.config.feed.suspect_after, self.config.feed.snapshot_wait);
@@ -272,7 +262,11 @@ impl Engine {
             self.broken(ix, out);
         }
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        if state.witness.judge(at, grace) == Some(Verdict::Differs) {
+        let verdict = state.witness.judge(at, grace);
+        if verdict.is_some() {
+            state.sources.compare(at);
+        }
+        if verdict == Some(Verdict::Differs) {
             alert(Alert::WitnessDiffers(yes(ix)), out);
             self.lose_book(ix, out);
         }
@@ -324,29 +318,6 @@ impl Engine {
                     self.fetch(yes(rows[(from + n) % rows.len()]), out);
                 }
             }
-        }
-    }
-
-    /// Asks for one token's REST book in turn.
-    pub(super) fn ask_witness(&mut self, out: &mut Vec<Action>) {
-        let (at, every) = (self.at, self.config.feed.witness_every);
-        let tokens = self.markets.len() * 2;
-        match self.witness_at {
-            _ if tokens == 0 => {}
-            None => self.witness_at = Some(at.plus(every)),
-            Some(due) if at >= due => {
-                self.witness_at = Some(at.plus(every));
-                // First every market's YES, then every market's NO: each market is looked at as evenly as can be.
-                let n = self.witness_next % tokens;
-                self.witness_next = n + 1;
-                let (row, outcome) =
-                    if n < self.markets.len() { (n, Outcome::Yes) } else { (n - self.markets.len(), Outcome::No) };
-                let market = MarketIx(u16::try_from(row).expect("a universe has at most 65535 rows"));
-                if self.markets[row].book.is_synced() {
-                    self.fetch(Token { market, outcome }, out);
-                }
-            }
-            Some(_) => {}
         }
     }
 

@@ -1,5 +1,7 @@
 //! State of one market: its book, the witness, the reward ledger.
 
+use super::hashes::HashRow;
+use super::watch::Sources;
 use crate::book::{Book, LevelDigest, in_yes_terms};
 use crate::domain::{Market, Nanos, Timestamp, Usdc};
 use crate::event::MarketEvent;
@@ -7,8 +9,8 @@ use crate::quote::{NoQuote, Why};
 use crate::rewards::Fixed12;
 use std::collections::VecDeque;
 
-/// States of the book that REST may still be compared with.
-const RING_MAX: usize = 512;
+/// States of the book that REST may still be compared with: a second of 256 frames, and REST answers sooner.
+const RING_MAX: usize = 256;
 
 /// One market.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub(super) struct MarketState {
     pub(super) fetch_sent: Option<Timestamp>,
     pub(super) resync_sent: Option<Timestamp>,
     pub(super) witness: Witness,
+    pub(super) hash: HashRow,
+    pub(super) sources: Sources,
     pub(super) expected: Fixed12,
     /// Holdings valued at the midpoint of the last decision.
     pub(super) held_value: Usdc,
@@ -48,6 +52,8 @@ impl MarketState {
             fetch_sent: None,
             resync_sent: None,
             witness: Witness::default(),
+            hash: HashRow::new(),
+            sources: Sources::new(),
             expected: Fixed12::ZERO,
             held_value: Usdc::ZERO,
         }
@@ -89,14 +95,15 @@ pub(super) enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pending {
     venue_ms: u64,
-    digest: LevelDigest,
+    digest: u64,
     since: Timestamp,
 }
 
 /// Compares REST books with the states the stream led to, at equal venue time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Witness {
-    recent: VecDeque<(u64, LevelDigest)>,
+    /// Venue time and digest of each state, oldest first.
+    recent: VecDeque<(u64, u64)>,
     pending: Option<Pending>,
     pub(super) equal: u64,
     pub(super) differs: u64,
@@ -104,13 +111,14 @@ pub(super) struct Witness {
 
 impl Witness {
     fn remember(&mut self, venue_ms: u64, digest: LevelDigest) {
-        if self.recent.back() == Some(&(venue_ms, digest)) {
+        let state = (venue_ms, digest.short());
+        if self.recent.back() == Some(&state) {
             return;
         }
         if self.recent.len() == RING_MAX {
             self.recent.pop_front();
         }
-        self.recent.push_back((venue_ms, digest));
+        self.recent.push_back(state);
     }
 
     /// Continuity is lost: nothing can be compared across it.
@@ -127,7 +135,7 @@ impl Witness {
     /// Takes a REST book of a synced market. One that has not been judged yet stays: were it replaced, answers that come more
     /// often than the grace would put off every judgement for ever.
     pub(super) fn take(&mut self, at: Timestamp, venue_ms: u64, digest: LevelDigest) {
-        self.pending.get_or_insert(Pending { venue_ms, digest, since: at });
+        self.pending.get_or_insert(Pending { venue_ms, digest: digest.short(), since: at });
     }
 
     /// Judges the REST book at hand, if that is possible by now. Before `grace` has passed a state of the same
@@ -169,5 +177,86 @@ impl Witness {
     /// When [`Self::judge`] must be asked again.
     pub(super) fn due(&self, grace: Nanos) -> Option<Timestamp> {
         self.pending.map(|p| p.since.plus(grace))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests_support::market;
+    use super::*;
+    use crate::domain::{MarketIx, Outcome, Price, Qty, Side, TickSize, Token};
+
+    /// Bytes of one market, heap included. Every field is named, so that a new one is weighed too.
+    fn memory(state: &MarketState) -> usize {
+        let MarketState {
+            facts,
+            quoted,
+            book,
+            witness: Witness { recent, pending: _, equal: _, differs: _ },
+            hash: _,
+            sources: _,
+            quiet: _,
+            catalogue_tick: _,
+            resolved: _,
+            decision: _,
+            waiting_since: _,
+            fetch_sent: _,
+            resync_sent: _,
+            expected: _,
+            held_value: _,
+        } = state;
+        let texts = |m: &Market| {
+            let event = m.event.as_ref().map_or(0, |event| event.as_str().len());
+            m.condition.as_str().len() + m.yes.as_str().len() + m.no.as_str().len() + event
+        };
+        size_of::<MarketState>() - size_of::<Book>()
+            + book.memory()
+            + texts(facts)
+            + texts(quoted)
+            + recent.capacity() * size_of::<(u64, u64)>()
+    }
+
+    #[test]
+    fn a_market_on_a_fine_tick_that_has_seen_everything_takes_at_most_32_kib() {
+        let tick = TickSize::parse("0.001").expect("a tick");
+        let id = |digit: &str, n: usize| digit.repeat(n);
+        let facts = Market {
+            condition: crate::domain::ConditionId::parse(&format!("0x{}", id("a", 64))).expect("an id"),
+            yes: crate::domain::TokenId::parse(&id("7", 77)).expect("an id"),
+            no: crate::domain::TokenId::parse(&id("8", 77)).expect("an id"),
+            tick,
+            ..market(1)
+        };
+        let mut state = MarketState::new(facts, Nanos::from_ms(1000));
+        let at = Timestamp::from_ms(1);
+        let level = |n: u16, qty: u64| (Price::from_ten_thousandths(10 * n).expect("a price"), Qty::from_micro(qty));
+        let token = |outcome| Token { market: MarketIx(0), outcome };
+        let snapshot = MarketEvent::Snapshot {
+            token: token(Outcome::Yes),
+            bids: (1..500).rev().map(|n| level(n, 1_000_000)).collect(),
+            asks: (501..1000).map(|n| level(n, 1_000_000)).collect(),
+            tick: Some(tick),
+            last_trade: Some("0.500".into()),
+            hash: None,
+            venue_ms: 1,
+        };
+        state.book.apply(at, &snapshot).expect("a whole book");
+        let mut change = |outcome, n: u16, qty, venue_ms| {
+            let (side, (price, qty)) = (Side::Buy, level(n, qty));
+            let event = MarketEvent::Delta { token: token(outcome), side, price, qty, top: None, hash: None, venue_ms };
+            state.book.apply(at, &event).expect("a change of a synced book");
+            state.remember();
+        };
+        for n in 0..2_000u16 {
+            change(Outcome::Yes, 1 + n % 499, 2_000_000 + u64::from(n), 2 + u64::from(n));
+        }
+        // as many levels of NO as may wait for their mirror
+        for n in 1..=128 {
+            change(Outcome::No, n, 5_000_000, 3_000);
+        }
+        assert_eq!(state.book.level_count(Side::Buy) + state.book.level_count(Side::Sell), 998);
+        assert_eq!(state.witness.recent.len(), RING_MAX);
+        let bytes = memory(&state);
+        assert!(bytes <= 32 * 1024, "{bytes} bytes");
     }
 }

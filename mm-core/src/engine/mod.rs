@@ -6,20 +6,29 @@
 mod absorb;
 mod budget;
 mod decide;
+mod hashes;
 mod horizon;
 mod links;
 mod market;
 mod picture;
+mod rest;
 mod rows;
 mod snapshot;
 mod wakes;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_hashes;
+#[cfg(test)]
+mod tests_stage;
+#[cfg(test)]
 mod tests_standing;
 #[cfg(test)]
 pub(crate) mod tests_support;
+#[cfg(test)]
+mod tests_watch;
 
 pub use budget::{Budget, Call};
 pub use links::link_of;
@@ -34,11 +43,13 @@ use crate::protocol::{Caps, Gate};
 use crate::quote::QuoteParams;
 use crate::risk::{Brake, Stop, Told};
 use decide::Afoot;
+use hashes::Hashes;
 use links::LinkState;
 use market::MarketState;
 use rows::Rows;
 use std::collections::BTreeMap;
 use wakes::Wakes;
+use watch::Watch;
 
 /// The whole data plane's state.
 #[derive(Clone, Debug)]
@@ -81,9 +92,8 @@ pub struct Engine {
     wakes: Wakes,
     /// Who is served first when the budget is short.
     first: MarketIx,
-    /// Token of the next witness question, counted over both tokens of all markets.
-    witness_next: usize,
-    witness_at: Option<Timestamp>,
+    watch: Watch,
+    hashes: Hashes,
     /// Whole sampling intervals since 1970 at the last sample.
     sampled: Option<u64>,
     seq: u64,
@@ -106,6 +116,7 @@ impl Engine {
         });
         let mut engine = Self {
             budget: Budget::new(config.orders.calls_per_second, config.orders.calls_burst),
+            watch: Watch::new(config.feed.rest_calls_per_second),
             config,
             universe: Universe::default(),
             markets: Vec::new(),
@@ -130,8 +141,7 @@ impl Engine {
             left_out: 0,
             wakes: Wakes::new(),
             first: MarketIx(0),
-            witness_next: 0,
-            witness_at: None,
+            hashes: Hashes::new(),
             sampled: None,
             seq: 0,
             at: Timestamp::EPOCH,
@@ -163,6 +173,8 @@ impl Engine {
             self.absorb(input, out);
         }
         self.watch_links(out);
+        self.look(out);
+        self.judge_hashes(out);
         self.wakes.take_due(self.at, |ix| self.dirty.insert(ix));
         let mut touched = std::mem::take(&mut self.touched);
         self.dirty.append(&mut touched);
@@ -170,7 +182,6 @@ impl Engine {
             self.tend(ix, out);
         }
         self.touched = touched;
-        self.ask_witness(out);
         self.sample();
         self.decide(out);
     }
@@ -181,13 +192,14 @@ impl Engine {
         let mut first = Timestamp::MAX;
         let mut at = |when: Option<Timestamp>| first = when.map_or(first, |when| first.min(when));
         at(self.wakes.first());
+        at(self.hashes.first());
         if let Gate::Open { until } = self.gate
             && until > self.at
         {
             at(Some(until));
         }
         at(self.sampled.map(|n| Timestamp::EPOCH.plus(self.sample_length(n + 1))));
-        at(self.witness_at);
+        at(self.watch.next());
         at(self.brake.resumes(self.at));
         for link in self.links.values() {
             at(link.probe_at(self.config.feed.probe_after));
@@ -258,10 +270,6 @@ impl Engine {
         }
         let none_alive = !self.links.is_empty() && self.links.values().all(|link| !link.is_alive());
         none_alive.then_some(Stop::FeedsStale)
-    }
-
-    fn fetch(&mut self, token: Token, out: &mut Vec<Action>) {
-        out.push(Action::FetchBook { token });
     }
 }
 

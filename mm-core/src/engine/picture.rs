@@ -1,6 +1,7 @@
 //! The engine's state as plain data, and as one digest.
 
 use super::{Engine, MarketSnapshot, OrderSnapshot, Snapshot};
+use crate::book::Sync;
 use crate::domain::{Digest, MarketIx, Side};
 use crate::rewards::{Fixed12, book_midpoint};
 use sha2::Digest as _;
@@ -15,6 +16,7 @@ impl Engine {
             gate: self.gate,
             paused: self.paused,
             halted_by: self.brake.reason(self.at),
+            hash_checks_off: self.hashes.is_off(),
             markets: (0u16..).map(MarketIx).take(self.markets.len()).map(|ix| self.market_snapshot(ix)).collect(),
             totals: self.totals.clone(),
         }
@@ -59,6 +61,10 @@ impl Engine {
             no: held.no,
             witness_equal: state.witness.equal,
             witness_differs: state.witness.differs,
+            unwitnessed_ms: match state.book.sync() {
+                Sync::Synced { since } => Some(self.at.since(state.sources.compared(since)).nanos() / 1_000_000),
+                _ => None,
+            },
             epoch: state.book.epoch(),
         }
     }
@@ -84,10 +90,15 @@ impl Engine {
                 held.yes.confirmed.micro(),
                 held.no.matched.micro(),
                 held.no.confirmed.micro(),
-            ] {
+            ]
+            .into_iter()
+            .chain(state.hash.numbers())
+            .chain(state.sources.numbers())
+            {
                 hash.update(n.to_le_bytes());
             }
         }
+        hash.update(self.watch.level().to_le_bytes());
         hash.update(self.inventory.usdc_free().micro().to_le_bytes());
         for (id, tracked) in self.orders.live() {
             hash.update(id.0.to_le_bytes());
@@ -97,7 +108,21 @@ impl Engine {
             hash.update(tracked.since.nanos().to_le_bytes());
         }
         let t = &self.totals;
-        for n in [t.frames, t.bad_frames, t.placed, t.canceled, t.cancel_all, t.accepted, t.fills, t.books_broken] {
+        for n in [
+            t.frames,
+            t.bad_frames,
+            t.placed,
+            t.canceled,
+            t.cancel_all,
+            t.accepted,
+            t.fills,
+            t.books_broken,
+            t.foreign_events,
+            t.bad_rest,
+            t.hashes_proven,
+            t.hashes_unproven,
+            t.hashes_contradicted,
+        ] {
             hash.update(n.to_le_bytes());
         }
         hash.update([
@@ -105,6 +130,7 @@ impl Engine {
             u8::from(self.welcomed),
             u8::from(self.ran),
             u8::from(self.impossible.is_some()),
+            u8::from(self.hashes.is_off()),
         ]);
         Digest(hash.finalize().into())
     }

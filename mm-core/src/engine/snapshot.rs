@@ -17,6 +17,9 @@ pub struct Snapshot {
     pub paused: bool,
     /// Why nothing is quoted anywhere, if so (kill condition or cool-down).
     pub halted_by: Option<String>,
+    /// Books are not compared with the venue's hash: its algorithm is not the one we know.
+    #[serde(default)]
+    pub hash_checks_off: bool,
     /// One row a market.
     pub markets: Vec<MarketSnapshot>,
     /// Running totals.
@@ -59,6 +62,9 @@ pub struct MarketSnapshot {
     pub witness_equal: u64,
     /// Witness comparisons that differed.
     pub witness_differs: u64,
+    /// Since the snapshot or the last comparison; `None` while out of sync.
+    #[serde(default)]
+    pub unwitnessed_ms: Option<u64>,
     /// Times the book was replaced or lost.
     pub epoch: u64,
 }
@@ -84,6 +90,7 @@ pub struct OrderSnapshot {
 
 /// Totals since the run began.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     /// Market-channel frames absorbed.
     pub frames: u64,
@@ -111,4 +118,14 @@ pub struct Totals {
     pub bought: Usdc,
     /// Books that lost their sync.
     pub books_broken: u64,
+    /// Events about tokens and markets that are none of ours.
+    pub foreign_events: u64,
+    /// REST books that did not decode or were not of the token asked for.
+    pub bad_rest: u64,
+    /// Books compared with the venue's hash that had it.
+    pub hashes_proven: u64,
+    /// Compared and not equal, where the hash never matched since the last snapshot: it says nothing.
+    pub hashes_unproven: u64,
+    /// Not equal though it matched before: the book was given up, or the one sent not taken.
+    pub hashes_contradicted: u64,
 }

@@ -5,8 +5,9 @@ use super::tests_support::{config_for, market};
 use crate::domain::{
     ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc,
 };
-use crate::event::{Action, Input, LinkIx, MarketEvent, Top, Turn};
+use crate::event::{Action, BookHash, Input, LinkIx, MarketEvent, Top, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Stage};
+use crate::venue::book_hash::{HashInputs, book_hash};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -15,8 +16,8 @@ const MARKETS: u16 = 3;
 /// Something that happens.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A level of a market gets a size; `lie`: announced with a wrong top.
-    Level { market: u16, side: Side, away: u16, shares: u64, lie: bool },
+    /// A level of a market gets a size; `lie`: announced with a wrong top, or with a wrong hash.
+    Level { market: u16, side: Side, away: u16, shares: u64, lie: Lie },
     /// A trade is told.
     Print { market: u16 },
     /// The executor answers the oldest open question.
@@ -29,10 +30,24 @@ enum Step {
     Wait { ms: u64 },
 }
 
+/// What is false about an announcement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    None,
+    Top,
+    Hash,
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let side = prop_oneof![Just(Side::Buy), Just(Side::Sell)];
     let shares = prop_oneof![Just(0u64), Just(3), Just(40), Just(500)];
-    let level = (0..MARKETS, side, 0u16..12, shares, prop::bool::weighted(0.03))
+    let level = (
+        0..MARKETS,
+        side,
+        0u16..12,
+        shares,
+        prop_oneof![94 => Just(Lie::None), 3 => Just(Lie::Top), 3 => Just(Lie::Hash)],
+    )
         .prop_map(|(market, side, away, shares, lie)| Step::Level { market, side, away, shares, lie });
     let step = prop_oneof![
         12 => level,
@@ -76,9 +91,26 @@ impl Venue {
             price: Price::from_ten_thousandths(price).expect("below a dollar"),
             qty: Qty::from_whole(shares).expect("small"),
             top: Some(self.top(market)),
-            hash: None,
+            hash: Some(self.hash(market)),
             venue_ms: self.at.ms(),
         }
+    }
+
+    fn hash(&self, row: u16) -> BookHash {
+        let facts = market(u64::from(row) + 1);
+        let level = |(p, n): (&u16, &u64)| {
+            (Price::from_ten_thousandths(*p).expect("a price"), Qty::from_whole(*n).expect("small"))
+        };
+        let inputs = HashInputs {
+            market: facts.condition.as_str(),
+            token: facts.yes.as_str(),
+            venue_ms: self.at.ms(),
+            min_order: facts.min_order,
+            tick: facts.tick,
+            neg_risk: facts.neg_risk,
+        };
+        let [bids, asks] = &self.books[usize::from(row)];
+        book_hash(&inputs, bids.iter().map(level), asks.iter().rev().map(level), "0.500")
     }
 
     fn snapshot(&self, market: u16) -> Input {
@@ -94,8 +126,8 @@ impl Venue {
             bids: side(bids).into_iter().rev().collect(),
             asks: side(asks),
             tick: None,
-            last_trade: None,
-            hash: None,
+            last_trade: Some("0.500".into()),
+            hash: Some(self.hash(market)),
             venue_ms: self.at.ms(),
         })
     }
@@ -109,8 +141,12 @@ impl Venue {
                     Side::Sell => mid + 100 * (1 + away),
                 };
                 let mut event = self.set(market, side, price, shares);
-                if let (true, MarketEvent::Delta { top: Some(top), .. }) = (lie, &mut event) {
-                    top.bid = top.bid.and_then(|bid| bid.checked_sub(100));
+                match (lie, &mut event) {
+                    (Lie::Top, MarketEvent::Delta { top: Some(top), .. }) => {
+                        top.bid = top.bid.and_then(|bid| bid.checked_sub(100));
+                    }
+                    (Lie::Hash, MarketEvent::Delta { hash, .. }) => *hash = Some(BookHash([7; 20])),
+                    _ => {}
                 }
                 vec![Input::Market(event)]
             }
@@ -247,7 +283,7 @@ proptest! {
 #[test]
 fn a_quiet_market_below_the_horizon_is_left_out() {
     // deep levels change; nothing is edited
-    let deep = |away| Step::Level { market: 0, side: Side::Buy, away, shares: 500, lie: false };
+    let deep = |away| Step::Level { market: 0, side: Side::Buy, away, shares: 500, lie: Lie::None };
     let mut steps = vec![Step::Wait { ms: 100 }];
     for n in 0..40u16 {
         steps.push(if n < 12 { Step::Answer } else { deep(9 + n % 3) });

@@ -13,7 +13,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus::{
-    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use std::fmt::{Debug, Write};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Metrics {
     quoting: IntGaugeVec,
     orders: IntGaugeVec,
     executor_up: IntGauge,
+    hash_checks: IntGauge,
+    unwitnessed: Gauge,
     totals: IntCounterVec,
     slow_road: GaugeVec,
 }
@@ -88,6 +91,14 @@ impl Metrics {
             quoting: gauges("quoting", "1 for what a market does: quotes, or why it does not", &["market", "state"]),
             orders: gauges("orders", "Live orders", &["market", "state"]),
             executor_up: add(&registry, IntGauge::new("executor_up", "1 while the executor is connected")),
+            hash_checks: add(
+                &registry,
+                IntGauge::new("hash_checks", "1 while books are compared with the venue's hash"),
+            ),
+            unwitnessed: add(
+                &registry,
+                Gauge::new("unwitnessed_seconds", "Longest that a book we quote on was not compared with REST"),
+            ),
             totals: counters("events_total", "Running totals of the engine", &["what"]),
             slow_road: floats("slow_road_ratio", "Share of frames decoded on the tolerant road", &[]),
             registry,
@@ -152,6 +163,10 @@ impl Metrics {
                 self.orders.with_label_values(&[row.as_str(), &order.state]).inc();
             }
         }
+        let quoted = snapshot.markets.iter().filter(|market| !market.orders.is_empty());
+        let oldest = quoted.filter_map(|market| market.unwitnessed_ms).max().unwrap_or(0);
+        self.unwitnessed.set(Duration::from_millis(oldest).as_secs_f64());
+        self.hash_checks.set(i64::from(!snapshot.hash_checks_off));
         self.show_totals(&snapshot.totals);
     }
 
@@ -169,6 +184,11 @@ impl Metrics {
             ("rejected", totals.rejected),
             ("fills", totals.fills),
             ("books_broken", totals.books_broken),
+            ("foreign_events", totals.foreign_events),
+            ("bad_rest", totals.bad_rest),
+            ("hashes_proven", totals.hashes_proven),
+            ("hashes_unproven", totals.hashes_unproven),
+            ("hashes_contradicted", totals.hashes_contradicted),
         ];
         for (what, n) in rows {
             let counter = self.totals.with_label_values(&[what]);
@@ -273,8 +293,9 @@ mod tests {
             gate: Gate::Shut(Shut::Halted),
             paused: false,
             halted_by: None,
+            hash_checks_off: false,
             markets: Vec::new(),
-            totals: Totals { frames: 200, slow_road: 10, ..Totals::default() },
+            totals: Totals { frames: 200, slow_road: 10, bad_rest: 2, hashes_proven: 7, ..Totals::default() },
         }
     }
 
@@ -301,6 +322,9 @@ mod tests {
             "mm_gate{state=\"Halted\"} 1",
             "mm_events_total{what=\"frames\"} 200",
             "mm_slow_road_ratio 0.05",
+            "mm_events_total{what=\"bad_rest\"} 2",
+            "mm_events_total{what=\"hashes_proven\"} 7",
+            "mm_hash_checks 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }

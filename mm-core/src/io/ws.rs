@@ -2,6 +2,7 @@
 //! into an [`inbox`]. It never reads a frame's meaning, and never drops one: where it cannot keep a frame it closes the link.
 
 mod inbox;
+mod renewal;
 
 pub use inbox::{Inbox, InboxSender, LinkEvent, WsEvent, inbox};
 
@@ -12,6 +13,7 @@ use crate::domain::TokenId;
 use crate::event::LinkIx;
 use crate::venue::subscribe::{ClientFrame, PING, PONG};
 use futures_util::{SinkExt, StreamExt};
+use renewal::{Renewal, Step};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub struct WsConfig {
     pub pong_timeout: Duration,
     /// Waits between attempts.
     pub backoff: Backoff,
+    /// A connection is replaced after this, without a gap; `None`: it is kept for as long as it lives.
+    pub renew_every: Option<Duration>,
 }
 
 /// Why a link is down.
@@ -176,7 +180,7 @@ struct Client<S: Subscriber> {
 impl<S: Subscriber> Client<S> {
     async fn run(mut self) {
         loop {
-            let why = match self.connect().await {
+            let why = match connect(self.request.clone(), self.config.message_max).await {
                 Ok(stream) => {
                     if !self.report(WsEvent::Up).await {
                         return;
@@ -195,23 +199,6 @@ impl<S: Subscriber> Client<S> {
 
     async fn report(&mut self, what: WsEvent) -> bool {
         self.inbox.send(self.link, self.clock.now(), what).await
-    }
-
-    async fn connect(&mut self) -> Result<Stream, DownWhy> {
-        let limits = WebSocketConfig::default()
-            .max_message_size(Some(self.config.message_max))
-            .max_frame_size(Some(self.config.message_max));
-        let connector = match self.request.uri().scheme_str() {
-            Some("wss") => Connector::Rustls(Arc::new(tls::client_config(&[]))),
-            _ => Connector::Plain,
-        };
-        let connecting =
-            tokio_tungstenite::connect_async_tls_with_config(self.request.clone(), Some(limits), true, Some(connector));
-        match timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok((stream, _))) => Ok(stream),
-            Ok(Err(why)) => Err(DownWhy::Connect(why.to_string())),
-            Err(_) => Err(DownWhy::Connect(format!("no answer in {} ms", CONNECT_TIMEOUT.as_millis()))),
-        }
     }
 
     /// One connection, from its greeting to its end.
@@ -235,6 +222,7 @@ impl<S: Subscriber> Client<S> {
         let mut ping = interval_at(Instant::now() + self.config.ping_every, self.config.ping_every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_pong = Instant::now();
+        let mut renewal = Renewal::first(self.link, self.config.renew_every);
         loop {
             tokio::select! {
                 biased;
@@ -243,6 +231,10 @@ impl<S: Subscriber> Client<S> {
                     for frame in self.subscriber.apply(command) {
                         self.note(&frame, &mut owed);
                         send(stream, frame).await?;
+                    }
+                    // its greeting may not have the wish in it
+                    if matches!(renewal, Renewal::Greeted(..)) {
+                        renewal = Renewal::again(self.config.renew_every);
                     }
                 }
                 _ = ping.tick() => {
@@ -255,6 +247,10 @@ impl<S: Subscriber> Client<S> {
                     }
                     send(stream, PING.to_owned()).await?;
                 }
+                step = renewal.step() => if let Some(text) = self.renew(&mut renewal, step, stream).await {
+                    (last_pong, owed) = (Instant::now(), None);
+                    self.inbox.try_text(self.link, self.clock.now(), text).map_err(|_| DownWhy::InboxFull)?;
+                },
                 message = stream.next() => match message {
                     Some(Ok(Message::Text(text))) if text.as_str() == PONG => {
                         last_pong = Instant::now();
@@ -282,6 +278,33 @@ impl<S: Subscriber> Client<S> {
         }
     }
 
+    /// Goes on with a renewal; the first frame of the new connection when `stream` is that now.
+    async fn renew(&mut self, renewal: &mut Renewal, step: Step, stream: &mut Stream) -> Option<String> {
+        match step {
+            Step::Due => {
+                *renewal = Renewal::Connects(Box::pin(connect(self.request.clone(), self.config.message_max)));
+            }
+            Step::Connected(fresh) => {
+                *renewal = Renewal::Greeted(fresh, Instant::now() + self.config.pong_timeout);
+                for frame in self.subscriber.greeting() {
+                    let Renewal::Greeted(fresh, _) = renewal else { break };
+                    if send(fresh, frame).await.is_err() {
+                        *renewal = Renewal::again(self.config.renew_every);
+                    }
+                }
+            }
+            Step::TakesOver(fresh, text) => {
+                let mut old = std::mem::replace(stream, *fresh);
+                // politeness only, and nobody waits for it
+                tokio::spawn(async move { timeout(Duration::from_millis(100), old.close(None)).await });
+                *renewal = Renewal::next(self.config.renew_every);
+                return Some(text);
+            }
+            Step::Failed => *renewal = Renewal::again(self.config.renew_every),
+        }
+        None
+    }
+
     /// Notes whether an answer will be owed for a frame. A second one does not put off the first.
     fn note(&self, frame: &str, owed: &mut Option<Instant>) {
         if self.subscriber.is_answered(frame) {
@@ -303,6 +326,20 @@ impl<S: Subscriber> Client<S> {
                 () = &mut wait => return true,
             }
         }
+    }
+}
+
+async fn connect(request: Request, message_max: usize) -> Result<Stream, DownWhy> {
+    let limits = WebSocketConfig::default().max_message_size(Some(message_max)).max_frame_size(Some(message_max));
+    let connector = match request.uri().scheme_str() {
+        Some("wss") => Connector::Rustls(Arc::new(tls::client_config(&[]))),
+        _ => Connector::Plain,
+    };
+    let connecting = tokio_tungstenite::connect_async_tls_with_config(request, Some(limits), true, Some(connector));
+    match timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok((stream, _))) => Ok(stream),
+        Ok(Err(why)) => Err(DownWhy::Connect(why.to_string())),
+        Err(_) => Err(DownWhy::Connect(format!("no answer in {} ms", CONNECT_TIMEOUT.as_millis()))),
     }
 }
 

@@ -29,6 +29,12 @@ pub struct HashInputs<'a> {
 #[derive(Clone)]
 pub struct OpenHash(Sha1);
 
+impl fmt::Debug for OpenHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenHash").finish_non_exhaustive()
+    }
+}
+
 impl OpenHash {
     /// Hashes everything up to the last trade price. Bids lowest first, asks highest first, as on the wire.
     pub fn new(

@@ -316,6 +316,7 @@ async fn rebuilt(bench: &Bench, remove_empty: bool) -> Attempt {
         ping_every: Duration::from_secs(10),
         pong_timeout: Duration::from_secs(30),
         backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(1), bench.seed),
+        renew_every: None,
     };
     let (sender, mut inbox) = inbox(65_536, 256 << 20);
     let _link = ws::start(LinkIx(0), config, MarketTokens::new(tokens.iter().cloned()), sender, clock)?;

@@ -155,6 +155,7 @@ impl Shell {
                 ping_every: duration(config.feed.ping_every),
                 pong_timeout: duration(config.feed.pong_timeout),
                 backoff: backoff(u64::from(link.0)),
+                renew_every: config.feed.renew_every.map(duration),
             };
             let link = ws::start(link, ws_config, tokens, sender.clone(), clock.clone())?;
             links.push(LinkState { link, up: false, last_frame: None });

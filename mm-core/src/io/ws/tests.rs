@@ -30,6 +30,7 @@ impl Stage {
             ping_every: NEVER,
             pong_timeout: NEVER,
             backoff: Backoff::new(Duration::from_millis(1), Duration::from_millis(2), 7),
+            renew_every: None,
         };
         change(&mut config);
         let (sender, inbox) = inbox(events, 1 << 20);
@@ -255,5 +256,56 @@ fn a_connection_that_answers_pings_but_no_subscription_is_given_up() {
         assert!(stage.link.command(MarketCommand::Resync(token("2"))));
         pong_only(&mut peer).await;
         assert!(matches!(stage.down().await, DownWhy::NoAnswer(_)));
+    });
+}
+
+#[test]
+fn a_connection_is_replaced_with_the_first_book_of_the_next_and_nobody_notices() {
+    runtime().block_on(async {
+        let mut stage = Stage::new(16, |config| config.renew_every = Some(Duration::from_millis(50))).await;
+        let mut old = stage.accept().await;
+        stage.up().await;
+        let greeting = heard(&mut old).await;
+        say(&mut old, "before").await;
+        assert!(matches!(stage.event().await, WsEvent::Text(text) if text == "before"));
+        let mut fresh = stage.accept().await;
+        assert_eq!(heard(&mut fresh).await, greeting);
+        // the old one goes on until the new one has a book; what comes over the new one before that is in the book
+        say(&mut fresh, "[]").await;
+        say(&mut old, "meanwhile").await;
+        assert!(matches!(stage.event().await, WsEvent::Text(text) if text == "meanwhile"));
+        say(&mut fresh, r#"[{"event_type":"book","bids":[]}]"#).await;
+        assert!(matches!(stage.event().await, WsEvent::Text(text) if text.contains("bids")));
+        assert!(matches!(
+            within(SOON, old.next()).await.expect("in time"),
+            Some(Ok(Message::Close(_))) | Some(Err(_)) | None
+        ));
+        say(&mut fresh, "after").await;
+        assert!(matches!(stage.event().await, WsEvent::Text(text) if text == "after"));
+        // wishes go to the new one
+        assert!(stage.link.command(MarketCommand::Unsubscribe(vec![token("1")])));
+        assert!(heard(&mut fresh).await.contains("unsubscribe"));
+    });
+}
+
+#[test]
+fn a_next_connection_that_brings_nothing_leaves_the_old_one_alone() {
+    runtime().block_on(async {
+        let change = |config: &mut WsConfig| {
+            config.renew_every = Some(Duration::from_millis(50));
+            config.pong_timeout = Duration::from_millis(100);
+        };
+        let mut stage = Stage::new(16, change).await;
+        let mut old = stage.accept().await;
+        stage.up().await;
+        heard(&mut old).await;
+        let mut dead = stage.accept().await;
+        heard(&mut dead).await;
+        // it is given up, and another one tried
+        let mut next = stage.accept().await;
+        heard(&mut next).await;
+        drop(next);
+        say(&mut old, "still here").await;
+        assert!(matches!(stage.event().await, WsEvent::Text(text) if text == "still here"));
     });
 }

@@ -1,5 +1,9 @@
 //! M2: books. Snapshots, changes, lost messages; never trusted when wrong.
 
+mod feed;
+pub(crate) mod injected;
+pub(crate) mod recorded;
+
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::recordings;
 use mm_core::book::{Book, Sync};
