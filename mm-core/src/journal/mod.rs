@@ -18,6 +18,7 @@ use crate::engine::Engine;
 use crate::event::{Action, Turn};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
+use std::io;
 
 /// A check follows every turn whose number is a multiple of this.
 pub const CHECK_EVERY: u64 = 256;
@@ -80,8 +81,8 @@ pub enum JournalError {
 /// One record as its line, newline included.
 #[must_use]
 pub fn encode(record: &Record) -> String {
-    let mut line = serde_json::to_string(record).expect("a record has text keys only");
-    line.push('\n');
+    let mut line = String::new();
+    write_line(record, &mut line);
     line
 }
 
@@ -112,7 +113,8 @@ impl TurnBytes {
     }
 }
 
-/// Writes the journal of one run: hand it each turn before the engine sees it, and the actions after.
+/// Writes the journal of one run: hand it each turn and the actions of it, before or after they are carried out. It allocates
+/// nothing once `out` has its size.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     bytes: TurnBytes,
@@ -129,17 +131,16 @@ impl Recorder {
 
     /// Appends the line of a turn.
     pub fn turn(&mut self, turn: &Turn, out: &mut String) {
-        let line = encode_turn(turn);
-        self.bytes.add(&line);
+        let begin = out.len();
+        write_line(&Line::Turn(turn), out);
+        self.bytes.add(&out[begin..out.len() - 1]);
         self.unchecked += 1;
         self.last = turn.seq;
-        out.push_str(&line);
-        out.push('\n');
     }
 
-    /// Appends the turn's actions, and a check when one is due.
+    /// Appends the turn's actions, and a check when one is due: `engine` must have taken the turn.
     pub fn did(&mut self, seq: u64, actions: &[Action], engine: &Engine, out: &mut String) {
-        out.push_str(&encode(&Record::Did { seq, actions: actions.to_vec() }));
+        write_line(&Line::Did { seq, actions }, out);
         if seq.is_multiple_of(CHECK_EVERY) {
             self.check(engine, out);
         }
@@ -155,16 +156,31 @@ impl Recorder {
     fn check(&mut self, engine: &Engine, out: &mut String) {
         let digest = self.bytes.close(engine.digest());
         self.unchecked = 0;
-        out.push_str(&encode(&Record::Check { seq: self.last, digest }));
+        write_line(&Record::Check { seq: self.last, digest }, out);
     }
 }
 
-/// A turn's line without its newline: the same text `encode` gives, without copying the turn into a record.
-fn encode_turn(turn: &Turn) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "lowercase")]
-    enum Line<'a> {
-        Turn(&'a Turn),
+/// Two of the [`Record`]s as they are written, without copying a turn or its actions.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Line<'a> {
+    Turn(&'a Turn),
+    Did { seq: u64, actions: &'a [Action] },
+}
+
+/// Appends a record as its line, newline included.
+fn write_line<T: Serialize>(record: &T, out: &mut String) {
+    /// JSON is written in pieces of whole characters.
+    struct Pieces<'a>(&'a mut String);
+    impl io::Write for Pieces<'_> {
+        fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+            self.0.push_str(std::str::from_utf8(piece).map_err(io::Error::other)?);
+            Ok(piece.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
     }
-    serde_json::to_string(&Line::Turn(turn)).expect("a turn has text keys only")
+    serde_json::to_writer(Pieces(out), record).expect("a record has text keys only");
+    out.push('\n');
 }
