@@ -57,12 +57,23 @@ impl TokenId {
     /// # Errors
     /// [`BadId::Token`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        let digits = !text.is_empty() && text.len() <= 78 && text.bytes().all(|b| b.is_ascii_digit());
+        let digits = !text.is_empty() && text.len() <= Self::DIGITS_MAX && text.bytes().all(|b| b.is_ascii_digit());
         if digits && (text == "0" || !text.starts_with('0')) {
             Ok(Self(text.into()))
         } else {
             Err(BadId::Token(text.into()))
         }
+    }
+
+    /// Most digits of a `uint256`.
+    pub(crate) const DIGITS_MAX: usize = 78;
+
+    /// The digits at the beginning of `text` if they are a token id in front of a quote.
+    pub(crate) fn at(text: &[u8]) -> Option<&str> {
+        let len = text.iter().take(Self::DIGITS_MAX + 1).position(|byte| !byte.is_ascii_digit())?;
+        let (digits, rest) = text.split_at(len);
+        let is_one = len > 0 && (len == 1 || digits[0] != b'0') && rest.first() == Some(&b'"');
+        if is_one { std::str::from_utf8(digits).ok() } else { None }
     }
 
     /// The decimal digits.
@@ -95,12 +106,17 @@ impl ConditionId {
     /// # Errors
     /// [`BadId::Condition`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        match text.strip_prefix("0x") {
-            Some(hex) if matches!(hex.len(), 62 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                Ok(Self(text.to_ascii_lowercase().into()))
-            }
-            _ => Err(BadId::Condition(text.into())),
+        if Self::is_one(text.as_bytes()) {
+            Ok(Self(text.to_ascii_lowercase().into()))
+        } else {
+            Err(BadId::Condition(text.into()))
         }
+    }
+
+    /// Whether [`Self::parse`] would take it.
+    pub(crate) fn is_one(text: &[u8]) -> bool {
+        text.strip_prefix(b"0x")
+            .is_some_and(|hex| matches!(hex.len(), 62 | 64) && hex.iter().all(u8::is_ascii_hexdigit))
     }
 
     /// The lower-case hex with its `0x`.
@@ -175,18 +191,31 @@ fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// Reads exactly `N` bytes of hex.
-fn read_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    if hex.len() != 2 * N || !hex.is_ascii() {
+/// Reads exactly `N` bytes of hex in any letter case.
+pub(crate) fn read_hex<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
+    /// Value of a hex digit; 0xff for any other byte.
+    const VALUES: [u8; 256] = {
+        let mut values = [0xff; 256];
+        let mut n = 0;
+        while n < 16 {
+            let digit = b"0123456789abcdef"[n as usize];
+            values[digit as usize] = n;
+            values[digit.to_ascii_uppercase() as usize] = n;
+            n += 1;
+        }
+        values
+    };
+    if hex.len() != 2 * N {
         return None;
     }
     let mut out = [0u8; N];
-    for (byte, pair) in out.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
+    let mut all = 0;
+    for (byte, [high, low]) in out.iter_mut().zip(hex.as_chunks::<2>().0) {
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        all |= high | low;
+        *byte = high << 4 | low & 15;
     }
-    Some(out)
+    (all < 16).then_some(out)
 }
 
 /// An order's EIP-712 digest, which *is* the venue's order id and is known before the order is sent
@@ -212,7 +241,10 @@ impl OrderId {
     /// # Errors
     /// [`BadId::Order`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        text.strip_prefix("0x").and_then(read_hex).map(Self).ok_or_else(|| BadId::Order(text.into()))
+        text.strip_prefix("0x")
+            .and_then(|hex| read_hex(hex.as_bytes()))
+            .map(Self)
+            .ok_or_else(|| BadId::Order(text.into()))
     }
 }
 
@@ -241,7 +273,7 @@ impl Digest {
     /// # Errors
     /// [`BadId::Digest`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        read_hex(text).map(Self).ok_or_else(|| BadId::Digest(text.into()))
+        read_hex(text.as_bytes()).map(Self).ok_or_else(|| BadId::Digest(text.into()))
     }
 }
 

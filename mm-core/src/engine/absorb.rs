@@ -8,7 +8,7 @@ use crate::domain::{Market, MarketIx, Outcome, Side, Token, UniverseError, cost_
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
 use crate::inventory::{FillChange, FillReport};
 use crate::protocol::{FromExecutor, Gate, Stage};
-use crate::venue::market_ws::{BadFrame, MarketFrame, Road, WireEvent, decode, decode_rest_book, to_market_events};
+use crate::venue::market_ws::{BadFrame, Read, Road, WireEvent, decode_rest_book, read, to_market_events};
 
 impl Engine {
     pub(super) fn absorb(&mut self, input: &Input, out: &mut Vec<Action>) {
@@ -77,30 +77,32 @@ impl Engine {
 
     fn frame(&mut self, link: LinkIx, text: &str, out: &mut Vec<Action>) {
         self.totals.frames += 1;
-        let wire = match decode(text) {
-            Ok((MarketFrame::Text, _)) => return,
-            Ok((MarketFrame::Events(events), road)) => {
+        let mut events = std::mem::take(&mut self.events);
+        match read(&self.universe, text, &mut events) {
+            Ok(Read::Text) => {}
+            Ok(Read::Events { road, unknown, .. }) => {
                 self.totals.slow_road += u64::from(road == Road::Tolerant);
-                events
+                self.totals.unknown_events += unknown;
+                self.heard(link);
+                self.market_events(&events, out);
             }
-            Err(why) => return self.bad_frame(link, text, &why, out),
-        };
-        self.heard(link);
-        let mut events = Vec::new();
-        for event in &wire {
-            self.totals.unknown_events += u64::from(matches!(event, WireEvent::Unknown { .. }));
-            to_market_events(&self.universe, event, &mut events);
+            Err(why) => self.bad_frame(link, text, &why, out),
         }
-        let mut touched: Vec<MarketIx> = Vec::new();
-        for event in &events {
+        events.clear();
+        self.events = events;
+    }
+
+    /// The events of one frame; the state it leads each market to is noted at its end.
+    fn market_events(&mut self, events: &[MarketEvent], out: &mut Vec<Action>) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for event in events {
             self.market_event(event, out);
             if !touched.contains(&event.market()) {
                 touched.push(event.market());
             }
         }
-        for ix in touched {
-            self.remember(ix);
-        }
+        touched.drain(..).for_each(|ix| self.remember(ix));
+        self.touched = touched;
     }
 
     /// Market data came over a link. One that was given up is believed again, and its books are asked for.

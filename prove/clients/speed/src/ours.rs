@@ -7,7 +7,7 @@ use mm_core::config::{Config, RawConfig};
 use mm_core::domain::{Outcome, Side, Timestamp, Universe};
 use mm_core::engine::Engine;
 use mm_core::event::{Action, Input, LinkIx, MarketEvent, Turn};
-use mm_core::venue::market_ws::{self, MarketFrame};
+use mm_core::venue::market_ws::{self, Read, Road};
 
 /// Decoding, validation of the whole frame, mirror and announced-top checks, the books. The book hash is read and kept, not computed.
 pub struct Checked {
@@ -27,11 +27,9 @@ impl Peer for Checked {
 
     fn frame(&mut self, _: usize, at_ms: u64, text: &str) {
         let at = Timestamp::from_ms(at_ms);
-        let Ok((MarketFrame::Events(wire), _)) = market_ws::decode(text) else { panic!("{text}") };
         self.events.clear();
-        for event in &wire {
-            market_ws::to_market_events(&self.universe, event, &mut self.events);
-        }
+        let read = market_ws::read(&self.universe, text, &mut self.events);
+        assert!(matches!(read, Ok(Read::Events { road: Road::Fast, strangers: 0, .. })), "{read:?}: {text}");
         for event in &self.events {
             let book = &mut self.books[event.market().index()];
             self.doubts += usize::from(book.apply(at, event).is_err() || book.judge(at).is_err());

@@ -1,0 +1,175 @@
+//! A place in a text, and the values that may stand there. Every value ends with its closing quote.
+
+use crate::domain::{Price, Qty, Side};
+use crate::event::BookHash;
+
+/// What has not been read yet.
+pub(super) struct Scan<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Scan<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { rest: text.as_bytes() }
+    }
+
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) const fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    pub(super) fn step(&mut self, len: usize) -> Option<()> {
+        self.rest = self.rest.get(len..)?;
+        Some(())
+    }
+
+    /// Steps over `token` if it is next.
+    #[inline]
+    pub(super) fn eat<const N: usize>(&mut self, token: &[u8; N]) -> bool {
+        match self.rest.split_first_chunk::<N>() {
+            Some((next, rest)) if next == token => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[inline]
+    pub(super) fn expect<const N: usize>(&mut self, token: &[u8; N]) -> Option<()> {
+        self.eat(token).then_some(())
+    }
+
+    /// A comma and the white space the venue puts behind it.
+    pub(super) fn comma(&mut self) -> Option<()> {
+        self.expect(b",")?;
+        self.space();
+        Some(())
+    }
+
+    /// A comma and what must follow it, perhaps with white space between them. Nothing is read when it is not there.
+    #[inline]
+    pub(super) fn key<const N: usize>(&mut self, key: &[u8; N]) -> Option<()> {
+        if self.eat(key) { Some(()) } else { self.spaced(key) }
+    }
+
+    #[cold]
+    fn spaced(&mut self, key: &[u8]) -> Option<()> {
+        let (comma, key) = key.split_at(1);
+        let mut ahead = Scan { rest: self.rest.strip_prefix(comma)? };
+        ahead.space();
+        self.rest = ahead.rest.strip_prefix(key)?;
+        Some(())
+    }
+
+    #[inline]
+    pub(super) fn space(&mut self) {
+        while let Some((b' ' | b'\t' | b'\r' | b'\n', rest)) = self.rest.split_first() {
+            self.rest = rest;
+        }
+    }
+
+    /// What stands where a condition id is due: 66 bytes of the usual form, or 64.
+    pub(super) fn condition(&mut self) -> Option<&'a [u8]> {
+        let len = if self.rest.get(66) == Some(&b'"') { 66 } else { 64 };
+        let (id, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
+        self.expect(b"\"")?;
+        Some(id)
+    }
+
+    /// The inside of a string of printable ASCII without escapes.
+    pub(super) fn string(&mut self) -> Option<&'a str> {
+        let len = self.rest.iter().position(|byte| !matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~'))?;
+        let (inside, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        self.expect(b"\"")?;
+        std::str::from_utf8(inside).ok()
+    }
+
+    /// A decimal in units of `10^-SCALE`, with at most `WHOLE` digits in front of the point and `SCALE` behind it: others are
+    /// rare, and need more care than this.
+    #[inline]
+    fn decimal<const WHOLE: usize, const SCALE: usize>(&mut self) -> Option<u64> {
+        let (whole, len) = digits::<WHOLE>(self.rest, 0);
+        let rest = &self.rest[len..];
+        let Some(rest) = rest.strip_prefix(b".") else {
+            self.rest = rest.strip_prefix(b"\"")?;
+            return (len > 0).then_some(whole * POWERS[SCALE]);
+        };
+        let (value, decimals) = digits::<SCALE>(rest, whole);
+        self.rest = rest[decimals..].strip_prefix(b"\"")?;
+        (len + decimals > 0).then_some(value * POWERS[SCALE - decimals])
+    }
+
+    #[inline]
+    pub(super) fn price(&mut self) -> Option<Price> {
+        let n = self.decimal::<1, 4>()?;
+        u16::try_from(n).ok().and_then(Price::from_ten_thousandths)
+    }
+
+    /// A price at which an order can rest.
+    #[inline]
+    pub(super) fn level_price(&mut self) -> Option<Price> {
+        self.price().filter(|price| *price != Price::ZERO && *price != Price::ONE)
+    }
+
+    /// An announced price: `0`, `1` and nothing mean that the side is empty.
+    #[inline]
+    pub(super) fn top_price(&mut self) -> Option<Option<Price>> {
+        if self.eat(b"\"") {
+            return Some(None);
+        }
+        self.price().map(|price| Some(price).filter(|p| *p != Price::ZERO && *p != Price::ONE))
+    }
+
+    #[inline]
+    pub(super) fn qty(&mut self) -> Option<Qty> {
+        self.decimal::<12, 6>().map(Qty::from_micro)
+    }
+
+    #[inline]
+    pub(super) fn side(&mut self) -> Option<Side> {
+        if self.eat(b"BUY\"") { Some(Side::Buy) } else { self.expect(b"SELL\"").map(|()| Side::Sell) }
+    }
+
+    #[inline]
+    pub(super) fn hash(&mut self) -> Option<Option<BookHash>> {
+        if self.eat(b"\"") {
+            return Some(None);
+        }
+        let (hex, rest) = self.rest.split_first_chunk::<40>()?;
+        self.rest = rest;
+        self.expect(b"\"")?;
+        BookHash::from_hex(hex).map(Some)
+    }
+
+    /// Milliseconds in a string: digits alone, at most eighteen so that they cannot overflow.
+    #[inline]
+    pub(super) fn milliseconds(&mut self) -> Option<u64> {
+        let (value, len) = digits::<18>(self.rest, 0);
+        self.rest = self.rest[len..].strip_prefix(b"\"")?;
+        (len > 0).then_some(value)
+    }
+}
+
+/// Powers of ten.
+const POWERS: [u64; 7] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+
+/// Appends the digits at the beginning of `text` to a number, at most `MAX` of them; and how many they were.
+#[inline]
+fn digits<const MAX: usize>(text: &[u8], mut value: u64) -> (u64, usize) {
+    let mut len = 0;
+    for byte in text.iter().take(MAX) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        len += 1;
+    }
+    (value, len)
+}
