@@ -191,31 +191,40 @@ fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// Reads exactly `N` bytes of hex in any letter case.
+/// Reads exactly `N` bytes of hex in any letter case, eight digits at a time.
 pub(crate) fn read_hex<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
-    /// Value of a hex digit; 0xff for any other byte.
-    const VALUES: [u8; 256] = {
-        let mut values = [0xff; 256];
-        let mut n = 0;
-        while n < 16 {
-            let digit = b"0123456789abcdef"[n as usize];
-            values[digit as usize] = n;
-            values[digit.to_ascii_uppercase() as usize] = n;
-            n += 1;
-        }
-        values
-    };
+    const { assert!(N.is_multiple_of(4), "whole words of digits") };
     if hex.len() != 2 * N {
         return None;
     }
     let mut out = [0u8; N];
-    let mut all = 0;
-    for (byte, [high, low]) in out.iter_mut().zip(hex.as_chunks::<2>().0) {
-        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
-        all |= high | low;
-        *byte = high << 4 | low & 15;
+    let mut wrong = 0;
+    for (bytes, digits) in out.as_chunks_mut::<4>().0.iter_mut().zip(hex.as_chunks::<8>().0) {
+        let (value, bad) = hex_word(u64::from_le_bytes(*digits));
+        *bytes = value.to_le_bytes();
+        wrong |= bad;
     }
-    (all < 16).then_some(out)
+    (wrong == 0).then_some(out)
+}
+
+/// Four bytes out of eight hex digits, the first in the lowest byte; the second is not zero when one is none.
+const fn hex_word(text: u64) -> (u32, u64) {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let letters = text >> 6 & ONES;
+    let low = text & (0x0f * ONES);
+    // digits are 0x30 to 0x39, letters 0x41 to 0x46 or 0x61 to 0x66: first the upper halves, without the bit of the letter case;
+    // then that a letter is not the one before `a`; then that no digit is above nine and no letter above fifteen
+    let upper = text & (0xf0 * ONES) & !(letters << 5);
+    let halves = upper ^ (0x30 * ONES + letters * 0x10);
+    let before_a = ((low | (0x10 * ONES)) - letters) ^ (0x10 * ONES);
+    let values = low + letters * 9;
+    let too_large = values + (letters ^ ONES) * 6;
+    let wrong = halves | ((before_a | too_large) & (0x10 * ONES));
+    let pairs = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half is a copy that is cut off")]
+    let bytes = (fours | fours >> 16) as u32;
+    (bytes, wrong)
 }
 
 /// An order's EIP-712 digest, which *is* the venue's order id and is known before the order is sent

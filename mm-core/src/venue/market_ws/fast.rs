@@ -5,6 +5,7 @@
 //! what [`super::decode_tolerant`] reads the same way; anything else (another key order, a number for a string, an escape,
 //! an older form, a bad value) is `None`, never an error: the tolerant road decides what it means.
 
+mod digits;
 mod scan;
 
 use super::WireLevels;

@@ -196,3 +196,5 @@ pub struct LevelChange {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_roads;

@@ -30,9 +30,13 @@ impl Peer for Checked {
         self.events.clear();
         let read = market_ws::read(&self.universe, text, &mut self.events);
         assert!(matches!(read, Ok(Read::Events { road: Road::Fast, strangers: 0, .. })), "{read:?}: {text}");
-        for event in &self.events {
+        for (n, event) in self.events.iter().enumerate() {
             let book = &mut self.books[event.market().index()];
-            self.doubts += usize::from(book.apply(at, event).is_err() || book.judge(at).is_err());
+            self.doubts += usize::from(book.apply(at, event).is_err());
+            // a frame's entries are judged together, as the engine does at the end of a turn
+            if self.events.get(n + 1).is_none_or(|next| next.market() != event.market()) {
+                self.doubts += usize::from(book.judge(at).is_err());
+            }
         }
     }
 

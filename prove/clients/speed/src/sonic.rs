@@ -350,9 +350,12 @@ impl SonicBook {
             _ => return None,
         }
         let at = Timestamp::from_ms(venue_ms);
-        for event in &self.events {
+        for (n, event) in self.events.iter().enumerate() {
             let book = &mut self.books[event.market().index()];
-            let _ = book.apply(at, event).and_then(|()| book.judge(at));
+            let _ = book.apply(at, event);
+            if self.events.get(n + 1).is_none_or(|next| next.market() != event.market()) {
+                let _ = book.judge(at);
+            }
         }
         Some(())
     }

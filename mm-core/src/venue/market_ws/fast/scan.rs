@@ -1,5 +1,6 @@
 //! A place in a text, and the values that may stand there. Every value ends with its closing quote.
 
+use super::digits;
 use crate::domain::{Price, Qty, Side};
 use crate::event::BookHash;
 
@@ -90,25 +91,72 @@ impl<'a> Scan<'a> {
         std::str::from_utf8(inside).ok()
     }
 
+    #[inline]
+    pub(super) fn price(&mut self) -> Option<Price> {
+        let n = match self.usual_price() {
+            Some(n) => n,
+            None => self.decimal::<1, 4>()?,
+        };
+        u16::try_from(n).ok().and_then(Price::from_ten_thousandths)
+    }
+
+    /// `0.` and one to four digits: with the quote no more than one word.
+    #[inline]
+    fn usual_price(&mut self) -> Option<u64> {
+        let word = digits::word(self.rest)?;
+        let (count, values) = digits::leading(word >> 16);
+        let is_usual = word & 0xffff == u64::from(u16::from_le_bytes(*b"0.")) && matches!(count, 1..=4);
+        if !is_usual || word >> (16 + 8 * count) & 0xff != u64::from(b'"') {
+            return None;
+        }
+        self.rest = &self.rest[3 + count as usize..];
+        Some(digits::number(digits::first(values, count) << 32))
+    }
+
+    #[inline]
+    pub(super) fn qty(&mut self) -> Option<Qty> {
+        let micro = match self.usual_qty() {
+            Some(micro) => micro,
+            None => self.decimal::<12, 6>()?,
+        };
+        Some(Qty::from_micro(micro))
+    }
+
+    /// One to seven digits, then perhaps a point and one to six more: two words.
+    #[inline]
+    fn usual_qty(&mut self) -> Option<u64> {
+        let (count, values) = digits::leading(digits::word(self.rest)?);
+        let whole = digits::number(digits::last(values, count)) * 1_000_000;
+        let (stop, rest) = self.rest.get(count as usize..)?.split_first()?;
+        if count == 0 {
+            return None;
+        }
+        if *stop == b'"' {
+            self.rest = rest;
+            return Some(whole);
+        }
+        let (decimals, values) = digits::leading(digits::word(rest)?);
+        let (end, rest) = rest.get(decimals as usize..)?.split_first()?;
+        if *stop != b'.' || *end != b'"' || !matches!(decimals, 1..=6) {
+            return None;
+        }
+        self.rest = rest;
+        Some(whole + digits::number(digits::first(values, decimals) << 16))
+    }
+
     /// A decimal in units of `10^-SCALE`, with at most `WHOLE` digits in front of the point and `SCALE` behind it: others are
     /// rare, and need more care than this.
-    #[inline]
+    #[cold]
     fn decimal<const WHOLE: usize, const SCALE: usize>(&mut self) -> Option<u64> {
-        let (whole, len) = digits::<WHOLE>(self.rest, 0);
+        let (whole, len) = count_digits::<WHOLE>(self.rest, 0);
         let rest = &self.rest[len..];
         let Some(rest) = rest.strip_prefix(b".") else {
             self.rest = rest.strip_prefix(b"\"")?;
             return (len > 0).then_some(whole * POWERS[SCALE]);
         };
-        let (value, decimals) = digits::<SCALE>(rest, whole);
+        let (value, decimals) = count_digits::<SCALE>(rest, whole);
         self.rest = rest[decimals..].strip_prefix(b"\"")?;
         (len + decimals > 0).then_some(value * POWERS[SCALE - decimals])
-    }
-
-    #[inline]
-    pub(super) fn price(&mut self) -> Option<Price> {
-        let n = self.decimal::<1, 4>()?;
-        u16::try_from(n).ok().and_then(Price::from_ten_thousandths)
     }
 
     /// A price at which an order can rest.
@@ -124,11 +172,6 @@ impl<'a> Scan<'a> {
             return Some(None);
         }
         self.price().map(|price| Some(price).filter(|p| *p != Price::ZERO && *p != Price::ONE))
-    }
-
-    #[inline]
-    pub(super) fn qty(&mut self) -> Option<Qty> {
-        self.decimal::<12, 6>().map(Qty::from_micro)
     }
 
     #[inline]
@@ -150,9 +193,26 @@ impl<'a> Scan<'a> {
     /// Milliseconds in a string: digits alone, at most eighteen so that they cannot overflow.
     #[inline]
     pub(super) fn milliseconds(&mut self) -> Option<u64> {
-        let (value, len) = digits::<18>(self.rest, 0);
+        if let Some(ms) = self.usual_milliseconds() {
+            return Some(ms);
+        }
+        let (value, len) = count_digits::<18>(self.rest, 0);
         self.rest = self.rest[len..].strip_prefix(b"\"")?;
         (len > 0).then_some(value)
+    }
+
+    /// The thirteen digits of these centuries.
+    #[inline]
+    fn usual_milliseconds(&mut self) -> Option<u64> {
+        let (high, rest) = self.rest.split_first_chunk::<8>()?;
+        let (high_count, high) = digits::leading(u64::from_le_bytes(*high));
+        let (low_count, low) = digits::leading(digits::word(rest)?);
+        let rest = rest[5..].strip_prefix(b"\"")?;
+        if (high_count, low_count) != (8, 5) {
+            return None;
+        }
+        self.rest = rest;
+        Some(digits::number(high) * 100_000 + digits::number(digits::last(low, 5)))
     }
 }
 
@@ -160,15 +220,10 @@ impl<'a> Scan<'a> {
 const POWERS: [u64; 7] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
 /// Appends the digits at the beginning of `text` to a number, at most `MAX` of them; and how many they were.
-#[inline]
-fn digits<const MAX: usize>(text: &[u8], mut value: u64) -> (u64, usize) {
+fn count_digits<const MAX: usize>(text: &[u8], mut value: u64) -> (u64, usize) {
     let mut len = 0;
-    for byte in text.iter().take(MAX) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    for byte in text.iter().take(MAX).take_while(|byte| byte.is_ascii_digit()) {
+        value = value * 10 + u64::from(byte - b'0');
         len += 1;
     }
     (value, len)
