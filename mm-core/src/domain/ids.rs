@@ -192,6 +192,7 @@ fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
 }
 
 /// Reads exactly `N` bytes of hex in any letter case, eight digits at a time.
+#[inline]
 pub(crate) fn read_hex<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
     const { assert!(N.is_multiple_of(4), "whole words of digits") };
     if hex.len() != 2 * N {

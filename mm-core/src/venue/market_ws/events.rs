@@ -2,8 +2,8 @@
 
 use super::fast::{Book, Change, Sink, Trade, scan};
 use super::{BadFrame, MarketFrame, Road, WireEvent, decode_tolerant};
-use crate::domain::{ConditionId, MarketIx, Token, TokenId, Universe};
-use crate::event::MarketEvent;
+use crate::domain::{ConditionId, MarketIx, Outcome, Price, Qty, Side, Token, TokenId, Universe};
+use crate::event::{BookHash, MarketEvent};
 
 /// What [`read`] found besides the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,17 @@ pub fn read(universe: &Universe, text: &str, out: &mut Vec<MarketEvent>) -> Resu
     let strangers = wire.iter().map(|event| to_market_events(universe, event, out)).sum();
     Ok(Read::Events { road: Road::Tolerant, unknown, strangers })
 }
+
+/// What a change is before it is known.
+const NOTHING_CHANGED: MarketEvent = MarketEvent::Delta {
+    token: Token { market: MarketIx(0), outcome: Outcome::Yes },
+    side: Side::Buy,
+    price: Price::ZERO,
+    qty: Qty::ZERO,
+    top: None,
+    hash: None,
+    venue_ms: 0,
+};
 
 /// Events straight from the text.
 struct Direct<'u, 'o> {
@@ -79,12 +90,20 @@ impl<'a> Sink<'a> for Direct<'_, '_> {
     }
 
     #[inline]
-    fn change(&mut self, change: Change<Option<Token>>) {
-        let Change { token, price, qty, side, hash, top } = change;
-        if let Some(token) = token {
-            let top = Some(top);
-            self.out.push(MarketEvent::Delta { token, side, price, qty, top, hash, venue_ms: 0 });
+    fn change(&mut self, change: Change<'a, Option<Token>>) -> Option<()> {
+        let Change { token, price, qty, side, hash: hex, top } = change;
+        let Some(token) = token else { return hex.is_none_or(|hex| BookHash::from_hex(hex).is_some()).then_some(()) };
+        // Filled in where it stays: an event written in small pieces is slow to be moved as a whole.
+        self.out.push(NOTHING_CHANGED);
+        if let Some(MarketEvent::Delta { token: of, side: on, price: at, qty: total, top: best, hash, .. }) =
+            self.out.last_mut()
+        {
+            (*of, *on, *at, *total, *best) = (token, side, price, qty, Some(top));
+            if let Some(hex) = hex {
+                *hash = Some(BookHash::from_hex(hex)?);
+            }
         }
+        Some(())
     }
 
     #[inline]

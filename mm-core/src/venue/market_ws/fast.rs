@@ -26,7 +26,7 @@ pub(super) trait Sink<'a> {
     /// The token id at the beginning of `rest`, in front of a quote; and how long it is.
     fn token(&mut self, rest: &'a [u8]) -> Option<(Self::Token, usize)>;
     /// One level of a `price_change`.
-    fn change(&mut self, change: Change<Self::Token>);
+    fn change(&mut self, change: Change<'a, Self::Token>) -> Option<()>;
     /// The end of a `price_change`.
     fn changed(&mut self, market: Self::Market, venue_ms: u64) -> Option<()>;
     /// A whole book.
@@ -36,12 +36,13 @@ pub(super) trait Sink<'a> {
 }
 
 /// One level with its new total size, and what is announced beside it.
-pub(super) struct Change<T> {
+pub(super) struct Change<'a, T> {
     pub(super) token: T,
     pub(super) price: Price,
     pub(super) qty: Qty,
     pub(super) side: Side,
-    pub(super) hash: Option<BookHash>,
+    /// Should be hex.
+    pub(super) hash: Option<&'a [u8; 40]>,
     pub(super) top: Top,
 }
 
@@ -118,7 +119,7 @@ fn price_change<'a, S: Sink<'a>>(scan: &mut Scan<'a>, sink: &mut S, market: S::M
     if !scan.eat(b"]") {
         loop {
             let change = level_change(scan, sink)?;
-            sink.change(change);
+            sink.change(change)?;
             if scan.eat(b"]") {
                 break;
             }
@@ -132,7 +133,7 @@ fn price_change<'a, S: Sink<'a>>(scan: &mut Scan<'a>, sink: &mut S, market: S::M
 }
 
 #[inline]
-fn level_change<'a, S: Sink<'a>>(scan: &mut Scan<'a>, sink: &mut S) -> Option<Change<S::Token>> {
+fn level_change<'a, S: Sink<'a>>(scan: &mut Scan<'a>, sink: &mut S) -> Option<Change<'a, S::Token>> {
     scan.expect(b"{\"asset_id\":\"")?;
     let token = token(scan, sink)?;
     scan.key(b",\"price\":\"")?;
@@ -155,7 +156,7 @@ fn level_change<'a, S: Sink<'a>>(scan: &mut Scan<'a>, sink: &mut S) -> Option<Ch
 fn answered_book<'a>(scan: &mut Scan<'a>) -> Option<Book<'a>> {
     let venue_ms = scan.milliseconds()?;
     scan.key(b",\"hash\":\"")?;
-    let hash = scan.hash()?;
+    let hash = book_hash(scan)?;
     scan.key(b",\"bids\":[")?;
     let bids = levels(scan, |worse, better| worse < better)?;
     scan.key(b",\"asks\":[")?;
@@ -180,11 +181,18 @@ fn streamed_book<'a>(scan: &mut Scan<'a>) -> Option<Book<'a>> {
     scan.key(b",\"asks\":[")?;
     let asks = levels(scan, |worse, better| worse > better)?;
     scan.key(b",\"hash\":\"")?;
-    let hash = scan.hash()?;
+    let hash = book_hash(scan)?;
     scan.key(b",\"timestamp\":\"")?;
     let venue_ms = scan.milliseconds()?;
     scan.key(b",\"event_type\":\"book\"}")?;
     Some(Book { bids, asks, hash, venue_ms, tick: None, last_trade: None })
+}
+
+fn book_hash(scan: &mut Scan<'_>) -> Option<Option<BookHash>> {
+    match scan.hash()? {
+        None => Some(None),
+        Some(hex) => BookHash::from_hex(hex).map(Some),
+    }
 }
 
 /// Levels in the wire's order, behind the opening bracket. Out of order, twice or empty: not a usual shape.

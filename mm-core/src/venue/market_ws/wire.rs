@@ -3,6 +3,7 @@
 use super::fast::{Book, Change, Sink, Trade, scan};
 use super::{BookMessage, LevelChange, PriceChange, WireEvent};
 use crate::domain::{ConditionId, TokenId};
+use crate::event::BookHash;
 
 /// The events of a frame, or `None` when it is not of a usual shape.
 pub(super) fn decode(text: &str) -> Option<Vec<WireEvent>> {
@@ -30,9 +31,14 @@ impl<'a> Sink<'a> for Wire {
         Some((TokenId::parse(digits).ok()?, digits.len()))
     }
 
-    fn change(&mut self, change: Change<TokenId>) {
+    fn change(&mut self, change: Change<'a, TokenId>) -> Option<()> {
         let Change { token, price, qty, side, hash, top } = change;
+        let hash = match hash {
+            None => None,
+            Some(hex) => Some(BookHash::from_hex(hex)?),
+        };
         self.changes.push(LevelChange { token, price, qty, side, hash, top: Some(top) });
+        Some(())
     }
 
     fn changed(&mut self, market: ConditionId, venue_ms: u64) -> Option<()> {

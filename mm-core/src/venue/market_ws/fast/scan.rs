@@ -2,7 +2,6 @@
 
 use super::digits;
 use crate::domain::{Price, Qty, Side};
-use crate::event::BookHash;
 
 /// What has not been read yet.
 pub(super) struct Scan<'a> {
@@ -179,15 +178,16 @@ impl<'a> Scan<'a> {
         if self.eat(b"BUY\"") { Some(Side::Buy) } else { self.expect(b"SELL\"").map(|()| Side::Sell) }
     }
 
+    /// The forty bytes where a hash is due; `None` inside for an empty string. Whether they are hex is for the reader to see.
     #[inline]
-    pub(super) fn hash(&mut self) -> Option<Option<BookHash>> {
+    pub(super) fn hash(&mut self) -> Option<Option<&'a [u8; 40]>> {
         if self.eat(b"\"") {
             return Some(None);
         }
-        let (hex, rest) = self.rest.split_first_chunk::<40>()?;
+        let (hex, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         self.expect(b"\"")?;
-        BookHash::from_hex(hex).map(Some)
+        Some(Some(hex))
     }
 
     /// Milliseconds in a string: digits alone, at most eighteen so that they cannot overflow.
