@@ -279,7 +279,7 @@ impl Engine {
             self.lose_book(ix, out);
         }
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        let mut wakes = vec![state.book.next_judgement(), state.witness.due(grace)];
+        let mut wakes = [state.book.next_judgement(), state.witness.due(grace), None];
         let mut fetch = false;
         if let Some(since) = state.waiting_since.filter(|_| !state.book.is_synced() && !state.resolved) {
             let due = state.fetch_sent.map_or(since, |sent| sent.max(since)).plus(wait);
@@ -287,7 +287,7 @@ impl Engine {
             if fetch {
                 state.fetch_sent = Some(at);
             }
-            wakes.push(Some(if fetch { at.plus(wait) } else { due }));
+            wakes[2] = Some(if fetch { at.plus(wait) } else { due });
         }
         for wake in wakes.into_iter().flatten().filter(|t| *t > at) {
             self.wake(ix, wake);

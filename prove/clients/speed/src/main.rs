@@ -1,8 +1,8 @@
 //! Parse and apply of market-channel frames: ours beside the official SDK's client path and beside `sonic-rs`, in one process on
 //! the same frames.
 //!
-//! usage: speed [RECORDING.jsonl.zst] [ours]   (default: the recording that ships with the simulator; `ours`: nothing else, for a
-//! profiler)
+//! usage: speed [RECORDING.jsonl.zst] [ours | turns]   (default: the recording that ships with the simulator; `ours` and `turns`
+//! run nothing but our checked road, or our engine's turns: for a profiler)
 //!
 //! Time is CPU time of the thread, rounds are interleaved, every round is shown, and every round's final books must be the same
 //! level by level. Exit code 1 if they are not, if a promise is missed, or if a `price_change` frame allocates after warm-up.
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
         env!("CARGO_MANIFEST_DIR"),
         "/../../../sim-exchange/testdata/tape/nhl-20260607.jsonl.zst"
     ));
-    let path = std::env::args_os().skip(1).find(|arg| arg != "ours").map_or(default, PathBuf::from);
+    let path = std::env::args_os().skip(1).find(|arg| arg != "ours" && arg != "turns").map_or(default, PathBuf::from);
     let recorded = match Stream::recorded(&path) {
         Ok(stream) => stream,
         Err(why) => {
@@ -102,16 +102,13 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if std::env::args().any(|arg| arg == "ours") {
-        // for a profiler: nothing but ours
+    let alone = ["ours", "turns"].map(|word| std::env::args().any(|arg| arg == word));
+    if alone != [false; 2] {
         for stream in [Stream::generated(7, 200_000), recorded] {
-            for _ in 0..4 * ROUNDS {
-                let took = run::<ours::Checked>(&stream).took;
-                println!(
-                    "{}: {:?} a frame",
-                    stream.name,
-                    took / u32::try_from(stream.frames.len()).unwrap_or(u32::MAX)
-                );
+            for _ in 0..2 * ROUNDS {
+                let run = if alone[0] { run::<ours::Checked>(&stream) } else { run::<ours::Whole>(&stream) };
+                let each = run.took / u32::try_from(stream.frames.len()).unwrap_or(u32::MAX);
+                println!("{}: {each:?} a frame, {:.2} allocations", stream.name, run.allocations);
             }
         }
         return ExitCode::SUCCESS;
