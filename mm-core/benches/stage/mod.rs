@@ -33,7 +33,7 @@ fn shares(n: u64) -> Qty {
 }
 
 fn market(n: u16) -> Market {
-    let token = |k: u16| TokenId::parse(&format!("{}{:05}", "7".repeat(72), 2 * n + k)).expect("77 digits");
+    let token = |k: u16| TokenId::parse(&format!("{:05}{}", 10_000 + 2 * n + k, "7".repeat(72))).expect("77 digits");
     Market {
         condition: ConditionId::parse(&format!("0x{n:064x}")).expect("64 digits"),
         event: None,
@@ -71,7 +71,8 @@ fn config(strategy: &str, markets: &[Market]) -> Option<Config> {
         "rewards": { "sample_every_ms": 3_600_000 },
         "quote": { "strategy": strategy, "distance_cents": "1.5", "size_shares": "40", "max_size_shares": "100",
             "max_book_spread_cents": "10", "max_held_shares": "200", "skew_cents_per_100_shares": "1",
-            "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
+            "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true,
+            "fills_per_day": "8", "fill_decay_per_cent": "0.7", "markout_cents": "1", "jumps_per_day": "4", "jump_cents": "2.5" },
         "market": blocks
     }))
     .ok()?;

@@ -18,7 +18,6 @@ use crate::engine::Engine;
 use crate::event::{Action, Turn};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
-use std::io;
 
 /// A check follows every turn whose number is a multiple of this.
 pub const CHECK_EVERY: u64 = 256;
@@ -81,9 +80,7 @@ pub enum JournalError {
 /// One record as its line, newline included.
 #[must_use]
 pub fn encode(record: &Record) -> String {
-    let mut line = String::new();
-    write_line(record, &mut line);
-    line
+    line_of(record, &mut Vec::new()).to_owned()
 }
 
 /// One line, with or without its newline.
@@ -120,6 +117,8 @@ pub struct Recorder {
     bytes: TurnBytes,
     unchecked: u64,
     last: u64,
+    /// The line in the making.
+    line: Vec<u8>,
 }
 
 impl Recorder {
@@ -131,16 +130,16 @@ impl Recorder {
 
     /// Appends the line of a turn.
     pub fn turn(&mut self, turn: &Turn, out: &mut String) {
-        let begin = out.len();
-        write_line(&Line::Turn(turn), out);
-        self.bytes.add(&out[begin..out.len() - 1]);
+        let line = line_of(&Line::Turn(turn), &mut self.line);
+        self.bytes.add(line.trim_end());
+        out.push_str(line);
         self.unchecked += 1;
         self.last = turn.seq;
     }
 
     /// Appends the turn's actions, and a check when one is due: `engine` must have taken the turn.
     pub fn did(&mut self, seq: u64, actions: &[Action], engine: &Engine, out: &mut String) {
-        write_line(&Line::Did { seq, actions }, out);
+        out.push_str(line_of(&Line::Did { seq, actions }, &mut self.line));
         if seq.is_multiple_of(CHECK_EVERY) {
             self.check(engine, out);
         }
@@ -156,7 +155,7 @@ impl Recorder {
     fn check(&mut self, engine: &Engine, out: &mut String) {
         let digest = self.bytes.close(engine.digest());
         self.unchecked = 0;
-        write_line(&Record::Check { seq: self.last, digest }, out);
+        out.push_str(line_of(&Record::Check { seq: self.last, digest }, &mut self.line));
     }
 }
 
@@ -168,19 +167,13 @@ enum Line<'a> {
     Did { seq: u64, actions: &'a [Action] },
 }
 
-/// Appends a record as its line, newline included.
-fn write_line<T: Serialize>(record: &T, out: &mut String) {
-    /// JSON is written in pieces of whole characters.
-    struct Pieces<'a>(&'a mut String);
-    impl io::Write for Pieces<'_> {
-        fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-            self.0.push_str(std::str::from_utf8(piece).map_err(io::Error::other)?);
-            Ok(piece.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    serde_json::to_writer(Pieces(out), record).expect("a record has text keys only");
-    out.push('\n');
+/// Makes a record's line, newline included, in `line`, whose memory is used again.
+fn line_of<'l, T: Serialize>(record: &T, line: &'l mut Vec<u8>) -> &'l str {
+    /// A line is mostly shorter; a longer one gives its memory back.
+    const KEPT: usize = 1 << 20;
+    line.clear();
+    line.shrink_to(KEPT);
+    serde_json::to_writer(&mut *line, record).expect("a record has text keys only");
+    line.push(b'\n');
+    std::str::from_utf8(line).expect("JSON is text")
 }
