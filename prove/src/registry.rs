@@ -7,6 +7,7 @@ use crate::proofs;
 const SLICES: &[&[Proof]] = &[
     proofs::house::PROOFS,
     proofs::books::PROOFS,
+    proofs::roads::PROOFS,
     proofs::quotes::PROOFS,
     proofs::orders::PROOFS,
     proofs::replay::PROOFS,
