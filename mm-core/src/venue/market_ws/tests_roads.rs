@@ -166,6 +166,19 @@ proptest! {
         roads(&universe(), &text)?;
     }
 
+    /// An odd value where a number, a hash or a time is due, everything else as usual.
+    #[test]
+    fn odd_values_in_their_places_are_read_alike(value in odd_values(), place in 0usize..6) {
+        let mut values = ["0.85", "503.32", HASH, "0.85", "0.86", "1773409588875"];
+        values[place] = &value;
+        let [price, qty, hash, bid, ask, ms] = values;
+        let text = frame(&format!(
+            "{{'market':'M','price_changes':[{{'asset_id':'Y','price':'{price}','size':'{qty}','side':'SELL','hash':'{hash}',\
+             'best_bid':'{bid}','best_ask':'{ask}'}}],'timestamp':'{ms}','event_type':'price_change'}}"
+        ));
+        roads(&universe(), &text)?;
+    }
+
     /// Whatever the digits are, a frame of a usual shape with values of usual forms is read the same, and mostly on the fast road.
     #[test]
     fn any_digits_of_usual_forms_are_read_in_place(
