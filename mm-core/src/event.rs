@@ -1,6 +1,8 @@
 //! What goes into a turn and what comes out of it.
 
-use crate::domain::{ClientOrderId, Market, MarketIx, NewOrder, Outcome, Price, Qty, Side, TickSize, Timestamp, Token};
+use crate::domain::{
+    ClientOrderId, Market, MarketIx, NewOrder, Outcome, Price, Qty, Side, TickSize, Timestamp, Token, read_hex,
+};
 use crate::protocol::FromExecutor;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -183,17 +185,13 @@ impl BookHash {
     /// Reads 40 hex digits in any letter case; anything else is `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.as_bytes();
-        if text.len() != 40 {
-            return None;
-        }
-        let mut out = [0u8; 20];
-        for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-            let high = char::from(pair[0]).to_digit(16)?;
-            let low = char::from(pair[1]).to_digit(16)?;
-            *byte = u8::try_from(high * 16 + low).ok()?;
-        }
-        Some(Self(out))
+        read_hex(text.as_bytes()).map(Self)
+    }
+
+    /// As [`Self::parse`], for a text whose length is known.
+    #[inline]
+    pub(crate) fn from_hex(text: &[u8; 40]) -> Option<Self> {
+        read_hex(text).map(Self)
     }
 }
 

@@ -9,6 +9,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::books::PROOFS,
     proofs::books::recorded::PROOFS,
     proofs::books::injected::PROOFS,
+    proofs::roads::PROOFS,
     proofs::quotes::PROOFS,
     proofs::placement::PROOFS,
     proofs::earnings::PROOFS,

@@ -41,15 +41,31 @@ impl fmt::Display for LevelDigest {
     }
 }
 
-/// One level's part of the sum.
-pub(super) fn level_digest(side: Side, price: Price, qty: Qty) -> LevelDigest {
-    let key = u64::from(price.ten_thousandths()) << 1 | u64::from(side == Side::Sell);
-    let high = mix(qty.micro().wrapping_add(mix(key)));
-    let low = mix(high ^ mix(!key));
-    LevelDigest(u128::from(high) << 64 | u128::from(low))
+/// What the part of a level in the sum is made of before its size is known.
+#[derive(Clone, Copy)]
+pub(super) struct PlaceDigest {
+    of_qty: u64,
+    of_both: u64,
+}
+
+impl PlaceDigest {
+    #[inline]
+    pub(super) fn of(side: Side, price: Price) -> Self {
+        let key = u64::from(price.ten_thousandths()) << 1 | u64::from(side == Side::Sell);
+        Self { of_qty: mix(key), of_both: mix(!key) }
+    }
+
+    /// One level's part of the sum.
+    #[inline]
+    pub(super) fn with(self, qty: Qty) -> LevelDigest {
+        let high = mix(qty.micro().wrapping_add(self.of_qty));
+        let low = mix(high ^ self.of_both);
+        LevelDigest(u128::from(high) << 64 | u128::from(low))
+    }
 }
 
 /// A bijection of 64 bits in which every input bit reaches every output bit (the finaliser of SplitMix64).
+#[inline]
 const fn mix(mut x: u64) -> u64 {
     x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

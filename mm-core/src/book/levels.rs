@@ -3,7 +3,7 @@
 //! The index is `price / step`, where `step` is the grid of the book and divides every price in it. A finer grid is
 //! built by moving each size to its new index, so a tick change never shifts the meaning of a stored level.
 
-use super::digest::{LevelDigest, level_digest};
+use super::digest::{LevelDigest, PlaceDigest};
 use crate::domain::{Price, Qty, Side};
 
 const WORD: usize = 64;
@@ -13,6 +13,8 @@ const WORD: usize = 64;
 pub(super) struct SideLevels {
     side: Side,
     step: u16,
+    /// `2³² / step`, rounded up: a price is looked up with a product instead of a division.
+    inverse: u64,
     sizes: Vec<Qty>,
     occupied: Vec<u64>,
     best: Option<usize>,
@@ -26,6 +28,7 @@ impl SideLevels {
         Self {
             side,
             step,
+            inverse: (1u64 << 32).div_ceil(u64::from(step)),
             sizes: vec![Qty::ZERO; len],
             occupied: vec![0; len.div_ceil(WORD)],
             best: None,
@@ -34,8 +37,20 @@ impl SideLevels {
         }
     }
 
-    fn index(&self, price: Price) -> usize {
-        usize::from(price.ten_thousandths() / self.step)
+    /// Where a price stands; `None` off the grid.
+    #[inline]
+    fn index(&self, price: Price) -> Option<usize> {
+        let n = price.ten_thousandths();
+        // exact: what rounding up adds stays below 10_000 / 2³², less than the distance of a quotient to the next whole number
+        let index = (u64::from(n) * self.inverse) >> 32;
+        let index = usize::try_from(index).ok()?;
+        (index * usize::from(self.step) == usize::from(n)).then_some(index)
+    }
+
+    /// Whether a price is on the grid.
+    #[inline]
+    pub(super) fn has(&self, price: Price) -> bool {
+        self.index(price).is_some()
     }
 
     fn price(&self, index: usize) -> Price {
@@ -48,22 +63,22 @@ impl SideLevels {
 
     /// The size at a price; zero where nothing rests, on or off the grid.
     pub(super) fn get(&self, price: Price) -> Qty {
-        if price.ten_thousandths().is_multiple_of(self.step) { self.sizes[self.index(price)] } else { Qty::ZERO }
+        self.index(price).map_or(Qty::ZERO, |index| self.sizes[index])
     }
 
     /// Writes a level; zero removes it. The price must be on the grid.
     pub(super) fn set(&mut self, price: Price, qty: Qty) {
-        assert!(price.ten_thousandths().is_multiple_of(self.step), "{price} is off the grid of {}", self.step);
-        let index = self.index(price);
+        let Some(index) = self.index(price) else { panic!("{price} is off the grid of {}", self.step) };
         let old = std::mem::replace(&mut self.sizes[index], qty);
         if old == qty {
             return;
         }
+        let at = PlaceDigest::of(self.side, price);
         if !old.is_zero() {
-            self.digest.remove(level_digest(self.side, price, old));
+            self.digest.remove(at.with(old));
         }
         if !qty.is_zero() {
-            self.digest.add(level_digest(self.side, price, qty));
+            self.digest.add(at.with(qty));
         }
         let (word, bit) = (index / WORD, 1u64 << (index % WORD));
         if old.is_zero() {
@@ -148,5 +163,23 @@ impl SideLevels {
     /// Bytes on the heap.
     pub(super) fn heap(&self) -> usize {
         self.sizes.capacity() * size_of::<Qty>() + self.occupied.capacity() * size_of::<u64>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::TickSize;
+
+    #[test]
+    fn every_price_of_every_grid_is_where_a_division_puts_it() {
+        for tick in TickSize::ALL {
+            let levels = SideLevels::new(Side::Buy, tick.ten_thousandths());
+            for n in 0..=10_000 {
+                let price = Price::from_ten_thousandths(n).expect("at most a dollar");
+                let index = n.is_multiple_of(tick.ten_thousandths()).then_some(n / tick.ten_thousandths());
+                assert_eq!(levels.index(price), index.map(usize::from), "{price} on {tick}");
+            }
+        }
     }
 }

@@ -394,7 +394,7 @@ impl Book {
         for (side, levels) in [(Side::Buy, bids), (Side::Sell, asks)] {
             for (price, qty) in levels.iter().filter(|(_, qty)| !qty.is_zero()) {
                 let (side, price) = in_yes_terms(outcome, side, *price);
-                sum.add(digest::level_digest(side, price, *qty));
+                sum.add(digest::PlaceDigest::of(side, price).with(*qty));
             }
         }
         sum
@@ -519,7 +519,9 @@ impl Book {
         }
         self.begin(at, venue_ms);
         self.announce(venue_ms, top);
-        self.unmatched.retain(|u| (u.side, u.price) != (side, price) || (outcome == Outcome::Yes && u.qty != qty));
+        if !self.unmatched.is_empty() {
+            self.unmatched.retain(|u| (u.side, u.price) != (side, price) || (outcome == Outcome::Yes && u.qty != qty));
+        }
         match outcome {
             Outcome::Yes => {
                 self.recent.push(change, false);
@@ -540,8 +542,8 @@ impl Book {
 
     /// Sets a level, on a finer grid if the price needs one.
     fn write(&mut self, side: Side, price: Price, qty: Qty) {
-        let n = price.ten_thousandths();
-        if !n.is_multiple_of(self.step) {
+        if !self.side(side).has(price) {
+            let n = price.ten_thousandths();
             self.step = TickSize::ALL
                 .into_iter()
                 .map(TickSize::ten_thousandths)

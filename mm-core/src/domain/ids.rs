@@ -57,12 +57,23 @@ impl TokenId {
     /// # Errors
     /// [`BadId::Token`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        let digits = !text.is_empty() && text.len() <= 78 && text.bytes().all(|b| b.is_ascii_digit());
+        let digits = !text.is_empty() && text.len() <= Self::DIGITS_MAX && text.bytes().all(|b| b.is_ascii_digit());
         if digits && (text == "0" || !text.starts_with('0')) {
             Ok(Self(text.into()))
         } else {
             Err(BadId::Token(text.into()))
         }
+    }
+
+    /// Most digits of a `uint256`.
+    pub(crate) const DIGITS_MAX: usize = 78;
+
+    /// The digits at the beginning of `text` if they are a token id in front of a quote.
+    pub(crate) fn at(text: &[u8]) -> Option<&str> {
+        let len = text.iter().take(Self::DIGITS_MAX + 1).position(|byte| !byte.is_ascii_digit())?;
+        let (digits, rest) = text.split_at(len);
+        let is_one = len > 0 && (len == 1 || digits[0] != b'0') && rest.first() == Some(&b'"');
+        if is_one { std::str::from_utf8(digits).ok() } else { None }
     }
 
     /// The decimal digits.
@@ -95,12 +106,17 @@ impl ConditionId {
     /// # Errors
     /// [`BadId::Condition`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        match text.strip_prefix("0x") {
-            Some(hex) if matches!(hex.len(), 62 | 64) && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                Ok(Self(text.to_ascii_lowercase().into()))
-            }
-            _ => Err(BadId::Condition(text.into())),
+        if Self::is_one(text.as_bytes()) {
+            Ok(Self(text.to_ascii_lowercase().into()))
+        } else {
+            Err(BadId::Condition(text.into()))
         }
+    }
+
+    /// Whether [`Self::parse`] would take it.
+    pub(crate) fn is_one(text: &[u8]) -> bool {
+        text.strip_prefix(b"0x")
+            .is_some_and(|hex| matches!(hex.len(), 62 | 64) && hex.iter().all(u8::is_ascii_hexdigit))
     }
 
     /// The lower-case hex with its `0x`.
@@ -175,18 +191,41 @@ fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     Ok(())
 }
 
-/// Reads exactly `N` bytes of hex.
-fn read_hex<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    if hex.len() != 2 * N || !hex.is_ascii() {
+/// Reads exactly `N` bytes of hex in any letter case, eight digits at a time.
+#[inline]
+pub(crate) fn read_hex<const N: usize>(hex: &[u8]) -> Option<[u8; N]> {
+    const { assert!(N.is_multiple_of(4), "whole words of digits") };
+    if hex.len() != 2 * N {
         return None;
     }
     let mut out = [0u8; N];
-    for (byte, pair) in out.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = u8::try_from(high * 16 + low).ok()?;
+    let mut wrong = 0;
+    for (bytes, digits) in out.as_chunks_mut::<4>().0.iter_mut().zip(hex.as_chunks::<8>().0) {
+        let (value, bad) = hex_word(u64::from_le_bytes(*digits));
+        *bytes = value.to_le_bytes();
+        wrong |= bad;
     }
-    Some(out)
+    (wrong == 0).then_some(out)
+}
+
+/// Four bytes out of eight hex digits, the first in the lowest byte; the second is not zero when one is none.
+const fn hex_word(text: u64) -> (u32, u64) {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let letters = text >> 6 & ONES;
+    let low = text & (0x0f * ONES);
+    // digits are 0x30 to 0x39, letters 0x41 to 0x46 or 0x61 to 0x66: first the upper halves, without the bit of the letter case;
+    // then that a letter is not the one before `a`; then that no digit is above nine and no letter above fifteen
+    let upper = text & (0xf0 * ONES) & !(letters << 5);
+    let halves = upper ^ (0x30 * ONES + letters * 0x10);
+    let before_a = ((low | (0x10 * ONES)) - letters) ^ (0x10 * ONES);
+    let values = low + letters * 9;
+    let too_large = values + (letters ^ ONES) * 6;
+    let wrong = halves | ((before_a | too_large) & (0x10 * ONES));
+    let pairs = (values << 4 | values >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half is a copy that is cut off")]
+    let bytes = (fours | fours >> 16) as u32;
+    (bytes, wrong)
 }
 
 /// An order's EIP-712 digest, which *is* the venue's order id and is known before the order is sent
@@ -212,7 +251,10 @@ impl OrderId {
     /// # Errors
     /// [`BadId::Order`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        text.strip_prefix("0x").and_then(read_hex).map(Self).ok_or_else(|| BadId::Order(text.into()))
+        text.strip_prefix("0x")
+            .and_then(|hex| read_hex(hex.as_bytes()))
+            .map(Self)
+            .ok_or_else(|| BadId::Order(text.into()))
     }
 }
 
@@ -241,7 +283,7 @@ impl Digest {
     /// # Errors
     /// [`BadId::Digest`].
     pub fn parse(text: &str) -> Result<Self, BadId> {
-        read_hex(text).map(Self).ok_or_else(|| BadId::Digest(text.into()))
+        read_hex(text.as_bytes()).map(Self).ok_or_else(|| BadId::Digest(text.into()))
     }
 }
 

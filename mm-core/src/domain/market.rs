@@ -2,6 +2,7 @@
 
 use super::amount::{Qty, Usdc};
 use super::ids::{ConditionId, EventId, MarketIx, Token, TokenId};
+use super::index::TokenIndex;
 use super::order::Outcome;
 use super::price::{Price, TickSize};
 use super::time::{Nanos, Timestamp};
@@ -93,6 +94,7 @@ pub enum UniverseError {
 pub struct Universe {
     markets: Vec<Market>,
     by_token: BTreeMap<TokenId, Token>,
+    index: TokenIndex,
     by_condition: BTreeMap<ConditionId, MarketIx>,
 }
 
@@ -137,6 +139,7 @@ impl Universe {
             by_condition.insert(market.condition.clone(), ix);
         }
         self.markets = markets;
+        self.index = TokenIndex::new(by_token.iter().map(|(id, token)| (id, *token)));
         self.by_token = by_token;
         self.by_condition = by_condition;
         Ok(())
@@ -147,6 +150,13 @@ impl Universe {
     pub fn token(&self, id: &str) -> Option<Token> {
         // A TokenId is a checked str; look-ups by unchecked text must not allocate on the hot path.
         self.by_token.get(id).copied()
+    }
+
+    /// The token whose id `text` begins with, in front of a quote; and the length of the id. Finds ids of the usual length only:
+    /// for others there is [`Self::token`].
+    #[inline]
+    pub(crate) fn token_at(&self, text: &[u8]) -> Option<(Token, usize)> {
+        self.index.find(text)
     }
 
     /// The row of a condition id.

@@ -6,6 +6,7 @@
 mod amount;
 mod decimal;
 mod ids;
+mod index;
 mod market;
 mod order;
 mod price;
@@ -13,6 +14,7 @@ mod time;
 
 pub use amount::{Qty, SignedUsdc, Usdc, cost_ceil, cost_floor};
 pub use decimal::{BadDecimal, format_decimal, parse_decimal};
+pub(crate) use ids::read_hex;
 pub use ids::{BadId, ClientOrderId, ConditionId, Digest, EventId, MarketIx, OrderId, Token, TokenId, TradeId};
 pub use market::{Market, RewardTerms, Universe, UniverseError};
 pub use order::{NewOrder, Outcome, Side, TimeInForce};

@@ -78,6 +78,23 @@ proptest! {
     }
 
     #[test]
+    fn hex_is_read_as_one_digit_at_a_time(
+        hex in prop_oneof!["[0-9a-fA-F]{8}", "[0-9a-fA-F]{7}[!-~]", "[ -~]{8}", "[0-9a-f]{0,9}"],
+        byte in any::<u8>(), at in 0usize..8,
+    ) {
+        let mut text = hex.into_bytes();
+        for replaced in [false, true] {
+            if replaced && let Some(place) = text.get_mut(at) {
+                *place = byte;
+            }
+            let digits: Option<Vec<u8>> =
+                text.iter().map(|b| char::from(*b).to_digit(16).and_then(|n| u8::try_from(n).ok())).collect();
+            let slow = digits.filter(|d| d.len() == 8).map(|d| [0, 2, 4, 6].map(|n| d[n] * 16 + d[n + 1]));
+            prop_assert_eq!(read_hex::<4>(&text), slow, "{:?}", text);
+        }
+    }
+
+    #[test]
     fn the_two_roundings_enclose_the_product(p in 0u16..=10_000, n in any::<u64>()) {
         let (p, q) = (Price::from_ten_thousandths(p).expect("in range"), Qty::from_micro(n));
         let exact = u128::from(p.ten_thousandths()) * u128::from(n);

@@ -8,7 +8,7 @@ use crate::domain::{Market, MarketIx, Side, UniverseError, cost_ceil};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
 use crate::inventory::{FillChange, FillReport};
 use crate::protocol::{FromExecutor, Gate, Stage};
-use crate::venue::market_ws::{BadFrame, MarketFrame, Road, WireEvent, decode, to_market_events};
+use crate::venue::market_ws::{BadFrame, Read, Road, read};
 
 impl Engine {
     pub(super) fn absorb(&mut self, input: &Input, out: &mut Vec<Action>) {
@@ -77,30 +77,33 @@ impl Engine {
 
     fn frame(&mut self, link: LinkIx, text: &str, out: &mut Vec<Action>) {
         self.totals.frames += 1;
-        let wire = match decode(text) {
-            Ok((MarketFrame::Text, _)) => return,
-            Ok((MarketFrame::Events(events), road)) => {
+        let mut events = std::mem::take(&mut self.events);
+        match read(&self.universe, text, &mut events) {
+            Ok(Read::Text) => {}
+            Ok(Read::Events { road, unknown, strangers }) => {
                 self.totals.slow_road += u64::from(road == Road::Tolerant);
-                events
+                self.totals.unknown_events += unknown;
+                self.totals.foreign_events += strangers as u64;
+                self.heard(link);
+                self.market_events(&events, out);
             }
-            Err(why) => return self.bad_frame(link, text, &why, out),
-        };
-        self.heard(link);
-        let mut events = Vec::new();
-        for event in &wire {
-            self.totals.unknown_events += u64::from(matches!(event, WireEvent::Unknown { .. }));
-            self.totals.foreign_events += to_market_events(&self.universe, event, &mut events) as u64;
+            Err(why) => self.bad_frame(link, text, &why, out),
         }
-        let mut touched: Vec<MarketIx> = Vec::new();
-        for event in &events {
+        events.clear();
+        self.events = events;
+    }
+
+    /// The events of one frame; the state it leads each market to is noted at its end.
+    fn market_events(&mut self, events: &[MarketEvent], out: &mut Vec<Action>) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for event in events {
             self.market_event(event, out);
             if !touched.contains(&event.market()) {
                 touched.push(event.market());
             }
         }
-        for ix in touched {
-            self.remember(ix);
-        }
+        touched.drain(..).for_each(|ix| self.remember(ix));
+        self.touched = touched;
     }
 
     /// Market data came over a link. One that was given up is believed again, and its books are asked for.
@@ -271,7 +274,7 @@ impl Engine {
             self.lose_book(ix, out);
         }
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        let mut wakes = vec![state.book.next_judgement(), state.witness.due(grace)];
+        let mut wakes = [state.book.next_judgement(), state.witness.due(grace), None];
         let mut fetch = false;
         if let Some(since) = state.waiting_since.filter(|_| !state.book.is_synced() && !state.resolved) {
             let due = state.fetch_sent.map_or(since, |sent| sent.max(since)).plus(wait);
@@ -279,7 +282,7 @@ impl Engine {
             if fetch {
                 state.fetch_sent = Some(at);
             }
-            wakes.push(Some(if fetch { at.plus(wait) } else { due }));
+            wakes[2] = Some(if fetch { at.plus(wait) } else { due });
         }
         for wake in wakes.into_iter().flatten().filter(|t| *t > at) {
             self.wake(ix, wake);

@@ -42,9 +42,8 @@ impl Engine {
         if !self.welcomed {
             // Nobody hears us, and nothing is known of what rests.
             self.stirred.clear();
-            let mut touched = Vec::new();
-            self.dirty.drain_from(MarketIx(0), &mut touched);
-            for ix in touched {
+            self.dirty.drain_from(MarketIx(0), &mut self.touched);
+            for ix in self.touched.drain(..) {
                 let state = &mut self.markets[ix.index()];
                 (state.decision, state.quiet) = (Some(Err(NoQuote::GateShut)), None);
             }

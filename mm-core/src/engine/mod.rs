@@ -36,7 +36,7 @@ pub use snapshot::{MarketSnapshot, OrderSnapshot, Snapshot, Totals};
 
 use crate::config::Config;
 use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
-use crate::event::{Action, Alert, LinkIx, Turn};
+use crate::event::{Action, Alert, LinkIx, MarketEvent, Turn};
 use crate::inventory::Inventory;
 use crate::orders::{EditRules, OrderManager};
 use crate::protocol::{Caps, Gate};
@@ -82,6 +82,8 @@ pub struct Engine {
     stirred: Rows,
     /// Used again by every turn.
     touched: Vec<MarketIx>,
+    /// Of the frame that is being read; used again by every frame.
+    events: Vec<MarketEvent>,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
     /// Every touched market is decided, whether its last decision stands or not.
@@ -136,6 +138,7 @@ impl Engine {
             dirty: Rows::new(),
             stirred: Rows::new(),
             touched: Vec::new(),
+            events: Vec::new(),
             afoot: Afoot::default(),
             thorough: false,
             left_out: 0,

@@ -80,9 +80,7 @@ pub enum JournalError {
 /// One record as its line, newline included.
 #[must_use]
 pub fn encode(record: &Record) -> String {
-    let mut line = serde_json::to_string(record).expect("a record has text keys only");
-    line.push('\n');
-    line
+    line_of(record, &mut Vec::new()).to_owned()
 }
 
 /// One line, with or without its newline.
@@ -112,12 +110,15 @@ impl TurnBytes {
     }
 }
 
-/// Writes the journal of one run: hand it each turn before the engine sees it, and the actions after.
+/// Writes the journal of one run: hand it each turn and the actions of it, before or after they are carried out. It allocates
+/// nothing once `out` has its size.
 #[derive(Clone, Debug, Default)]
 pub struct Recorder {
     bytes: TurnBytes,
     unchecked: u64,
     last: u64,
+    /// The line in the making.
+    line: Vec<u8>,
 }
 
 impl Recorder {
@@ -129,17 +130,16 @@ impl Recorder {
 
     /// Appends the line of a turn.
     pub fn turn(&mut self, turn: &Turn, out: &mut String) {
-        let line = encode_turn(turn);
-        self.bytes.add(&line);
+        let line = line_of(&Line::Turn(turn), &mut self.line);
+        self.bytes.add(line.trim_end());
+        out.push_str(line);
         self.unchecked += 1;
         self.last = turn.seq;
-        out.push_str(&line);
-        out.push('\n');
     }
 
-    /// Appends the turn's actions, and a check when one is due.
+    /// Appends the turn's actions, and a check when one is due: `engine` must have taken the turn.
     pub fn did(&mut self, seq: u64, actions: &[Action], engine: &Engine, out: &mut String) {
-        out.push_str(&encode(&Record::Did { seq, actions: actions.to_vec() }));
+        out.push_str(line_of(&Line::Did { seq, actions }, &mut self.line));
         if seq.is_multiple_of(CHECK_EVERY) {
             self.check(engine, out);
         }
@@ -155,16 +155,25 @@ impl Recorder {
     fn check(&mut self, engine: &Engine, out: &mut String) {
         let digest = self.bytes.close(engine.digest());
         self.unchecked = 0;
-        out.push_str(&encode(&Record::Check { seq: self.last, digest }));
+        out.push_str(line_of(&Record::Check { seq: self.last, digest }, &mut self.line));
     }
 }
 
-/// A turn's line without its newline: the same text `encode` gives, without copying the turn into a record.
-fn encode_turn(turn: &Turn) -> String {
-    #[derive(Serialize)]
-    #[serde(rename_all = "lowercase")]
-    enum Line<'a> {
-        Turn(&'a Turn),
-    }
-    serde_json::to_string(&Line::Turn(turn)).expect("a turn has text keys only")
+/// Two of the [`Record`]s as they are written, without copying a turn or its actions.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Line<'a> {
+    Turn(&'a Turn),
+    Did { seq: u64, actions: &'a [Action] },
+}
+
+/// Makes a record's line, newline included, in `line`, whose memory is used again.
+fn line_of<'l, T: Serialize>(record: &T, line: &'l mut Vec<u8>) -> &'l str {
+    /// A line is mostly shorter; a longer one gives its memory back.
+    const KEPT: usize = 1 << 20;
+    line.clear();
+    line.shrink_to(KEPT);
+    serde_json::to_writer(&mut *line, record).expect("a record has text keys only");
+    line.push(b'\n');
+    std::str::from_utf8(line).expect("JSON is text")
 }

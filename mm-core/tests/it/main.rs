@@ -115,6 +115,24 @@ fn without_an_executor_the_run_goes_on_and_still_ends_in_order() {
 }
 
 #[test]
+fn a_journal_that_takes_nothing_more_stops_the_run_and_cancels_everything() {
+    stage::block_on(async {
+        let stage = Stage::new().await;
+        let mut run = stage.start().await;
+        let mut executor = stage.accept_executor().await;
+        executor.say(&welcome()).await;
+        let mut feed = stage.accept_feed().await;
+        feed.hear().await;
+        run.limit_files(32 * 1024);
+        feed.say(&format!(r#"{{"event_type":"unheard_of","what":"{}"}}"#, "x".repeat(40 * 1024))).await;
+        executor.hear_until(|message| matches!(message, ToExecutor::CancelAll { market: None })).await;
+        assert_eq!(run.exit_code().await, Some(1), "{}", run.stderr());
+        assert!(run.stderr().contains("cannot write"), "{}", run.stderr());
+        assert_eq!(read_manifest(&run.folder).expect("readable").ended, Ended::Running);
+    });
+}
+
+#[test]
 fn what_cannot_start_says_why_on_one_line() {
     stage::block_on(async {
         let stage = Stage::new().await;

@@ -6,7 +6,7 @@ use axum::routing::get;
 use futures_util::{SinkExt, StreamExt};
 use mm_core::io::uds::{self, FrameReader, FrameWriter, Server};
 use mm_core::protocol::{FromExecutor, ToExecutor};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -91,8 +91,9 @@ impl Stage {
     fn spawn(&self, config: &str) -> Child {
         let path = self.folder.path().join("mm-core.toml");
         std::fs::write(&path, config).expect("written");
-        Command::new(env!("CARGO_BIN_EXE_mm-core"))
-            .args(["run", "--config"])
+        // A file that may not grow is an error to us, not the end: what the signal means is ours to say, before the binary starts.
+        Command::new("sh")
+            .args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#, env!("CARGO_BIN_EXE_mm-core"), "run", "--config"])
             .arg(path)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -158,8 +159,17 @@ pub struct Run {
 
 impl Run {
     pub fn signal(&self, signal: Signal) {
-        let pid = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it runs");
-        kill_process(pid, signal).expect("ours");
+        kill_process(self.pid(), signal).expect("ours");
+    }
+
+    /// From now on none of its files grows beyond this many bytes.
+    pub fn limit_files(&self, bytes: u64) {
+        let limit = Rlimit { current: Some(bytes), maximum: None };
+        prlimit(Some(self.pid()), Resource::Fsize, limit).expect("ours");
+    }
+
+    fn pid(&self) -> Pid {
+        self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it runs")
     }
 
     pub async fn exit_code(&mut self) -> Option<i32> {

@@ -34,6 +34,8 @@ const TURN_INPUTS_MAX: usize = 4096;
 /// Frames that may wait for a turn, and their bytes. Beyond either the link is closed.
 const INBOX_EVENTS_MAX: usize = 16_384;
 const INBOX_BYTES_MAX: usize = 128 << 20;
+/// Bytes of journal lines whose memory is kept from turn to turn; a rare burst gives back what is beyond.
+const LINES_KEPT: usize = 1 << 20;
 /// How long orders may take to disappear after a signal before we leave anyway: then the executor hears silence and cancels.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// Public REST calls.
@@ -82,7 +84,10 @@ const fn duration(nanos: Nanos) -> Duration {
 struct Shell {
     clock: Clock,
     engine: Engine,
+    /// Of this turn; the memory is used again by every turn, like that of its lines.
+    actions: Vec<Action>,
     recorder: Recorder,
+    lines: String,
     journal: JournalFile,
     seq: u64,
     inbox: Inbox,
@@ -174,7 +179,9 @@ impl Shell {
             catalog: refresh(catalog, markets.clone(), duration(config.feed.catalog_every)),
             executor: ExecutorLink::new(Path::new(&config.executor.socket), hello, executor_backoff),
             engine: Engine::new(config, markets.clone()),
+            actions: Vec::new(),
             recorder: Recorder::new(),
+            lines: String::new(),
             journal,
             seq: 0,
             inbox,
@@ -194,8 +201,8 @@ impl Shell {
     }
 
     async fn serve(mut self) -> Result<(), RunError> {
+        let mut inputs = Vec::new();
         loop {
-            let mut inputs = Vec::new();
             match self.wake(&mut inputs).await {
                 Woke::Leave => return self.end(),
                 Woke::Nothing => continue,
@@ -204,12 +211,15 @@ impl Shell {
             // Lets the links read everything that is readable: a burst of a thousand frames is one turn.
             tokio::task::yield_now().await;
             self.drain(&mut inputs);
-            if let Err(why) = self.turn(inputs) {
-                // The journal takes nothing more: what rests must go, then we go.
-                tracing::error!(%why, "the run stops");
-                self.executor.say(&ToExecutor::CancelAll { market: None });
-                self.executor.last_words().await;
-                return Err(why);
+            match self.turn(inputs) {
+                Ok(used) => inputs = used,
+                Err(why) => {
+                    // The journal takes nothing more: what rests must go, then we go.
+                    tracing::error!(%why, "the run stops");
+                    self.executor.say(&ToExecutor::CancelAll { market: None });
+                    self.executor.last_words().await;
+                    return Err(why);
+                }
             }
             if self.leave_by.is_some() && (!self.executor.is_connected() || !self.has_orders()) {
                 self.executor.last_words().await;
@@ -321,34 +331,46 @@ impl Shell {
         }
     }
 
-    /// One turn: journal, engine, actions, journal. The clock is read once for the turn's data; the second reading is for the
-    /// metrics only.
-    fn turn(&mut self, inputs: Vec<Input>) -> Result<(), RunError> {
+    /// One turn: engine, intents, journal. What the engine wants leaves first, because a word to the disk costs more than the
+    /// decision; the lines are written before anything else can arrive, and a journal that takes nothing more stops the run. The clock
+    /// is read once for the turn's data; the second reading is for the metrics only. Gives the list of inputs back, empty.
+    fn turn(&mut self, inputs: Vec<Input>) -> Result<Vec<Input>, RunError> {
         self.seq += 1;
         let turn = Turn { seq: self.seq, at: self.clock.now(), inputs };
+        self.actions.clear();
+        self.engine.turn(&turn, &mut self.actions);
+        self.dispatch(&turn);
+        self.lines.clear();
+        self.lines.shrink_to(LINES_KEPT);
+        self.recorder.turn(&turn, &mut self.lines);
+        self.recorder.did(turn.seq, &self.actions, &self.engine, &mut self.lines);
+        self.journal.append(&self.lines, turn.at)?;
         for input in &turn.inputs {
             self.metrics.input(input);
         }
-        let mut lines = String::new();
-        let mut actions = Vec::new();
-        self.recorder.turn(&turn, &mut lines);
-        self.engine.turn(&turn, &mut actions);
-        self.recorder.did(turn.seq, &actions, &self.engine, &mut lines);
-        self.dispatch(&turn, actions);
-        self.journal.append(&lines, turn.at)?;
         self.metrics.turn(self.clock.now().since(turn.at), turn.inputs.len(), self.inbox.len());
-        Ok(())
+        let Turn { mut inputs, .. } = turn;
+        inputs.clear();
+        Ok(inputs)
     }
 
-    /// Does what the engine says, in its order: cancels come first because the engine puts them first.
-    fn dispatch(&mut self, turn: &Turn, actions: Vec<Action>) {
-        for action in actions {
-            match action {
+    /// Does what the engine says. Intents leave in its order before all else: cancels come first because the engine puts them
+    /// first, and what asks the network or tells people can wait for them.
+    fn dispatch(&mut self, turn: &Turn) {
+        for action in &self.actions {
+            match *action {
                 Action::Place { id, order } => self.executor.queue(&ToExecutor::Place { id, at: turn.at, order }),
                 Action::Cancel { id } => self.executor.queue(&ToExecutor::Cancel { id }),
                 Action::CancelAll { market } => self.executor.queue(&ToExecutor::CancelAll { market }),
+                Action::Resync { .. } | Action::FetchBook { .. } | Action::Alert(_) => {}
+            }
+        }
+        self.executor.push();
+        for action in &self.actions {
+            match action {
+                Action::Place { .. } | Action::Cancel { .. } | Action::CancelAll { .. } => {}
                 Action::Resync { link, token } => {
-                    let id = self.engine.universe().token_id(token).cloned();
+                    let id = self.engine.universe().token_id(*token).cloned();
                     let state = self.links.get(usize::from(link.0));
                     let told = id.zip(state).is_some_and(|(id, state)| state.link.command(MarketCommand::Resync(id)));
                     if !told {
@@ -356,17 +378,16 @@ impl Shell {
                     }
                 }
                 Action::FetchBook { token } => {
-                    if let Some(id) = self.engine.universe().token_id(token) {
-                        self.fetcher.fetch(token, id, &self.metrics);
+                    if let Some(id) = self.engine.universe().token_id(*token) {
+                        self.fetcher.fetch(*token, id, &self.metrics);
                     }
                 }
                 Action::Alert(alert) => {
-                    self.metrics.alert(&alert);
+                    self.metrics.alert(alert);
                     tracing::warn!(seq = turn.seq, ?alert, "alert");
                 }
             }
         }
-        self.executor.push();
     }
 
     fn show(&self, looker: Looker) {

@@ -1,16 +1,17 @@
 //! Frames of the market channel (`clob-streams.md` sections 2 to 4), both ways.
 //!
-//! Decoding has two roads with one meaning: [`decode`] tries a scanner for the venue's usual shapes and hands everything
-//! else to [`decode_tolerant`]. A malformed event of a known type refuses its whole frame, because a change that is
+//! Decoding has two roads with one meaning: a scanner for the venue's usual shapes, and [`decode_tolerant`] for everything
+//! else. [`read`] takes them to events of our own markets, [`decode`] to the venue's events with its ids. A malformed event of a known type refuses its whole frame, because a change that is
 //! skipped silently spoils a book; an unknown type is kept by name and survived.
 
 mod encode;
 mod events;
 mod fast;
 mod tolerant;
+mod wire;
 
 pub use encode::{encode, encode_all, encode_rest_book};
-pub use events::to_market_events;
+pub use events::{Read, read, to_market_events};
 pub use tolerant::{decode_rest_book, decode_rest_levels, decode_tolerant};
 
 use crate::domain::{ConditionId, Price, Qty, Side, TickSize, TokenId};
@@ -52,8 +53,8 @@ pub enum BadFrame {
 /// # Errors
 /// [`BadFrame`], exactly when [`decode_tolerant`] refuses the text.
 pub fn decode(text: &str) -> Result<(MarketFrame, Road), BadFrame> {
-    match fast::decode(text) {
-        Some(frame) => Ok((frame, Road::Fast)),
+    match wire::decode(text) {
+        Some(events) => Ok((MarketFrame::Events(events), Road::Fast)),
         None => decode_tolerant(text).map(|frame| (frame, Road::Tolerant)),
     }
 }
@@ -195,3 +196,5 @@ pub struct LevelChange {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_roads;

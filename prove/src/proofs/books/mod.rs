@@ -9,7 +9,6 @@ use crate::recordings;
 use mm_core::book::{Book, Sync};
 use mm_core::domain::{MarketIx, Nanos, Outcome, Price, Qty, Side, TickSize, Timestamp, Token};
 use mm_core::event::{MarketEvent, Top};
-use mm_core::venue::market_ws;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -25,17 +24,6 @@ pub(crate) const PROOFS: &[Proof] = &[
         run: |bench| equals_model(bench, false),
         sabotage_claim: "one change of each history never reaches the book",
         sabotage: Some(|bench| equals_model(bench, true)),
-    },
-    Proof {
-        id: "two-roads-one-meaning",
-        milestone: 2,
-        claim: "Every recorded frame, and every frame made from one by changing a byte, is read or refused alike by the \
-                fast and the tolerant decoder.",
-        quick: true,
-        min_cases: 1000,
-        run: |bench| roads_agree(bench, false),
-        sabotage_claim: "the fast decoder is shown a digit the tolerant one is not",
-        sabotage: Some(|bench| roads_agree(bench, true)),
     },
     Proof {
         id: "recorded-book-proven-by-hash",
@@ -60,23 +48,24 @@ pub(crate) const PROOFS: &[Proof] = &[
     },
 ];
 
-const FIXTURE: &str = "mm-core/testdata/ws-market/one-market-20260519.jsonl";
+/// A recording of one market, from its snapshots on.
+pub(super) const FIXTURE: &str = "mm-core/testdata/ws-market/one-market-20260519.jsonl";
 
-fn refuted(mut evidence: Evidence, name: &str, why: impl std::fmt::Display) -> Verdict {
+pub(super) fn refuted(mut evidence: Evidence, name: &str, why: impl std::fmt::Display) -> Verdict {
     evidence.fact(name, why);
     Verdict::Refuted(evidence)
 }
 
 /// Numbers that depend on the seed alone.
-struct Numbers(u64);
+pub(super) struct Numbers(u64);
 
 impl Numbers {
-    const fn new(seed: u64, case: u64) -> Self {
+    pub(super) const fn new(seed: u64, case: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ case.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
     /// A number below `n`.
-    const fn below(&mut self, n: u64) -> u64 {
+    pub(super) const fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -177,38 +166,6 @@ fn equals_model(bench: &mut Bench, lose_one: bool) -> Verdict {
         }
     }
     Verdict::Proved(evidence)
-}
-
-fn roads_agree(bench: &mut Bench, show_another: bool) -> Verdict {
-    let text = match std::fs::read_to_string(bench.root.join(FIXTURE)) {
-        Ok(text) => text,
-        Err(why) => return Verdict::NotRun(format!("{FIXTURE}: {why}")),
-    };
-    let frames: Vec<&str> = text.lines().collect();
-    let mut evidence = Evidence::default();
-    let mut fast = 0u64;
-    for case in 0..bench.depth.pick(3_000, 20_000, 200_000) {
-        let mut numbers = Numbers::new(bench.seed, case);
-        let whole = frames[usize::try_from(case).unwrap_or(0) % frames.len()];
-        let mut bytes = whole.as_bytes().to_vec();
-        if usize::try_from(case).unwrap_or(usize::MAX) >= frames.len() {
-            let at = usize::try_from(numbers.below(bytes.len() as u64)).unwrap_or(0);
-            const BYTES: &[u8] = b"0123456789.\",:{}[] -eabBUYSL";
-            bytes[at] = BYTES[usize::try_from(numbers.below(BYTES.len() as u64)).unwrap_or(0)];
-        }
-        let tolerant = String::from_utf8(bytes).expect("ASCII stays ASCII");
-        let shown = if show_another { tolerant.replacen("\"0.5", "\"0.4", 1) } else { tolerant.clone() };
-        let decoded = market_ws::decode(&shown);
-        if let Ok((_, market_ws::Road::Fast)) = decoded {
-            fast += 1;
-        }
-        evidence.cases += 1;
-        if decoded.map(|(frame, _)| frame) != market_ws::decode_tolerant(&tolerant) {
-            return refuted(evidence, "read differently", tolerant.chars().take(200).collect::<String>());
-        }
-    }
-    evidence.fact("frames on the fast road", fast);
-    if fast == 0 { refuted(evidence, "fast road", "never taken") } else { Verdict::Proved(evidence) }
 }
 
 fn recorded(bench: &mut Bench, leave_one_out: bool) -> Verdict {
