@@ -47,6 +47,10 @@ impl Recent {
         {
             self.complete_from = self.complete_from.max(lost.venue_ms.saturating_add(1));
         }
+        if self.changes.capacity() == 0 {
+            // once, not little by little in the middle of a burst
+            self.changes.reserve_exact(RECENT_MAX);
+        }
         self.changes.push_back(change);
     }
 

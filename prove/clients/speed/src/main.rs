@@ -152,7 +152,7 @@ fn compare(stream: &Stream) -> bool {
     let medians = times.map(|mut rounds| median(&mut rounds));
     for ((name, ns), run) in names.iter().zip(medians).zip(&runs) {
         println!(
-            "  {name:<34} {ns:>6.0} ns {:>6.2} M frames/s {:>6.1} × SDK, {:.2} allocations a change{}",
+            "  {name:<34} {ns:>6.0} ns {:>6.2} M frames/s {:>6.1} × SDK, {:.4} allocations a change{}",
             1e3 / ns,
             medians[4] / ns,
             run.allocations,

@@ -1,5 +1,6 @@
-//! The official SDK's client path: its own parser as its connection calls it, then the book a user has to write, since it keeps
-//! none. Its broadcast channel is left out, in its favour.
+//! The official SDK's client path: its own parser as its connection calls it, the broadcast channel behind it, which is how
+//! messages reach a subscriber, then the book a user has to write, since the SDK keeps none. Its tasks and their wake-ups are left
+//! out, in its favour.
 
 use crate::stream::Stream;
 use crate::{Books, Peer};
@@ -11,6 +12,10 @@ use polymarket_client_sdk_v2::clob::ws::types::response::parse_if_interested;
 use polymarket_client_sdk_v2::types::{Decimal, U256};
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr as _;
+use tokio::sync::broadcast::{Receiver, Sender, channel};
+
+/// Of the SDK's own channel.
+const BROADCAST_CAPACITY: usize = 1024;
 
 #[derive(Default)]
 struct Book {
@@ -20,17 +25,23 @@ struct Book {
 
 pub struct Sdk {
     books: HashMap<U256, Book>,
+    sender: Sender<WsMessage>,
+    receiver: Receiver<WsMessage>,
 }
 
 impl Peer for Sdk {
     const NAME: &'static str = "official SDK, client path";
 
     fn new(_: &Stream) -> Self {
-        Self { books: HashMap::new() }
+        let (sender, receiver) = channel(BROADCAST_CAPACITY);
+        Self { books: HashMap::new(), sender, receiver }
     }
 
     fn frame(&mut self, _: usize, _: u64, text: &str) {
         for message in parse_if_interested(text.as_bytes(), &MessageInterest::MARKET).expect("it parses") {
+            self.sender.send(message).expect("somebody listens");
+        }
+        while let Ok(message) = self.receiver.try_recv() {
             match message {
                 WsMessage::Book(update) => {
                     let book = self.books.entry(update.asset_id).or_default();
