@@ -5,7 +5,7 @@ use super::{Call, Engine, alert};
 use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
-use crate::orders::{Band, OrderState, Plan, Wish};
+use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, Quotes, Room, View, quote, reference_midpoint, wanted_rewards};
 use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
@@ -97,7 +97,9 @@ impl Engine {
             self.totals.cancel_all += 1;
             // Never held back: this is what the budget's debt is for.
             let _ = self.budget.take(Call::Dangerous);
-            self.orders.cancel_all(self.at, None, out);
+            let cause = self.brake.cause().filter(|_| !runs);
+            let why = cause.map_or(CancelWhy::NotQuoted(NoQuote::Paused), |stop| CancelWhy::Stopped(stop.name()));
+            self.orders.cancel_all(self.at, None, why, out);
         }
     }
 
@@ -130,11 +132,14 @@ impl Engine {
             Err(why) => (Err(why), Vec::new()),
         };
         self.markets[ix.index()].decision = Some(decision);
-        let Thinned { cut, room } = thin(limits, standing, &mut want);
+        let Thinned { kept, cut, room } = thin(limits, standing, &mut want);
+        let (want, no_room) = want.split_at(kept);
         if self.told.news(ix, cut) {
             alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
         }
-        let plan = self.orders.plan(at, ix, &Wish { want: &want, ..wish });
+        let refused = decision.err();
+        let cut_off = cut.map(|limit| (limit, no_room));
+        let plan = self.orders.plan(at, ix, &Wish { want, refused, cut: cut_off, ..wish });
         let facts = &self.markets[ix.index()].facts;
         // a link may come alive by data of another market
         let silent = self.markets[ix.index()].decision == Some(Err(NoQuote::Stale));
@@ -162,7 +167,8 @@ impl Engine {
         room: Room,
     ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
-        let mut wish = Wish { want: &[], reservation2x: None, band: None, tick: state.book.tick() };
+        let mut wish =
+            Wish { want: &[], refused: None, cut: None, reservation2x: None, band: None, tick: state.book.tick() };
         let book = Watched::new(&state.book);
         let Some(params) = &self.params[ix.index()] else { return (Err(NoQuote::NotReady), wish, book.horizon()) };
         let view = View {

@@ -47,6 +47,8 @@ impl Engine {
                     qty: t.order.qty,
                     filled: t.matched_so_far(),
                     state: t.state.name().to_owned(),
+                    place_why: t.place_why.to_string(),
+                    cancel_why: t.cancel_why.map(|why| why.to_string()),
                 })
                 .collect(),
             no_quote: state.decision.and_then(|decision| decision.err()).map(|why| why.name().to_owned()),

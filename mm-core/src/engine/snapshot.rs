@@ -86,6 +86,10 @@ pub struct OrderSnapshot {
     pub filled: Qty,
     /// `pending-new`, `open`, `pending-cancel` or `unknown`.
     pub state: String,
+    /// Why it was placed.
+    pub place_why: String,
+    /// Why it is being cancelled, if it is or was tried.
+    pub cancel_why: Option<String>,
 }
 
 /// Totals since the run began.

@@ -5,14 +5,18 @@
 
 mod reconcile;
 mod state;
+mod why;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_why;
 
 pub use reconcile::{Band, Edit, EditRules, Plan, Wish};
 pub use state::{Done, Impossible, OrderState, Tracked};
+pub use why::{CancelWhy, PlaceWhy};
 
-use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Qty, Timestamp};
+use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Side, Timestamp};
 use crate::event::Action;
 use crate::protocol::FromExecutor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,6 +35,18 @@ struct Edits {
     not_before: Option<Timestamp>,
     /// Consecutive noes.
     noes: u32,
+    /// The last order that ended, by [`slot_ix`].
+    ended: [Option<(ClientOrderId, Done)>; 4],
+}
+
+/// One number for each (outcome, side) of a market.
+const fn slot_ix(order: &NewOrder) -> usize {
+    match (order.token.outcome, order.side) {
+        (Outcome::Yes, Side::Buy) => 0,
+        (Outcome::Yes, Side::Sell) => 1,
+        (Outcome::No, Side::Buy) => 2,
+        (Outcome::No, Side::Sell) => 3,
+    }
 }
 
 /// All orders of the run.
@@ -130,6 +146,9 @@ impl OrderManager {
     fn retire(&mut self, id: ClientOrderId) {
         if let Some(tracked) = self.live.remove(&id) {
             let market = tracked.order.token.market;
+            if let OrderState::Done(done) = tracked.state {
+                self.edits.entry(market).or_default().ended[slot_ix(&tracked.order)] = Some((id, done));
+            }
             if let Some(row) = self.rows.get_mut(market.index()) {
                 row.retain(|other| *other != id);
             }
@@ -182,7 +201,7 @@ impl OrderManager {
         for (id, venue, order, matched) in open {
             self.revive(*id);
             self.enlist(*id, order.token.market);
-            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::new(at, *order));
+            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::new(at, *order, PlaceWhy::Adopted));
             tracked.adopt(at, *venue, *matched);
             self.next = self.next.max(id.0.saturating_add(1));
         }
@@ -248,7 +267,8 @@ impl OrderManager {
         } else {
             edits.last = Some(at);
         }
-        self.live.insert(id, Tracked::new(at, order));
+        let why = edits.ended[slot_ix(&order)].map_or(PlaceWhy::New, |(id, done)| PlaceWhy::After { id, done });
+        self.live.insert(id, Tracked::new(at, order, why));
         out.push(Action::Place { id, order });
         id
     }
@@ -266,6 +286,7 @@ impl OrderManager {
         tracked.since = at;
         tracked.cancel_sent = Some(at);
         if !again {
+            tracked.cancel_why = Some(edit.why);
             let edits = self.edits.entry(tracked.order.token.market).or_default();
             edits.last = Some(at);
             edits.unfinished = if edit.dangerous { 0 } else { edits.unfinished.saturating_add(1) };
@@ -274,11 +295,14 @@ impl OrderManager {
     }
 
     /// Cancels everything in one market or in all with a single action.
-    pub fn cancel_all(&mut self, at: Timestamp, market: Option<MarketIx>, out: &mut Vec<Action>) {
+    pub fn cancel_all(&mut self, at: Timestamp, market: Option<MarketIx>, why: CancelWhy, out: &mut Vec<Action>) {
         self.version += 1;
         for tracked in self.live.values_mut() {
             let here = market.is_none_or(|m| m == tracked.order.token.market);
             if here && !matches!(tracked.state, OrderState::Unknown | OrderState::Done(_)) {
+                if !matches!(tracked.state, OrderState::PendingCancel(_)) {
+                    tracked.cancel_why = Some(why);
+                }
                 tracked.state = OrderState::PendingCancel(tracked.venue_id());
                 tracked.since = at;
                 tracked.cancel_sent = Some(at);

@@ -3,6 +3,7 @@
 //! Nothing here panics on a message: what makes no sense is an [`Impossible`], and the order then takes the state that
 //! risks least (an order the venue may still hold counts as resting).
 
+use super::{CancelWhy, PlaceWhy};
 use crate::domain::{ClientOrderId, NewOrder, OrderId, Qty, Timestamp, TradeId};
 use crate::protocol::{FromExecutor, Stage};
 use std::collections::BTreeMap;
@@ -88,6 +89,10 @@ pub struct Tracked {
     pub since: Timestamp,
     /// When it was placed.
     pub placed: Timestamp,
+    /// Why it was placed.
+    pub place_why: PlaceWhy,
+    /// Why its running or last cancel began.
+    pub cancel_why: Option<CancelWhy>,
     /// The last time a cancel was sent.
     pub cancel_sent: Option<Timestamp>,
     /// The last time a cancel was refused.
@@ -103,7 +108,7 @@ pub struct Tracked {
 impl Tracked {
     /// A new order, just handed out.
     #[must_use]
-    pub const fn new(at: Timestamp, order: NewOrder) -> Self {
+    pub const fn new(at: Timestamp, order: NewOrder, why: PlaceWhy) -> Self {
         Self {
             order,
             state: OrderState::PendingNew,
@@ -111,6 +116,8 @@ impl Tracked {
             matched: Qty::ZERO,
             since: at,
             placed: at,
+            place_why: why,
+            cancel_why: None,
             cancel_sent: None,
             cancel_failed: None,
             scoring: None,
