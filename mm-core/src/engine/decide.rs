@@ -7,7 +7,7 @@ use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, Quotes, Room, View, quote, reference_midpoint, wanted_rewards};
-use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
+use crate::rewards::{Midpoint, book_midpoint};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
 /// A placement that waits for another order to end is looked at again after this.
@@ -182,10 +182,14 @@ impl Engine {
             own,
             room,
             params,
+            adjust: state.minutes.adjust(&self.config.rewards.rules),
             gate_open: runs,
             paused: self.paused,
         };
-        let wanted = quote(&view);
+        let wanted = match state.minutes.left_until {
+            Some(until) => quote(&view).and(Err(NoQuote::NotScoring { until })),
+            None => quote(&view),
+        };
         wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
         if let Some(terms) = wanted_rewards(&view)
             && let Some(midpoint) = book_midpoint(&book, own, own, terms.min_size)
@@ -307,38 +311,5 @@ impl Engine {
     fn put_off(&mut self, ix: MarketIx, until: Timestamp, short: &mut Option<MarketIx>) {
         self.wake(ix, until.max(self.at.plus(Nanos::from_nanos(1))));
         short.get_or_insert(ix);
-    }
-
-    /// Books the reward of every market once for each whole sampling interval.
-    pub(super) fn sample(&mut self) {
-        let n = self.at.nanos() / self.config.rewards.sample_every.nanos().max(1);
-        if self.sampled == Some(n) {
-            return;
-        }
-        let first = self.sampled.replace(n).is_none();
-        if first {
-            return;
-        }
-        for ix in (0u16..).map(MarketIx).take(self.markets.len()) {
-            if let Some(scored) = self.score(ix) {
-                let state = &mut self.markets[ix.index()];
-                state.expected = state.expected.saturating_add(scored.minute_reward);
-            }
-        }
-        // Conditions of time alone (start, end) are looked at no less often than this.
-        self.touch_all();
-    }
-
-    /// What our orders score now; `None` where nothing is paid or the book is not trusted.
-    pub(super) fn score(&self, ix: MarketIx) -> Option<ScoreBreakdown> {
-        let state = self.markets.get(ix.index())?;
-        let terms = state.facts.rewards.as_ref().filter(|_| state.book.is_synced())?;
-        let own: Vec<Own> = self
-            .orders
-            .live_in(ix)
-            .filter(|(_, t)| matches!(t.state, OrderState::Open(_) | OrderState::PendingCancel(Some(_))))
-            .map(|(_, t)| Own { order: NewOrder { qty: t.remaining(), ..t.order }, age: self.at.since(t.placed) })
-            .collect();
-        Some(score(&state.book, &own, terms))
     }
 }

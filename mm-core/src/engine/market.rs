@@ -34,6 +34,7 @@ pub(super) struct MarketState {
     pub(super) hash: HashRow,
     pub(super) sources: Sources,
     pub(super) expected: Fixed12,
+    pub(super) minutes: super::minutes::Minutes,
     /// Holdings valued at the midpoint of the last decision.
     pub(super) held_value: Usdc,
 }
@@ -55,8 +56,14 @@ impl MarketState {
             hash: HashRow::new(),
             sources: Sources::new(),
             expected: Fixed12::ZERO,
+            minutes: super::minutes::Minutes::default(),
             held_value: Usdc::ZERO,
         }
+    }
+
+    /// Whether the last decision wanted quotes.
+    pub(super) const fn is_quoting(&self) -> bool {
+        matches!(self.decision, Some(Ok(_)))
     }
 
     /// Whether the last decision stands after an event that the book has just taken: it is out of sight, and nothing is doubted.

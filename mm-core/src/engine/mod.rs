@@ -10,9 +10,11 @@ mod hashes;
 mod horizon;
 mod links;
 mod market;
+mod minutes;
 mod picture;
 mod rest;
 mod rows;
+mod sample;
 mod snapshot;
 mod wakes;
 mod watch;
@@ -21,6 +23,8 @@ mod watch;
 mod tests;
 #[cfg(test)]
 mod tests_hashes;
+#[cfg(test)]
+mod tests_minutes;
 #[cfg(test)]
 mod tests_stage;
 #[cfg(test)]
@@ -32,7 +36,10 @@ mod tests_watch;
 
 pub use budget::{Budget, Call};
 pub use links::link_of;
-pub use snapshot::{MarketSnapshot, OrderSnapshot, Snapshot, Totals};
+pub use minutes::{
+    Counts, Gap, MINUTES_KEPT, Minute, ORDERS_LISTED, Rested, ScoringRules, UNSCORED_MAX, Verdict, WhenUnscored,
+};
+pub use snapshot::{MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot, Totals};
 
 use crate::config::Config;
 use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
@@ -185,7 +192,7 @@ impl Engine {
             self.tend(ix, out);
         }
         self.touched = touched;
-        self.sample();
+        self.sample(out);
         self.decide(out);
     }
 

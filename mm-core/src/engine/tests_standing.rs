@@ -24,6 +24,8 @@ enum Step {
     Answer,
     /// An order of ours is filled in part.
     Fill { nth: usize, shares: u64 },
+    /// The venue says whether an order of ours scores, or does not say.
+    Told { nth: usize, scoring: Option<bool> },
     /// The middle of a market moves.
     Move { market: u16, cents: i16 },
     /// Time passes.
@@ -54,6 +56,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..MARKETS).prop_map(|market| Step::Print { market }),
         4 => Just(Step::Answer),
         1 => (0usize..6, 1u64..25).prop_map(|(nth, shares)| Step::Fill { nth, shares }),
+        2 => (0usize..6, any::<Option<bool>>()).prop_map(|(nth, scoring)| Step::Told { nth, scoring }),
         1 => (0..MARKETS, -3i16..=3).prop_map(|(market, cents)| Step::Move { market, cents }),
         4 => prop_oneof![1u64..400, Just(2_500u64), Just(61_000)].prop_map(|ms| Step::Wait { ms }),
     ];
@@ -185,6 +188,10 @@ impl Venue {
                 self.resting.retain(|(_, left)| *left > 0);
                 if shares == 0 { Vec::new() } else { vec![Input::Executor(fill)] }
             }
+            Step::Told { nth, scoring } => {
+                let told = |(id, _): &(ClientOrderId, u64)| Input::Executor(FromExecutor::Scoring { id: *id, scoring });
+                self.resting.get(nth).map(told).into_iter().collect()
+            }
             Step::Answer => match (!self.questions.is_empty()).then(|| self.questions.remove(0)) {
                 Some(Action::Place { id, order }) => {
                     self.resting.push((id, order.qty.micro() / 1_000_000));
@@ -207,7 +214,13 @@ impl Venue {
 }
 
 fn play(steps: &[Step]) -> Result<(usize, u64), TestCaseError> {
-    let config = || config_for(&[1, 2, 3], "70");
+    let config = || {
+        let mut config = config_for(&[1, 2, 3], "70");
+        config.rewards.sample_every = Nanos::from_secs(1);
+        config.rewards.rules.unscored = 2;
+        config.rewards.rules.leave_for = Nanos::from_secs(4);
+        config
+    };
     let mut engines = [Engine::new(config(), Vec::new()), Engine::new(config(), Vec::new())];
     engines[1].set_thorough(true);
     let mut venue = Venue {

@@ -13,7 +13,7 @@ mod tests;
 mod tests_why;
 
 pub use reconcile::{Band, Edit, EditRules, Plan, Wish};
-pub use state::{Done, Impossible, OrderState, Tracked};
+pub use state::{Done, Impossible, OrderState, ScoringAnswer, Tracked};
 pub use why::{CancelWhy, PlaceWhy};
 
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Side, Timestamp};

@@ -74,6 +74,15 @@ pub struct Impossible {
     pub event: &'static str,
 }
 
+/// An answer about scoring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScoringAnswer {
+    /// When it came.
+    pub at: Timestamp,
+    /// What the venue said; `None`: it said nothing, which is no yes.
+    pub scoring: Option<bool>,
+}
+
 /// One order and everything heard about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
@@ -97,8 +106,8 @@ pub struct Tracked {
     pub cancel_sent: Option<Timestamp>,
     /// The last time a cancel was refused.
     pub cancel_failed: Option<Timestamp>,
-    /// What the venue last said about scoring; `None`: not asked, or no answer.
-    pub scoring: Option<bool>,
+    /// The last answer to the question whether it scores; `None`: never asked.
+    pub scoring: Option<ScoringAnswer>,
     venue: Option<OrderId>,
     /// The venue was heard to take it, not only the executor to know it.
     accepted: bool,
@@ -189,7 +198,7 @@ impl Tracked {
                 Ok(())
             }
             FromExecutor::Scoring { scoring, .. } => {
-                self.scoring = *scoring;
+                self.scoring = Some(ScoringAnswer { at, scoring: *scoring });
                 Ok(())
             }
             FromExecutor::Welcome { .. }
