@@ -59,6 +59,8 @@ pub(crate) struct Rules {
     pub(crate) venue_lies_about_cancels: bool,
     /// The venue answers cleanly and nobody trades: for scenes in which only one thing should happen.
     pub(crate) calm: bool,
+    /// What the engine does about two unscored samples.
+    pub(crate) when_unscored: &'static str,
 }
 
 /// What the proofs demand.
@@ -70,6 +72,7 @@ pub(crate) const STRICT: Rules = Rules {
     dead_after_ms: 30_000,
     venue_lies_about_cancels: false,
     calm: false,
+    when_unscored: "keep",
 };
 
 pub(crate) fn config(rules: Rules) -> Config {
@@ -87,6 +90,8 @@ pub(crate) fn config(rules: Rules) -> Config {
             "do_nothing_size_percent": 25, "calls_per_second": rules.calls_per_second, "calls_burst": rules.burst,
             "max_open_orders": 100 },
         "risk": { "max_market_usdc": "100000", "max_total_usdc": "1000000", "cool_down_ms": 1_000 },
+        "rewards": { "unscored_samples": 2, "when_unscored": rules.when_unscored, "tighten_ticks": 1,
+            "raise_size_percent": 20, "adjust_steps": 2, "adjust_for_s": 1_200, "leave_for_s": 240 },
         "quote": { "strategy": "fixed", "distance_cents": "1.5", "size_shares": "30", "max_size_shares": "100",
             "max_book_spread_cents": "6", "max_held_shares": "1000000", "skew_cents_per_100_shares": "0",
             "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
@@ -215,6 +220,12 @@ impl World {
         Input::MarketFrame { link: LinkIx(0), received: Timestamp::from_ms(self.ms), text }
     }
 
+    /// Moves a market's book by whole cents, as far as it may go; tell the engine by [`Self::book`].
+    pub(crate) fn shift(&mut self, ix: u16, cents: i16) {
+        let bid = &mut self.bids[usize::from(ix)];
+        *bid = bid.saturating_add_signed(cents).clamp(12, 85);
+    }
+
     /// Twice the midpoint of a market in ten-thousandths.
     pub(crate) fn midpoint2x(&self, ix: MarketIx) -> u16 {
         (2 * self.bids[ix.index()] + 3) * 100
@@ -313,7 +324,17 @@ impl World {
 
     /// Moves time on, trades a little, moves the books a little, and hands the engine everything that is due.
     pub(crate) fn step(&mut self, judge: &mut dyn FnMut(&Step<'_>) -> Result<(), String>) -> Result<(), String> {
-        self.ms += 20 + self.draws.below(400);
+        let ms = 20 + self.draws.below(400);
+        self.advance(ms, judge)
+    }
+
+    /// The same for a given stretch of time.
+    pub(crate) fn advance(
+        &mut self,
+        ms: u64,
+        judge: &mut dyn FnMut(&Step<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.ms += ms;
         let mut inputs = Vec::new();
         while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 <= self.ms) {
             let message = entry.remove();

@@ -26,6 +26,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::theory::PROOFS,
     proofs::clients::PROOFS,
     proofs::rewards::PROOFS,
+    proofs::scoring::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

@@ -122,16 +122,17 @@ fn every_placement_says_what_was_there_before() {
         told.push(orders.get(id).expect("just placed").place_why.to_string());
         id
     };
-    let mut ends: Vec<Box<dyn Fn(ClientOrderId) -> FromExecutor>> = Vec::new();
-    ends.push(Box::new(|id| FromExecutor::Rejected { id, why: "no".into() }));
-    ends.push(Box::new(|id| FromExecutor::Fill {
-        id,
-        trade: TradeId::parse("a").expect("visible"),
-        price: Price::from_ten_thousandths(4_800).expect("below a dollar"),
-        qty: shares(20),
-        stage: Stage::Matched,
-    }));
-    ends.push(Box::new(|id| FromExecutor::Canceled { id, matched: Qty::ZERO }));
+    let ends: [fn(ClientOrderId) -> FromExecutor; 3] = [
+        |id| FromExecutor::Rejected { id, why: "no".into() },
+        |id| FromExecutor::Fill {
+            id,
+            trade: TradeId::parse("a").expect("visible"),
+            price: Price::from_ten_thousandths(4_800).expect("below a dollar"),
+            qty: shares(20),
+            stage: Stage::Matched,
+        },
+        |id| FromExecutor::Canceled { id, matched: Qty::ZERO },
+    ];
     for end in ends {
         at = at.plus(Nanos::from_ms(5_000));
         let id = place(&mut orders, at, &mut told);

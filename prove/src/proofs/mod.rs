@@ -15,6 +15,7 @@ pub(crate) mod quotes;
 pub(crate) mod replay;
 pub(crate) mod rewards;
 pub(crate) mod roads;
+pub(crate) mod scoring;
 pub(crate) mod server;
 pub(crate) mod theory;
 pub(crate) mod venue;
