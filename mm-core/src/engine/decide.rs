@@ -274,13 +274,16 @@ impl Engine {
                 self.wake(*ix, at.plus(Nanos::from_secs(5)));
             }
         }
+        let owed = plans.iter().map(|(_, plan)| plan.places.len()).sum::<usize>();
+        let mut owed = u32::try_from(owed).unwrap_or(u32::MAX).saturating_add(self.orders.unfinished());
         for dangerous in [true, false] {
             for (ix, plan) in plans {
                 for edit in plan.cancels.iter().filter(|e| e.dangerous == dangerous) {
-                    let call = if dangerous { Call::Dangerous } else { Call::Cancel };
+                    let call = if dangerous { Call::Dangerous } else { Call::Edit { owed } };
                     if self.budget.take(call) {
                         self.totals.canceled += 1;
                         self.orders.cancel(at, *edit, out);
+                        owed += u32::from(!dangerous);
                     } else {
                         self.put_off(*ix, self.budget.next(call), &mut short);
                     }

@@ -255,6 +255,12 @@ impl OrderManager {
         self.live.len()
     }
 
+    /// Cancels for the sake of better orders that were not placed yet.
+    #[must_use]
+    pub fn unfinished(&self) -> u32 {
+        self.edits.values().fold(0, |sum, edits| sum.saturating_add(edits.unfinished))
+    }
+
     /// Places one order.
     pub fn place(&mut self, at: Timestamp, order: NewOrder, out: &mut Vec<Action>) -> ClientOrderId {
         let id = ClientOrderId(self.next);
