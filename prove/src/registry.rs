@@ -14,6 +14,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::placement::PROOFS,
     proofs::earnings::PROOFS,
     proofs::orders::PROOFS,
+    proofs::edits::PROOFS,
     proofs::replay::PROOFS,
     proofs::executor::PROOFS,
     proofs::keys::PROOFS,

@@ -152,7 +152,12 @@ impl OrderManager {
         }
         let want: Vec<&NewOrder> = wish.want.iter().filter(|o| same(o)).collect();
         let live: Vec<Live<'_>> = live.iter().copied().filter(|(_, t)| same(&t.order)).collect();
-        let (pairs, surplus, free) = pair(&want, &live);
+        let may_stay = |wanted: &NewOrder, tracked: &Tracked| {
+            matches!(tracked.state, OrderState::PendingNew | OrderState::Open(_))
+                && danger(&tracked.order, wanted, wish.reservation2x).is_none()
+                && self.misfit(tracked, wanted, wish).is_none()
+        };
+        let (pairs, surplus, free) = pair(&want, &live, may_stay);
         let why = if want.is_empty() { wish.unwanted(slot) } else { CancelWhy::Surplus };
         for (id, tracked) in surplus {
             self.withdraw(at, id, tracked, why, plan);
@@ -248,25 +253,50 @@ fn danger(order: &NewOrder, wanted: &NewOrder, reservation2x: Option<u16>) -> Op
 type Live<'a> = (ClientOrderId, &'a Tracked);
 type Pairs<'a> = (Vec<(&'a NewOrder, ClientOrderId, &'a Tracked)>, Vec<Live<'a>>, Vec<&'a NewOrder>);
 
-/// Gives live orders to wanted ones: equal prices first, the rest in order of price. Left over: live orders nobody
-/// wants, and wanted orders with a free slot.
-fn pair<'a>(want: &[&'a NewOrder], live: &[Live<'a>]) -> Pairs<'a> {
+/// Gives live orders to wanted ones: as many as can be to one they may stay for, the rest in order of price. Left over: live orders
+/// nobody wants, and wanted orders with a free slot.
+fn pair<'a>(want: &[&'a NewOrder], live: &[Live<'a>], fits: impl Fn(&NewOrder, &Tracked) -> bool) -> Pairs<'a> {
     let mut want: Vec<&NewOrder> = want.to_vec();
     want.sort_by_key(|o| o.price);
     let mut live: Vec<Live<'_>> = live.to_vec();
+    // among equals the oldest stays: it stands first in its queue
     live.sort_by_key(|(id, t)| (t.order.price, *id));
-    let mut pairs = Vec::new();
-    want.retain(|w| {
-        let found = live.iter().position(|(_, t)| t.order.price == w.price);
-        if let Some(ix) = found {
-            let (id, tracked) = live.remove(ix);
-            pairs.push((*w, id, tracked));
+    let mut taken: Vec<Option<usize>> = vec![None; live.len()];
+    for n in 0..want.len() {
+        let mut seen = vec![false; live.len()];
+        seat(n, &|n, ix| fits(want[n], live[ix].1), &mut taken, &mut seen);
+    }
+    let mut pairs: Vec<(&NewOrder, ClientOrderId, &Tracked)> = Vec::new();
+    let mut kept = vec![false; want.len()];
+    let mut left = Vec::new();
+    for ((id, tracked), taken) in live.into_iter().zip(taken) {
+        match taken {
+            Some(n) => {
+                kept[n] = true;
+                pairs.push((want[n], id, tracked));
+            }
+            None => left.push((id, tracked)),
         }
-        found.is_none()
-    });
-    let common = want.len().min(live.len());
-    let free = want.split_off(common);
-    let surplus = live.split_off(common);
-    pairs.extend(want.into_iter().zip(live).map(|(w, (id, t))| (w, id, t)));
+    }
+    let mut open: Vec<&NewOrder> = want.into_iter().zip(kept).filter(|(_, kept)| !kept).map(|(w, _)| w).collect();
+    let common = open.len().min(left.len());
+    let free = open.split_off(common);
+    let surplus = left.split_off(common);
+    pairs.extend(open.into_iter().zip(left).map(|(w, (id, t))| (w, id, t)));
     (pairs, surplus, free)
+}
+
+/// Finds wanted order `n` a live one, moving others if they can be moved: one augmenting path of a matching.
+fn seat(n: usize, fits: &dyn Fn(usize, usize) -> bool, taken: &mut [Option<usize>], seen: &mut [bool]) -> bool {
+    for ix in 0..taken.len() {
+        if seen[ix] || !fits(n, ix) {
+            continue;
+        }
+        seen[ix] = true;
+        if taken[ix].is_none_or(|other| seat(other, fits, taken, seen)) {
+            taken[ix] = Some(n);
+            return true;
+        }
+    }
+    false
 }
