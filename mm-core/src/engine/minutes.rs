@@ -98,6 +98,19 @@ pub enum Verdict {
     Idle,
 }
 
+impl Verdict {
+    /// The name screens and metrics use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scored => "scored",
+            Self::Unscored => "unscored",
+            Self::Unknown => "unknown",
+            Self::Idle => "idle",
+        }
+    }
+}
+
 /// One resting order in a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rested {

@@ -24,6 +24,17 @@ pub enum PlaceWhy {
     Adopted,
 }
 
+impl PlaceWhy {
+    /// The order it takes the place of.
+    #[must_use]
+    pub const fn follows(&self) -> Option<ClientOrderId> {
+        match self {
+            Self::After { id, .. } => Some(*id),
+            Self::New | Self::Adopted => None,
+        }
+    }
+}
+
 impl fmt::Display for PlaceWhy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
