@@ -122,6 +122,8 @@ pub struct Orders {
     pub calls_burst: u32,
     /// Orders in any live state, all markets.
     pub max_open_orders: u32,
+    /// How long an order is expected to rest until a move is forced, before a market has shown it.
+    pub expected_rest: Nanos,
 }
 
 /// Core-side limits.
@@ -274,6 +276,7 @@ fn orders(raw: &RawOrders) -> Result<Orders, ConfigError> {
         calls_per_second: in_range("orders.calls_per_second", raw.calls_per_second, 1, 1000)?,
         calls_burst: in_range("orders.calls_burst", raw.calls_burst, 4, 10_000)?,
         max_open_orders: in_range("orders.max_open_orders", raw.max_open_orders, 1, 1000)?,
+        expected_rest: in_range("orders.expected_rest_s", raw.expected_rest_s, 1, 86_400).map(Nanos::from_secs)?,
     })
 }
 

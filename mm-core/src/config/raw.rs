@@ -158,6 +158,14 @@ pub struct RawOrders {
     pub calls_burst: u32,
     /// All markets.
     pub max_open_orders: u32,
+    /// Between two forced moves.
+    #[serde(default = "expected_rest_s")]
+    pub expected_rest_s: u64,
+}
+
+/// A guess until a market's own orders have been edited.
+const fn expected_rest_s() -> u64 {
+    120
 }
 
 /// `[risk]`

@@ -64,6 +64,13 @@ impl Budget {
         may
     }
 
+    /// Whether so many placements can go at once.
+    #[must_use]
+    pub fn fits(&self, placements: usize) -> bool {
+        let calls = i128::try_from(placements).unwrap_or(i128::MAX / 2 / i128::from(SECOND));
+        self.level >= calls * i128::from(SECOND) + self.reserve
+    }
+
     /// The level at which a call may go; `None`: at any.
     fn needed(&self, call: Call) -> Option<i128> {
         let calls = match call {

@@ -1,17 +1,21 @@
 //! From state to actions: one quote, one plan for each touched market; then cancels of all, then placements of all.
 
 use super::horizon::{Horizon, Quiet, Watched};
+use super::worth::is_by_value;
 use super::{Call, Engine, alert};
 use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, View, quote, reference_midpoint, wanted_rewards};
+use crate::quote::{NoQuote, Quotes, Room, View, Why, quote, reference_midpoint, wanted_rewards};
 use crate::rewards::{Midpoint, book_midpoint};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
 /// A placement that waits for another order to end is looked at again after this.
 const FULL_WAIT: Nanos = Nanos::from_secs(1);
+
+/// Whether quoting runs, our orders, what is held, and dollars that may be at risk.
+pub(super) type Situation<'a> = (bool, &'a [NewOrder], Holdings, Room);
 
 /// Dollars at work, millionths: sums that are kept up instead of taken anew for every decision.
 #[derive(Clone, Debug, Default)]
@@ -126,7 +130,7 @@ impl Engine {
             market: limits.market,
             left: limits.market.saturating_sub(standing.held_here),
         };
-        let (want, wish, horizon) = self.want(ix, runs, &own, held, space);
+        let (want, wish, mut horizon) = self.want(ix, runs, &own, held, space);
         let (decision, mut want) = match want {
             Ok(Quotes { orders, why }) => (Ok(why), orders),
             Err(why) => (Err(why), Vec::new()),
@@ -139,7 +143,17 @@ impl Engine {
         }
         let refused = decision.err();
         let cut_off = cut.map(|limit| (limit, no_room));
-        let plan = self.orders.plan(at, ix, &Wish { want, refused, cut: cut_off, ..wish });
+        let mut plan = self.orders.plan(at, ix, &Wish { want, refused, cut: cut_off, ..wish });
+        self.markets[ix.index()].kept = None;
+        let optional = plan.cancels.iter().any(is_by_value) && no_room.is_empty();
+        if let (Ok(why), true) = (decision, optional) {
+            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, &own, held, space));
+            horizon = horizon.and(read);
+            if kept.is_some() {
+                plan.cancels.retain(|edit| !is_by_value(edit));
+            }
+            self.markets[ix.index()].kept = kept;
+        }
         let facts = &self.markets[ix.index()].facts;
         // a link may come alive by data of another market
         let silent = self.markets[ix.index()].decision == Some(Err(NoQuote::Stale));
@@ -167,29 +181,24 @@ impl Engine {
         room: Room,
     ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
-        let mut wish =
-            Wish { want: &[], refused: None, cut: None, reservation2x: None, band: None, tick: state.book.tick() };
+        let mut wish = Wish {
+            want: &[],
+            refused: None,
+            cut: None,
+            reservation2x: None,
+            most: [Qty::MAX; 2],
+            band: None,
+            tick: state.book.tick(),
+        };
         let book = Watched::new(&state.book);
-        let Some(params) = &self.params[ix.index()] else { return (Err(NoQuote::NotReady), wish, book.horizon()) };
-        let view = View {
-            at: self.at,
-            row: ix,
-            market: &state.quoted,
-            book: &book,
-            book_trusted: state.book.is_synced(),
-            stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
-            held,
-            own,
-            room,
-            params,
-            adjust: state.minutes.adjust(&self.config.rewards.rules),
-            gate_open: runs,
-            paused: self.paused,
+        let Some(view) = self.view(ix, &book, (runs, own, held, room)) else {
+            return (Err(NoQuote::NotReady), wish, book.horizon());
         };
         let wanted = match state.minutes.left_until {
             Some(until) => quote(&view).and(Err(NoQuote::NotScoring { until })),
             None => quote(&view),
         };
+        wish.most = [held.yes, held.no].map(|held| view.params.max_held.saturating_sub(held.matched));
         wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
         if let Some(terms) = wanted_rewards(&view)
             && let Some(midpoint) = book_midpoint(&book, own, own, terms.min_size)
@@ -201,6 +210,31 @@ impl Engine {
             });
         }
         (wanted, wish, book.horizon())
+    }
+
+    /// What a quote may depend on; `None` for a market that is never quoted.
+    pub(super) fn view<'a>(
+        &'a self,
+        ix: MarketIx,
+        book: &'a Watched<'a>,
+        (runs, own, held, room): Situation<'a>,
+    ) -> Option<View<'a, Watched<'a>>> {
+        let state = &self.markets[ix.index()];
+        Some(View {
+            at: self.at,
+            row: ix,
+            market: &state.quoted,
+            book,
+            book_trusted: state.book.is_synced(),
+            stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
+            held,
+            own,
+            room,
+            params: self.params[ix.index()].as_ref()?,
+            adjust: state.minutes.adjust(&self.config.rewards.rules),
+            gate_open: runs,
+            paused: self.paused,
+        })
     }
 
     /// Our orders that may be in the book, with what is left of each.
@@ -290,7 +324,7 @@ impl Engine {
                 }
             }
         }
-        for (ix, plan) in plans {
+        for (ix, plan) in self.by_value(plans) {
             for order in &plan.places {
                 let room = self.orders.live_count() < self.config.orders.max_open_orders as usize;
                 if !room {
@@ -309,6 +343,24 @@ impl Engine {
         if let Some(ix) = short {
             self.first = ix;
         }
+    }
+
+    /// Plans in the order in which they place. While there is room for all, theirs; when it is short, first the market that was left out
+    /// last, then those whose quotes bring most for a call.
+    fn by_value<'a>(&self, plans: &'a [(MarketIx, Plan)]) -> Vec<&'a (MarketIx, Plan)> {
+        let mut sorted: Vec<&(MarketIx, Plan)> = plans.iter().filter(|(_, plan)| !plan.places.is_empty()).collect();
+        let calls = sorted.iter().map(|(_, plan)| plan.places.len()).sum();
+        if !self.budget.fits(calls) {
+            sorted.sort_by_key(|(ix, plan)| {
+                let value = match self.markets[ix.index()].decision {
+                    Some(Ok(Why { value: Some(value), .. })) => value.net_per_day().micro(),
+                    _ => 0,
+                };
+                let calls = i64::try_from(plan.places.len()).unwrap_or(i64::MAX);
+                (*ix != self.first, std::cmp::Reverse(value / calls))
+            });
+        }
+        sorted
     }
 
     fn put_off(&mut self, ix: MarketIx, until: Timestamp, short: &mut Option<MarketIx>) {

@@ -35,6 +35,8 @@ pub(super) struct MarketState {
     pub(super) sources: Sources,
     pub(super) expected: Fixed12,
     pub(super) minutes: super::minutes::Minutes,
+    /// Why the last decision left what rests though something better was wanted.
+    pub(super) kept: Option<super::Kept>,
     /// Holdings valued at the midpoint of the last decision.
     pub(super) held_value: Usdc,
 }
@@ -57,6 +59,7 @@ impl MarketState {
             sources: Sources::new(),
             expected: Fixed12::ZERO,
             minutes: super::minutes::Minutes::default(),
+            kept: None,
             held_value: Usdc::ZERO,
         }
     }

@@ -18,6 +18,7 @@ mod sample;
 mod snapshot;
 mod wakes;
 mod watch;
+mod worth;
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,8 @@ mod tests_standing;
 pub(crate) mod tests_support;
 #[cfg(test)]
 mod tests_watch;
+#[cfg(test)]
+mod tests_worth;
 
 pub use budget::{Budget, Call};
 pub use links::link_of;
@@ -40,6 +43,7 @@ pub use minutes::{
     Counts, Gap, MINUTES_KEPT, Minute, ORDERS_LISTED, Rested, ScoringRules, UNSCORED_MAX, Verdict, WhenUnscored,
 };
 pub use snapshot::{MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot, Totals};
+pub use worth::Kept;
 
 use crate::config::Config;
 use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};

@@ -60,6 +60,7 @@ impl Engine {
             q_min: scored.as_ref().map_or(Fixed12::ZERO, |s| s.q_min).to_string(),
             share_percent: format!("{}.{:02}", share / 100, share % 100),
             expected_rewards: state.expected.to_string(),
+            kept: state.kept.map(|kept| kept.to_string()),
             scoring: self.scoring_snapshot(ix),
             yes: held.yes,
             no: held.no,
@@ -101,6 +102,10 @@ impl Engine {
             hash.update(state.book.epoch().to_le_bytes());
             hash.update(state.book.venue_ms().to_le_bytes());
             hash.update(state.expected.units().to_le_bytes());
+            let (rest, placed, refused) = self.orders.edit_history(MarketIx(row));
+            hash.update(rest.unwrap_or_default().nanos().to_le_bytes());
+            hash.update([placed.to_le_bytes(), refused.to_le_bytes()].concat());
+            hash.update([u8::from(state.kept.is_some())]);
             hash.update([u8::from(state.resolved), u8::from(matches!(state.decision, Some(Err(_))))]);
             for n in [
                 state.witness.equal,

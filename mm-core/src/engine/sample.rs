@@ -1,7 +1,7 @@
 //! Samples of the reward ledger: taken once for each whole sampling interval, for every market.
 
 use super::minutes::{Minute, Rested, Scene};
-use super::{Engine, alert};
+use super::{Engine, Kept, alert};
 use crate::domain::{MarketIx, NewOrder, Timestamp};
 use crate::event::{Action, Alert};
 use crate::orders::{OrderState, Tracked};
@@ -82,6 +82,12 @@ impl Engine {
             .map(|(_, t)| Own { order: NewOrder { qty: t.remaining(), ..t.order }, age: self.at.since(t.placed) })
             .collect();
         Some(score(&state.book, &own, terms))
+    }
+
+    /// Why the last decision of a market left what rests though something better was wanted, if it did.
+    #[must_use]
+    pub fn kept(&self, ix: MarketIx) -> Option<Kept> {
+        self.markets.get(ix.index())?.kept
     }
 
     /// The minutes of a market at hand, oldest first.

@@ -56,6 +56,9 @@ pub struct MarketSnapshot {
     pub share_percent: String,
     /// Sum of `rate_per_day / 1440 × share` over the minutes sampled so far, decimal dollars.
     pub expected_rewards: String,
+    /// Why what rests was left though something better was wanted.
+    #[serde(default)]
+    pub kept: Option<String>,
     /// Whether it scores: the book's word and the venue's, sample by sample.
     #[serde(default)]
     pub scoring: ScoringSnapshot,

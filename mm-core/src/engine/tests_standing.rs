@@ -1,13 +1,14 @@
 //! A decision that stands is one that would be taken again: an engine that leaves them out does what a thorough one does.
 
 use super::Engine;
-use super::tests_support::{config_for, market};
+use super::tests_support::{config_for, costs, market};
 use crate::domain::{
     ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc,
 };
 use crate::event::{Action, BookHash, Input, LinkIx, MarketEvent, Top, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Stage};
 use crate::venue::book_hash::{HashInputs, book_hash};
+use crate::quote::Strategy as Quoting;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -213,12 +214,16 @@ impl Venue {
     }
 }
 
-fn play(steps: &[Step]) -> Result<(usize, u64), TestCaseError> {
+fn play(steps: &[Step], strategy: Quoting) -> Result<(usize, u64), TestCaseError> {
     let config = || {
         let mut config = config_for(&[1, 2, 3], "70");
         config.rewards.sample_every = Nanos::from_secs(1);
         config.rewards.rules.unscored = 2;
         config.rewards.rules.leave_for = Nanos::from_secs(4);
+        for market in &mut config.markets {
+            market.quote.strategy = strategy;
+            market.quote.cost = Some(costs());
+        }
         config
     };
     let mut engines = [Engine::new(config(), Vec::new()), Engine::new(config(), Vec::new())];
@@ -289,7 +294,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn what_stands_would_be_decided_again(steps in steps()) {
-        play(&steps)?;
+        for strategy in [Quoting::Fixed, Quoting::Reward] {
+            play(&steps, strategy)?;
+        }
     }
 }
 
@@ -301,7 +308,7 @@ fn a_quiet_market_below_the_horizon_is_left_out() {
     for n in 0..40u16 {
         steps.push(if n < 12 { Step::Answer } else { deep(9 + n % 3) });
     }
-    let (actions, left_out) = play(&steps).expect("both engines agree");
+    let (actions, left_out) = play(&steps, Quoting::Fixed).expect("both engines agree");
     assert!(actions >= 6, "both sides of three markets: {actions}");
     assert!(left_out > 10, "{left_out} decisions were left out");
 }

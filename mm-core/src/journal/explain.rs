@@ -30,6 +30,8 @@ pub struct Explainer {
     /// The last sample told of: when, and what it came to.
     sample: Option<(Timestamp, Verdict)>,
     samples: [u64; 4],
+    /// An edit of it was not worth it when last looked at.
+    kept: bool,
     followed: bool,
 }
 
@@ -38,7 +40,7 @@ impl Explainer {
     #[must_use]
     pub fn new(config: Config, universe: Vec<Market>, id: ClientOrderId) -> Self {
         let replayer = Replayer::new(config, universe, None);
-        Self { replayer, id, seen: None, sample: None, samples: [0; 4], followed: false }
+        Self { replayer, id, seen: None, sample: None, samples: [0; 4], kept: false, followed: false }
     }
 
     /// Takes the next line and appends what it tells of the order. `Ok(false)` says that no further line matters.
@@ -125,6 +127,12 @@ impl Explainer {
             say(&mut lines, format_args!("  {what}: {why}"));
             numbers(engine, now.market, &mut lines);
         }
+        let kept = engine.kept(now.market).filter(|_| now.state == "open");
+        if let Some(kept) = kept.filter(|_| !self.kept) {
+            say(&mut lines, format_args!("  {kept}"));
+            numbers(engine, now.market, &mut lines);
+        }
+        self.kept = kept.is_some();
         let next = actions.iter().find_map(|action| match action {
             Action::Place { id, order } => {
                 let follows = engine.orders().get(*id)?.place_why.follows() == Some(self.id);

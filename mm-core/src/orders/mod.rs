@@ -35,6 +35,11 @@ struct Edits {
     not_before: Option<Timestamp>,
     /// Consecutive noes.
     noes: u32,
+    /// Placements made, and refused or rejected, since the run began.
+    placed: u32,
+    refused: u32,
+    /// How long orders rested before they were edited, the last ones counting most.
+    rest: Option<Nanos>,
     /// The last order that ended, by [`slot_ix`].
     ended: [Option<(ClientOrderId, Done)>; 4],
 }
@@ -132,6 +137,7 @@ impl OrderManager {
             FromExecutor::Refused { .. } | FromExecutor::Rejected { .. } => {
                 let step = self.rules.no_wait.nanos().saturating_mul(1 << edits.noes.min(6));
                 edits.noes = edits.noes.saturating_add(1);
+                edits.refused = edits.refused.saturating_add(1);
                 edits.not_before = Some(at.plus(Nanos::from_nanos(step)));
             }
             FromExecutor::Accepted { .. } => {
@@ -261,6 +267,12 @@ impl OrderManager {
         self.edits.values().fold(0, |sum, edits| sum.saturating_add(edits.unfinished))
     }
 
+    /// How editing has gone in a market: how long orders rested until they were edited, if any was; placements made and refused.
+    #[must_use]
+    pub fn edit_history(&self, market: MarketIx) -> (Option<Nanos>, u32, u32) {
+        self.edits.get(&market).map_or((None, 0, 0), |edits| (edits.rest, edits.placed, edits.refused))
+    }
+
     /// Places one order.
     pub fn place(&mut self, at: Timestamp, order: NewOrder, out: &mut Vec<Action>) -> ClientOrderId {
         let id = ClientOrderId(self.next);
@@ -273,6 +285,7 @@ impl OrderManager {
         } else {
             edits.last = Some(at);
         }
+        edits.placed = edits.placed.saturating_add(1);
         let why = edits.ended[slot_ix(&order)].map_or(PlaceWhy::New, |(id, done)| PlaceWhy::After { id, done });
         self.live.insert(id, Tracked::new(at, order, why));
         out.push(Action::Place { id, order });
@@ -295,6 +308,9 @@ impl OrderManager {
             tracked.cancel_why = Some(edit.why);
             let edits = self.edits.entry(tracked.order.token.market).or_default();
             edits.last = Some(at);
+            let rested = at.since(tracked.placed).nanos();
+            let mean = edits.rest.map_or(rested, |mean| mean.nanos() / 4 * 3 + rested / 4);
+            edits.rest = Some(Nanos::from_nanos(mean));
             edits.unfinished = if edit.dangerous { 0 } else { edits.unfinished.saturating_add(1) };
         }
         out.push(Action::Cancel { id: edit.id });

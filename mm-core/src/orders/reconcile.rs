@@ -6,7 +6,7 @@
 
 use super::state::{OrderState, Tracked};
 use super::{CancelWhy, Edits, OrderManager};
-use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Qty, Side, TickSize, Timestamp, Token};
+use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Outcome, Qty, Side, TickSize, Timestamp, Token};
 use crate::quote::NoQuote;
 
 /// A cancel that got no answer is sent again after this: cancelling twice is harmless.
@@ -70,6 +70,8 @@ pub struct Wish<'a> {
     /// Reservation price in YES terms, doubled: an order at or through it that is also more eager than the wanted one
     /// is dangerous.
     pub reservation2x: Option<u16>,
+    /// The most that may still be bought of each outcome, YES first: an order with more left of it is dangerous.
+    pub most: [Qty; 2],
     /// Where orders score, if anything is paid.
     pub band: Option<Band>,
     /// The market's tick now: an order off it cannot stay.
@@ -154,7 +156,7 @@ impl OrderManager {
         let live: Vec<Live<'_>> = live.iter().copied().filter(|(_, t)| same(&t.order)).collect();
         let may_stay = |wanted: &NewOrder, tracked: &Tracked| {
             matches!(tracked.state, OrderState::PendingNew | OrderState::Open(_))
-                && danger(&tracked.order, wanted, wish.reservation2x).is_none()
+                && danger(tracked, wanted, wish).is_none()
                 && self.misfit(tracked, wanted, wish).is_none()
         };
         let (pairs, surplus, free) = pair(&want, &live, may_stay);
@@ -187,7 +189,7 @@ impl OrderManager {
             OrderState::Unknown | OrderState::Done(_) => return,
             OrderState::PendingNew | OrderState::Open(_) => {}
         }
-        if let Some(why) = danger(&tracked.order, wanted, wish.reservation2x) {
+        if let Some(why) = danger(tracked, wanted, wish) {
             return self.withdraw(at, id, tracked, why, plan);
         }
         let is_settled = matches!(tracked.state, OrderState::Open(_));
@@ -238,9 +240,15 @@ impl OrderManager {
     }
 }
 
-/// Why an order must go at once: it stands at or through the reservation price, and would not if it were what is wanted.
-fn danger(order: &NewOrder, wanted: &NewOrder, reservation2x: Option<u16>) -> Option<CancelWhy> {
-    let reservation2x = reservation2x?;
+/// Why an order must go at once: it buys more than may be held, or it stands at or through the reservation price and would not if it
+/// were what is wanted.
+fn danger(tracked: &Tracked, wanted: &NewOrder, wish: &Wish<'_>) -> Option<CancelWhy> {
+    let (order, left) = (&tracked.order, tracked.remaining());
+    let most = wish.most[usize::from(order.token.outcome == Outcome::No)];
+    if order.side == Side::Buy && left > most {
+        return Some(CancelWhy::TooMuch { left, most });
+    }
+    let reservation2x = wish.reservation2x?;
     let ((side, price), (_, to)) = (order.in_yes_terms(), wanted.in_yes_terms());
     let price2x = 2 * price.ten_thousandths();
     let through = match side {

@@ -151,7 +151,7 @@ fn a_stranger_is_impossible_and_nothing_more() {
 
 /// A market with one YES and one NO slot.
 fn wish(want: &[NewOrder]) -> Wish<'_> {
-    Wish { want, refused: None, cut: None, reservation2x: None, band: None, tick: TickSize::CENT }
+    Wish { want, refused: None, cut: None, reservation2x: None, most: [Qty::MAX; 2], band: None, tick: TickSize::CENT }
 }
 
 #[test]

@@ -48,7 +48,15 @@ fn check<'a>(change: impl FnOnce(&mut Wish<'a>), want: &'a [NewOrder], expected:
         accept(&mut orders, id);
     }
     let at = Timestamp::from_ms(10_000);
-    let mut wish = Wish { want, refused: None, cut: None, reservation2x: None, band: None, tick: TickSize::CENT };
+    let mut wish = Wish {
+        want,
+        refused: None,
+        cut: None,
+        reservation2x: None,
+        most: [Qty::MAX; 2],
+        band: None,
+        tick: TickSize::CENT,
+    };
     change(&mut wish);
     let plan = orders.plan(at, MARKET, &wish);
     let told: Vec<String> = plan
@@ -94,6 +102,11 @@ fn every_cancel_says_why() {
         |w| w.reservation2x = Some(9_550),
         &[order(Outcome::Yes, 4_700, 20), no],
         "!1 through-reservation: 0.48 is at or through the reservation price 0.4775, 0.47 is wanted (YES terms)",
+    );
+    check(
+        |w| w.most = [shares(100), shares(19)],
+        &[yes, no],
+        "!2 too-much-held: 20 shares are left of it, 19 may still be bought",
     );
     let gtd = NewOrder { tif: TimeInForce::Gtd(Timestamp::from_ms(1)), ..yes };
     check(|_| (), &[gtd, no], "1 other-kind: another kind of order is wanted");
@@ -160,7 +173,15 @@ fn a_cancel_sent_again_keeps_its_reason() {
     let (yes, wide) = ([order(Outcome::Yes, 4_800, 20)], [order(Outcome::Yes, 4_400, 20)]);
     let id = orders.place(Timestamp::EPOCH, yes[0], &mut Vec::new());
     accept(&mut orders, id);
-    let wish = |want| Wish { want, refused: None, cut: None, reservation2x: None, band: None, tick: TickSize::CENT };
+    let wish = |want| Wish {
+        want,
+        refused: None,
+        cut: None,
+        reservation2x: None,
+        most: [Qty::MAX; 2],
+        band: None,
+        tick: TickSize::CENT,
+    };
     let (mut at, mut cancels) = (Timestamp::from_ms(10_000), 0);
     for want in [&wide[..], &[], &[]] {
         let mut out = Vec::new();

@@ -67,6 +67,13 @@ pub enum CancelWhy {
         /// What is wanted.
         to: Price,
     },
+    /// What is left of it would take holdings beyond their bound.
+    TooMuch {
+        /// Left of it.
+        left: Qty,
+        /// The most that may still be bought.
+        most: Qty,
+    },
     /// Another time in force or another post-only flag is wanted.
     OtherKind,
     /// The tick has changed under it.
@@ -115,6 +122,12 @@ pub enum CancelWhy {
 }
 
 impl CancelWhy {
+    /// Whether it is only for the sake of a better order: what that one brings may be weighed against the edit.
+    #[must_use]
+    pub const fn is_a_matter_of_value(&self) -> bool {
+        matches!(self, Self::OutOfBand { .. } | Self::TooSmall { .. } | Self::Moved { .. } | Self::Resized { .. })
+    }
+
     /// A short stable name for metrics and screens.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -125,6 +138,7 @@ impl CancelWhy {
             Self::SideNotWanted => "side-not-wanted",
             Self::Surplus => "surplus",
             Self::Through { .. } => "through-reservation",
+            Self::TooMuch { .. } => "too-much-held",
             Self::OtherKind => "other-kind",
             Self::OffTick { .. } => "off-tick",
             Self::OutOfBand { .. } => "out-of-band",
@@ -156,6 +170,7 @@ impl fmt::Display for CancelWhy {
                 let at = Doubled(*reservation2x);
                 write!(f, "{price} is at or through the reservation price {at}, {to} is wanted (YES terms)")
             }
+            Self::TooMuch { left, most } => write!(f, "{left} shares are left of it, {most} may still be bought"),
             Self::OtherKind => f.write_str("another kind of order is wanted"),
             Self::OffTick { price, tick } => write!(f, "{price} is not on the tick {tick}"),
             Self::OutOfBand { price, midpoint2x, reach2x, to } => {

@@ -163,6 +163,13 @@ pub fn reference_midpoint<B: Depth>(view: &View<'_, B>) -> Option<Midpoint> {
     reference_levels(view, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
 }
 
+/// What these orders are expected to bring in place of those we have; `None` where no pool is funded or nothing can be measured.
+#[must_use]
+pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder]) -> Option<Value> {
+    let (terms, reference) = (funded(view.market)?, reference_midpoint(view)?);
+    value::value(view, terms, view.params.cost.as_ref(), reference, orders)
+}
+
 /// The reward terms, if money stands behind them.
 fn funded(market: &Market) -> Option<&RewardTerms> {
     market.rewards.as_ref().filter(|terms| !terms.rate_per_day.is_zero())

@@ -85,7 +85,7 @@ fn orders(draws: &mut Draws, most: u64) -> Vec<NewOrder> {
 
 fn wish(want: &[NewOrder]) -> Wish<'_> {
     let tick = TickSize::parse("0.0001").expect("a tick");
-    Wish { want, refused: None, cut: None, reservation2x: None, band: None, tick }
+    Wish { want, refused: None, cut: None, reservation2x: None, most: [Qty::MAX; 2], band: None, tick }
 }
 
 fn hash(id: ClientOrderId) -> OrderId {
