@@ -60,7 +60,7 @@ impl Engine {
         let mut touched = std::mem::take(&mut self.touched);
         dirty.append(&mut touched);
         touched.drain(..).for_each(|ix| self.stirred.insert(ix));
-        let first = self.first;
+        let first = self.first.unwrap_or(MarketIx(0));
         self.stirred.drain_from(first, &mut touched);
         for ix in touched.drain(..) {
             if !dirty.contains(ix) && !self.thorough && self.still_fits(ix) {
@@ -341,7 +341,7 @@ impl Engine {
             }
         }
         if let Some(ix) = short {
-            self.first = ix;
+            self.first = Some(ix);
         }
     }
 
@@ -357,7 +357,7 @@ impl Engine {
                     _ => 0,
                 };
                 let calls = i64::try_from(plan.places.len()).unwrap_or(i64::MAX);
-                (*ix != self.first, std::cmp::Reverse(value / calls))
+                (Some(*ix) != self.first, std::cmp::Reverse(value / calls))
             });
         }
         sorted

@@ -103,8 +103,8 @@ pub struct Engine {
     left_out: u64,
     /// Markets to decide again at a known moment.
     wakes: Wakes,
-    /// Who is served first when the budget is short.
-    first: MarketIx,
+    /// Who was left out when the budget was last short, and is served first.
+    first: Option<MarketIx>,
     watch: Watch,
     hashes: Hashes,
     /// Whole sampling intervals since 1970 at the last sample.
@@ -154,7 +154,7 @@ impl Engine {
             thorough: false,
             left_out: 0,
             wakes: Wakes::new(),
-            first: MarketIx(0),
+            first: None,
             hashes: Hashes::new(),
             sampled: None,
             seq: 0,

@@ -1,6 +1,6 @@
 //! Edits under the strategy that knows what they bring: small gains are left alone, large ones and dangers are not.
 
-use super::tests_support::{config, costs, market};
+use super::tests_support::{config, config_for, costs, market};
 use super::{Engine, Kept};
 use crate::config::Config;
 use crate::domain::{MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, TickSize, Timestamp, Token, Usdc};
@@ -115,4 +115,53 @@ fn danger_asks_for_no_gain() {
     // the midpoint falls to our bid
     let (cancels, _) = rig.moved(price.ten_thousandths());
     assert!(cancels > 0);
+}
+
+#[test]
+fn a_short_budget_places_where_a_call_brings_most_and_leaves_nobody_out() {
+    let mut config = config_for(&[1, 2, 3], "200");
+    (config.orders.calls_per_second, config.orders.calls_burst) = (1, 4);
+    let mut engine = Engine::new(config, Vec::new());
+    let mut markets: Vec<_> = (1..=3).map(market).collect();
+    for (market, dollars) in markets.iter_mut().zip([20, 10, 500]) {
+        market.rewards.as_mut().expect("rewarded").rate_per_day = Usdc::from_whole(dollars).expect("small");
+    }
+    let cap = Usdc::from_micro(1_000_000_000);
+    let mut inputs = vec![
+        Input::Universe(markets),
+        Input::Link { link: LinkIx(0), up: true },
+        Input::Executor(FromExecutor::Welcome {
+            open: Vec::new(),
+            gate: Gate::Open { until: Timestamp::MAX },
+            caps: Caps { order: cap, market: cap, total: cap },
+        }),
+    ];
+    let level = |p| vec![(Price::from_ten_thousandths(p).expect("a price"), Qty::from_whole(500).expect("small"))];
+    inputs.extend((0..3).map(|row| {
+        Input::Market(MarketEvent::Snapshot {
+            token: Token { market: MarketIx(row), outcome: Outcome::Yes },
+            bids: level(4_800),
+            asks: level(5_200),
+            tick: None,
+            last_trade: None,
+            hash: None,
+            venue_ms: 1,
+        })
+    }));
+    let mut rows = Vec::new();
+    for seq in 1..=9u64 {
+        let turn =
+            Turn { seq, at: Timestamp::from_ms(1_780_000_000_000 + seq * 500), inputs: std::mem::take(&mut inputs) };
+        let mut out = Vec::new();
+        engine.turn(&turn, &mut out);
+        rows.extend(out.iter().filter_map(|action| match action {
+            Action::Place { order, .. } => Some(order.token.market.0),
+            _ => None,
+        }));
+    }
+    // three go at once; one more a second: first who was left out, then by value
+    assert_eq!(rows[..3], [2, 2, 0], "{rows:?}");
+    let mut all = rows.clone();
+    all.sort_unstable();
+    assert_eq!(all, [0, 0, 1, 1, 2, 2], "{rows:?}");
 }

@@ -6,7 +6,7 @@ use super::decide::Situation;
 use super::horizon::{Horizon, Watched};
 use crate::domain::{MarketIx, Nanos, NewOrder, Price, SignedUsdc, Usdc, cost_ceil};
 use crate::orders::{Edit, OrderState, Plan};
-use crate::quote::{Why, value_of};
+use crate::quote::{Strategy, Why, value_of};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -76,8 +76,8 @@ pub(super) const fn is_by_value(edit: &Edit) -> bool {
 }
 
 impl Engine {
-    /// Why what rests is kept though something better is wanted, and how deep the book was read for that. Without a cost model, and
-    /// while quotes lean for what is held, the floors alone decide: a value that knows no cost and no inventory says nothing.
+    /// Why what rests is kept though something better is wanted, and how deep the book was read for that. Where a strategy
+    /// looks for something else, and while quotes lean for what is held, the floors alone decide: this value knows no inventory.
     pub(super) fn weighed(
         &self,
         ix: MarketIx,
@@ -88,7 +88,8 @@ impl Engine {
     ) -> (Option<Kept>, Horizon) {
         let state = &self.markets[ix.index()];
         let book = Watched::new(&state.book);
-        let view = self.view(ix, &book, situation).filter(|view| view.params.cost.is_some() && why.lean_ticks == 0);
+        let tells = why.strategy == Strategy::Reward && why.lean_ticks == 0;
+        let view = self.view(ix, &book, situation).filter(|_| tells);
         let old = view.and_then(|view| value_of(&view, &self.unedited(ix, want, plan)));
         let (Some(new), Some(old)) = (why.value, old) else { return (None, book.horizon()) };
         let (rest, placed, refused) = self.orders.edit_history(ix);
