@@ -31,6 +31,8 @@ pub enum Call {
     },
     /// Leaves the reserve alone.
     Place,
+    /// A question to REST, from a bucket of its own: may use all of it.
+    Fetch,
 }
 
 impl Budget {
@@ -75,6 +77,7 @@ impl Budget {
     fn needed(&self, call: Call) -> Option<i128> {
         let calls = match call {
             Call::Dangerous => return None,
+            Call::Fetch => return Some(i128::from(SECOND)),
             Call::Edit { owed } => 2 + i128::from(owed),
             Call::Place => 1,
         };

@@ -213,6 +213,8 @@ mod tests {
             fetch_sent: _,
             resync_sent: _,
             expected: _,
+            minutes: _,
+            kept: _,
             held_value: _,
         } = state;
         let texts = |m: &Market| {
@@ -224,6 +226,7 @@ mod tests {
             + texts(facts)
             + texts(quoted)
             + recent.capacity() * size_of::<(u64, u64)>()
+            + super::super::minutes::Minutes::memory()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Samples remembered for each market.
-pub const MINUTES_KEPT: usize = 60;
+pub const MINUTES_KEPT: usize = 4;
 /// Orders listed in one sample; all are judged.
 pub const ORDERS_LISTED: usize = 4;
 /// Most samples that can be asked for before something is done: twice as many are looked back at, one bit each.
@@ -336,6 +336,12 @@ impl Minutes {
     /// The samples at hand, oldest first.
     pub(super) fn kept(&self) -> impl Iterator<Item = &Minute> {
         self.kept.iter()
+    }
+
+    /// Bytes on the heap when it is full.
+    #[cfg(test)]
+    pub(super) const fn memory() -> usize {
+        MINUTES_KEPT * size_of::<Minute>()
     }
 
     pub(super) fn last(&self) -> Option<&Minute> {

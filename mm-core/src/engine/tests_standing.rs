@@ -7,8 +7,8 @@ use crate::domain::{
 };
 use crate::event::{Action, BookHash, Input, LinkIx, MarketEvent, Top, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Stage};
-use crate::venue::book_hash::{HashInputs, book_hash};
 use crate::quote::Strategy as Quoting;
+use crate::venue::book_hash::{HashInputs, book_hash};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
