@@ -289,6 +289,8 @@ pub enum Alert {
     OrderUnknown(ClientOrderId),
     /// An executor message makes no sense for the order it names.
     ImpossibleOrder(ClientOrderId),
+    /// Samples of a market do not score: its quotes were adjusted, or it is left for a while.
+    NotScoring(MarketIx),
     /// A limit of the core was reached.
     LimitHit(Box<str>),
 }

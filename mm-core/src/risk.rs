@@ -43,23 +43,25 @@ pub struct Standing {
 /// What [`thin`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thinned {
+    /// How many were kept: they come first.
+    pub kept: usize,
     /// Which limit cut something off.
     pub cut: Option<&'static str>,
     /// As long as no more than this stands elsewhere, what was kept would be kept.
     pub room: Usdc,
 }
 
-/// Keeps of `want`, in its order, what fits.
-pub fn thin(limits: Limits, standing: Standing, want: &mut Vec<NewOrder>) -> Thinned {
+/// Keeps of `want`, in its order, what fits, and moves the rest behind it.
+pub fn thin(limits: Limits, standing: Standing, want: &mut [NewOrder]) -> Thinned {
     let mut here = standing.held_here;
-    let mut cut = None;
-    want.retain(|order| {
-        if order.side == Side::Sell {
-            return true;
-        }
-        let cost = order.notional();
+    let (mut kept, mut cut) = (0, None);
+    for n in 0..want.len() {
+        let order = want[n];
+        let cost = if order.side == Side::Sell { Usdc::ZERO } else { order.notional() };
         let would_be = here.saturating_add(cost);
-        let over = if limits.order.is_some_and(|cap| cost > cap) {
+        let over = if order.side == Side::Sell {
+            None
+        } else if limits.order.is_some_and(|cap| cost > cap) {
             Some("order")
         } else if would_be > limits.market {
             Some("market")
@@ -70,11 +72,12 @@ pub fn thin(limits: Limits, standing: Standing, want: &mut Vec<NewOrder>) -> Thi
         };
         if over.is_none() {
             here = would_be;
+            want[kept..=n].rotate_right(1);
+            kept += 1;
         }
         cut = cut.or(over);
-        over.is_none()
-    });
-    Thinned { cut, room: limits.total.saturating_sub(here) }
+    }
+    Thinned { kept, cut, room: limits.total.saturating_sub(here) }
 }
 
 /// Why nothing is quoted anywhere.
@@ -142,6 +145,12 @@ impl Brake {
     #[must_use]
     pub fn resumes(&self, at: Timestamp) -> Option<Timestamp> {
         self.resume_at.filter(|t| self.stop.is_none() && *t > at)
+    }
+
+    /// What last stopped quoting.
+    #[must_use]
+    pub const fn cause(&self) -> Option<Stop> {
+        self.cause
     }
 
     /// Why nothing is quoted: the stop, or what the cool-down is for.

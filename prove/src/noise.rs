@@ -59,6 +59,12 @@ pub(crate) struct Rules {
     pub(crate) venue_lies_about_cancels: bool,
     /// The venue answers cleanly and nobody trades: for scenes in which only one thing should happen.
     pub(crate) calm: bool,
+    /// How often a book moves by a cent in one step, percent.
+    pub(crate) moves_percent: u64,
+    /// Between two samples of the reward ledger, milliseconds.
+    pub(crate) sample_ms: u64,
+    /// What the engine does about two unscored samples.
+    pub(crate) when_unscored: &'static str,
 }
 
 /// What the proofs demand.
@@ -70,6 +76,9 @@ pub(crate) const STRICT: Rules = Rules {
     dead_after_ms: 30_000,
     venue_lies_about_cancels: false,
     calm: false,
+    moves_percent: 20,
+    sample_ms: 60_000,
+    when_unscored: "keep",
 };
 
 pub(crate) fn config(rules: Rules) -> Config {
@@ -87,6 +96,8 @@ pub(crate) fn config(rules: Rules) -> Config {
             "do_nothing_size_percent": 25, "calls_per_second": rules.calls_per_second, "calls_burst": rules.burst,
             "max_open_orders": 100 },
         "risk": { "max_market_usdc": "100000", "max_total_usdc": "1000000", "cool_down_ms": 1_000 },
+        "rewards": { "sample_every_ms": rules.sample_ms, "unscored_samples": 2, "when_unscored": rules.when_unscored, "tighten_ticks": 1,
+            "raise_size_percent": 20, "adjust_steps": 2, "adjust_for_s": 1_200, "leave_for_s": 240 },
         "quote": { "strategy": "fixed", "distance_cents": "1.5", "size_shares": "30", "max_size_shares": "100",
             "max_book_spread_cents": "6", "max_held_shares": "1000000", "skew_cents_per_100_shares": "0",
             "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
@@ -145,6 +156,8 @@ pub(crate) struct World {
     rules: Rules,
     recorder: Recorder,
     draws: Draws,
+    /// Time and books have luck of their own: two worlds of one seed see the same ones, whatever is done in them.
+    weather: Draws,
     ms: u64,
     /// Best bid of each market, in cents; the ask is three cents above.
     bids: Vec<u16>,
@@ -166,6 +179,7 @@ impl World {
             rules,
             recorder: Recorder::new(),
             draws: Draws(seed),
+            weather: Draws(!seed),
             ms: START_MS,
             bids: (0..MARKETS).map(|n| 30 + 15 * n).collect(),
             queue: BTreeMap::new(),
@@ -213,6 +227,12 @@ impl World {
         }))
         .expect("a known event");
         Input::MarketFrame { link: LinkIx(0), received: Timestamp::from_ms(self.ms), text }
+    }
+
+    /// Moves a market's book by whole cents, as far as it may go; tell the engine by [`Self::book`].
+    pub(crate) fn shift(&mut self, ix: u16, cents: i16) {
+        let bid = &mut self.bids[usize::from(ix)];
+        *bid = bid.saturating_add_signed(cents).clamp(12, 85);
     }
 
     /// Twice the midpoint of a market in ten-thousandths.
@@ -313,7 +333,17 @@ impl World {
 
     /// Moves time on, trades a little, moves the books a little, and hands the engine everything that is due.
     pub(crate) fn step(&mut self, judge: &mut dyn FnMut(&Step<'_>) -> Result<(), String>) -> Result<(), String> {
-        self.ms += 20 + self.draws.below(400);
+        let ms = 20 + self.weather.below(400);
+        self.advance(ms, judge)
+    }
+
+    /// The same for a given stretch of time.
+    pub(crate) fn advance(
+        &mut self,
+        ms: u64,
+        judge: &mut dyn FnMut(&Step<'_>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.ms += ms;
         let mut inputs = Vec::new();
         while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 <= self.ms) {
             let message = entry.remove();
@@ -329,9 +359,9 @@ impl World {
         if !self.rules.calm {
             self.trade(&mut inputs);
             for ix in 0..MARKETS {
-                if self.draws.percent(20) {
+                if self.weather.percent(self.rules.moves_percent) {
                     let bid = &mut self.bids[usize::from(ix)];
-                    *bid = if self.draws.percent(50) { (*bid + 1).min(85) } else { (*bid - 1).max(12) };
+                    *bid = if self.weather.percent(50) { (*bid + 1).min(85) } else { (*bid - 1).max(12) };
                     inputs.push(self.book(ix));
                 }
             }

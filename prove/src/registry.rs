@@ -14,6 +14,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::placement::PROOFS,
     proofs::earnings::PROOFS,
     proofs::orders::PROOFS,
+    proofs::edits::PROOFS,
     proofs::replay::PROOFS,
     proofs::executor::PROOFS,
     proofs::keys::PROOFS,
@@ -26,6 +27,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::theory::PROOFS,
     proofs::clients::PROOFS,
     proofs::rewards::PROOFS,
+    proofs::scoring::PROOFS,
 ];
 
 /// All proofs by milestone, then in the order of their files.

@@ -10,7 +10,8 @@ pub use feed::Feed;
 pub use raw::{RawConfig, RawExecutor, RawFeed, RawJournal, RawMarket, RawMetrics, RawOrders, RawRewards, RawRisk};
 
 use crate::domain::{ConditionId, Digest, Nanos, Usdc};
-use crate::quote::{ParamError, QuoteParams};
+use crate::engine::{ScoringRules, UNSCORED_MAX, WhenUnscored};
+use crate::quote::{Adjust, ParamError, QuoteParams};
 use serde::Serialize;
 use std::fmt;
 
@@ -121,6 +122,8 @@ pub struct Orders {
     pub calls_burst: u32,
     /// Orders in any live state, all markets.
     pub max_open_orders: u32,
+    /// How long an order is expected to rest until a move is forced, before a market has shown it.
+    pub expected_rest: Nanos,
 }
 
 /// Core-side limits.
@@ -139,6 +142,8 @@ pub struct Risk {
 pub struct Rewards {
     /// Scores are sampled at every whole multiple of this, counted from 1970.
     pub sample_every: Nanos,
+    /// What is done about samples that do not score.
+    pub rules: ScoringRules,
 }
 
 /// One market and how it is quoted.
@@ -224,9 +229,7 @@ impl TryFrom<RawConfig> for Config {
             metrics: Metrics { listen: listen(&raw.metrics.listen)? },
             orders: orders(&raw.orders)?,
             risk: risk(&raw.risk)?,
-            rewards: Rewards {
-                sample_every: ms("rewards.sample_every_ms", raw.rewards.sample_every_ms, 100, 3_600_000)?,
-            },
+            rewards: rewards(&raw.rewards)?,
             markets: markets(&raw)?,
         })
     }
@@ -273,6 +276,7 @@ fn orders(raw: &RawOrders) -> Result<Orders, ConfigError> {
         calls_per_second: in_range("orders.calls_per_second", raw.calls_per_second, 1, 1000)?,
         calls_burst: in_range("orders.calls_burst", raw.calls_burst, 4, 10_000)?,
         max_open_orders: in_range("orders.max_open_orders", raw.max_open_orders, 1, 1000)?,
+        expected_rest: in_range("orders.expected_rest_s", raw.expected_rest_s, 1, 86_400).map(Nanos::from_secs)?,
     })
 }
 
@@ -297,6 +301,33 @@ fn risk(raw: &RawRisk) -> Result<Risk, ConfigError> {
         });
     }
     Ok(Risk { max_market, max_total, cool_down: ms("risk.cool_down_ms", raw.cool_down_ms, 0, 3_600_000)? })
+}
+
+fn rewards(raw: &RawRewards) -> Result<Rewards, ConfigError> {
+    let when_unscored = match raw.when_unscored.as_str() {
+        "keep" => WhenUnscored::Keep,
+        "adjust" => WhenUnscored::Adjust,
+        "leave" => WhenUnscored::Leave,
+        other => {
+            let key = "rewards.when_unscored";
+            return Err(ConfigError::value(key, format!("{other:?}"), "must be \"keep\", \"adjust\" or \"leave\""));
+        }
+    };
+    let seconds = |key, value| in_range(key, value, 1, 604_800).map(Nanos::from_secs);
+    Ok(Rewards {
+        sample_every: ms("rewards.sample_every_ms", raw.sample_every_ms, 100, 3_600_000)?,
+        rules: ScoringRules {
+            unscored: in_range("rewards.unscored_samples", raw.unscored_samples, 1, UNSCORED_MAX)?,
+            when_unscored,
+            step: Adjust {
+                tighten_ticks: in_range("rewards.tighten_ticks", raw.tighten_ticks, 0, 1_000)?,
+                raise_size_percent: in_range("rewards.raise_size_percent", raw.raise_size_percent, 0, 1_000)?,
+            },
+            steps: in_range("rewards.adjust_steps", raw.adjust_steps, 0, 20)?,
+            adjust_for: seconds("rewards.adjust_for_s", raw.adjust_for_s)?,
+            leave_for: seconds("rewards.leave_for_s", raw.leave_for_s)?,
+        },
+    })
 }
 
 fn markets(raw: &RawConfig) -> Result<Vec<MarketConfig>, ConfigError> {

@@ -158,6 +158,14 @@ pub struct RawOrders {
     pub calls_burst: u32,
     /// All markets.
     pub max_open_orders: u32,
+    /// Between two forced moves.
+    #[serde(default = "expected_rest_s")]
+    pub expected_rest_s: u64,
+}
+
+/// A guess until a market's own orders have been edited.
+const fn expected_rest_s() -> u64 {
+    120
 }
 
 /// `[risk]`
@@ -174,16 +182,39 @@ pub struct RawRisk {
 
 /// `[rewards]`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct RawRewards {
     /// Between two samples of the reward ledger.
     pub sample_every_ms: u64,
+    /// Unscored samples before something is done.
+    pub unscored_samples: u32,
+    /// `keep`, `adjust` or `leave`.
+    pub when_unscored: String,
+    /// One step of `adjust`.
+    pub tighten_ticks: u16,
+    /// One step of `adjust`.
+    pub raise_size_percent: u16,
+    /// Steps before a market is left.
+    pub adjust_steps: u8,
+    /// An adjustment ends.
+    pub adjust_for_s: u64,
+    /// An absence ends.
+    pub leave_for_s: u64,
 }
 
 impl Default for RawRewards {
     /// The venue samples once a minute.
     fn default() -> Self {
-        Self { sample_every_ms: 60_000 }
+        Self {
+            sample_every_ms: 60_000,
+            unscored_samples: 5,
+            when_unscored: "adjust".to_owned(),
+            tighten_ticks: 1,
+            raise_size_percent: 10,
+            adjust_steps: 2,
+            adjust_for_s: 3_600,
+            leave_for_s: 1_800,
+        }
     }
 }
 

@@ -66,6 +66,7 @@ impl Engine {
                         // Its error cannot be: a tick is always taken.
                         let _ = state.book.apply(self.at, &MarketEvent::TickSize { token: yes(ix), tick: market.tick });
                     }
+                    state.minutes.note_terms(state.facts.rewards.as_ref(), market.rewards.as_ref());
                     state.facts = market.clone();
                     state.quoted = market.clone();
                 }

@@ -1,7 +1,8 @@
-//! How many calls may go, as arithmetic on the turn's time: integers only.
+//! The call budget: actions per interval as arithmetic on `at`, in integers.
 //!
-//! A bucket of calls refills evenly. Ordinary cancels may use all of it, placements leave a reserve for cancels.
-//! A dangerous cancel always goes: it may put the bucket into debt, and nothing else goes until the debt is paid.
+//! A quarter of the bucket is kept for cancels of dangerous orders: such a cancel always goes, and may put the bucket into debt; nothing
+//! else goes until the debt is paid. A cancel for the sake of a better order goes only if there is room for that order as well: a
+//! budget that is short keeps orders where they are instead of taking them away.
 
 use crate::domain::{Nanos, Timestamp};
 
@@ -23,10 +24,15 @@ pub struct Budget {
 pub enum Call {
     /// Goes past every floor.
     Dangerous,
-    /// May use the whole bucket.
-    Cancel,
+    /// A cancel for the sake of a better order: goes only where that one can go too, and leaves room for those that are owed already.
+    Edit {
+        /// Placements that wait for room or for a cancel to be answered.
+        owed: u32,
+    },
     /// Leaves the reserve alone.
     Place,
+    /// A question to REST, from a bucket of its own: may use all of it.
+    Fetch,
 }
 
 impl Budget {
@@ -53,27 +59,37 @@ impl Budget {
     /// Takes one call if it may go now. Call [`Self::refill`] first.
     #[must_use]
     pub fn take(&mut self, call: Call) -> bool {
-        let cost = i128::from(SECOND);
-        let may = match call {
-            Call::Dangerous => true,
-            Call::Cancel => self.level >= cost,
-            Call::Place => self.level >= cost + self.reserve,
-        };
+        let may = self.needed(call).is_none_or(|needed| self.level >= needed);
         if may {
-            self.level -= cost;
+            self.level -= i128::from(SECOND);
         }
         may
+    }
+
+    /// Whether so many placements can go at once.
+    #[must_use]
+    pub fn fits(&self, placements: usize) -> bool {
+        let calls = i128::try_from(placements).unwrap_or(i128::MAX / 2 / i128::from(SECOND));
+        self.level >= calls * i128::from(SECOND) + self.reserve
+    }
+
+    /// The level at which a call may go; `None`: at any.
+    fn needed(&self, call: Call) -> Option<i128> {
+        let calls = match call {
+            Call::Dangerous => return None,
+            Call::Fetch => return Some(i128::from(SECOND)),
+            Call::Edit { owed } => 2 + i128::from(owed),
+            Call::Place => 1,
+        };
+        // more than a full bucket is never asked for
+        Some((calls * i128::from(SECOND) + self.reserve).min(self.capacity))
     }
 
     /// When a call of this kind can go at the earliest, counted from the last refill.
     #[must_use]
     pub fn next(&self, call: Call) -> Timestamp {
-        let floor = match call {
-            Call::Dangerous => return self.filled_at,
-            Call::Cancel => 0,
-            Call::Place => self.reserve,
-        };
-        let missing = (i128::from(SECOND) + floor - self.level).max(0);
+        let Some(needed) = self.needed(call) else { return self.filled_at };
+        let missing = (needed - self.level).max(0);
         let per_second = i128::from(self.per_second.max(1));
         let wait = u64::try_from((missing + per_second - 1) / per_second).unwrap_or(u64::MAX);
         self.filled_at.plus(Nanos::from_nanos(wait))
@@ -91,21 +107,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_hour_never_exceeds_rate_and_burst_and_cancels_outlive_placements() {
+    fn an_hour_never_exceeds_rate_and_burst_and_no_edit_leaves_a_gap_open() {
         let mut budget = Budget::new(5, 20);
         let start = Timestamp::from_ms(1_000_000);
-        let (mut placed, mut canceled) = (0u64, 0u64);
+        let (mut calls, mut owed, mut waited) = (0u64, 0u32, 0u64);
         for step in 0..36_000u64 {
             budget.refill(start.plus(Nanos::from_ms(step * 100)));
-            while budget.take(Call::Place) {
-                placed += 1;
+            // more edits are wanted than can go; each is followed by its placement two steps later
+            if step % 2 == 0 {
+                for _ in 0..owed {
+                    assert!(budget.take(Call::Place), "room was kept for it");
+                    calls += 1;
+                }
+                owed = 0;
             }
-            if step % 10 == 0 && budget.take(Call::Cancel) {
-                canceled += 1;
+            while budget.take(Call::Edit { owed }) {
+                (calls, owed) = (calls + 1, owed + 1);
             }
+            waited += u64::from(owed == 0);
         }
-        assert!(placed + canceled <= 20 + 5 * 3600, "{placed} + {canceled}");
-        assert_eq!(canceled, 3600, "the reserve is for cancels");
+        assert!(calls <= 20 + 5 * 3600, "{calls}");
+        assert!(calls >= 5 * 3590 && waited > 0, "{calls}, {waited}");
     }
 
     #[test]
@@ -117,11 +139,13 @@ mod tests {
             assert!(budget.take(Call::Dangerous));
         }
         assert_eq!(budget.level(), -2);
-        assert!(!budget.take(Call::Cancel));
-        assert_eq!(budget.next(Call::Cancel), start.plus(Nanos::from_secs(3)));
-        budget.refill(start.plus(Nanos::from_ms(2_999)));
-        assert!(!budget.take(Call::Cancel));
-        budget.refill(start.plus(Nanos::from_secs(3)));
-        assert!(budget.take(Call::Cancel));
+        assert!(!budget.take(Call::Place));
+        assert_eq!(budget.next(Call::Place), start.plus(Nanos::from_secs(4)), "the debt, the reserve and itself");
+        assert_eq!(budget.next(Call::Edit { owed: 0 }), start.plus(Nanos::from_secs(5)));
+        assert_eq!(budget.next(Call::Edit { owed: 9 }), start.plus(Nanos::from_secs(6)), "a full bucket is enough");
+        budget.refill(start.plus(Nanos::from_ms(3_999)));
+        assert!(!budget.take(Call::Place));
+        budget.refill(start.plus(Nanos::from_secs(4)));
+        assert!(budget.take(Call::Place));
     }
 }

@@ -1,17 +1,21 @@
 //! From state to actions: one quote, one plan for each touched market; then cancels of all, then placements of all.
 
 use super::horizon::{Horizon, Quiet, Watched};
+use super::worth::is_by_value;
 use super::{Call, Engine, alert};
 use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
-use crate::orders::{Band, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, View, quote, reference_midpoint, wanted_rewards};
-use crate::rewards::{Midpoint, Own, ScoreBreakdown, book_midpoint, score};
+use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
+use crate::quote::{NoQuote, Quotes, Room, View, Why, quote, reference_midpoint, wanted_rewards};
+use crate::rewards::{Midpoint, book_midpoint};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
 /// A placement that waits for another order to end is looked at again after this.
 const FULL_WAIT: Nanos = Nanos::from_secs(1);
+
+/// Whether quoting runs, our orders, what is held, and dollars that may be at risk.
+pub(super) type Situation<'a> = (bool, &'a [NewOrder], Holdings, Room);
 
 /// Dollars at work, millionths: sums that are kept up instead of taken anew for every decision.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +60,7 @@ impl Engine {
         let mut touched = std::mem::take(&mut self.touched);
         dirty.append(&mut touched);
         touched.drain(..).for_each(|ix| self.stirred.insert(ix));
-        let first = self.first;
+        let first = self.first.unwrap_or(MarketIx(0));
         self.stirred.drain_from(first, &mut touched);
         for ix in touched.drain(..) {
             if !dirty.contains(ix) && !self.thorough && self.still_fits(ix) {
@@ -97,7 +101,9 @@ impl Engine {
             self.totals.cancel_all += 1;
             // Never held back: this is what the budget's debt is for.
             let _ = self.budget.take(Call::Dangerous);
-            self.orders.cancel_all(self.at, None, out);
+            let cause = self.brake.cause().filter(|_| !runs);
+            let why = cause.map_or(CancelWhy::NotQuoted(NoQuote::Paused), |stop| CancelWhy::Stopped(stop.name()));
+            self.orders.cancel_all(self.at, None, why, out);
         }
     }
 
@@ -124,17 +130,30 @@ impl Engine {
             market: limits.market,
             left: limits.market.saturating_sub(standing.held_here),
         };
-        let (want, wish, horizon) = self.want(ix, runs, &own, held, space);
+        let (want, wish, mut horizon) = self.want(ix, runs, &own, held, space);
         let (decision, mut want) = match want {
             Ok(Quotes { orders, why }) => (Ok(why), orders),
             Err(why) => (Err(why), Vec::new()),
         };
         self.markets[ix.index()].decision = Some(decision);
-        let Thinned { cut, room } = thin(limits, standing, &mut want);
+        let Thinned { kept, cut, room } = thin(limits, standing, &mut want);
+        let (want, no_room) = want.split_at(kept);
         if self.told.news(ix, cut) {
             alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
         }
-        let plan = self.orders.plan(at, ix, &Wish { want: &want, ..wish });
+        let refused = decision.err();
+        let cut_off = cut.map(|limit| (limit, no_room));
+        let mut plan = self.orders.plan(at, ix, &Wish { want, refused, cut: cut_off, ..wish });
+        self.markets[ix.index()].kept = None;
+        let optional = plan.cancels.iter().any(is_by_value) && no_room.is_empty();
+        if let (Ok(why), true) = (decision, optional) {
+            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, &own, held, space));
+            horizon = horizon.and(read);
+            if kept.is_some() {
+                plan.cancels.retain(|edit| !is_by_value(edit));
+            }
+            self.markets[ix.index()].kept = kept;
+        }
         let facts = &self.markets[ix.index()].facts;
         // a link may come alive by data of another market
         let silent = self.markets[ix.index()].decision == Some(Err(NoQuote::Stale));
@@ -162,24 +181,24 @@ impl Engine {
         room: Room,
     ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
-        let mut wish = Wish { want: &[], reservation2x: None, band: None, tick: state.book.tick() };
-        let book = Watched::new(&state.book);
-        let Some(params) = &self.params[ix.index()] else { return (Err(NoQuote::NotReady), wish, book.horizon()) };
-        let view = View {
-            at: self.at,
-            row: ix,
-            market: &state.quoted,
-            book: &book,
-            book_trusted: state.book.is_synced(),
-            stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
-            held,
-            own,
-            room,
-            params,
-            gate_open: runs,
-            paused: self.paused,
+        let mut wish = Wish {
+            want: &[],
+            refused: None,
+            cut: None,
+            reservation2x: None,
+            most: [Qty::MAX; 2],
+            band: None,
+            tick: state.book.tick(),
         };
-        let wanted = quote(&view);
+        let book = Watched::new(&state.book);
+        let Some(view) = self.view(ix, &book, (runs, own, held, room)) else {
+            return (Err(NoQuote::NotReady), wish, book.horizon());
+        };
+        let wanted = match state.minutes.left_until {
+            Some(until) => quote(&view).and(Err(NoQuote::NotScoring { until })),
+            None => quote(&view),
+        };
+        wish.most = [held.yes, held.no].map(|held| view.params.max_held.saturating_sub(held.matched));
         wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
         if let Some(terms) = wanted_rewards(&view)
             && let Some(midpoint) = book_midpoint(&book, own, own, terms.min_size)
@@ -191,6 +210,31 @@ impl Engine {
             });
         }
         (wanted, wish, book.horizon())
+    }
+
+    /// What a quote may depend on; `None` for a market that is never quoted.
+    pub(super) fn view<'a>(
+        &'a self,
+        ix: MarketIx,
+        book: &'a Watched<'a>,
+        (runs, own, held, room): Situation<'a>,
+    ) -> Option<View<'a, Watched<'a>>> {
+        let state = &self.markets[ix.index()];
+        Some(View {
+            at: self.at,
+            row: ix,
+            market: &state.quoted,
+            book,
+            book_trusted: state.book.is_synced(),
+            stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
+            held,
+            own,
+            room,
+            params: self.params[ix.index()].as_ref()?,
+            adjust: state.minutes.adjust(&self.config.rewards.rules),
+            gate_open: runs,
+            paused: self.paused,
+        })
     }
 
     /// Our orders that may be in the book, with what is left of each.
@@ -264,20 +308,23 @@ impl Engine {
                 self.wake(*ix, at.plus(Nanos::from_secs(5)));
             }
         }
+        let owed = plans.iter().map(|(_, plan)| plan.places.len()).sum::<usize>();
+        let mut owed = u32::try_from(owed).unwrap_or(u32::MAX).saturating_add(self.orders.unfinished());
         for dangerous in [true, false] {
             for (ix, plan) in plans {
                 for edit in plan.cancels.iter().filter(|e| e.dangerous == dangerous) {
-                    let call = if dangerous { Call::Dangerous } else { Call::Cancel };
+                    let call = if dangerous { Call::Dangerous } else { Call::Edit { owed } };
                     if self.budget.take(call) {
                         self.totals.canceled += 1;
                         self.orders.cancel(at, *edit, out);
+                        owed += u32::from(!dangerous);
                     } else {
                         self.put_off(*ix, self.budget.next(call), &mut short);
                     }
                 }
             }
         }
-        for (ix, plan) in plans {
+        for (ix, plan) in self.by_value(plans) {
             for order in &plan.places {
                 let room = self.orders.live_count() < self.config.orders.max_open_orders as usize;
                 if !room {
@@ -294,45 +341,30 @@ impl Engine {
             }
         }
         if let Some(ix) = short {
-            self.first = ix;
+            self.first = Some(ix);
         }
+    }
+
+    /// Plans in the order in which they place. While there is room for all, theirs; when it is short, first the market that was left out
+    /// last, then those whose quotes bring most for a call.
+    fn by_value<'a>(&self, plans: &'a [(MarketIx, Plan)]) -> Vec<&'a (MarketIx, Plan)> {
+        let mut sorted: Vec<&(MarketIx, Plan)> = plans.iter().filter(|(_, plan)| !plan.places.is_empty()).collect();
+        let calls = sorted.iter().map(|(_, plan)| plan.places.len()).sum();
+        if !self.budget.fits(calls) {
+            sorted.sort_by_key(|(ix, plan)| {
+                let value = match self.markets[ix.index()].decision {
+                    Some(Ok(Why { value: Some(value), .. })) => value.net_per_day().micro(),
+                    _ => 0,
+                };
+                let calls = i64::try_from(plan.places.len()).unwrap_or(i64::MAX);
+                (Some(*ix) != self.first, std::cmp::Reverse(value / calls))
+            });
+        }
+        sorted
     }
 
     fn put_off(&mut self, ix: MarketIx, until: Timestamp, short: &mut Option<MarketIx>) {
         self.wake(ix, until.max(self.at.plus(Nanos::from_nanos(1))));
         short.get_or_insert(ix);
-    }
-
-    /// Books the reward of every market once for each whole sampling interval.
-    pub(super) fn sample(&mut self) {
-        let n = self.at.nanos() / self.config.rewards.sample_every.nanos().max(1);
-        if self.sampled == Some(n) {
-            return;
-        }
-        let first = self.sampled.replace(n).is_none();
-        if first {
-            return;
-        }
-        for ix in (0u16..).map(MarketIx).take(self.markets.len()) {
-            if let Some(scored) = self.score(ix) {
-                let state = &mut self.markets[ix.index()];
-                state.expected = state.expected.saturating_add(scored.minute_reward);
-            }
-        }
-        // Conditions of time alone (start, end) are looked at no less often than this.
-        self.touch_all();
-    }
-
-    /// What our orders score now; `None` where nothing is paid or the book is not trusted.
-    pub(super) fn score(&self, ix: MarketIx) -> Option<ScoreBreakdown> {
-        let state = self.markets.get(ix.index())?;
-        let terms = state.facts.rewards.as_ref().filter(|_| state.book.is_synced())?;
-        let own: Vec<Own> = self
-            .orders
-            .live_in(ix)
-            .filter(|(_, t)| matches!(t.state, OrderState::Open(_) | OrderState::PendingCancel(Some(_))))
-            .map(|(_, t)| Own { order: NewOrder { qty: t.remaining(), ..t.order }, age: self.at.since(t.placed) })
-            .collect();
-        Some(score(&state.book, &own, terms))
     }
 }

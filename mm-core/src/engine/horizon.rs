@@ -26,6 +26,11 @@ impl Horizon {
         }
     }
 
+    /// Everything that either of two has read.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { bid: self.bid.min(other.bid), ask: self.ask.max(other.ask) }
+    }
+
     /// Whether a change of this level is out of sight.
     pub(super) const fn is_beyond(self, side: Side, price: Price) -> bool {
         match side {

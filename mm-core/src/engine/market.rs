@@ -34,6 +34,9 @@ pub(super) struct MarketState {
     pub(super) hash: HashRow,
     pub(super) sources: Sources,
     pub(super) expected: Fixed12,
+    pub(super) minutes: super::minutes::Minutes,
+    /// Why the last decision left what rests though something better was wanted.
+    pub(super) kept: Option<super::Kept>,
     /// Holdings valued at the midpoint of the last decision.
     pub(super) held_value: Usdc,
 }
@@ -55,8 +58,15 @@ impl MarketState {
             hash: HashRow::new(),
             sources: Sources::new(),
             expected: Fixed12::ZERO,
+            minutes: super::minutes::Minutes::default(),
+            kept: None,
             held_value: Usdc::ZERO,
         }
+    }
+
+    /// Whether the last decision wanted quotes.
+    pub(super) const fn is_quoting(&self) -> bool {
+        matches!(self.decision, Some(Ok(_)))
     }
 
     /// Whether the last decision stands after an event that the book has just taken: it is out of sight, and nothing is doubted.
@@ -203,6 +213,8 @@ mod tests {
             fetch_sent: _,
             resync_sent: _,
             expected: _,
+            minutes: _,
+            kept: _,
             held_value: _,
         } = state;
         let texts = |m: &Market| {
@@ -214,6 +226,7 @@ mod tests {
             + texts(facts)
             + texts(quoted)
             + recent.capacity() * size_of::<(u64, u64)>()
+            + super::super::minutes::Minutes::memory()
     }
 
     #[test]

@@ -10,17 +10,22 @@ mod hashes;
 mod horizon;
 mod links;
 mod market;
+mod minutes;
 mod picture;
 mod rest;
 mod rows;
+mod sample;
 mod snapshot;
 mod wakes;
 mod watch;
+mod worth;
 
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_hashes;
+#[cfg(test)]
+mod tests_minutes;
 #[cfg(test)]
 mod tests_stage;
 #[cfg(test)]
@@ -29,10 +34,16 @@ mod tests_standing;
 pub(crate) mod tests_support;
 #[cfg(test)]
 mod tests_watch;
+#[cfg(test)]
+mod tests_worth;
 
 pub use budget::{Budget, Call};
 pub use links::link_of;
-pub use snapshot::{MarketSnapshot, OrderSnapshot, Snapshot, Totals};
+pub use minutes::{
+    Counts, Gap, MINUTES_KEPT, Minute, ORDERS_LISTED, Rested, ScoringRules, UNSCORED_MAX, Verdict, WhenUnscored,
+};
+pub use snapshot::{MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot, Totals};
+pub use worth::Kept;
 
 use crate::config::Config;
 use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
@@ -92,8 +103,8 @@ pub struct Engine {
     left_out: u64,
     /// Markets to decide again at a known moment.
     wakes: Wakes,
-    /// Who is served first when the budget is short.
-    first: MarketIx,
+    /// Who was left out when the budget was last short, and is served first.
+    first: Option<MarketIx>,
     watch: Watch,
     hashes: Hashes,
     /// Whole sampling intervals since 1970 at the last sample.
@@ -143,7 +154,7 @@ impl Engine {
             thorough: false,
             left_out: 0,
             wakes: Wakes::new(),
-            first: MarketIx(0),
+            first: None,
             hashes: Hashes::new(),
             sampled: None,
             seq: 0,
@@ -185,7 +196,7 @@ impl Engine {
             self.tend(ix, out);
         }
         self.touched = touched;
-        self.sample();
+        self.sample(out);
         self.decide(out);
     }
 

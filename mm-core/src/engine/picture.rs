@@ -1,6 +1,6 @@
 //! The engine's state as plain data, and as one digest.
 
-use super::{Engine, MarketSnapshot, OrderSnapshot, Snapshot};
+use super::{Engine, MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot};
 use crate::book::Sync;
 use crate::domain::{Digest, MarketIx, Side};
 use crate::rewards::{Fixed12, book_midpoint};
@@ -47,6 +47,9 @@ impl Engine {
                     qty: t.order.qty,
                     filled: t.matched_so_far(),
                     state: t.state.name().to_owned(),
+                    scores: t.scoring.and_then(|answer| answer.scoring),
+                    place_why: t.place_why.to_string(),
+                    cancel_why: t.cancel_why.map(|why| why.to_string()),
                 })
                 .collect(),
             no_quote: state.decision.and_then(|decision| decision.err()).map(|why| why.name().to_owned()),
@@ -57,6 +60,8 @@ impl Engine {
             q_min: scored.as_ref().map_or(Fixed12::ZERO, |s| s.q_min).to_string(),
             share_percent: format!("{}.{:02}", share / 100, share % 100),
             expected_rewards: state.expected.to_string(),
+            kept: state.kept.map(|kept| kept.to_string()),
+            scoring: self.scoring_snapshot(ix),
             yes: held.yes,
             no: held.no,
             witness_equal: state.witness.equal,
@@ -66,6 +71,21 @@ impl Engine {
                 _ => None,
             },
             epoch: state.book.epoch(),
+        }
+    }
+
+    fn scoring_snapshot(&self, ix: MarketIx) -> ScoringSnapshot {
+        let minutes = &self.markets[ix.index()].minutes;
+        let last = minutes.last();
+        ScoringSnapshot {
+            counts: minutes.counts.clone(),
+            last: last.map(|minute| minute.verdict),
+            gap: last.and_then(|minute| minute.gap),
+            expected: last.and_then(|minute| minute.expected),
+            told: last.and_then(|minute| minute.told),
+            unscored: minutes.unscored(),
+            adjust: minutes.adjust(&self.config.rewards.rules),
+            left_until: minutes.left_until,
         }
     }
 
@@ -82,6 +102,10 @@ impl Engine {
             hash.update(state.book.epoch().to_le_bytes());
             hash.update(state.book.venue_ms().to_le_bytes());
             hash.update(state.expected.units().to_le_bytes());
+            let (rest, placed, refused) = self.orders.edit_history(MarketIx(row));
+            hash.update(rest.unwrap_or_default().nanos().to_le_bytes());
+            hash.update([placed.to_le_bytes(), refused.to_le_bytes()].concat());
+            hash.update([u8::from(state.kept.is_some())]);
             hash.update([u8::from(state.resolved), u8::from(matches!(state.decision, Some(Err(_))))]);
             for n in [
                 state.witness.equal,
@@ -99,6 +123,9 @@ impl Engine {
             }
         }
         hash.update(self.watch.level().to_le_bytes());
+        for n in self.markets.iter().flat_map(|state| state.minutes.digest()) {
+            hash.update(n.to_le_bytes());
+        }
         hash.update(self.inventory.usdc_free().micro().to_le_bytes());
         for (id, tracked) in self.orders.live() {
             hash.update(id.0.to_le_bytes());
@@ -106,6 +133,9 @@ impl Engine {
             hash.update(tracked.order.price.ten_thousandths().to_le_bytes());
             hash.update(tracked.remaining().micro().to_le_bytes());
             hash.update(tracked.since.nanos().to_le_bytes());
+            let answer = tracked.scoring.map(|answer| (answer.at.nanos(), answer.scoring));
+            hash.update(answer.map_or(0, |(at, _)| at).to_le_bytes());
+            hash.update([answer.and_then(|(_, told)| told).map_or(2, u8::from)]);
         }
         let t = &self.totals;
         for n in [

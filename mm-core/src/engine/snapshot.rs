@@ -1,7 +1,9 @@
 //! A plain-data picture of the engine for metrics, the live table and screens. Never read back by the engine.
 
+use super::minutes::{Counts, Gap, Verdict};
 use crate::domain::{ClientOrderId, ConditionId, MarketIx, Outcome, Price, Qty, Side, Timestamp, Usdc};
 use crate::protocol::{Gate, Held};
+use crate::quote::Adjust;
 use serde::{Deserialize, Serialize};
 
 /// The whole engine.
@@ -54,6 +56,12 @@ pub struct MarketSnapshot {
     pub share_percent: String,
     /// Sum of `rate_per_day / 1440 × share` over the minutes sampled so far, decimal dollars.
     pub expected_rewards: String,
+    /// Why what rests was left though something better was wanted.
+    #[serde(default)]
+    pub kept: Option<String>,
+    /// Whether it scores: the book's word and the venue's, sample by sample.
+    #[serde(default)]
+    pub scoring: ScoringSnapshot,
     /// Shares held.
     pub yes: Held,
     /// Shares held.
@@ -67,6 +75,27 @@ pub struct MarketSnapshot {
     pub unwitnessed_ms: Option<u64>,
     /// Times the book was replaced or lost.
     pub epoch: u64,
+}
+
+/// The minute ledger of a market.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScoringSnapshot {
+    /// Samples and answers counted.
+    pub counts: Counts,
+    /// What the last sample came to.
+    pub last: Option<Verdict>,
+    /// Why it scored nothing, or less than it could.
+    pub gap: Option<Gap>,
+    /// Whether the last sample should have scored, by the book.
+    pub expected: Option<bool>,
+    /// What the venue said of its orders.
+    pub told: Option<bool>,
+    /// Unscored samples since something was last done about them.
+    pub unscored: u32,
+    /// How quotes differ from the configured ones.
+    pub adjust: Adjust,
+    /// Nothing is quoted here before this.
+    pub left_until: Option<Timestamp>,
 }
 
 /// One live order.
@@ -86,6 +115,12 @@ pub struct OrderSnapshot {
     pub filled: Qty,
     /// `pending-new`, `open`, `pending-cancel` or `unknown`.
     pub state: String,
+    /// Why it was placed.
+    pub place_why: String,
+    /// What the venue last said about its scoring; absent: not asked, or no answer.
+    pub scores: Option<bool>,
+    /// Why it is being cancelled, if it is or was tried.
+    pub cancel_why: Option<String>,
 }
 
 /// Totals since the run began.

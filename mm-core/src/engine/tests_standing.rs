@@ -1,12 +1,13 @@
 //! A decision that stands is one that would be taken again: an engine that leaves them out does what a thorough one does.
 
 use super::Engine;
-use super::tests_support::{config_for, market};
+use super::tests_support::{config_for, costs, market};
 use crate::domain::{
     ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc,
 };
 use crate::event::{Action, BookHash, Input, LinkIx, MarketEvent, Top, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Stage};
+use crate::quote::Strategy as Quoting;
 use crate::venue::book_hash::{HashInputs, book_hash};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ enum Step {
     Answer,
     /// An order of ours is filled in part.
     Fill { nth: usize, shares: u64 },
+    /// The venue says whether an order of ours scores, or does not say.
+    Told { nth: usize, scoring: Option<bool> },
     /// The middle of a market moves.
     Move { market: u16, cents: i16 },
     /// Time passes.
@@ -54,6 +57,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..MARKETS).prop_map(|market| Step::Print { market }),
         4 => Just(Step::Answer),
         1 => (0usize..6, 1u64..25).prop_map(|(nth, shares)| Step::Fill { nth, shares }),
+        2 => (0usize..6, any::<Option<bool>>()).prop_map(|(nth, scoring)| Step::Told { nth, scoring }),
         1 => (0..MARKETS, -3i16..=3).prop_map(|(market, cents)| Step::Move { market, cents }),
         4 => prop_oneof![1u64..400, Just(2_500u64), Just(61_000)].prop_map(|ms| Step::Wait { ms }),
     ];
@@ -185,6 +189,10 @@ impl Venue {
                 self.resting.retain(|(_, left)| *left > 0);
                 if shares == 0 { Vec::new() } else { vec![Input::Executor(fill)] }
             }
+            Step::Told { nth, scoring } => {
+                let told = |(id, _): &(ClientOrderId, u64)| Input::Executor(FromExecutor::Scoring { id: *id, scoring });
+                self.resting.get(nth).map(told).into_iter().collect()
+            }
             Step::Answer => match (!self.questions.is_empty()).then(|| self.questions.remove(0)) {
                 Some(Action::Place { id, order }) => {
                     self.resting.push((id, order.qty.micro() / 1_000_000));
@@ -206,8 +214,18 @@ impl Venue {
     }
 }
 
-fn play(steps: &[Step]) -> Result<(usize, u64), TestCaseError> {
-    let config = || config_for(&[1, 2, 3], "70");
+fn play(steps: &[Step], strategy: Quoting) -> Result<(usize, u64), TestCaseError> {
+    let config = || {
+        let mut config = config_for(&[1, 2, 3], "70");
+        config.rewards.sample_every = Nanos::from_secs(1);
+        config.rewards.rules.unscored = 2;
+        config.rewards.rules.leave_for = Nanos::from_secs(4);
+        for market in &mut config.markets {
+            market.quote.strategy = strategy;
+            market.quote.cost = Some(costs());
+        }
+        config
+    };
     let mut engines = [Engine::new(config(), Vec::new()), Engine::new(config(), Vec::new())];
     engines[1].set_thorough(true);
     let mut venue = Venue {
@@ -276,7 +294,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn what_stands_would_be_decided_again(steps in steps()) {
-        play(&steps)?;
+        for strategy in [Quoting::Fixed, Quoting::Reward] {
+            play(&steps, strategy)?;
+        }
     }
 }
 
@@ -288,7 +308,7 @@ fn a_quiet_market_below_the_horizon_is_left_out() {
     for n in 0..40u16 {
         steps.push(if n < 12 { Step::Answer } else { deep(9 + n % 3) });
     }
-    let (actions, left_out) = play(&steps).expect("both engines agree");
+    let (actions, left_out) = play(&steps, Quoting::Fixed).expect("both engines agree");
     assert!(actions >= 6, "both sides of three markets: {actions}");
     assert!(left_out > 10, "{left_out} decisions were left out");
 }

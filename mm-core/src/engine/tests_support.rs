@@ -2,6 +2,7 @@
 
 use crate::config::{Config, RawConfig};
 use crate::domain::{ConditionId, Market, Nanos, Price, Qty, RewardTerms, TickSize, TokenId, Usdc};
+use crate::quote::{CostKeys, CostModel};
 
 pub(crate) fn config() -> Config {
     config_for(&[1], "200")
@@ -30,6 +31,21 @@ pub(crate) fn config_for(markets: &[u64], max_total_usdc: &str) -> Config {
     }))
     .expect("the keys are known");
     Config::try_from(raw).expect("the values are allowed")
+}
+
+/// A cost model in which resting a few cents away pays.
+pub(crate) fn costs() -> CostModel {
+    let keys = CostKeys {
+        fills_per_day: "40",
+        fill_decay_per_cent: "1.3",
+        markout_cents: "3",
+        jumps_per_day: "0",
+        jump_cents: "0",
+        rebate_cents: "",
+        resolutions_per_day: "",
+        capital_percent_per_year: "",
+    };
+    CostModel::read(&keys).expect("good keys").expect("all that are needed")
 }
 
 pub(crate) fn market(n: u64) -> Market {

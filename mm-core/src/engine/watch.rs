@@ -144,7 +144,7 @@ impl Engine {
         self.watch.calls.refill(at);
         for (_, _, ix) in asks {
             if !self.ask(ix, out) {
-                next = next.min(self.watch.calls.next(Call::Cancel));
+                next = next.min(self.watch.calls.next(Call::Fetch));
                 break;
             }
         }
@@ -173,7 +173,7 @@ impl Engine {
 
     /// Asks for one of a market's two books in turn. `false` when there is no call left.
     fn ask(&mut self, ix: MarketIx, out: &mut Vec<Action>) -> bool {
-        let may = self.watch.calls.take(Call::Cancel);
+        let may = self.watch.calls.take(Call::Fetch);
         if may && let Some(state) = self.markets.get_mut(ix.index()) {
             state.sources.asked = Some(self.at);
             let outcome = state.sources.next;

@@ -4,12 +4,16 @@
 //! configuration, must give the same actions, and a [`Record::Check`] also covers every byte of the turns before it, so
 //! that a changed line is found even where it changes no action.
 
+mod explain;
 mod manifest;
 mod replay;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_explain;
 
+pub use explain::Explainer;
 pub use manifest::{Ended, Manifest, SCHEMA};
 pub use replay::{ReplayReport, Replayer, replay};
 

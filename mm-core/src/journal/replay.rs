@@ -78,6 +78,11 @@ impl Replayer {
         &self.engine
     }
 
+    /// What the last turn did, until its record has come.
+    pub(super) fn actions(&self) -> &[Action] {
+        self.awaiting.as_deref().unwrap_or_default()
+    }
+
     /// Takes the next line. `Ok(false)` says that no further line matters.
     ///
     /// # Errors

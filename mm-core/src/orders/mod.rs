@@ -5,14 +5,18 @@
 
 mod reconcile;
 mod state;
+mod why;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_why;
 
 pub use reconcile::{Band, Edit, EditRules, Plan, Wish};
-pub use state::{Done, Impossible, OrderState, Tracked};
+pub use state::{Done, Impossible, OrderState, ScoringAnswer, Tracked};
+pub use why::{CancelWhy, PlaceWhy};
 
-use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Qty, Timestamp};
+use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Side, Timestamp};
 use crate::event::Action;
 use crate::protocol::FromExecutor;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,6 +35,23 @@ struct Edits {
     not_before: Option<Timestamp>,
     /// Consecutive noes.
     noes: u32,
+    /// Placements made, and refused or rejected, since the run began.
+    placed: u32,
+    refused: u32,
+    /// How long orders rested before they were edited, the last ones counting most.
+    rest: Option<Nanos>,
+    /// The last order that ended, by [`slot_ix`].
+    ended: [Option<(ClientOrderId, Done)>; 4],
+}
+
+/// One number for each (outcome, side) of a market.
+const fn slot_ix(order: &NewOrder) -> usize {
+    match (order.token.outcome, order.side) {
+        (Outcome::Yes, Side::Buy) => 0,
+        (Outcome::Yes, Side::Sell) => 1,
+        (Outcome::No, Side::Buy) => 2,
+        (Outcome::No, Side::Sell) => 3,
+    }
 }
 
 /// All orders of the run.
@@ -116,6 +137,7 @@ impl OrderManager {
             FromExecutor::Refused { .. } | FromExecutor::Rejected { .. } => {
                 let step = self.rules.no_wait.nanos().saturating_mul(1 << edits.noes.min(6));
                 edits.noes = edits.noes.saturating_add(1);
+                edits.refused = edits.refused.saturating_add(1);
                 edits.not_before = Some(at.plus(Nanos::from_nanos(step)));
             }
             FromExecutor::Accepted { .. } => {
@@ -130,6 +152,9 @@ impl OrderManager {
     fn retire(&mut self, id: ClientOrderId) {
         if let Some(tracked) = self.live.remove(&id) {
             let market = tracked.order.token.market;
+            if let OrderState::Done(done) = tracked.state {
+                self.edits.entry(market).or_default().ended[slot_ix(&tracked.order)] = Some((id, done));
+            }
             if let Some(row) = self.rows.get_mut(market.index()) {
                 row.retain(|other| *other != id);
             }
@@ -182,7 +207,7 @@ impl OrderManager {
         for (id, venue, order, matched) in open {
             self.revive(*id);
             self.enlist(*id, order.token.market);
-            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::new(at, *order));
+            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::new(at, *order, PlaceWhy::Adopted));
             tracked.adopt(at, *venue, *matched);
             self.next = self.next.max(id.0.saturating_add(1));
         }
@@ -236,6 +261,18 @@ impl OrderManager {
         self.live.len()
     }
 
+    /// Cancels for the sake of better orders that were not placed yet.
+    #[must_use]
+    pub fn unfinished(&self) -> u32 {
+        self.edits.values().fold(0, |sum, edits| sum.saturating_add(edits.unfinished))
+    }
+
+    /// How editing has gone in a market: how long orders rested until they were edited, if any was; placements made and refused.
+    #[must_use]
+    pub fn edit_history(&self, market: MarketIx) -> (Option<Nanos>, u32, u32) {
+        self.edits.get(&market).map_or((None, 0, 0), |edits| (edits.rest, edits.placed, edits.refused))
+    }
+
     /// Places one order.
     pub fn place(&mut self, at: Timestamp, order: NewOrder, out: &mut Vec<Action>) -> ClientOrderId {
         let id = ClientOrderId(self.next);
@@ -248,7 +285,9 @@ impl OrderManager {
         } else {
             edits.last = Some(at);
         }
-        self.live.insert(id, Tracked::new(at, order));
+        edits.placed = edits.placed.saturating_add(1);
+        let why = edits.ended[slot_ix(&order)].map_or(PlaceWhy::New, |(id, done)| PlaceWhy::After { id, done });
+        self.live.insert(id, Tracked::new(at, order, why));
         out.push(Action::Place { id, order });
         id
     }
@@ -266,19 +305,26 @@ impl OrderManager {
         tracked.since = at;
         tracked.cancel_sent = Some(at);
         if !again {
+            tracked.cancel_why = Some(edit.why);
             let edits = self.edits.entry(tracked.order.token.market).or_default();
             edits.last = Some(at);
+            let rested = at.since(tracked.placed).nanos();
+            let mean = edits.rest.map_or(rested, |mean| mean.nanos() / 4 * 3 + rested / 4);
+            edits.rest = Some(Nanos::from_nanos(mean));
             edits.unfinished = if edit.dangerous { 0 } else { edits.unfinished.saturating_add(1) };
         }
         out.push(Action::Cancel { id: edit.id });
     }
 
     /// Cancels everything in one market or in all with a single action.
-    pub fn cancel_all(&mut self, at: Timestamp, market: Option<MarketIx>, out: &mut Vec<Action>) {
+    pub fn cancel_all(&mut self, at: Timestamp, market: Option<MarketIx>, why: CancelWhy, out: &mut Vec<Action>) {
         self.version += 1;
         for tracked in self.live.values_mut() {
             let here = market.is_none_or(|m| m == tracked.order.token.market);
             if here && !matches!(tracked.state, OrderState::Unknown | OrderState::Done(_)) {
+                if !matches!(tracked.state, OrderState::PendingCancel(_)) {
+                    tracked.cancel_why = Some(why);
+                }
                 tracked.state = OrderState::PendingCancel(tracked.venue_id());
                 tracked.since = at;
                 tracked.cancel_sent = Some(at);

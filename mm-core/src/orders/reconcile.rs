@@ -5,8 +5,9 @@
 //! every edit except a dangerous order, which is cancelled at once.
 
 use super::state::{OrderState, Tracked};
-use super::{Edits, OrderManager};
-use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Qty, Side, TickSize, Timestamp, Token};
+use super::{CancelWhy, Edits, OrderManager};
+use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Outcome, Qty, Side, TickSize, Timestamp, Token};
+use crate::quote::NoQuote;
 
 /// A cancel that got no answer is sent again after this: cancelling twice is harmless.
 const CANCEL_AGAIN: Nanos = Nanos::from_ms(5_000);
@@ -38,9 +39,22 @@ pub struct Band {
 }
 
 impl Band {
-    fn holds(self, order: &NewOrder, remaining: Qty) -> bool {
+    fn reaches(self, order: &NewOrder) -> bool {
         let (_, price) = order.in_yes_terms();
-        (2 * price.ten_thousandths()).abs_diff(self.midpoint2x) < self.reach2x && remaining >= self.min_size
+        (2 * price.ten_thousandths()).abs_diff(self.midpoint2x) < self.reach2x
+    }
+
+    /// Why an order with this much left of it scores nothing, where the wanted one would.
+    fn lost(self, order: &NewOrder, left: Qty, wanted: &NewOrder) -> Option<CancelWhy> {
+        if !self.reaches(wanted) || wanted.qty < self.min_size {
+            return None;
+        }
+        if !self.reaches(order) {
+            let ((_, price), (_, to)) = (order.in_yes_terms(), wanted.in_yes_terms());
+            let (midpoint2x, reach2x) = (self.midpoint2x, self.reach2x);
+            return Some(CancelWhy::OutOfBand { price, midpoint2x, reach2x, to });
+        }
+        (left < self.min_size).then_some(CancelWhy::TooSmall { left, min: self.min_size, to: wanted.qty })
     }
 }
 
@@ -49,13 +63,30 @@ impl Band {
 pub struct Wish<'a> {
     /// Wanted resting orders; empty withdraws everything at once.
     pub want: &'a [NewOrder],
+    /// Why nothing is wanted.
+    pub refused: Option<NoQuote>,
+    /// Orders that were wanted and have no room under this limit.
+    pub cut: Option<(&'static str, &'a [NewOrder])>,
     /// Reservation price in YES terms, doubled: an order at or through it that is also more eager than the wanted one
     /// is dangerous.
     pub reservation2x: Option<u16>,
+    /// The most that may still be bought of each outcome, YES first: an order with more left of it is dangerous.
+    pub most: [Qty; 2],
     /// Where orders score, if anything is paid.
     pub band: Option<Band>,
     /// The market's tick now: an order off it cannot stay.
     pub tick: TickSize,
+}
+
+impl Wish<'_> {
+    /// Why nothing is wanted in a slot.
+    fn unwanted(&self, slot: (Token, Side)) -> CancelWhy {
+        match (self.refused, self.cut) {
+            (Some(why), _) => CancelWhy::NotQuoted(why),
+            (None, Some((limit, orders))) if orders.iter().any(|o| (o.token, o.side) == slot) => CancelWhy::Cut(limit),
+            (None, _) => CancelWhy::SideNotWanted,
+        }
+    }
 }
 
 /// One cancel.
@@ -65,6 +96,8 @@ pub struct Edit {
     pub id: ClientOrderId,
     /// Past every floor.
     pub dangerous: bool,
+    /// Why, if it is the first cancel of this order.
+    pub why: CancelWhy,
 }
 
 /// What one market needs now.
@@ -121,9 +154,15 @@ impl OrderManager {
         }
         let want: Vec<&NewOrder> = wish.want.iter().filter(|o| same(o)).collect();
         let live: Vec<Live<'_>> = live.iter().copied().filter(|(_, t)| same(&t.order)).collect();
-        let (pairs, surplus, free) = pair(&want, &live);
+        let may_stay = |wanted: &NewOrder, tracked: &Tracked| {
+            matches!(tracked.state, OrderState::PendingNew | OrderState::Open(_))
+                && danger(tracked, wanted, wish).is_none()
+                && self.misfit(tracked, wanted, wish).is_none()
+        };
+        let (pairs, surplus, free) = pair(&want, &live, may_stay);
+        let why = if want.is_empty() { wish.unwanted(slot) } else { CancelWhy::Surplus };
         for (id, tracked) in surplus {
-            self.withdraw(at, id, tracked, plan);
+            self.withdraw(at, id, tracked, why, plan);
         }
         for (wanted, id, tracked) in pairs {
             self.keep_or_replace(at, (wanted, id, tracked), wish, edits, plan);
@@ -146,42 +185,49 @@ impl OrderManager {
         plan: &mut Plan,
     ) {
         match tracked.state {
-            OrderState::PendingCancel(_) => return self.withdraw(at, id, tracked, plan),
+            OrderState::PendingCancel(_) => return self.withdraw(at, id, tracked, CancelWhy::Surplus, plan),
             OrderState::Unknown | OrderState::Done(_) => return,
             OrderState::PendingNew | OrderState::Open(_) => {}
         }
-        if is_dangerous(&tracked.order, wanted, wish.reservation2x) {
-            return self.withdraw(at, id, tracked, plan);
+        if let Some(why) = danger(tracked, wanted, wish) {
+            return self.withdraw(at, id, tracked, why, plan);
         }
         let is_settled = matches!(tracked.state, OrderState::Open(_));
-        if !is_settled || self.may_stay(tracked, wanted, wish) {
-            return;
-        }
+        let Some(why) = self.misfit(tracked, wanted, wish).filter(|_| is_settled) else { return };
         let floor = edits.last.map(|t| t.plus(self.rules.min_edit_interval));
         let failed = tracked.cancel_failed.map(|t| t.plus(CANCEL_FAILED_WAIT));
         match floor.max(failed).filter(|t| at < *t) {
             Some(later) => plan.look_again(later),
-            None => plan.cancels.push(Edit { id, dangerous: false }),
+            None => plan.cancels.push(Edit { id, dangerous: false, why }),
         }
     }
 
-    /// Within the do-nothing zone, on the grid, and still scoring if the wanted order would.
-    fn may_stay(&self, tracked: &Tracked, wanted: &NewOrder, wish: &Wish<'_>) -> bool {
-        let (have, remaining) = (&tracked.order, tracked.remaining());
-        if have.tif != wanted.tif || have.post_only != wanted.post_only || !have.price.is_on(wish.tick) {
-            return false;
+    /// Why an order may not stay: outside the do-nothing zone, off the grid, or not scoring where the wanted one would.
+    fn misfit(&self, tracked: &Tracked, wanted: &NewOrder, wish: &Wish<'_>) -> Option<CancelWhy> {
+        let (have, left) = (&tracked.order, tracked.remaining());
+        if have.tif != wanted.tif || have.post_only != wanted.post_only {
+            return Some(CancelWhy::OtherKind);
         }
-        let size_gap = u128::from(remaining.micro().abs_diff(wanted.qty.micro())) * 100;
-        let size_zone = u128::from(wanted.qty.micro()) * u128::from(self.rules.do_nothing_size_percent);
+        if !have.price.is_on(wish.tick) {
+            return Some(CancelWhy::OffTick { price: have.price, tick: wish.tick });
+        }
+        if let Some(why) = wish.band.and_then(|band| band.lost(have, left, wanted)) {
+            return Some(why);
+        }
         let same_price = have.price == wanted.price;
-        let near = same_price || have.price.distance(wanted.price) < self.rules.do_nothing_price;
-        let alike = remaining == wanted.qty || size_gap < size_zone;
-        let scores = wish.band.is_none_or(|b| b.holds(have, remaining) || !b.holds(wanted, wanted.qty));
-        near && alike && scores
+        if !same_price && have.price.distance(wanted.price) >= self.rules.do_nothing_price {
+            let units = i32::from(wanted.price.ten_thousandths()) - i32::from(have.price.ten_thousandths());
+            let ticks = units / i32::from(wish.tick.ten_thousandths());
+            return Some(CancelWhy::Moved { from: have.price, to: wanted.price, ticks });
+        }
+        let size_gap = u128::from(left.micro().abs_diff(wanted.qty.micro())) * 100;
+        let size_zone = u128::from(wanted.qty.micro()) * u128::from(self.rules.do_nothing_size_percent);
+        let alike = left == wanted.qty || size_gap < size_zone;
+        (!alike).then_some(CancelWhy::Resized { from: left, to: wanted.qty })
     }
 
     /// Cancels now, unless that is already under way or impossible.
-    fn withdraw(&self, at: Timestamp, id: ClientOrderId, tracked: &Tracked, plan: &mut Plan) {
+    fn withdraw(&self, at: Timestamp, id: ClientOrderId, tracked: &Tracked, why: CancelWhy, plan: &mut Plan) {
         let wait = match tracked.state {
             OrderState::PendingNew | OrderState::Open(_) => tracked.cancel_failed.map(|t| t.plus(CANCEL_FAILED_WAIT)),
             OrderState::PendingCancel(_) => tracked.cancel_sent.map(|t| t.plus(CANCEL_AGAIN)),
@@ -189,44 +235,76 @@ impl OrderManager {
         };
         match wait.filter(|t| at < *t) {
             Some(later) => plan.look_again(later),
-            None => plan.cancels.push(Edit { id, dangerous: true }),
+            None => plan.cancels.push(Edit { id, dangerous: true, why }),
         }
     }
 }
 
-/// Whether an order stands at or through the reservation price, and would not if it were what is wanted.
-fn is_dangerous(order: &NewOrder, wanted: &NewOrder, reservation2x: Option<u16>) -> bool {
-    let (side, price) = order.in_yes_terms();
-    let (_, better) = wanted.in_yes_terms();
+/// Why an order must go at once: it buys more than may be held, or it stands at or through the reservation price and would not if it
+/// were what is wanted.
+fn danger(tracked: &Tracked, wanted: &NewOrder, wish: &Wish<'_>) -> Option<CancelWhy> {
+    let (order, left) = (&tracked.order, tracked.remaining());
+    let most = wish.most[usize::from(order.token.outcome == Outcome::No)];
+    if order.side == Side::Buy && left > most {
+        return Some(CancelWhy::TooMuch { left, most });
+    }
+    let reservation2x = wish.reservation2x?;
+    let ((side, price), (_, to)) = (order.in_yes_terms(), wanted.in_yes_terms());
     let price2x = 2 * price.ten_thousandths();
-    reservation2x.is_some_and(|r| match side {
-        Side::Buy => price2x >= r && price > better,
-        Side::Sell => price2x <= r && price < better,
-    })
+    let through = match side {
+        Side::Buy => price2x >= reservation2x && price > to,
+        Side::Sell => price2x <= reservation2x && price < to,
+    };
+    through.then_some(CancelWhy::Through { price, reservation2x, to })
 }
 
 type Live<'a> = (ClientOrderId, &'a Tracked);
 type Pairs<'a> = (Vec<(&'a NewOrder, ClientOrderId, &'a Tracked)>, Vec<Live<'a>>, Vec<&'a NewOrder>);
 
-/// Gives live orders to wanted ones: equal prices first, the rest in order of price. Left over: live orders nobody
-/// wants, and wanted orders with a free slot.
-fn pair<'a>(want: &[&'a NewOrder], live: &[Live<'a>]) -> Pairs<'a> {
+/// Gives live orders to wanted ones: as many as can be to one they may stay for, the rest in order of price. Left over: live orders
+/// nobody wants, and wanted orders with a free slot.
+fn pair<'a>(want: &[&'a NewOrder], live: &[Live<'a>], fits: impl Fn(&NewOrder, &Tracked) -> bool) -> Pairs<'a> {
     let mut want: Vec<&NewOrder> = want.to_vec();
     want.sort_by_key(|o| o.price);
     let mut live: Vec<Live<'_>> = live.to_vec();
+    // among equals the oldest stays: it stands first in its queue
     live.sort_by_key(|(id, t)| (t.order.price, *id));
-    let mut pairs = Vec::new();
-    want.retain(|w| {
-        let found = live.iter().position(|(_, t)| t.order.price == w.price);
-        if let Some(ix) = found {
-            let (id, tracked) = live.remove(ix);
-            pairs.push((*w, id, tracked));
+    let mut taken: Vec<Option<usize>> = vec![None; live.len()];
+    for n in 0..want.len() {
+        let mut seen = vec![false; live.len()];
+        seat(n, &|n, ix| fits(want[n], live[ix].1), &mut taken, &mut seen);
+    }
+    let mut pairs: Vec<(&NewOrder, ClientOrderId, &Tracked)> = Vec::new();
+    let mut kept = vec![false; want.len()];
+    let mut left = Vec::new();
+    for ((id, tracked), taken) in live.into_iter().zip(taken) {
+        match taken {
+            Some(n) => {
+                kept[n] = true;
+                pairs.push((want[n], id, tracked));
+            }
+            None => left.push((id, tracked)),
         }
-        found.is_none()
-    });
-    let common = want.len().min(live.len());
-    let free = want.split_off(common);
-    let surplus = live.split_off(common);
-    pairs.extend(want.into_iter().zip(live).map(|(w, (id, t))| (w, id, t)));
+    }
+    let mut open: Vec<&NewOrder> = want.into_iter().zip(kept).filter(|(_, kept)| !kept).map(|(w, _)| w).collect();
+    let common = open.len().min(left.len());
+    let free = open.split_off(common);
+    let surplus = left.split_off(common);
+    pairs.extend(open.into_iter().zip(left).map(|(w, (id, t))| (w, id, t)));
     (pairs, surplus, free)
+}
+
+/// Finds wanted order `n` a live one, moving others if they can be moved: one augmenting path of a matching.
+fn seat(n: usize, fits: &dyn Fn(usize, usize) -> bool, taken: &mut [Option<usize>], seen: &mut [bool]) -> bool {
+    for ix in 0..taken.len() {
+        if seen[ix] || !fits(n, ix) {
+            continue;
+        }
+        seen[ix] = true;
+        if taken[ix].is_none_or(|other| seat(other, fits, taken, seen)) {
+            taken[ix] = Some(n);
+            return true;
+        }
+    }
+    false
 }

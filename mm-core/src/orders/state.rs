@@ -3,6 +3,7 @@
 //! Nothing here panics on a message: what makes no sense is an [`Impossible`], and the order then takes the state that
 //! risks least (an order the venue may still hold counts as resting).
 
+use super::{CancelWhy, PlaceWhy};
 use crate::domain::{ClientOrderId, NewOrder, OrderId, Qty, Timestamp, TradeId};
 use crate::protocol::{FromExecutor, Stage};
 use std::collections::BTreeMap;
@@ -73,6 +74,15 @@ pub struct Impossible {
     pub event: &'static str,
 }
 
+/// An answer about scoring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScoringAnswer {
+    /// When it came.
+    pub at: Timestamp,
+    /// What the venue said; `None`: it said nothing, which is no yes.
+    pub scoring: Option<bool>,
+}
+
 /// One order and everything heard about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
@@ -88,12 +98,16 @@ pub struct Tracked {
     pub since: Timestamp,
     /// When it was placed.
     pub placed: Timestamp,
+    /// Why it was placed.
+    pub place_why: PlaceWhy,
+    /// Why its running or last cancel began.
+    pub cancel_why: Option<CancelWhy>,
     /// The last time a cancel was sent.
     pub cancel_sent: Option<Timestamp>,
     /// The last time a cancel was refused.
     pub cancel_failed: Option<Timestamp>,
-    /// What the venue last said about scoring; `None`: not asked, or no answer.
-    pub scoring: Option<bool>,
+    /// The last answer to the question whether it scores; `None`: never asked.
+    pub scoring: Option<ScoringAnswer>,
     venue: Option<OrderId>,
     /// The venue was heard to take it, not only the executor to know it.
     accepted: bool,
@@ -103,7 +117,7 @@ pub struct Tracked {
 impl Tracked {
     /// A new order, just handed out.
     #[must_use]
-    pub const fn new(at: Timestamp, order: NewOrder) -> Self {
+    pub const fn new(at: Timestamp, order: NewOrder, why: PlaceWhy) -> Self {
         Self {
             order,
             state: OrderState::PendingNew,
@@ -111,6 +125,8 @@ impl Tracked {
             matched: Qty::ZERO,
             since: at,
             placed: at,
+            place_why: why,
+            cancel_why: None,
             cancel_sent: None,
             cancel_failed: None,
             scoring: None,
@@ -182,7 +198,7 @@ impl Tracked {
                 Ok(())
             }
             FromExecutor::Scoring { scoring, .. } => {
-                self.scoring = *scoring;
+                self.scoring = Some(ScoringAnswer { at, scoring: *scoring });
                 Ok(())
             }
             FromExecutor::Welcome { .. }

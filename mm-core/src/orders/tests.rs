@@ -1,6 +1,6 @@
 //! Every message in every state, and generated histories against a venue too plain to be wrong.
 
-use super::{Done, Edit, EditRules, OrderManager, OrderState, Wish};
+use super::{CancelWhy, Done, Edit, EditRules, OrderManager, OrderState, Wish};
 use crate::domain::{
     ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, TickSize, TimeInForce, Timestamp,
     Token, TradeId,
@@ -124,7 +124,8 @@ fn every_sequence_of_four_messages_is_survived_and_ends_are_final() {
         let mut orders = OrderManager::new(rules());
         orders.place(Timestamp::EPOCH, order(Outcome::Yes, 48, 20), &mut Vec::new());
         if code % 2 == 1 {
-            orders.cancel(Timestamp::EPOCH, Edit { id: ID, dangerous: true }, &mut Vec::new());
+            let edit = Edit { id: ID, dangerous: true, why: CancelWhy::Surplus };
+            orders.cancel(Timestamp::EPOCH, edit, &mut Vec::new());
         }
         let mut rest = code;
         for _ in 0..4 {
@@ -150,7 +151,7 @@ fn a_stranger_is_impossible_and_nothing_more() {
 
 /// A market with one YES and one NO slot.
 fn wish(want: &[NewOrder]) -> Wish<'_> {
-    Wish { want, reservation2x: None, band: None, tick: TickSize::CENT }
+    Wish { want, refused: None, cut: None, reservation2x: None, most: [Qty::MAX; 2], band: None, tick: TickSize::CENT }
 }
 
 #[test]

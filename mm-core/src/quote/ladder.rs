@@ -94,12 +94,13 @@ pub(super) fn settle<B: Depth>(
     lean: i32,
 ) -> Result<Pair, NoQuote> {
     let tick = view.market.tick;
+    let nearer = i32::from(view.adjust.tighten_ticks);
     let bid = wanted.bid.zip(limits.max_bid).map(|(target, inner)| {
-        let price = shifted(target.price, lean, tick).clamp(lowest(tick), inner);
+        let price = shifted(target.price, lean + nearer, tick).clamp(lowest(tick), inner);
         Target { price, ..target }
     });
     let ask = wanted.ask.zip(limits.min_ask).map(|(target, inner)| {
-        let price = shifted(target.price, lean, tick).clamp(inner, highest(tick));
+        let price = shifted(target.price, lean - nearer, tick).clamp(inner, highest(tick));
         Target { price, ..target }
     });
     let (pair, midpoint) = match rewards {

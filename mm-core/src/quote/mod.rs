@@ -9,6 +9,7 @@
 //!
 //! Never remembers, never reads a clock, never asks for more than [`View`] holds.
 
+mod adjust;
 mod bounds;
 mod cost;
 mod inventory_model;
@@ -22,6 +23,7 @@ mod rivals;
 mod skew;
 mod value;
 
+pub use adjust::Adjust;
 pub use cost::{CostKeys, CostModel};
 pub use inventory_model::InventoryModel;
 pub use params::{ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
@@ -60,6 +62,8 @@ pub struct View<'a, B> {
     pub room: Room,
     /// How to quote here.
     pub params: &'a QuoteParams,
+    /// How quotes differ from that because those do not score.
+    pub adjust: Adjust,
     /// The executor lets orders leave.
     pub gate_open: bool,
     /// An operator paused quoting.
@@ -119,6 +123,7 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
     let levels = reference_levels(view, rewards);
     let reference = reference(view, rewards, levels)?;
     let [least, most] = sizes(view, rewards, reference)?;
+    let raised = order_size_up(view.adjust.size(least)).min(most);
     let limits = Limits::of(view, reference);
     let tick = view.market.tick;
     let QuoteParams { strategy, cost, inventory, .. } = view.params;
@@ -126,12 +131,12 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
     let (wanted, lean) = match (strategy, rewards, cost, levels, inventory) {
         (Strategy::AvellanedaStoikov, _, Some(cost), _, Some(model)) => (model.plan(view, cost, reference, least), 0),
         (Strategy::Reward, Some(terms), Some(cost), Some((bid, ask)), _) => {
-            let pair = reward::plan(view, terms, cost, reference, [bid, ask], &limits, [least, most])?;
+            let pair = reward::plan(view, terms, cost, reference, [bid, ask], &limits, [raised, most])?;
             let pair = pair.ok_or_else(|| ladder::no_room(view, rewards, reference))?;
             (pair, skew::ticks(&view.held, view.params, reference, tick))
         }
         _ => {
-            let pair = ladder::fixed(reference, view.params.distance, least, tick);
+            let pair = ladder::fixed(reference, view.params.distance, raised, tick);
             (pair, skew::ticks(&view.held, view.params, reference, tick))
         }
     };
@@ -156,6 +161,13 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
 #[must_use]
 pub fn reference_midpoint<B: Depth>(view: &View<'_, B>) -> Option<Midpoint> {
     reference_levels(view, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
+}
+
+/// What these orders are expected to bring in place of those we have; `None` where no pool is funded or nothing can be measured.
+#[must_use]
+pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder]) -> Option<Value> {
+    let (terms, reference) = (funded(view.market)?, reference_midpoint(view)?);
+    value::value(view, terms, view.params.cost.as_ref(), reference, orders)
 }
 
 /// The reward terms, if money stands behind them.
@@ -231,7 +243,7 @@ fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoi
         return Err(NoQuote::BelowMinimum { size: params.max_size, needed });
     }
     if params.strategy != Strategy::Reward {
-        return Ok([least, least]);
+        return Ok([least, params.max_size.to_order_size_down()]);
     }
     // the dearer outcome costs at most this a share, and a pair at most a dollar
     let dearer = u128::from(reference.halves().max(20_000 - reference.halves()));

@@ -1,7 +1,7 @@
 //! Why something or nothing should rest, with the numbers behind it.
 
 use super::{Strategy, Value};
-use crate::domain::{Price, Qty, SignedUsdc, Usdc};
+use crate::domain::{Price, Qty, SignedUsdc, Timestamp, Usdc};
 use crate::rewards::Midpoint;
 use serde::Serialize;
 use std::fmt;
@@ -135,6 +135,12 @@ pub enum NoQuote {
         /// The tick, in dollars.
         tick: Price,
     },
+    /// Quotes here did not score: the market is left for a while.
+    #[error("quotes did not score, left until {until}")]
+    NotScoring {
+        /// When it is quoted again.
+        until: Timestamp,
+    },
 }
 
 impl NoQuote {
@@ -157,6 +163,7 @@ impl NoQuote {
             Self::CapReached { .. } => "cap-reached",
             Self::Unprofitable { .. } => "unprofitable",
             Self::NoRoom { .. } => "no-room",
+            Self::NotScoring { .. } => "not-scoring",
         }
     }
 }

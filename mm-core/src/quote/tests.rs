@@ -43,6 +43,7 @@ struct Scene {
     own: Vec<NewOrder>,
     room: Room,
     params: QuoteParams,
+    adjust: Adjust,
     at: Timestamp,
     book_trusted: bool,
     stale: bool,
@@ -76,6 +77,7 @@ impl Scene {
             own: Vec::new(),
             room: Room::ALL,
             params: QuoteParams::try_from(&raw()).expect("valid"),
+            adjust: Adjust::default(),
             at: Timestamp::from_ms(1_000_000_000),
             book_trusted: true,
             stale: false,
@@ -96,6 +98,7 @@ impl Scene {
             own: &self.own,
             room: self.room,
             params: &self.params,
+            adjust: self.adjust,
             gate_open: self.gate_open,
             paused: self.paused,
         }
@@ -250,6 +253,23 @@ fn sizes_meet_every_minimum() {
 }
 
 #[test]
+fn an_adjustment_is_nearer_and_larger_within_what_is_allowed() {
+    let adjust = |ticks, percent| {
+        move |s: &mut Scene| {
+            s.adjust = Adjust { tighten_ticks: ticks, raise_size_percent: percent };
+        }
+    };
+    check(BOOK, adjust(1, 0), "BUY YES 0.49x22, BUY NO 0.49x22");
+    check(BOOK, adjust(9, 0), "BUY YES 0.49x22, BUY NO 0.49x22");
+    check(BOOK, adjust(0, 25), "BUY YES 0.48x27.5, BUY NO 0.48x27.5");
+    check(BOOK, adjust(0, 1_000), "BUY YES 0.48x100, BUY NO 0.48x100");
+    assert_eq!(
+        Adjust { tighten_ticks: 2, raise_size_percent: 30 }.times(3),
+        Adjust { tighten_ticks: 6, raise_size_percent: 90 }
+    );
+}
+
+#[test]
 fn every_reason_has_its_case() {
     check(BOOK, |s| s.paused = true, "paused: paused by an operator");
     check(BOOK, |s| s.gate_open = false, "gate-shut: the executor's gate is not open");
@@ -352,6 +372,7 @@ prop_compose! {
         own in prop::collection::vec((any::<bool>(), 1u16..10_000, 1u64..3_000), 0..3),
         reward in prop::option::of((0u32..40, 0u32..60, 1u32..5)),
         left in prop_oneof![Just(u64::MAX), 1_000_000u64..60_000_000],
+        (tighten_ticks, raise_size_percent) in (0u16..4, 0u16..80),
     ) -> Scene {
         let mut scene = Scene::new();
         let step = tick.ten_thousandths();
@@ -383,6 +404,7 @@ prop_compose! {
                 Some(Target { leg, price: on_tick(p)?, qty: Qty::from_micro(n * 10_000) }.order(ROW))
             })
             .collect();
+        scene.adjust = Adjust { tighten_ticks, raise_size_percent };
         scene.params = QuoteParams {
             distance: Price::from_ten_thousandths(distance).expect("a price"),
             size: Qty::from_micro(size * 10_000),

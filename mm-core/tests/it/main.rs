@@ -11,7 +11,7 @@ use mm_core::journal::{Ended, Record, decode};
 use mm_core::protocol::{Caps, FromExecutor, Gate, PROTOCOL_VERSION, Shut, ToExecutor};
 use mm_core::venue::subscribe::ClientFrame;
 use rustix::process::Signal;
-use stage::{Stage, book_frame, replay};
+use stage::{Stage, book_frame, look_back};
 
 fn welcome() -> FromExecutor {
     let caps = Caps { order: Usdc::MAX, market: Usdc::MAX, total: Usdc::MAX };
@@ -90,12 +90,14 @@ fn a_run_from_its_first_line_to_its_replay() {
             assert!(found, "{what} is not in the journal");
         }
 
-        let (code, said) = replay(&run.folder).await;
+        let (code, said) = look_back("replay", &run.folder, &[]).await;
         assert!(code == Some(0) && said.starts_with("identical, "), "{said}");
+        let (code, said) = look_back("explain", &run.folder, &["--order", "99"]).await;
+        assert!(code == Some(1) && said == "order 99 is not in this run\n", "{said}");
         let path = run.folder.join("turns-0000.ndjson");
         let text = std::fs::read_to_string(&path).expect("readable");
         std::fs::write(&path, text.replacen("0.48", "0.47", 1)).expect("ours");
-        let (code, said) = replay(&run.folder).await;
+        let (code, said) = look_back("replay", &run.folder, &[]).await;
         assert!(code == Some(1) && said.contains("differs"), "{said}");
     });
 }

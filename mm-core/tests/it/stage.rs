@@ -215,11 +215,12 @@ impl Feed {
     }
 }
 
-/// `mm-core replay`: exit code and what it printed.
-pub async fn replay(folder: &Path) -> (Option<i32>, String) {
+/// `mm-core` with this command on a run's folder: exit code and what it printed.
+pub async fn look_back(command: &str, folder: &Path, more: &[&str]) -> (Option<i32>, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_mm-core"))
-        .arg("replay")
+        .arg(command)
         .arg(folder)
+        .args(more)
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()

@@ -3,6 +3,7 @@
 pub(crate) mod books;
 pub(crate) mod clients;
 pub(crate) mod earnings;
+pub(crate) mod edits;
 pub(crate) mod executor;
 pub(crate) mod faults;
 pub(crate) mod house;
@@ -15,6 +16,7 @@ pub(crate) mod quotes;
 pub(crate) mod replay;
 pub(crate) mod rewards;
 pub(crate) mod roads;
+pub(crate) mod scoring;
 pub(crate) mod server;
 pub(crate) mod theory;
 pub(crate) mod venue;

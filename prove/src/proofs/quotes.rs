@@ -9,7 +9,8 @@ use mm_core::domain::{
 use mm_core::inventory::Holdings;
 use mm_core::protocol::Held;
 use mm_core::quote::{
-    CostKeys, CostModel, InventoryModel, NoQuote, QuoteParams, Quotes, Room, Strategy, View, broken_promise, quote,
+    Adjust, CostKeys, CostModel, InventoryModel, NoQuote, QuoteParams, Quotes, Room, Strategy, View, broken_promise,
+    quote,
 };
 use mm_core::rewards::{Ladder, Rule};
 use std::collections::BTreeMap;
@@ -132,6 +133,7 @@ impl Scene {
             own: &self.own,
             room: Room::ALL,
             params: &self.params,
+            adjust: Adjust::default(),
             gate_open: true,
             paused: false,
         }

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the binary reads and writes files")]
 
 mod config_file;
+mod explain;
 mod replay;
 mod run;
 mod score;
@@ -45,6 +46,15 @@ enum Command {
         #[arg(long, value_name = "SEQ")]
         until: Option<u64>,
     },
+    /// Why an order of a run was placed, moved and cancelled, with the numbers of those turns
+    Explain {
+        /// The run's folder
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        /// Our number for the order
+        #[arg(long, value_name = "ID")]
+        order: u64,
+    },
     /// Books from recorded frames: one JSON line for each token a frame touched
     Tops {
         /// Recorded frames (.json, .jsonl, .gz, .zst), `-` for stdin
@@ -78,6 +88,7 @@ fn main() -> ExitCode {
             Err(why) => fail(BAD_USAGE, &why),
         },
         Command::Replay { run, until } => print(|out| replay::replay(&run, until, out)),
+        Command::Explain { run, order } => print(|out| explain::explain(&run, order, out)),
         Command::Tops { file } => print(|out| tops::tops(&file, out)),
         Command::Score { file } => print(|out| score::score(&file, out)),
         Command::CheckConfig { config } => match config_file::load(&config) {

@@ -27,27 +27,50 @@ pub(crate) enum Error {
     NoUniverse { path: PathBuf },
     #[error("{path}: the run differs from its journal")]
     Differs { path: PathBuf },
+    #[error("{path}: order {id} could not be told to its end")]
+    NotTold { path: PathBuf, id: u64 },
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
+}
+
+impl Error {
+    pub(crate) fn in_journal(folder: &Path, source: JournalError) -> Self {
+        Self::Journal { path: folder.to_owned(), source }
+    }
+}
+
+/// A run as it was recorded, ready to be fed to an engine.
+pub(crate) struct Recorded {
+    pub(crate) config: Config,
+    pub(crate) markets: Vec<Market>,
+    pub(crate) lines: Box<dyn Iterator<Item = Result<String, JournalFileError>>>,
+}
+
+impl Recorded {
+    /// Reads manifest and first turn of the run in `folder`.
+    pub(crate) fn open(folder: &Path) -> Result<Self, Error> {
+        let path = || folder.to_owned();
+        let manifest = journal_file::read_manifest(folder)?;
+        let raw = config_file::parse(&manifest.config_text)
+            .map_err(|(line, why)| Error::Config { path: path(), why: format!("line {line}: {why}") })?;
+        let config = Config::try_from(raw).map_err(|source| Error::Check { path: path(), source: Box::new(source) })?;
+        if config.digest() != manifest.config_digest {
+            return Err(Error::OtherConfig { path: path() });
+        }
+        let mut lines = journal_file::lines(folder)?;
+        let first = lines.next().transpose()?;
+        let markets = first.as_deref().and_then(first_universe).ok_or_else(|| Error::NoUniverse { path: path() })?;
+        Ok(Self { config, markets, lines: Box::new(first.map(Ok).into_iter().chain(lines)) })
+    }
 }
 
 /// Replays the run in `folder`, up to and including turn `until` if given, and prints the verdict.
 pub(crate) fn replay(folder: &Path, until: Option<u64>, out: &mut dyn Write) -> Result<(), Error> {
     let path = || folder.to_owned();
-    let manifest = journal_file::read_manifest(folder)?;
-    let raw = config_file::parse(&manifest.config_text)
-        .map_err(|(line, why)| Error::Config { path: path(), why: format!("line {line}: {why}") })?;
-    let config = Config::try_from(raw).map_err(|source| Error::Check { path: path(), source: Box::new(source) })?;
-    if config.digest() != manifest.config_digest {
-        return Err(Error::OtherConfig { path: path() });
-    }
-
-    let mut lines = journal_file::lines(folder)?;
-    let first = lines.next().transpose()?;
-    let markets = first.as_deref().and_then(first_universe).ok_or_else(|| Error::NoUniverse { path: path() })?;
+    let Recorded { config, markets, lines } = Recorded::open(folder)?;
     let mut replayer = Replayer::new(config, markets, until);
-    for line in first.map(Ok).into_iter().chain(lines) {
-        if !replayer.line(&line?).map_err(|source| Error::Journal { path: path(), source })? {
+    for line in lines {
+        if !replayer.line(&line?).map_err(|source| Error::in_journal(folder, source))? {
             break;
         }
     }
