@@ -112,7 +112,10 @@ fn changed(frames: &[&str], numbers: &mut Numbers) -> String {
         match below(6) {
             0 => text.truncate(at),
             1 => text.replace_range(at..end, ""),
-            2 => text.insert_str(at, &text[at..end].to_owned()),
+            2 => {
+                let again = text[at..end].to_owned();
+                text.insert_str(at, &again);
+            }
             3 => {
                 let mut pieces: Vec<&str> = text.split('"').collect();
                 let inside = below(pieces.len() / 2) * 2 + 1;
