@@ -135,6 +135,8 @@ pub struct Risk {
     pub max_total: Usdc,
     /// Quiet time after a kill condition is gone.
     pub cool_down: Nanos,
+    /// Half of what fills taught is forgotten after this.
+    pub markout_half_life: Nanos,
 }
 
 /// The reward ledger.
@@ -300,7 +302,13 @@ fn risk(raw: &RawRisk) -> Result<Risk, ConfigError> {
             rule: "one market cannot hold more than all together",
         });
     }
-    Ok(Risk { max_market, max_total, cool_down: ms("risk.cool_down_ms", raw.cool_down_ms, 0, 3_600_000)? })
+    let half_life = in_range("risk.markout_half_life_s", raw.markout_half_life_s, 60, 2_592_000)?;
+    Ok(Risk {
+        max_market,
+        max_total,
+        cool_down: ms("risk.cool_down_ms", raw.cool_down_ms, 0, 3_600_000)?,
+        markout_half_life: Nanos::from_secs(half_life),
+    })
 }
 
 fn rewards(raw: &RawRewards) -> Result<Rewards, ConfigError> {

@@ -178,6 +178,14 @@ pub struct RawRisk {
     pub max_total_usdc: String,
     /// After a kill condition.
     pub cool_down_ms: u64,
+    /// Half of what fills taught is forgotten after this.
+    #[serde(default = "markout_half_life_s")]
+    pub markout_half_life_s: u64,
+}
+
+/// A morning's flow says little of the evening's.
+const fn markout_half_life_s() -> u64 {
+    7_200
 }
 
 /// `[rewards]`
@@ -268,4 +276,9 @@ market_block! {
     capital_percent_per_year: String,
     risk_aversion: String,
     volatility_per_sqrt_h: String,
+    toxic_markout_cents: String,
+    learn_share_days: String,
+    news_move_cents: String,
+    news_window_s: u64,
+    news_pause_s: u64,
 }

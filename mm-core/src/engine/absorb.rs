@@ -4,10 +4,9 @@ use super::links::{LinkState, PROBE_MARKETS};
 use super::market::{MarketState, Verdict};
 use super::{Engine, alert, yes};
 use crate::book::{BookError, Sync};
-use crate::domain::{Market, MarketIx, Side, UniverseError, cost_ceil};
+use crate::domain::{Market, MarketIx, UniverseError};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
-use crate::inventory::{FillChange, FillReport};
-use crate::protocol::{FromExecutor, Gate, Stage};
+use crate::protocol::{FromExecutor, Gate};
 use crate::venue::market_ws::{BadFrame, Read, Road, read};
 
 impl Engine {
@@ -266,6 +265,8 @@ impl Engine {
             self.broken(ix, out);
         }
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        let midpoint = state.book.midpoint2x().filter(|_| state.book.is_synced());
+        state.markouts.judge(at, midpoint.and_then(|halves| u16::try_from(halves).ok()));
         let verdict = state.witness.judge(at, grace);
         if verdict.is_some() {
             state.sources.compare(at);
@@ -275,7 +276,7 @@ impl Engine {
             self.lose_book(ix, out);
         }
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        let mut wakes = [state.book.next_judgement(), state.witness.due(grace), None];
+        let mut wakes = [state.book.next_judgement(), state.witness.due(grace), None, state.markouts.due()];
         let mut fetch = false;
         if let Some(since) = state.waiting_since.filter(|_| !state.book.is_synced() && !state.resolved) {
             let due = state.fetch_sent.map_or(since, |sent| sent.max(since)).plus(wait);
@@ -384,37 +385,6 @@ impl Engine {
         };
         if let Some(tracked) = self.orders.get(id) {
             self.dirty.insert(tracked.order.token.market);
-        }
-    }
-
-    fn fill(&mut self, message: &FromExecutor, out: &mut Vec<Action>) {
-        let FromExecutor::Fill { id, trade, price, qty, stage } = message else { return };
-        let Some(order) = self.orders.get(*id).map(|t| t.order) else { return };
-        let report = FillReport {
-            id: *id,
-            trade,
-            token: order.token,
-            side: order.side,
-            price: *price,
-            qty: *qty,
-            stage: *stage,
-        };
-        let cost = cost_ceil(*price, *qty);
-        match self.inventory.apply(&report) {
-            Ok(FillChange::New) if *stage != Stage::Failed => {
-                self.totals.fills += 1;
-                if order.side == Side::Buy {
-                    self.totals.bought = self.totals.bought.saturating_add(cost);
-                }
-            }
-            Ok(FillChange::Reversed) if order.side == Side::Buy => {
-                self.totals.bought = self.totals.bought.saturating_sub(cost);
-            }
-            Ok(_) => {}
-            Err(_) => {
-                self.impossible = Some(*id);
-                alert(Alert::ImpossibleOrder(*id), out);
-            }
         }
     }
 }

@@ -1,13 +1,14 @@
 //! From state to actions: one quote, one plan for each touched market; then cancels of all, then placements of all.
 
 use super::horizon::{Horizon, Quiet, Watched};
+use super::jumps::Rule;
 use super::worth::is_by_value;
 use super::{Call, Engine, alert};
 use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, View, Why, quote, reference_midpoint, wanted_rewards};
+use crate::quote::{NoQuote, Quotes, Recent, Room, View, Why, quote, reference_midpoint, wanted_rewards};
 use crate::rewards::{Midpoint, book_midpoint};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
@@ -130,6 +131,7 @@ impl Engine {
             market: limits.market,
             left: limits.market.saturating_sub(standing.held_here),
         };
+        self.watch_for_news(ix, (runs, &own, held, space));
         let (want, wish, mut horizon) = self.want(ix, runs, &own, held, space);
         let (decision, mut want) = match want {
             Ok(Quotes { orders, why }) => (Ok(why), orders),
@@ -232,9 +234,36 @@ impl Engine {
             room,
             params: self.params[ix.index()].as_ref()?,
             adjust: state.minutes.adjust(&self.config.rewards.rules),
+            recent: self.recent(ix),
             gate_open: runs,
             paused: self.paused,
         })
+    }
+
+    /// What our fills and the last midpoints say.
+    fn recent(&self, ix: MarketIx) -> Recent {
+        let state = &self.markets[ix.index()];
+        let Some(params) = &self.params[ix.index()] else { return Recent::default() };
+        Recent {
+            extra_cost: params.learn.map_or(0, |prior| state.markouts.extra_cost(prior)),
+            // two orders' worth: one fill alone is chance
+            markout: state.markouts.deciding(params.size.saturating_add(params.size)),
+            jumped: state.jumps.jumped,
+        }
+    }
+
+    /// Looks where the reference midpoint stands, where a far move is news.
+    fn watch_for_news(&mut self, ix: MarketIx, situation: Situation<'_>) {
+        let Some(rule) = self.params[ix.index()].as_ref().and_then(|params| params.news) else { return };
+        let book = Watched::new(&self.markets[ix.index()].book);
+        let seen =
+            self.view(ix, &book, situation).filter(|view| view.book_trusted).and_then(|view| reference_midpoint(&view));
+        let Some(midpoint) = seen else { return };
+        let rule = Rule { halves: 2 * rule.distance.ten_thousandths(), window: rule.window, pause: rule.pause };
+        self.markets[ix.index()].jumps.look(self.at, midpoint.halves(), rule);
+        if let Some(jumped) = self.markets[ix.index()].jumps.jumped {
+            self.wake(ix, jumped.until);
+        }
     }
 
     /// Our orders that may be in the book, with what is left of each.

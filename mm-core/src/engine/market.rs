@@ -9,8 +9,8 @@ use crate::quote::{NoQuote, Why};
 use crate::rewards::Fixed12;
 use std::collections::VecDeque;
 
-/// States of the book that REST may still be compared with: a second of 256 frames, and REST answers sooner.
-const RING_MAX: usize = 256;
+/// States of the book that REST may still be compared with: a second of 192 frames, and REST answers sooner.
+const RING_MAX: usize = 192;
 
 /// One market.
 #[derive(Clone, Debug)]
@@ -35,6 +35,10 @@ pub(super) struct MarketState {
     pub(super) sources: Sources,
     pub(super) expected: Fixed12,
     pub(super) minutes: super::minutes::Minutes,
+    /// How our fills turned out.
+    pub(super) markouts: super::markouts::Markouts,
+    /// Where the reference midpoint was lately.
+    pub(super) jumps: super::jumps::Jumps,
     /// Why the last decision left what rests though something better was wanted.
     pub(super) kept: Option<super::Kept>,
     /// Holdings valued at the midpoint of the last decision.
@@ -59,6 +63,8 @@ impl MarketState {
             sources: Sources::new(),
             expected: Fixed12::ZERO,
             minutes: super::minutes::Minutes::default(),
+            markouts: super::markouts::Markouts::default(),
+            jumps: super::jumps::Jumps::default(),
             kept: None,
             held_value: Usdc::ZERO,
         }
@@ -124,6 +130,10 @@ impl Witness {
         let state = (venue_ms, digest.short());
         if self.recent.back() == Some(&state) {
             return;
+        }
+        if self.recent.capacity() == 0 {
+            // growing by doubling would end beyond what is used
+            self.recent.reserve_exact(RING_MAX);
         }
         if self.recent.len() == RING_MAX {
             self.recent.pop_front();
@@ -214,6 +224,8 @@ mod tests {
             resync_sent: _,
             expected: _,
             minutes: _,
+            markouts,
+            jumps,
             kept: _,
             held_value: _,
         } = state;
@@ -227,6 +239,8 @@ mod tests {
             + texts(quoted)
             + recent.capacity() * size_of::<(u64, u64)>()
             + super::super::minutes::Minutes::memory()
+            + markouts.heap_bytes()
+            + jumps.heap_bytes()
     }
 
     #[test]
@@ -254,6 +268,11 @@ mod tests {
             venue_ms: 1,
         };
         state.book.apply(at, &snapshot).expect("a whole book");
+        let rule = super::super::jumps::Rule { halves: u16::MAX, window: Nanos::from_secs(1), pause: Nanos::ZERO };
+        for n in 0..64 {
+            state.markouts.fill(at, Side::Buy, n, Qty::from_micro(1));
+            state.jumps.look(at, n, rule);
+        }
         let mut change = |outcome, n: u16, qty, venue_ms| {
             let (side, (price, qty)) = (Side::Buy, level(n, qty));
             let event = MarketEvent::Delta { token: token(outcome), side, price, qty, top: None, hash: None, venue_ms };

@@ -6,10 +6,13 @@
 mod absorb;
 mod budget;
 mod decide;
+mod fills;
 mod hashes;
 mod horizon;
+mod jumps;
 mod links;
 mod market;
+mod markouts;
 mod minutes;
 mod picture;
 mod rest;
@@ -109,6 +112,8 @@ pub struct Engine {
     hashes: Hashes,
     /// Whole sampling intervals since 1970 at the last sample.
     sampled: Option<u64>,
+    /// What is left of old evidence from one sample to the next, parts in a thousand million.
+    evidence_kept: u64,
     seq: u64,
     at: Timestamp,
     totals: Totals,
@@ -127,6 +132,8 @@ impl Engine {
             do_nothing_size_percent: config.orders.do_nothing_size_percent,
             no_wait: config.orders.min_edit_interval.max(Nanos::from_secs(1)),
         });
+        let evidence_kept =
+            crate::quote::recent::kept_after(config.rewards.sample_every, config.risk.markout_half_life);
         let mut engine = Self {
             budget: Budget::new(config.orders.calls_per_second, config.orders.calls_burst),
             watch: Watch::new(config.feed.rest_calls_per_second),
@@ -157,6 +164,7 @@ impl Engine {
             first: None,
             hashes: Hashes::new(),
             sampled: None,
+            evidence_kept,
             seq: 0,
             at: Timestamp::EPOCH,
             totals: Totals::default(),

@@ -60,6 +60,7 @@ impl Engine {
             q_min: scored.as_ref().map_or(Fixed12::ZERO, |s| s.q_min).to_string(),
             share_percent: format!("{}.{:02}", share / 100, share % 100),
             expected_rewards: state.expected.to_string(),
+            markouts: [0, 1, 2, 3].map(|horizon| state.markouts.mean(horizon, crate::domain::Qty::ZERO)),
             kept: state.kept.map(|kept| kept.to_string()),
             scoring: self.scoring_snapshot(ix),
             yes: held.yes,
@@ -124,6 +125,9 @@ impl Engine {
         }
         hash.update(self.watch.level().to_le_bytes());
         for n in self.markets.iter().flat_map(|state| state.minutes.digest()) {
+            hash.update(n.to_le_bytes());
+        }
+        for n in self.markets.iter().flat_map(|state| state.markouts.numbers().chain(state.jumps.numbers())) {
             hash.update(n.to_le_bytes());
         }
         hash.update(self.inventory.usdc_free().micro().to_le_bytes());

@@ -22,6 +22,7 @@ impl Engine {
         for ix in (0u16..).map(MarketIx).take(self.markets.len()) {
             let scored = self.score(ix);
             let minute = self.params[ix.index()].is_some().then(|| self.minute(ix, scored.as_ref()));
+            self.compare_costs(ix);
             let state = &mut self.markets[ix.index()];
             if let Some(scored) = scored {
                 state.expected = state.expected.saturating_add(scored.minute_reward);
@@ -32,6 +33,30 @@ impl Engine {
         }
         // Conditions of time alone (start, end) and of minutes (adjusted, left) are looked at no less often than this.
         self.touch_all();
+    }
+
+    /// Sets what rested since the last sample beside what the cost model says of it, and lets old evidence fade.
+    fn compare_costs(&mut self, ix: MarketIx) {
+        let every = self.config.rewards.sample_every;
+        let cost = self.params[ix.index()].as_ref().and_then(|params| params.cost.as_ref());
+        let reference = match self.markets[ix.index()].decision {
+            Some(Ok(why)) => Some(why.reference.halves()),
+            _ => None,
+        };
+        let rested: Vec<_> = cost
+            .zip(reference)
+            .map(|(cost, reference)| {
+                let said = |price: crate::domain::Price| {
+                    cost.nano_at_distance(reference.abs_diff(2 * price.ten_thousandths()))
+                };
+                self.resting(ix).map(|(_, t)| (t.remaining(), said(t.order.in_yes_terms().1))).collect()
+            })
+            .unwrap_or_default();
+        let state = &mut self.markets[ix.index()];
+        state.markouts.fade(self.evidence_kept);
+        for (qty, said) in rested {
+            state.markouts.rest(qty, every, said);
+        }
     }
 
     /// The sample of a quoted market as of now.

@@ -56,6 +56,9 @@ pub struct MarketSnapshot {
     pub share_percent: String,
     /// Sum of `rate_per_day / 1440 × share` over the minutes sampled so far, decimal dollars.
     pub expected_rewards: String,
+    /// How our recent fills turned out 1, 10, 60 and 300 seconds later, older ones fading.
+    #[serde(default)]
+    pub markouts: [Option<crate::quote::Markout>; 4],
     /// Why what rests was left though something better was wanted.
     #[serde(default)]
     pub kept: Option<String>,

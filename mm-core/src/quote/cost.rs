@@ -121,8 +121,14 @@ impl CostModel {
     #[must_use]
     pub fn at_distance(&self, halves: u16) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "dollars a share and day: far below 2^52 nano-dollars")]
-        let nano = self.table[usize::from(halves.min(TABLE_HALVES))] as f64;
+        let nano = self.nano_at_distance(halves) as f64;
         nano / NANO
+    }
+
+    /// The same in whole nano-dollars.
+    #[must_use]
+    pub fn nano_at_distance(&self, halves: u16) -> i64 {
+        self.table[usize::from(halves.min(TABLE_HALVES))]
     }
 
     /// What does not depend on the distance, dollars a share and day: the event decided against us (the share is worth nothing or

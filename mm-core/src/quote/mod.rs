@@ -18,6 +18,7 @@ pub mod params;
 pub mod placement;
 mod promises;
 mod reason;
+pub mod recent;
 mod reward;
 mod rivals;
 mod skew;
@@ -26,9 +27,10 @@ mod value;
 pub use adjust::Adjust;
 pub use cost::{CostKeys, CostModel};
 pub use inventory_model::InventoryModel;
-pub use params::{ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
+pub use params::{NewsRule, ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
 pub use promises::broken_promise;
 pub use reason::{NoQuote, Why};
+pub use recent::{Jumped, Markout, Recent};
 pub use value::Value;
 
 use crate::domain::{Market, MarketIx, Nanos, NewOrder, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
@@ -64,6 +66,8 @@ pub struct View<'a, B> {
     pub params: &'a QuoteParams,
     /// How quotes differ from that because those do not score.
     pub adjust: Adjust,
+    /// How recent fills turned out, and whether the price has just jumped.
+    pub recent: Recent,
     /// The executor lets orders leave.
     pub gate_open: bool,
     /// An operator paused quoting.
@@ -122,6 +126,7 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
     let rewards = wanted_rewards(view);
     let levels = reference_levels(view, rewards);
     let reference = reference(view, rewards, levels)?;
+    view.recent.forbids(view.at, view.params)?;
     let [least, most] = sizes(view, rewards, reference)?;
     let raised = order_size_up(view.adjust.size(least)).min(most);
     let limits = Limits::of(view, reference);

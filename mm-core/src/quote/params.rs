@@ -72,10 +72,33 @@ pub struct RawQuote {
     /// Volatility of the log-odds for the square root of an hour, `avellaneda-stoikov`; empty = not given.
     #[serde(default)]
     pub volatility_per_sqrt_h: String,
+    /// No quotes while recent fills went against us by more than this within a minute, cents; empty = whatever they did.
+    #[serde(default)]
+    pub toxic_markout_cents: String,
+    /// So many share-days of resting weigh as much as the cost model's own word, shares times days; empty = nothing is learned.
+    #[serde(default)]
+    pub learn_share_days: String,
+    /// A reference midpoint that moves this far within `news_window_s` stops quotes, cents; empty = never.
+    #[serde(default)]
+    pub news_move_cents: String,
+    /// See [`RawQuote::news_move_cents`], seconds.
+    #[serde(default = "half_a_minute")]
+    pub news_window_s: u64,
+    /// For how long they stop, seconds.
+    #[serde(default = "minute")]
+    pub news_pause_s: u64,
 }
 
 const fn ten() -> u64 {
     10
+}
+
+const fn half_a_minute() -> u64 {
+    30
+}
+
+const fn minute() -> u64 {
+    60
 }
 
 /// A `[[market]]`'s own values for `[quote]` keys.
@@ -151,6 +174,21 @@ pub struct QuoteOverrides {
     /// See [`RawQuote::volatility_per_sqrt_h`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volatility_per_sqrt_h: Option<String>,
+    /// See [`RawQuote::toxic_markout_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub toxic_markout_cents: Option<String>,
+    /// See [`RawQuote::learn_share_days`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learn_share_days: Option<String>,
+    /// See [`RawQuote::news_move_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub news_move_cents: Option<String>,
+    /// See [`RawQuote::news_window_s`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub news_window_s: Option<u64>,
+    /// See [`RawQuote::news_pause_s`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub news_pause_s: Option<u64>,
 }
 
 impl fmt::Display for Strategy {
@@ -193,6 +231,11 @@ impl RawQuote {
             capital_percent_per_year: text(&own.capital_percent_per_year, &self.capital_percent_per_year),
             risk_aversion: text(&own.risk_aversion, &self.risk_aversion),
             volatility_per_sqrt_h: text(&own.volatility_per_sqrt_h, &self.volatility_per_sqrt_h),
+            toxic_markout_cents: text(&own.toxic_markout_cents, &self.toxic_markout_cents),
+            learn_share_days: text(&own.learn_share_days, &self.learn_share_days),
+            news_move_cents: text(&own.news_move_cents, &self.news_move_cents),
+            news_window_s: own.news_window_s.unwrap_or(self.news_window_s),
+            news_pause_s: own.news_pause_s.unwrap_or(self.news_pause_s),
         }
     }
 
@@ -262,6 +305,17 @@ pub enum Strategy {
     AvellanedaStoikov,
 }
 
+/// What counts as news: a reference midpoint that moves so far so fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct NewsRule {
+    /// This far.
+    pub distance: Price,
+    /// Within this time.
+    pub window: Nanos,
+    /// Nothing is quoted for so long then.
+    pub pause: Nanos,
+}
+
 /// `[quote]`, checked and typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct QuoteParams {
@@ -295,6 +349,12 @@ pub struct QuoteParams {
     pub cost: Option<CostModel>,
     /// What holding costs, for [`Strategy::AvellanedaStoikov`].
     pub inventory: Option<InventoryModel>,
+    /// No quotes while recent fills lost more than this a share within a minute.
+    pub toxic_markout: Option<Price>,
+    /// Millionths of a share times days that weigh as much as the model's word; `None`: nothing is learned.
+    pub learn: Option<u64>,
+    /// A move of the reference midpoint that stops quotes.
+    pub news: Option<NewsRule>,
 }
 
 /// A length in cents between `low` and `high` ten-thousandths.
@@ -321,6 +381,11 @@ fn price(key: &'static str, text: &str) -> Result<Price, ParamError> {
         value: text.to_owned(),
         allowed: "a price between 0 and 1 dollar with at most 4 decimals, like \"0.05\"",
     })
+}
+
+/// An empty value is none.
+fn optional<T>(text: &str, read: impl FnOnce(&str) -> Result<T, ParamError>) -> Result<Option<T>, ParamError> {
+    if text.is_empty() { Ok(None) } else { read(text).map(Some) }
 }
 
 fn ordered<T: PartialOrd>(low: (&'static str, &str, T), high: (&'static str, &str, T)) -> Result<(), ParamError> {
@@ -382,12 +447,24 @@ impl TryFrom<&RawQuote> for QuoteParams {
             stop_before_end: Nanos::from_secs(raw.stop_before_end_s),
             require_rewards: raw.require_rewards,
             min_size_headroom_percent: raw.min_size_headroom_percent,
-            sell_from: match raw.sell_from_shares.as_str() {
-                "" => None,
-                text => Some(size("sell_from_shares", text)?),
-            },
+            sell_from: optional(&raw.sell_from_shares, |text| size("sell_from_shares", text))?,
             cost,
             inventory,
+            toxic_markout: optional(&raw.toxic_markout_cents, |text| {
+                cents("toxic_markout_cents", text, 0, 5_000, FROM_ZERO)
+            })?,
+            learn: optional(&raw.learn_share_days, |text| Ok(size("learn_share_days", text)?.micro()))?,
+            news: optional(&raw.news_move_cents, |text| {
+                let seconds = |key, n: u64| match n {
+                    1..=86_400 => Ok(Nanos::from_secs(n)),
+                    _ => Err(ParamError::Value { key, value: n.to_string(), allowed: "1 to 86400" }),
+                };
+                Ok(NewsRule {
+                    distance: cents("news_move_cents", text, 1, 5_000, HALF)?,
+                    window: seconds("news_window_s", raw.news_window_s)?,
+                    pause: seconds("news_pause_s", raw.news_pause_s)?,
+                })
+            })?,
         };
         ordered(
             ("size_shares", &raw.size_shares, params.size),

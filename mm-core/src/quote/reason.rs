@@ -117,6 +117,24 @@ pub enum NoQuote {
         /// Dollars the smallest orders cost.
         needed: Usdc,
     },
+    /// News: the reference midpoint has just moved far.
+    #[error("the midpoint moved by {} dollars at once, {left_ms} ms are left to wait", Midpoint::of_halves(*moved_halves))]
+    Jumped {
+        /// How far, half ten-thousandths of a dollar.
+        moved_halves: u16,
+        /// Until quotes may return.
+        left_ms: u64,
+    },
+    /// Recent fills went against us.
+    #[error("the last {shares} shares lost {}.{:02} cents each within a minute, limit is {limit} dollars", lost / 100, lost % 100)]
+    Toxic {
+        /// Hundredths of a cent a share.
+        lost: u64,
+        /// Shares that say so.
+        shares: Qty,
+        /// The configured limit, dollars.
+        limit: Price,
+    },
     /// The best placement costs at least what it earns.
     #[error("the best placement is worth {value_per_day} USD a day, of a pool of {rate_per_day}")]
     Unprofitable {
@@ -161,6 +179,8 @@ impl NoQuote {
             Self::BelowMinimum { .. } => "below-minimum",
             Self::HoldingsFull { .. } => "holdings-full",
             Self::CapReached { .. } => "cap-reached",
+            Self::Jumped { .. } => "news",
+            Self::Toxic { .. } => "toxic",
             Self::Unprofitable { .. } => "unprofitable",
             Self::NoRoom { .. } => "no-room",
             Self::NotScoring { .. } => "not-scoring",

@@ -102,6 +102,8 @@ impl Ticks {
 /// What is the same for all stands.
 struct Ground<'a> {
     cost: &'a CostModel,
+    /// Learned on top of it, dollars a share and day.
+    extra: f64,
     reference: Midpoint,
     /// Best public levels that count, ours left out.
     public: [Price; 2],
@@ -128,7 +130,7 @@ impl Ground<'_> {
             let weight = weight(midpoint.halves(), halves, self.band);
             let paid = if range.side == Side::Buy { price } else { price.complement() };
             let distance = self.reference.halves().abs_diff(halves);
-            let cost = self.cost.at_distance(distance) + self.cost.at_price(self.reference, paid);
+            let cost = self.cost.at_distance(distance) + self.cost.at_price(self.reference, paid) + self.extra;
             (weight > 0.0).then_some((Spot { weight, cost }, *n))
         };
         ticks.iter().filter_map(spot).unzip()
@@ -217,6 +219,7 @@ pub(super) fn plan<B: Depth>(
     let ranges = [range(Side::Buy, 0), range(Side::Sell, 1)];
     let ground = Ground {
         cost,
+        extra: view.recent.extra_dollars(),
         reference,
         public,
         band,

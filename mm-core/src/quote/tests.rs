@@ -32,6 +32,11 @@ fn raw() -> RawQuote {
         capital_percent_per_year: String::new(),
         risk_aversion: String::new(),
         volatility_per_sqrt_h: String::new(),
+        toxic_markout_cents: String::new(),
+        learn_share_days: String::new(),
+        news_move_cents: String::new(),
+        news_window_s: 30,
+        news_pause_s: 60,
     }
 }
 
@@ -44,6 +49,7 @@ struct Scene {
     room: Room,
     params: QuoteParams,
     adjust: Adjust,
+    recent: Recent,
     at: Timestamp,
     book_trusted: bool,
     stale: bool,
@@ -78,6 +84,7 @@ impl Scene {
             room: Room::ALL,
             params: QuoteParams::try_from(&raw()).expect("valid"),
             adjust: Adjust::default(),
+            recent: Recent::default(),
             at: Timestamp::from_ms(1_000_000_000),
             book_trusted: true,
             stale: false,
@@ -99,6 +106,7 @@ impl Scene {
             room: self.room,
             params: &self.params,
             adjust: self.adjust,
+            recent: self.recent,
             gate_open: self.gate_open,
             paused: self.paused,
         }
@@ -283,6 +291,15 @@ fn every_reason_has_its_case() {
     check("0.46x500 | 0.53x500", |_| (), "too-wide: the book is 0.07 wide, limit is 0.06");
     check("0.03x500 | 0.04x500", |_| (), "outside-midpoints: midpoint 0.035 is outside 0.05..=0.95");
     check("0.96x500 | 0.97x500", |_| (), "outside-midpoints: midpoint 0.965 is outside 0.05..=0.95");
+    let toxic = |s: &mut Scene| {
+        s.params.toxic_markout = Some(price("0.01"));
+        s.recent.markout = Some(Markout { gain: -101, shares: shares("60") });
+    };
+    check(BOOK, toxic, "toxic: the last 60 shares lost 1.01 cents each within a minute, limit is 0.01 dollars");
+    let news = |s: &mut Scene| {
+        s.recent.jumped = Some(Jumped { halves: 400, until: s.at.plus(Nanos::from_ms(1500)) });
+    };
+    check(BOOK, news, "news: the midpoint moved by 0.02 dollars at once, 1500 ms are left to wait");
     let ends = |s: &mut Scene| s.market.ends = Some(s.at.plus(Nanos::from_secs(3599)));
     check(BOOK, ends, "ends-soon: 3599 s from the market's start or end, limit is 3600 s");
     let ended = |s: &mut Scene| s.market.ends = Some(s.at.minus(Nanos::from_secs(9)));

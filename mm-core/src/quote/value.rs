@@ -69,7 +69,8 @@ pub(super) fn value<B: Depth>(
         let (side, price) = order.in_yes_terms();
         let paid = if side == Side::Buy { price } else { price.complement() };
         let distance = reference.halves().abs_diff(2 * price.ten_thousandths());
-        Some((cost.at_distance(distance) + cost.at_price(reference, paid)) * shares(order.qty))
+        let learned = view.recent.extra_dollars();
+        Some((cost.at_distance(distance) + cost.at_price(reference, paid) + learned) * shares(order.qty))
     };
     Some(Value {
         scoring,

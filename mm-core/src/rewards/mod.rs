@@ -42,6 +42,12 @@ impl Midpoint {
         Self(a.ten_thousandths() + b.ten_thousandths())
     }
 
+    /// A distance or a midpoint given in half ten-thousandths of a dollar, to be shown in dollars; at most one dollar.
+    #[must_use]
+    pub const fn of_halves(halves: u16) -> Self {
+        Self(if halves > 20_000 { 20_000 } else { halves })
+    }
+
     /// In half ten-thousandths of a dollar.
     #[must_use]
     pub const fn halves(self) -> u16 {

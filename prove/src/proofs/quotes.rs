@@ -9,8 +9,8 @@ use mm_core::domain::{
 use mm_core::inventory::Holdings;
 use mm_core::protocol::Held;
 use mm_core::quote::{
-    Adjust, CostKeys, CostModel, InventoryModel, NoQuote, QuoteParams, Quotes, Room, Strategy, View, broken_promise,
-    quote,
+    Adjust, CostKeys, CostModel, InventoryModel, NoQuote, QuoteParams, Quotes, Recent, Room, Strategy, View,
+    broken_promise, quote,
 };
 use mm_core::rewards::{Ladder, Rule};
 use std::collections::BTreeMap;
@@ -134,6 +134,7 @@ impl Scene {
             room: Room::ALL,
             params: &self.params,
             adjust: Adjust::default(),
+            recent: Recent::default(),
             gate_open: true,
             paused: false,
         }
@@ -209,6 +210,9 @@ fn params(d: &mut Draws) -> QuoteParams {
         inventory: InventoryModel::read(d.one_of(&["0.01", "0.05", "1"]), d.one_of(&["0", "0.1", "0.5"]))
             .expect("decimals"),
         cost: Some(cost(d)),
+        toxic_markout: None,
+        learn: None,
+        news: None,
         distance: price(1 + d.below(600)),
         size: Qty::from_micro(10_000 * (1 + d.below(3_000))),
         max_size: Qty::from_micro(100_000_000),
