@@ -40,6 +40,8 @@ use ladder::Limits;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_scenarios;
 
 /// Everything a quote may depend on.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +160,13 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
     orders.sort_unstable();
     let value =
         funded(view.market).and_then(|terms| value::value(view, terms, view.params.cost.as_ref(), reference, &orders));
+    // caps and bounds may have left a part that does not pay; where quotes lean they shed inventory, which is worth something too
+    if let (Strategy::Reward, 0, Some(terms), Some(value)) = (strategy, lean, rewards, value)
+        && value.net_per_day().micro() <= 0
+    {
+        let (value_per_day, rate_per_day) = (value.net_per_day(), terms.rate_per_day);
+        return Err(NoQuote::Unprofitable { value_per_day, rate_per_day });
+    }
     Ok(Quotes { orders, why: Why { strategy: view.params.strategy, reference, lean_ticks: lean, value } })
 }
 
