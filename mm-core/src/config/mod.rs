@@ -4,6 +4,7 @@
 //! and a digest over itself. Parsing TOML is the shell's; nothing here reads a file.
 
 mod feed;
+mod legal;
 mod raw;
 
 pub use feed::Feed;
@@ -215,7 +216,7 @@ impl TryFrom<RawConfig> for Config {
         if raw.schema != SCHEMA {
             return Err(ConfigError::value("schema", raw.schema, format!("must be {SCHEMA}")));
         }
-        Ok(Self {
+        let config = Self {
             feed: feed::check(&raw.feed, raw.market.len())?,
             executor: Executor {
                 socket: not_empty("executor.socket", &raw.executor.socket)?,
@@ -231,7 +232,9 @@ impl TryFrom<RawConfig> for Config {
             risk: risk(&raw.risk)?,
             rewards: rewards(&raw.rewards)?,
             markets: markets(&raw)?,
-        })
+        };
+        legal::check(&config)?;
+        Ok(config)
     }
 }
 

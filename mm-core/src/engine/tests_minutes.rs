@@ -308,7 +308,7 @@ fn changed_terms_are_planned_on_in_the_turn_that_brings_them() {
     rig.ms += 10_000;
     let mut changed = market(1);
     if let Some(terms) = &mut changed.rewards {
-        terms.max_spread = price(150);
+        terms.max_spread = price(151);
     }
     let book = rig.book();
     rig.turn(vec![book]);

@@ -136,7 +136,7 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
             (pair, skew::ticks(&view.held, view.params, reference, tick))
         }
         _ => {
-            let pair = ladder::fixed(reference, view.params.distance, raised, tick);
+            let pair = ladder::fixed(reference, rewards, view.params.distance, raised, tick)?;
             (pair, skew::ticks(&view.held, view.params, reference, tick))
         }
     };
