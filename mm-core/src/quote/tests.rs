@@ -5,6 +5,8 @@ use crate::protocol::Held;
 use crate::rewards::Ladder;
 use proptest::prelude::*;
 
+mod rivals;
+
 const ROW: MarketIx = MarketIx(3);
 
 fn raw() -> RawQuote {
