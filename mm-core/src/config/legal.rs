@@ -4,10 +4,8 @@
 
 use super::{Config, ConfigError, MarketConfig, Orders};
 use crate::domain::{Price, TickSize, Usdc, cost_ceil};
-use crate::quote::{QuoteParams, Strategy};
+use crate::quote::{ORDERS_MAX, QuoteParams, Strategy};
 
-/// A bid and an ask.
-const ORDERS_PER_MARKET: u64 = 2;
 /// A cancel and a placement.
 const CALLS_PER_EDIT: u64 = 2;
 /// Where one side alone may rest, ten-thousandths (`rewards.md` 2.4).
@@ -16,13 +14,13 @@ const SINGLE_SIDED: [u16; 2] = [1_000, 9_000];
 /// Refuses what does not come out, with the sum.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     calls(&config.orders)?;
-    let markets = u64::try_from(config.markets.len()).unwrap_or(u64::MAX);
-    let needed = markets.saturating_mul(ORDERS_PER_MARKET);
-    if u64::from(config.orders.max_open_orders) < needed {
+    let markets = config.markets.len();
+    let needed = markets.saturating_mul(ORDERS_MAX);
+    if usize::try_from(config.orders.max_open_orders).is_ok_and(|most| most < needed) {
         return Err(ConfigError::value(
             "orders.max_open_orders",
             config.orders.max_open_orders,
-            format!("must be at least {needed}: {markets} markets of {ORDERS_PER_MARKET} orders each"),
+            format!("must be at least {needed}: {markets} markets of {ORDERS_MAX} orders each"),
         ));
     }
     config.markets.iter().enumerate().try_for_each(|(row, market)| caps(row, market, config.risk.max_market))

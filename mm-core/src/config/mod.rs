@@ -7,7 +7,7 @@ mod feed;
 mod legal;
 mod raw;
 
-pub use feed::Feed;
+pub use feed::{Feed, TOKENS_PER_LINK_MAX};
 pub use raw::{RawConfig, RawExecutor, RawFeed, RawJournal, RawMarket, RawMetrics, RawOrders, RawRewards, RawRisk};
 
 use crate::domain::{ConditionId, Digest, Nanos, Usdc};
@@ -99,6 +99,8 @@ pub struct Journal {
     pub dir: String,
     /// A new segment after this many bytes.
     pub segment_bytes: u64,
+    /// A run whose journal would grow beyond this withdraws everything and stops.
+    pub max_bytes: u64,
 }
 
 /// The metrics page.
@@ -226,6 +228,7 @@ impl TryFrom<RawConfig> for Config {
             journal: Journal {
                 dir: not_empty("journal.dir", &raw.journal.dir)?,
                 segment_bytes: in_range("journal.segment_mib", raw.journal.segment_mib, 1, 4096)? << 20,
+                max_bytes: in_range("journal.max_gib", raw.journal.max_gib, 1, 65_536)? << 30,
             },
             metrics: Metrics { listen: listen(&raw.metrics.listen)? },
             orders: orders(&raw.orders)?,
@@ -233,6 +236,11 @@ impl TryFrom<RawConfig> for Config {
             rewards: rewards(&raw.rewards)?,
             markets: markets(&raw)?,
         };
+        less(
+            ("journal.segment_mib", raw.journal.segment_mib),
+            ("journal.max_gib", (raw.journal.max_gib << 10) + 1),
+            "a segment, in MiB, cannot be larger than the journal",
+        )?;
         legal::check(&config)?;
         Ok(config)
     }

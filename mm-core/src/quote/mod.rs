@@ -86,6 +86,9 @@ impl Room {
     pub const ALL: Self = Self { order: Usdc::MAX, market: Usdc::MAX, left: Usdc::MAX };
 }
 
+/// Most orders of an answer: a bid and an ask.
+pub const ORDERS_MAX: usize = 2;
+
 /// What should rest: at most one order a side, ordered by (token, side, price), and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quotes {
