@@ -6,6 +6,9 @@
 use super::digest::{LevelDigest, PlaceDigest};
 use crate::domain::{Price, Qty, Side};
 
+/// Most levels of a side: every price of the finest grid. What names another price is refused whole.
+pub const LEVELS_MAX: usize = Price::ONE.ten_thousandths() as usize - 1;
+
 const WORD: usize = 64;
 
 /// Sizes of one side in YES terms.

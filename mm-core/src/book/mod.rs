@@ -12,6 +12,7 @@ mod levels;
 mod recent;
 
 pub use digest::LevelDigest;
+pub use levels::LEVELS_MAX;
 
 use crate::domain::{Nanos, Outcome, Price, Qty, Side, TickSize, Timestamp};
 use crate::event::{BookHash, MarketEvent, Top};

@@ -352,6 +352,32 @@ fn a_book_on_a_fine_tick_stays_small() {
 }
 
 /// One generated change: minutes of a message, in YES terms.
+#[test]
+fn a_side_takes_a_level_at_every_price_and_at_no_other() {
+    let all: Vec<_> =
+        (1..10_000).rev().filter_map(Price::from_ten_thousandths).map(|price| (price, qty("5"))).collect();
+    let whole = |bids: Vec<(Price, Qty)>| MarketEvent::Snapshot {
+        token: token(Outcome::Yes),
+        bids,
+        asks: Vec::new(),
+        tick: TickSize::parse("0.0001").ok(),
+        last_trade: None,
+        hash: None,
+        venue_ms: 5,
+    };
+    let mut book = Book::new(TickSize::CENT);
+    book.apply(at(5), &whole(all.clone())).expect("prices below a dollar");
+    assert_eq!(book.level_count(Side::Buy), LEVELS_MAX);
+    assert_eq!(book.levels(Side::Buy).collect::<Vec<_>>(), all);
+    for beyond in [Price::ONE, Price::ZERO] {
+        let mut more = all.clone();
+        more.push((beyond, qty("5")));
+        let mut book = book.clone();
+        assert_eq!(book.apply(at(6), &whole(more)), Err(BookError::OutsideBook { price: beyond }));
+        assert_eq!(book.level_count(Side::Buy), LEVELS_MAX, "nothing of it was taken");
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Op {
     /// Added to the running venue time, which starts two behind the snapshot's; negative is out of order.

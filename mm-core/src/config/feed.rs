@@ -4,6 +4,9 @@ use super::{ConfigError, RawFeed, in_range, less, ms, url};
 use crate::domain::Nanos;
 use serde::Serialize;
 
+/// Most tokens on one connection: beyond it the venue sends no first books (`clob-streams.md`).
+pub const TOKENS_PER_LINK_MAX: u16 = 500;
+
 /// Public feed: addresses and watchdogs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Feed {
@@ -49,7 +52,7 @@ pub struct Feed {
 
 /// Checks `[feed]` for so many `[[market]]` blocks.
 pub(super) fn check(raw: &RawFeed, markets: usize) -> Result<Feed, ConfigError> {
-    let tokens_per_link = in_range("feed.tokens_per_link", raw.tokens_per_link, 2, 500)?;
+    let tokens_per_link = in_range("feed.tokens_per_link", raw.tokens_per_link, 2, TOKENS_PER_LINK_MAX)?;
     if tokens_per_link % 2 != 0 {
         return Err(ConfigError::value(
             "feed.tokens_per_link",
@@ -135,6 +138,9 @@ mod tests {
             why,
             "feed.rest_calls_per_second = 20: must be at least 21: 301 markets, each asked about every 15000 ms"
         );
+        let tokens = |n| check(&RawFeed { tokens_per_link: n, ..raw.clone() }, 1).map_err(|why| why.to_string());
+        assert!(tokens(TOKENS_PER_LINK_MAX).is_ok());
+        assert_eq!(tokens(502), Err("feed.tokens_per_link = 502: must be 2 to 500".to_owned()));
         let late = RawFeed { market_probe_ms: Some(30_000), ..raw };
         assert!(check(&late, 1).is_err(), "asked about when it is given up");
     }

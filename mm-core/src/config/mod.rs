@@ -4,9 +4,10 @@
 //! and a digest over itself. Parsing TOML is the shell's; nothing here reads a file.
 
 mod feed;
+mod legal;
 mod raw;
 
-pub use feed::Feed;
+pub use feed::{Feed, TOKENS_PER_LINK_MAX};
 pub use raw::{RawConfig, RawExecutor, RawFeed, RawJournal, RawMarket, RawMetrics, RawOrders, RawRewards, RawRisk};
 
 use crate::domain::{ConditionId, Digest, Nanos, Usdc};
@@ -98,6 +99,8 @@ pub struct Journal {
     pub dir: String,
     /// A new segment after this many bytes.
     pub segment_bytes: u64,
+    /// A run whose journal would grow beyond this withdraws everything and stops.
+    pub max_bytes: u64,
 }
 
 /// The metrics page.
@@ -217,7 +220,7 @@ impl TryFrom<RawConfig> for Config {
         if raw.schema != SCHEMA {
             return Err(ConfigError::value("schema", raw.schema, format!("must be {SCHEMA}")));
         }
-        Ok(Self {
+        let config = Self {
             feed: feed::check(&raw.feed, raw.market.len())?,
             executor: Executor {
                 socket: not_empty("executor.socket", &raw.executor.socket)?,
@@ -227,13 +230,21 @@ impl TryFrom<RawConfig> for Config {
             journal: Journal {
                 dir: not_empty("journal.dir", &raw.journal.dir)?,
                 segment_bytes: in_range("journal.segment_mib", raw.journal.segment_mib, 1, 4096)? << 20,
+                max_bytes: in_range("journal.max_gib", raw.journal.max_gib, 1, 65_536)? << 30,
             },
             metrics: Metrics { listen: listen(&raw.metrics.listen)? },
             orders: orders(&raw.orders)?,
             risk: risk(&raw.risk)?,
             rewards: rewards(&raw.rewards)?,
             markets: markets(&raw)?,
-        })
+        };
+        less(
+            ("journal.segment_mib", raw.journal.segment_mib),
+            ("journal.max_gib", (raw.journal.max_gib << 10) + 1),
+            "a segment, in MiB, cannot be larger than the journal",
+        )?;
+        legal::check(&config)?;
+        Ok(config)
     }
 }
 

@@ -132,6 +132,14 @@ pub struct RawJournal {
     pub dir: String,
     /// Size of one segment.
     pub segment_mib: u64,
+    /// Size of a run.
+    #[serde(default = "max_gib")]
+    pub max_gib: u64,
+}
+
+/// Days of a hundred busy markets.
+const fn max_gib() -> u64 {
+    256
 }
 
 /// `[metrics]`

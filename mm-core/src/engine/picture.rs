@@ -27,7 +27,10 @@ impl Engine {
         let scored = self.score(ix);
         let own = self.own(ix);
         let min_size = state.facts.rewards.as_ref().map(|terms| terms.min_size).unwrap_or_default();
-        let share = scored.as_ref().map_or(0, |s| s.share.units() / 100_000_000);
+        let percent = |share: Option<Fixed12>| {
+            let hundredths = share.map_or(0, |share| share.units() / 100_000_000);
+            format!("{}.{:02}", hundredths / 100, hundredths % 100)
+        };
         let held = self.inventory.holdings(ix);
         MarketSnapshot {
             market: ix,
@@ -58,7 +61,8 @@ impl Engine {
                 Err(why) => why.to_string(),
             }),
             q_min: scored.as_ref().map_or(Fixed12::ZERO, |s| s.q_min).to_string(),
-            share_percent: format!("{}.{:02}", share / 100, share % 100),
+            share_percent: percent(scored.as_ref().map(|s| s.share)),
+            worst_share_percent: percent(scored.as_ref().map(|s| s.worst.share)),
             expected_rewards: state.expected.to_string(),
             markouts: [0, 1, 2, 3].map(|horizon| state.markouts.mean(horizon, crate::domain::Qty::ZERO)),
             kept: state.kept.map(|kept| kept.to_string()),

@@ -54,6 +54,9 @@ pub struct MarketSnapshot {
     pub q_min: String,
     /// Our share of the market's total score now, against the book as one other maker, in percent with two decimals.
     pub share_percent: String,
+    /// The least it may be: against the most that the book's other makers may score.
+    #[serde(default)]
+    pub worst_share_percent: String,
     /// Sum of `rate_per_day / 1440 × share` over the minutes sampled so far, decimal dollars.
     pub expected_rewards: String,
     /// How our recent fills turned out 1, 10, 60 and 300 seconds later, older ones fading.

@@ -9,7 +9,7 @@ use crate::domain::{
 use crate::event::{Action, Alert, Input, LinkIx, MarketEvent, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate};
 use crate::quote::{Adjust, NoQuote};
-use crate::rewards::{Fixed12, Midpoint, ScoreBreakdown};
+use crate::rewards::{Fixed12, Midpoint, Outlook, ScoreBreakdown};
 use proptest::prelude::*;
 
 fn price(ten_thousandths: u16) -> Price {
@@ -27,6 +27,8 @@ fn score(q_one: u128, q_two: u128, q_min: u128) -> ScoreBreakdown {
         rest_q_min: Fixed12::ZERO,
         share: Fixed12::from_units(1),
         minute_reward: Fixed12::from_units(1),
+        best: Outlook::default(),
+        worst: Outlook::default(),
     }
 }
 
@@ -308,7 +310,7 @@ fn changed_terms_are_planned_on_in_the_turn_that_brings_them() {
     rig.ms += 10_000;
     let mut changed = market(1);
     if let Some(terms) = &mut changed.rewards {
-        terms.max_spread = price(150);
+        terms.max_spread = price(151);
     }
     let book = rig.book();
     rig.turn(vec![book]);

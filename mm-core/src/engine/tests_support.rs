@@ -10,9 +10,15 @@ pub(crate) fn config() -> Config {
 
 /// The same for these markets, with another limit over all of them.
 pub(crate) fn config_for(markets: &[u64], max_total_usdc: &str) -> Config {
+    let raw: RawConfig = serde_json::from_value(written(markets, max_total_usdc)).expect("the keys are known");
+    Config::try_from(raw).expect("the values are allowed")
+}
+
+/// The same as it is written.
+pub(crate) fn written(markets: &[u64], max_total_usdc: &str) -> serde_json::Value {
     let blocks: Vec<serde_json::Value> =
         markets.iter().map(|n| serde_json::json!({ "condition": format!("0x{n:064x}") })).collect();
-    let raw: RawConfig = serde_json::from_value(serde_json::json!({
+    serde_json::json!({
         "schema": 1,
         "feed": { "ws_url": "ws://127.0.0.1:1/ws/market", "rest_url": "http://127.0.0.1:1", "tokens_per_link": 200,
             "ping_every_ms": 10000, "pong_timeout_ms": 30000, "probe_after_ms": 5000, "dead_after_ms": 30000,
@@ -28,9 +34,7 @@ pub(crate) fn config_for(markets: &[u64], max_total_usdc: &str) -> Config {
             "max_book_spread_cents": "6", "max_held_shares": "200", "skew_cents_per_100_shares": "1",
             "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
         "market": blocks
-    }))
-    .expect("the keys are known");
-    Config::try_from(raw).expect("the values are allowed")
+    })
 }
 
 /// A cost model in which resting a few cents away pays.

@@ -48,6 +48,18 @@ pub enum JournalFileError {
         /// The missing file.
         name: String,
     },
+    /// The run may not write any more.
+    #[error("journal {path}: full: {written} bytes and {len} more are above journal.max_gib = {max} bytes")]
+    Full {
+        /// The segment.
+        path: PathBuf,
+        /// Bytes of the run so far.
+        written: u64,
+        /// Bytes that were to be added.
+        len: u64,
+        /// The limit.
+        max: u64,
+    },
     /// A line without end.
     #[error("journal {path}: a line is longer than {LINE_MAX} bytes")]
     LongLine {
@@ -64,16 +76,27 @@ fn segment_name(index: u32) -> String {
     format!("turns-{index:04}.ndjson")
 }
 
+/// How large a run may grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A new segment after this many bytes.
+    pub segment_bytes: u64,
+    /// Nothing is taken that would make the segments together larger than this.
+    pub max_bytes: u64,
+}
+
 /// The journal of the run that is going on.
 #[derive(Debug)]
 pub struct JournalFile {
     folder: PathBuf,
     manifest: Manifest,
-    segment_bytes: u64,
+    limits: Limits,
     segment: Arc<File>,
     path: PathBuf,
     index: u32,
+    /// Bytes of this segment, and of all.
     written: u64,
+    total: u64,
     unsynced: bool,
     synced_at: Timestamp,
     syncer: Syncer,
@@ -87,12 +110,7 @@ impl JournalFile {
     ///
     /// # Errors
     /// [`JournalFileError`].
-    pub fn begin(
-        runs: &Path,
-        at: Timestamp,
-        segment_bytes: u64,
-        mut manifest: Manifest,
-    ) -> Result<Self, JournalFileError> {
+    pub fn begin(runs: &Path, at: Timestamp, limits: Limits, mut manifest: Manifest) -> Result<Self, JournalFileError> {
         std::fs::create_dir_all(runs).map_err(failed(runs, "make the folder of runs"))?;
         manifest.parent = mark_crashed(runs)?;
         manifest.ended = Ended::Running;
@@ -115,11 +133,12 @@ impl JournalFile {
         Ok(Self {
             folder,
             manifest,
-            segment_bytes,
+            limits,
             segment,
             path,
             index: 0,
             written: 0,
+            total: 0,
             unsynced: false,
             synced_at: at,
             syncer: Syncer::start(),
@@ -142,12 +161,16 @@ impl JournalFile {
     /// Writes the lines of one turn. A turn is never split over two segments.
     ///
     /// # Errors
-    /// [`JournalFileError::Io`] when these lines or earlier ones did not get to the disk. The last line may be torn then,
-    /// and nothing may be appended any more.
+    /// [`JournalFileError::Full`] at the limit: none of these lines is written. [`JournalFileError::Io`] when these lines or earlier
+    /// ones did not get to the disk: the last line may be torn then. Nothing may be appended after either.
     pub fn append(&mut self, lines: &str, at: Timestamp) -> Result<(), JournalFileError> {
         self.syncer.check(&self.path)?;
         let len = lines.len() as u64;
-        if self.written > 0 && self.written.saturating_add(len) > self.segment_bytes {
+        if self.total.saturating_add(len) > self.limits.max_bytes {
+            let (path, max) = (self.path.clone(), self.limits.max_bytes);
+            return Err(JournalFileError::Full { path, written: self.total, len, max });
+        }
+        if self.written > 0 && self.written.saturating_add(len) > self.limits.segment_bytes {
             self.syncer.sync_surely(&self.segment);
             (self.path, self.segment) = new_segment(&self.folder, self.index + 1)?;
             self.index += 1;
@@ -155,6 +178,7 @@ impl JournalFile {
         }
         (&*self.segment).write_all(lines.as_bytes()).map_err(failed(&self.path, "write"))?;
         self.written += len;
+        self.total += len;
         self.unsynced = true;
         self.sync_if_due(at);
         Ok(())

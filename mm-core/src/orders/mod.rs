@@ -24,6 +24,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// Ended orders remembered, so that late fills and repeated cancels still find their order. The oldest go first.
 pub const DONE_KEPT: usize = 4096;
 
+/// Most orders of one market that are meant to rest: one for each outcome and side. What is found beyond that, as after a restart, is
+/// cancelled.
+pub const ORDERS_PER_MARKET_MAX: usize = 4;
+
 /// Everything about one market's edits that outlives an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Edits {

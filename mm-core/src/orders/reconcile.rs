@@ -5,7 +5,7 @@
 //! every edit except a dangerous order, which is cancelled at once.
 
 use super::state::{OrderState, Tracked};
-use super::{CancelWhy, Edits, OrderManager};
+use super::{CancelWhy, Edits, ORDERS_PER_MARKET_MAX, OrderManager};
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Outcome, Qty, Side, TickSize, Timestamp, Token};
 use crate::quote::NoQuote;
 
@@ -129,6 +129,7 @@ impl OrderManager {
         slots.extend(live.iter().map(|(_, t)| (t.order.token, t.order.side)));
         slots.sort_unstable();
         slots.dedup();
+        assert!(slots.len() <= ORDERS_PER_MARKET_MAX, "an order of another market is wanted in {market:?}: {slots:?}");
         for slot in slots {
             self.plan_slot(at, slot, &live, wish, edits, &mut plan);
         }

@@ -1,6 +1,6 @@
 //! Every message in every state, and generated histories against a venue too plain to be wrong.
 
-use super::{CancelWhy, Done, Edit, EditRules, OrderManager, OrderState, Wish};
+use super::{CancelWhy, Done, Edit, EditRules, ORDERS_PER_MARKET_MAX, OrderManager, OrderState, Wish};
 use crate::domain::{
     ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, TickSize, TimeInForce, Timestamp,
     Token, TradeId,
@@ -96,6 +96,28 @@ fn what_contradicts_itself_is_told_and_counts_as_resting() {
     check(&[accepted(), rejected()], "open 0, open! 0");
     check(&[FromExecutor::Unknown { id: ID }, rejected()], "unknown 0, rejected 0");
     check(&[canceled(0), FromExecutor::Unknown { id: ID }], "expired 0, expired 0");
+}
+
+#[test]
+fn more_orders_than_a_market_may_have_are_cancelled_down_to_them() {
+    let both = [Side::Buy, Side::Sell];
+    let slots = [Outcome::Yes, Outcome::No].into_iter().flat_map(|outcome| both.map(|side| (outcome, side)));
+    let want: Vec<NewOrder> = slots.map(|(outcome, side)| NewOrder { side, ..order(outcome, 48, 20) }).collect();
+    assert_eq!(want.len(), ORDERS_PER_MARKET_MAX);
+    let found = want.iter().chain(&want).chain(&want[..2]);
+    let open = (1u8..)
+        .zip(found)
+        .map(|(n, order)| (ClientOrderId(u64::from(n)), OrderId::from_bytes([n; 32]), *order, Qty::ZERO))
+        .collect();
+    let mut orders = OrderManager::new(rules());
+    let welcome =
+        FromExecutor::Welcome { open, gate: crate::protocol::Gate::Unchecked, caps: crate::protocol::Caps::default() };
+    orders.apply(Timestamp::EPOCH, &welcome).expect("it names every order");
+    let plan = orders.plan(Timestamp::from_ms(1), MARKET, &wish(&want));
+    let mut cancelled: Vec<u64> = plan.cancels.iter().map(|edit| edit.id.0).collect();
+    cancelled.sort_unstable();
+    assert_eq!(cancelled, [5, 6, 7, 8, 9, 10], "of each slot the first stays");
+    assert!(plan.places.is_empty());
 }
 
 /// Every message there is about an order.

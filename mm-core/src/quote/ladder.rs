@@ -73,11 +73,23 @@ impl Pair {
 const ROUNDS_MAX: u32 = 64;
 
 /// One distance on both sides of the reference midpoint, rounded away from it to the tick.
-pub(super) fn fixed(reference: Midpoint, distance: Price, qty: Qty, tick: TickSize) -> Pair {
+///
+/// # Errors
+/// [`NoQuote::BeyondBand`] when nothing at that distance can score: nearer than was asked for is not ours to choose.
+pub(super) fn fixed(
+    reference: Midpoint,
+    rewards: Option<&RewardTerms>,
+    distance: Price,
+    qty: Qty,
+    tick: TickSize,
+) -> Result<Pair, NoQuote> {
+    if let Some(max_spread) = rewards.map(|terms| terms.max_spread).filter(|band| distance >= *band) {
+        return Err(NoQuote::BeyondBand { distance, max_spread });
+    }
     let (target, distance) = (i32::from(reference.halves()), 2 * i32::from(distance.ten_thousandths()));
     let bid = Target { leg: Leg::BUY_YES, price: floor_tick(target - distance, tick), qty };
     let ask = Target { leg: Leg::BUY_NO, price: ceil_tick(target + distance, tick), qty };
-    Pair { bid: Some(bid), ask: Some(ask) }
+    Ok(Pair { bid: Some(bid), ask: Some(ask) })
 }
 
 /// Moves both sides by `lean` ticks and holds them inside what is allowed: short of the midpoint and of the other side, and inside the

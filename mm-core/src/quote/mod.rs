@@ -92,6 +92,9 @@ impl Room {
     pub const ALL: Self = Self { order: Usdc::MAX, market: Usdc::MAX, left: Usdc::MAX };
 }
 
+/// Most orders of an answer: a bid and an ask.
+pub const ORDERS_MAX: usize = 2;
+
 /// What should rest: at most one order a side, ordered by (token, side, price), and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quotes {
@@ -143,7 +146,7 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
             (pair, skew::ticks(&view.held, view.params, reference, tick))
         }
         _ => {
-            let pair = ladder::fixed(reference, view.params.distance, raised, tick);
+            let pair = ladder::fixed(reference, rewards, view.params.distance, raised, tick)?;
             (pair, skew::ticks(&view.held, view.params, reference, tick))
         }
     };

@@ -478,6 +478,14 @@ impl TryFrom<&RawQuote> for QuoteParams {
             ("min_midpoint", &raw.min_midpoint, params.min_midpoint),
             ("max_midpoint", &raw.max_midpoint, params.max_midpoint),
         )?;
+        if params.min_midpoint.complement().ten_thousandths() <= 1 {
+            let allowed = "below 0.9999: on the finest tick no ask fits above it";
+            return Err(ParamError::Value { key: "min_midpoint", value: raw.min_midpoint.clone(), allowed });
+        }
+        if params.max_midpoint.ten_thousandths() <= 1 {
+            let allowed = "above 0.0001: on the finest tick no bid fits below it";
+            return Err(ParamError::Value { key: "max_midpoint", value: raw.max_midpoint.clone(), allowed });
+        }
         Ok(params)
     }
 }

@@ -97,6 +97,14 @@ pub enum NoQuote {
         /// Venue or reward minimum.
         needed: Qty,
     },
+    /// Orders at the configured distance would score nothing.
+    #[error("orders {distance} from the midpoint score nothing in a band of {max_spread}")]
+    BeyondBand {
+        /// The configured distance.
+        distance: Price,
+        /// The reward band, whose edge scores nothing.
+        max_spread: Price,
+    },
     /// Inventory bounds leave no side, or one where both are needed.
     #[error("{yes} YES and {no} NO are held, with {size} more the limit is {limit}")]
     HoldingsFull {
@@ -177,6 +185,7 @@ impl NoQuote {
             Self::TooWide { .. } => "too-wide",
             Self::OutsideMidpoints { .. } => "outside-midpoints",
             Self::BelowMinimum { .. } => "below-minimum",
+            Self::BeyondBand { .. } => "beyond-band",
             Self::HoldingsFull { .. } => "holdings-full",
             Self::CapReached { .. } => "cap-reached",
             Self::Jumped { .. } => "news",

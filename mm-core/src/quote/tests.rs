@@ -5,6 +5,8 @@ use crate::protocol::Held;
 use crate::rewards::Ladder;
 use proptest::prelude::*;
 
+mod rivals;
+
 const ROW: MarketIx = MarketIx(3);
 
 fn raw() -> RawQuote {
@@ -195,10 +197,15 @@ fn the_band_is_open_at_its_edge() {
     // 2 cents away is exactly the edge: in by a tick
     let narrow = |s: &mut Scene| s.terms().max_spread = price("0.02");
     check(BOOK, narrow, "BUY YES 0.49x22, BUY NO 0.49x22");
-    let far = |s: &mut Scene| s.params.distance = price("0.05");
+    let far = |s: &mut Scene| s.params.distance = price("0.0349");
     check(BOOK, far, "BUY YES 0.47x22, BUY NO 0.47x22");
+    let beyond = |s: &mut Scene| s.params.distance = price("0.035");
+    check(BOOK, beyond, "beyond-band: orders 0.035 from the midpoint score nothing in a band of 0.035");
     // nothing on the tick is inside without touching the midpoint
-    let closed = |s: &mut Scene| s.terms().max_spread = price("0.005");
+    let closed = |s: &mut Scene| {
+        s.params.distance = price("0.0049");
+        s.terms().max_spread = price("0.005");
+    };
     check(BOOK, closed, "no-room: no price on the tick 0.01 is inside 0.005 of midpoint 0.5 without crossing");
 }
 

@@ -6,8 +6,8 @@
 //!
 //! All scores of one book are whole multiples of one small unit, `1 / ((2v)² · 10⁶)` (times the multiplier's
 //! denominator): prices and midpoints count half ten-thousandths, sizes millionths. With the venue's own rules
-//! (multiplier 1, divisor 3) a score needs at most 29 + 64 bits; 2²⁰ orders of the largest size (a book has 2 × 10,001
-//! levels) with the divisor and the day's minutes stay below 2¹²⁷, so [`score`] needs no error. Inputs from files may
+//! (multiplier 1, divisor 3) a score needs at most 29 + 64 bits; 2¹⁸ orders of the largest size (a book has 2 × 10,001
+//! levels) with the divisor, the quarters of what others may score and the day's minutes stay below 2¹²⁷, so [`score`] needs no error. Inputs from files may
 //! ask for more: there every step is checked.
 
 mod case;
@@ -20,7 +20,7 @@ pub use case::{Case, CaseError, CaseOrder, CaseScore, MakerScore, OthersMode, re
 pub use epoch::{EpochCase, EpochScore};
 pub use exact::{Fixed12, Ratio, mul_div};
 pub use ours::{
-    Depth, Ladder, OrderScore, Own, ScoreBreakdown, best_level, book_midpoint, rest_of, score, spread_cents,
+    Depth, Ladder, OrderScore, Outlook, Own, ScoreBreakdown, best_level, book_midpoint, rest_of, score, spread_cents,
 };
 pub use rebate::{Fee5, FillFee, RebateCase, RebateScore, fee_equivalent};
 

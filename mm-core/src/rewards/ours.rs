@@ -80,6 +80,39 @@ pub struct ScoreBreakdown {
     pub share: Fixed12,
     /// `rate_per_day ÷ 1440 × share`, dollars.
     pub minute_reward: Fixed12,
+    /// The same against the least that the rest of the book may score.
+    pub best: Outlook,
+    /// The same against the most.
+    pub worst: Outlook,
+}
+
+/// What the rest of a book may score, and what that leaves us.
+///
+/// A public book does not tell whose its orders are. With side totals `A ≥ B` inside the band, however many makers share them, the rest
+/// scores `max((A + B)/4, A/3)` to `B + (A − B)/3` where one side alone scores, else `0` to `B`. One maker holding all of it, as in
+/// [`ScoreBreakdown::share`], is between the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// The rest of the book, as one number.
+    pub rest_q_min: Fixed12,
+    /// Our part of the total, `0..=1`; zero when nobody scores.
+    pub share: Fixed12,
+    /// `rate_per_day ÷ 1440 × share`, dollars.
+    pub minute_reward: Fixed12,
+}
+
+impl Outlook {
+    /// Scores in units of `unit`.
+    fn new(mine: u128, rest: u128, unit: u128, rate_micro: u128) -> Self {
+        let total = mine.checked_add(rest).expect(FITS);
+        Self {
+            rest_q_min: Fixed12::quotient(rest, 1, unit).expect(FITS),
+            // the share of nobody is nothing; `max(1)` only keeps the division defined
+            share: Fixed12::quotient(mine, 1, total.max(1)).expect(FITS),
+            // millionths of a dollar a day: the unit of the rate is divided out together with the minutes
+            minute_reward: minute_reward(rate_micro, mine, total),
+        }
+    }
 }
 
 /// Samples of a UTC day (`rewards.md` 2.3).
@@ -122,13 +155,12 @@ pub fn score(book: &impl Depth, own: &[Own], terms: &RewardTerms) -> ScoreBreakd
             }
         }
     }
-    let (mine, theirs) = (ours.q_min(&formula), rest.q_min(&formula));
-    let total = mine.checked_add(theirs).expect(FITS);
     let q_unit = formula.q_min_unit().expect(FITS);
-    // the share of nobody is nothing; `max(1)` only keeps the division defined
-    let share = |scale: u128, parts: u128| {
-        Fixed12::quotient(mine, scale, total.max(1).checked_mul(parts).expect(FITS)).expect(FITS)
-    };
+    let rate_micro = u128::from(terms.rate_per_day.micro());
+    let (mine, theirs) = (ours.q_min(&formula), rest.q_min(&formula));
+    let as_one = Outlook::new(mine, theirs, q_unit, rate_micro);
+    let [best, worst] =
+        rest.q_min_between(midpoint).map(|halves| Outlook::new(2 * mine, halves, 2 * q_unit, rate_micro));
     ScoreBreakdown {
         midpoint: Some(midpoint),
         single_sided_allowed: midpoint.allows_single_sided(),
@@ -136,10 +168,11 @@ pub fn score(book: &impl Depth, own: &[Own], terms: &RewardTerms) -> ScoreBreakd
         q_one: Fixed12::quotient(ours.one, 1, unit(&formula)).expect(FITS),
         q_two: Fixed12::quotient(ours.two, 1, unit(&formula)).expect(FITS),
         q_min: Fixed12::quotient(mine, 1, q_unit).expect(FITS),
-        rest_q_min: Fixed12::quotient(theirs, 1, q_unit).expect(FITS),
-        share: share(1, 1),
-        // millionths of a dollar a day: the unit of the rate is divided out together with the minutes
-        minute_reward: minute_reward(u128::from(terms.rate_per_day.micro()), mine, total),
+        rest_q_min: as_one.rest_q_min,
+        share: as_one.share,
+        minute_reward: as_one.minute_reward,
+        best,
+        worst,
     }
 }
 
@@ -153,7 +186,7 @@ fn minute_reward(rate_micro: u128, mine: u128, total: u128) -> Fixed12 {
 }
 
 /// Why scores under the venue's rules fit: stated once, in the module's head.
-const FITS: &str = "fewer than 2^20 orders of at most 2^64 millionths stay below 2^127";
+const FITS: &str = "fewer than 2^18 orders of at most 2^64 millionths stay below 2^127";
 
 fn unit(formula: &Formula) -> u128 {
     formula.unit().expect(FITS)
@@ -178,6 +211,8 @@ fn nothing(own: &[Own]) -> ScoreBreakdown {
         rest_q_min: Fixed12::ZERO,
         share: Fixed12::ZERO,
         minute_reward: Fixed12::ZERO,
+        best: Outlook::default(),
+        worst: Outlook::default(),
     }
 }
 
@@ -201,6 +236,20 @@ impl Sides {
 
     fn q_min(self, formula: &Formula) -> u128 {
         formula.q_min(self.one, self.two).expect(FITS)
+    }
+
+    /// The least and the most these may score if they are several makers', under the venue's rules, in halves of the unit of
+    /// [`Formula::q_min`]: twelfths of a point.
+    ///
+    /// A maker of `x` and `y` scores at least `(x + y)/4`, at least a third of either and at most `(max + 2·min)/3`; each sums up over
+    /// makers, and the sum of the smaller sides is at most the smaller sum.
+    fn q_min_between(self, midpoint: Midpoint) -> [u128; 2] {
+        let (less, more) = (self.one.min(self.two), self.one.max(self.two));
+        if midpoint.allows_single_sided() {
+            [(3 * (less + more)).max(4 * more), 4 * more + 8 * less]
+        } else {
+            [0, 12 * less]
+        }
     }
 }
 

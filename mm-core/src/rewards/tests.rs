@@ -284,3 +284,89 @@ proptest! {
         prop_assert_eq!(left.checked_div(right), Ratio::new(a * d, b * c));
     }
 }
+
+/// Orders of one side: price in cents, size in hundredths of a share.
+fn side_of(prices: std::ops::Range<u16>) -> impl Strategy<Value = Vec<(u16, u64)>> {
+    prop::collection::vec((prices, 2_000u64..100_000), 0..4)
+}
+
+proptest! {
+    #[test]
+    fn makers_score_what_their_book_says_they_may(
+        at in 4u16..96,
+        makers in prop::collection::vec((side_of(0..5), side_of(0..5)), 1..6),
+    ) {
+        let price = |cents: u16| Price::from_ten_thousandths(100 * cents.min(99)).expect("below a dollar");
+        let bid = |away: u16| price(at.saturating_sub(1 + away).max(1));
+        let ask = |away: u16| price(at + 1 + away);
+        let qty = |hundredths: u64| Qty::from_micro(10_000 * hundredths);
+        let mut book = Ladder::default();
+        for (levels, price, sizes) in [
+            (&mut book.bids, &bid as &dyn Fn(u16) -> Price, makers.iter().flat_map(|(bids, _)| bids).collect::<Vec<_>>()),
+            (&mut book.asks, &ask, makers.iter().flat_map(|(_, asks)| asks).collect()),
+        ] {
+            for away in 0..5 {
+                let total: u64 = sizes.iter().filter(|(n, _)| price(*n) == price(away)).map(|(_, size)| size).sum();
+                if total > 0 && levels.last().is_none_or(|(last, _)| *last != price(away)) {
+                    levels.push((price(away), qty(total)));
+                }
+            }
+        }
+        let terms = RewardTerms {
+            max_spread: Price::from_ten_thousandths(350).expect("a price"),
+            min_size: qty(2_000),
+            min_age: Nanos::ZERO,
+            rate_per_day: Usdc::from_micro(50_000_000),
+        };
+        let scored = score(&book, &[], &terms);
+        if let Some(midpoint) = scored.midpoint {
+            let formula = Formula::venue(midpoint, terms.max_spread);
+            let points = |orders: &[(u16, u64)], price: &dyn Fn(u16) -> Price| -> u128 {
+                orders.iter().map(|(n, size)| formula.points(price(*n), qty(*size)).expect("small")).sum()
+            };
+            let of = |(bids, asks): &(Vec<_>, Vec<_>)| {
+                formula.q_min(points(bids, &bid), points(asks, &ask)).expect("small")
+            };
+            let all = Fixed12::quotient(makers.iter().map(of).sum(), 1, formula.q_min_unit().expect("small"));
+            let all = all.expect("small");
+            let (least, most) = (scored.best.rest_q_min, scored.worst.rest_q_min);
+            prop_assert!((least..=most).contains(&all), "{all} is not in {least}..={most}");
+            prop_assert!((least..=most).contains(&scored.rest_q_min));
+        }
+    }
+}
+
+#[test]
+fn what_others_may_score_has_both_its_ends() {
+    let cents = |n: u16| Price::from_ten_thousandths(100 * n).expect("a price");
+    let shares = |n: u64| Qty::from_micro(1_000_000 * n);
+    let terms = RewardTerms {
+        max_spread: cents(2),
+        min_size: shares(20),
+        min_age: Nanos::ZERO,
+        rate_per_day: Usdc::from_micro(1_440_000_000),
+    };
+    // a cent away in a band of two: a quarter of each share
+    let ends = |mid: u16, bids: u64, asks: u64| {
+        let book = Ladder { bids: vec![(cents(mid - 1), shares(bids))], asks: vec![(cents(mid + 1), shares(asks))] };
+        let own = Own {
+            order: NewOrder {
+                token: Token { market: MarketIx(0), outcome: Outcome::Yes },
+                side: Side::Buy,
+                price: cents(mid - 1),
+                qty: shares(40),
+                post_only: true,
+                tif: TimeInForce::Gtc,
+            },
+            age: Nanos::ZERO,
+        };
+        let scored = score(&book, &[own], &terms);
+        [scored.best, scored.worst]
+            .map(|end| format!("{:.3} {:.4} {:.4}", end.rest_q_min, end.share, end.minute_reward))
+    };
+    // others: 80 + 40 quarters beside our 40, a third of which counts: 10/3 to 10/3 + best 25/3 ... worst 40/3
+    assert_eq!(ends(50, 120, 40), ["7.500 0.3076 0.3076", "13.333 0.2000 0.2000"]);
+    assert_eq!(ends(50, 240, 40), ["16.666 0.1666 0.1666", "23.333 0.1250 0.1250"]);
+    // one side alone scores nothing here: neither we nor half of them
+    assert_eq!(ends(5, 120, 40), ["0.000 0.0000 0.0000", "10.000 0.0000 0.0000"]);
+}

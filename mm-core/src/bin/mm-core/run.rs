@@ -8,7 +8,7 @@ mod identity;
 use crate::config_file::Loaded;
 use books::Fetcher;
 use executor::ExecutorLink;
-use mm_core::config::Config;
+use mm_core::config::{Config, Journal};
 use mm_core::domain::{Market, Nanos, Timestamp, Universe};
 use mm_core::engine::{Engine, link_of};
 use mm_core::event::{Action, Command, Input, LinkIx, Turn};
@@ -16,7 +16,7 @@ use mm_core::io::backoff::Backoff;
 use mm_core::io::catalog::{Catalog, CatalogError};
 use mm_core::io::clock::Clock;
 use mm_core::io::http::{self, HttpError, Timeouts};
-use mm_core::io::journal_file::{JournalFile, JournalFileError};
+use mm_core::io::journal_file::{JournalFile, JournalFileError, Limits};
 use mm_core::io::metrics::{self, Looker, Metrics};
 use mm_core::io::ws::{self, Inbox, Link, LinkEvent, MarketCommand, MarketTokens, WsConfig, WsEvent};
 use mm_core::journal::Recorder;
@@ -80,6 +80,11 @@ const fn duration(nanos: Nanos) -> Duration {
     Duration::from_nanos(nanos.nanos())
 }
 
+/// Lets `next` add until it has nothing more or the turn is full. What is left stays where it is.
+fn fill(inputs: &mut Vec<Input>, mut next: impl FnMut(&mut Vec<Input>) -> Option<()>) {
+    while inputs.len() < TURN_INPUTS_MAX && next(inputs).is_some() {}
+}
+
 /// Everything a run holds. The engine decides; the shell only carries.
 struct Shell {
     clock: Clock,
@@ -141,7 +146,9 @@ impl Shell {
 
         let at = clock.now();
         let manifest = identity::manifest(&config, text, &markets);
-        let journal = JournalFile::begin(Path::new(&config.journal.dir), at, config.journal.segment_bytes, manifest)?;
+        let Journal { dir, segment_bytes, max_bytes } = &config.journal;
+        let limits = Limits { segment_bytes: *segment_bytes, max_bytes: *max_bytes };
+        let journal = JournalFile::begin(Path::new(dir), at, limits, manifest)?;
         let run = journal.run();
         let metrics = Metrics::new();
         let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
@@ -291,21 +298,11 @@ impl Shell {
 
     /// Adds what else is there, without waiting.
     fn drain(&mut self, inputs: &mut Vec<Input>) {
-        while inputs.len() < TURN_INPUTS_MAX
-            && let Some(input) = self.executor.try_event()
-        {
-            inputs.push(input);
-        }
-        while inputs.len() < TURN_INPUTS_MAX
-            && let Some(event) = self.inbox.try_recv()
-        {
-            self.absorb(event, inputs);
-        }
-        while inputs.len() < TURN_INPUTS_MAX
-            && let Ok(answer) = self.fetcher.answers.try_recv()
-        {
-            inputs.extend(self.fetcher.input(answer, &self.metrics));
-        }
+        fill(inputs, |inputs| self.executor.try_event().map(|input| inputs.push(input)));
+        fill(inputs, |inputs| self.inbox.try_recv().map(|event| self.absorb(event, inputs)));
+        fill(inputs, |inputs| {
+            self.fetcher.answers.try_recv().ok().map(|answer| inputs.extend(self.fetcher.input(answer, &self.metrics)))
+        });
     }
 
     fn absorb(&mut self, event: LinkEvent, inputs: &mut Vec<Input>) {
@@ -459,4 +456,27 @@ fn refresh(catalog: Catalog, mut known: Vec<Market>, every: Duration) -> mpsc::R
         }
     });
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, Input, TURN_INPUTS_MAX, fill};
+
+    #[test]
+    fn a_full_turn_leaves_the_rest_where_it_is() {
+        let mut waiting = TURN_INPUTS_MAX + 3;
+        let mut turn = |inputs: &mut Vec<Input>| {
+            fill(inputs, |inputs| {
+                waiting = waiting.checked_sub(1)?;
+                inputs.push(Input::Operator(Command::Pause));
+                Some(())
+            });
+            inputs.len()
+        };
+        let mut inputs = vec![Input::ExecutorLost];
+        assert_eq!(turn(&mut inputs), TURN_INPUTS_MAX);
+        assert_eq!(turn(&mut inputs), TURN_INPUTS_MAX, "a full turn takes nothing more");
+        inputs.clear();
+        assert_eq!(turn(&mut inputs), 4);
+    }
 }

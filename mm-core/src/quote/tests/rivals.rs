@@ -1,0 +1,21 @@
+//! What the others may score: the planner's floats against the exact library.
+
+use super::super::rivals::Rivals;
+use super::*;
+use crate::rewards::{book_midpoint, score};
+
+proptest! {
+    #[test]
+    fn the_most_the_others_may_score_is_the_exact_one(scene in scene()) {
+        let view = Scene { own: Vec::new(), ..scene };
+        let terms = view.market.rewards.clone().expect("a scene has terms");
+        let view = view.view();
+        let none: &[NewOrder] = &[];
+        if let Some(midpoint) = book_midpoint(view.book, none, none, terms.min_size) {
+            let planned = Rivals::read(&view, &terms, midpoint, 0).most(midpoint);
+            let exact = score(view.book, &[], &terms).worst.rest_q_min;
+            let exact: f64 = exact.to_string().parse().expect("a decimal");
+            prop_assert!((planned - exact).abs() <= 1e-9 * exact.max(1.0), "{planned} is not {exact}");
+        }
+    }
+}
