@@ -59,7 +59,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         id: "changed-terms-replan-within-a-sample",
         milestone: 6,
         claim: "When a market's band, minimum or pool changes, within one sample every order that rests scores under the new \
-                terms, or none rests where nothing is paid.",
+                terms, or none rests where nothing is paid or the configured distance lies beyond the band.",
         quick: true,
         min_cases: 20,
         run: |bench| drift(bench, true),
@@ -223,10 +223,12 @@ fn drift(bench: &Bench, told: bool) -> Proved {
         let mut markets: Vec<_> = (0..MARKETS).map(market).collect();
         let ix = u16::try_from(draws.below(u64::from(MARKETS))).expect("below three");
         let terms = markets[usize::from(ix)].rewards.as_mut().ok_or("every market is rewarded")?;
-        let kind = draws.below(3);
+        let kind = draws.below(4);
         let whole = |n: u64| Qty::from_whole(n).ok_or("fits");
         match kind {
+            // the configured distance is a cent and a half
             0 => terms.max_spread = Price::from_ten_thousandths(100).ok_or("a cent")?,
+            3 => terms.max_spread = Price::from_ten_thousandths(160).ok_or("a price")?,
             1 => terms.min_size = whole(60)?,
             _ => terms.rate_per_day = Usdc::ZERO,
         }
@@ -239,7 +241,7 @@ fn drift(bench: &Bench, told: bool) -> Proved {
         let rests = resting(&scene.world, ix);
         let middle = f64::from(scene.world.midpoint2x(MarketIx(ix))) / 200.0;
         let fits = match kind {
-            0 => rests.len() == 2 && rests.iter().all(|o| (o.2 - middle).abs() < 1.0),
+            3 => rests.len() == 2 && rests.iter().all(|o| (o.2 - middle).abs() < 1.6),
             1 => rests.len() == 2 && rests.iter().all(|o| o.3 >= 60.0),
             _ => rests.is_empty(),
         };
