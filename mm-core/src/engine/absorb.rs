@@ -71,6 +71,7 @@ impl Engine {
                 }
             }
         }
+        self.link_events();
         self.touch_all();
         Ok(())
     }

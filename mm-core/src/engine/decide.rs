@@ -55,6 +55,7 @@ impl Engine {
             return;
         }
         self.flatten(runs, out);
+        self.couple();
         let mut plans: Vec<(MarketIx, Plan)> = Vec::new();
         // Who was left out last time comes first.
         let dirty = std::mem::take(&mut self.dirty);
@@ -109,7 +110,7 @@ impl Engine {
     }
 
     /// Decides one market. `None` while its book is in the middle of a timestamp: what rests stays until that is clear.
-    fn plan(&mut self, ix: MarketIx, runs: bool, out: &mut Vec<Action>) -> Option<Plan> {
+    pub(super) fn plan(&mut self, ix: MarketIx, runs: bool, out: &mut Vec<Action>) -> Option<Plan> {
         let at = self.at;
         let state = &mut self.markets[ix.index()];
         state.quiet = None;
@@ -230,6 +231,7 @@ impl Engine {
             book_trusted: state.book.is_synced(),
             stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
             held,
+            linked: &state.coupling.linked,
             own,
             room,
             params: self.params[ix.index()].as_ref()?,

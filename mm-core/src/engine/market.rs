@@ -18,6 +18,8 @@ pub(super) struct MarketState {
     pub(super) facts: Market,
     /// The facts as they are quoted on: with the tick of the book, and not ready once resolved.
     pub(super) quoted: Market,
+    /// The other markets of its event.
+    pub(super) coupling: super::coupling::Coupling,
     /// The last decision, if it stands.
     pub(super) quiet: Option<super::horizon::Quiet>,
     /// The tick the catalogue last told: a new one is news, the same one is not.
@@ -51,6 +53,7 @@ impl MarketState {
             book: Book::new(facts.tick).with_grace(suspect_after),
             catalogue_tick: facts.tick,
             quoted: facts.clone(),
+            coupling: super::coupling::Coupling::default(),
             quiet: None,
             facts,
             resolved: false,
@@ -215,6 +218,7 @@ mod tests {
             witness: Witness { recent, pending: _, equal: _, differs: _ },
             hash: _,
             sources: _,
+            coupling,
             quiet: _,
             catalogue_tick: _,
             resolved: _,
@@ -238,6 +242,7 @@ mod tests {
             + texts(facts)
             + texts(quoted)
             + recent.capacity() * size_of::<(u64, u64)>()
+            + coupling.memory()
             + super::super::minutes::Minutes::memory()
             + markouts.heap_bytes()
             + jumps.heap_bytes()

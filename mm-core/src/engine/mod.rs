@@ -5,6 +5,7 @@
 
 mod absorb;
 mod budget;
+mod coupling;
 mod decide;
 mod fills;
 mod hashes;
@@ -98,6 +99,8 @@ pub struct Engine {
     touched: Vec<MarketIx>,
     /// Of the frame that is being read; used again by every frame.
     events: Vec<MarketEvent>,
+    /// Markets of one event are known, so that what is held of one moves another.
+    coupled: bool,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
     /// Every touched market is decided, whether its last decision stands or not.
@@ -157,6 +160,7 @@ impl Engine {
             stirred: Rows::new(),
             touched: Vec::new(),
             events: Vec::new(),
+            coupled: false,
             afoot: Afoot::default(),
             thorough: false,
             left_out: 0,

@@ -123,6 +123,7 @@ impl Engine {
             .into_iter()
             .chain(state.hash.numbers())
             .chain(state.sources.numbers())
+            .chain(state.coupling.digest())
             {
                 hash.update(n.to_le_bytes());
             }

@@ -3,7 +3,8 @@
 use super::Engine;
 use super::tests_support::{config_for, costs, market};
 use crate::domain::{
-    ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc,
+    ClientOrderId, EventId, Market, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId,
+    Usdc,
 };
 use crate::event::{Action, BookHash, Input, LinkIx, MarketEvent, Top, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Stage};
@@ -73,6 +74,7 @@ struct Venue {
     questions: Vec<Action>,
     resting: Vec<(ClientOrderId, u64)>,
     trades: u64,
+    event: bool,
 }
 
 impl Venue {
@@ -100,8 +102,13 @@ impl Venue {
         }
     }
 
+    fn facts(&self, row: u16) -> Market {
+        let event = self.event.then(|| EventId::parse("race").expect("visible"));
+        Market { neg_risk: self.event, event, ..market(u64::from(row) + 1) }
+    }
+
     fn hash(&self, row: u16) -> BookHash {
-        let facts = market(u64::from(row) + 1);
+        let facts = self.facts(row);
         let level = |(p, n): (&u16, &u64)| {
             (Price::from_ten_thousandths(*p).expect("a price"), Qty::from_whole(*n).expect("small"))
         };
@@ -214,15 +221,30 @@ impl Venue {
     }
 }
 
-fn play(steps: &[Step], strategy: Quoting) -> Result<(usize, u64), TestCaseError> {
+/// How a history is played.
+#[derive(Clone, Copy, Debug)]
+struct Play {
+    strategy: Quoting,
+    /// All markets are outcomes of one event, and quotes lean much.
+    event: bool,
+}
+
+const FIXED: Play = Play { strategy: Quoting::Fixed, event: false };
+
+fn play(steps: &[Step], how: Play) -> Result<(usize, Engine), TestCaseError> {
+    let Play { strategy, event } = how;
     let config = || {
-        let mut config = config_for(&[1, 2, 3], "70");
+        // with room for all nothing couples the markets but their event
+        let mut config = config_for(&[1, 2, 3], if event { "1000" } else { "70" });
         config.rewards.sample_every = Nanos::from_secs(1);
         config.rewards.rules.unscored = 2;
         config.rewards.rules.leave_for = Nanos::from_secs(4);
         for market in &mut config.markets {
             market.quote.strategy = strategy;
             market.quote.cost = Some(costs());
+            if event {
+                market.quote.skew_per_100_shares = Price::from_ten_thousandths(2_500).expect("a quarter");
+            }
         }
         config
     };
@@ -236,10 +258,11 @@ fn play(steps: &[Step], strategy: Quoting) -> Result<(usize, u64), TestCaseError
         questions: Vec::new(),
         resting: Vec::new(),
         trades: 0,
+        event,
     };
     let cap = Usdc::from_micro(1_000_000_000);
     let mut inputs = vec![
-        Input::Universe((1..=u64::from(MARKETS)).map(market).collect()),
+        Input::Universe((0..MARKETS).map(|row| venue.facts(row)).collect()),
         Input::Link { link: LinkIx(0), up: true },
         Input::Executor(FromExecutor::Welcome {
             open: Vec::new(),
@@ -272,6 +295,14 @@ fn play(steps: &[Step], strategy: Quoting) -> Result<(usize, u64), TestCaseError
         prop_assert_eq!(&quick, &thorough, "turn {} of {:?}", venue.seq, step);
         prop_assert_eq!(engines[0].digest(), engines[1].digest());
         prop_assert_eq!(engines[0].next_deadline(), engines[1].next_deadline());
+        for ix in (0..MARKETS).map(MarketIx) {
+            let mut again = engines[0].clone();
+            if engines[0].markets[ix.index()].quiet.is_some() {
+                again.plan(ix, again.ran, &mut Vec::new());
+                let [was, is] = [&engines[0], &again].map(|engine| engine.markets[ix.index()].decision);
+                prop_assert_eq!(was, is, "{:?} after turn {}, {:?}", ix, venue.seq, step);
+            }
+        }
         actions_seen += quick.len();
         for action in quick {
             match action {
@@ -287,15 +318,16 @@ fn play(steps: &[Step], strategy: Quoting) -> Result<(usize, u64), TestCaseError
             }
         }
     }
-    Ok((actions_seen, engines[0].decisions_left_out()))
+    let [engine, _] = engines;
+    Ok((actions_seen, engine))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn what_stands_would_be_decided_again(steps in steps()) {
-        for strategy in [Quoting::Fixed, Quoting::Reward] {
-            play(&steps, strategy)?;
+        for (strategy, event) in [(Quoting::Fixed, false), (Quoting::Reward, false), (Quoting::Fixed, true)] {
+            play(&steps, Play { strategy, event })?;
         }
     }
 }
@@ -308,7 +340,41 @@ fn a_quiet_market_below_the_horizon_is_left_out() {
     for n in 0..40u16 {
         steps.push(if n < 12 { Step::Answer } else { deep(9 + n % 3) });
     }
-    let (actions, left_out) = play(&steps, Quoting::Fixed).expect("both engines agree");
+    let (actions, engine) = play(&steps, FIXED).expect("both engines agree");
+    let left_out = engine.decisions_left_out();
     assert!(actions >= 6, "both sides of three markets: {actions}");
     assert!(left_out > 10, "{left_out} decisions were left out");
+}
+
+#[test]
+fn a_fill_in_one_outcome_of_an_event_moves_the_quotes_of_the_others() {
+    let steps = |event| {
+        let mut steps = vec![Step::Wait { ms: 100 }];
+        steps.extend((0..12).map(|_| Step::Answer));
+        steps.push(Step::Fill { nth: 0, shares: 22 });
+        steps.push(Step::Wait { ms: 1 });
+        let how = Play { event, ..FIXED };
+        let (_, engine) = play(&steps, how).expect("both engines agree");
+        let lean = |state: &super::market::MarketState| {
+            state.decision.and_then(Result::ok).map(|why| why.lean_ticks).expect("quoted")
+        };
+        engine.markets.iter().map(lean).collect::<Vec<_>>()
+    };
+    assert_eq!(steps(false), [0, 0, 0]);
+    // three outcomes at 0.50 are a third each
+    assert_eq!(steps(true), [-5, 2, 2]);
+}
+
+#[test]
+fn an_outcome_whose_book_is_lost_leaves_each_market_to_itself() {
+    let mut steps = vec![Step::Wait { ms: 100 }];
+    steps.extend((0..12).map(|_| Step::Answer));
+    steps.push(Step::Fill { nth: 0, shares: 22 });
+    steps.push(Step::Wait { ms: 1 });
+    let (_, mut engine) = play(&steps, Play { event: true, ..FIXED }).expect("both engines agree");
+    assert!(engine.markets.iter().all(|state| state.coupling.linked.len() == 2));
+    engine.lose_book(MarketIx(2), &mut Vec::new());
+    engine.turn(&Turn { seq: 99, at: Timestamp::from_ms(1_780_000_000_200), inputs: Vec::new() }, &mut Vec::new());
+    let leans: Vec<_> = engine.markets.iter().map(|state| state.decision.and_then(Result::ok)).collect();
+    assert_eq!(leans.iter().map(|why| why.map(|why| why.lean_ticks)).collect::<Vec<_>>(), [Some(-5), Some(0), None]);
 }

@@ -2,7 +2,7 @@
 //! error names the market and what is missing.
 
 use super::http::{self, HttpError};
-use crate::domain::{ConditionId, Market, Nanos, Price, Qty, RewardTerms, Timestamp, Usdc, parse_decimal};
+use crate::domain::{ConditionId, EventId, Market, Nanos, Price, Qty, RewardTerms, Timestamp, Usdc, parse_decimal};
 use crate::venue::rest::{ClobMarket, ClobRewards, Page, RewardMarket};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -66,6 +66,9 @@ struct MarketRow {
     closed: Option<bool>,
     #[serde(default)]
     end_date_iso: Option<String>,
+    /// Shared by the markets of a neg-risk event; empty elsewhere.
+    #[serde(default)]
+    neg_risk_market_id: Option<String>,
 }
 
 impl Catalog {
@@ -162,7 +165,7 @@ fn assemble(
     }
     Ok(Market {
         condition: condition.clone(),
-        event: None,
+        event: event(terms.nr, row.neg_risk_market_id.as_deref())?,
         yes: yes.t.clone(),
         no: no.t.clone(),
         tick: terms.mts,
@@ -173,6 +176,14 @@ fn assemble(
         starts: moment("gst", terms.gst.as_deref())?,
         ends: moment("end_date_iso", row.end_date_iso.as_deref())?,
     })
+}
+
+/// The event whose markets exclude each other.
+fn event(neg_risk: bool, id: Option<&str>) -> Result<Option<EventId>, String> {
+    match id.filter(|id| neg_risk && !id.is_empty()) {
+        None => Ok(None),
+        Some(id) => EventId::parse(id).map(Some).map_err(|why| format!("neg_risk_market_id: {id:?}: {why}")),
+    }
 }
 
 fn moment(key: &str, text: Option<&str>) -> Result<Option<Timestamp>, String> {

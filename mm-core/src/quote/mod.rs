@@ -31,6 +31,7 @@ pub use params::{NewsRule, ParamError, QuoteOverrides, QuoteParams, RawQuote, St
 pub use promises::broken_promise;
 pub use reason::{NoQuote, Why};
 pub use recent::{Jumped, Markout, Recent};
+pub use skew::Linked;
 pub use value::Value;
 
 use crate::domain::{Market, MarketIx, Nanos, NewOrder, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
@@ -60,6 +61,8 @@ pub struct View<'a, B> {
     pub stale: bool,
     /// What we hold.
     pub held: Holdings,
+    /// The other outcomes, where exactly one of several markets ends in YES; empty where none or not all are known.
+    pub linked: &'a [Linked],
     /// Our orders that may be in the book, with what is left of each as its size.
     pub own: &'a [NewOrder],
     /// Dollars that may be at risk here.
@@ -143,11 +146,11 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
         (Strategy::Reward, Some(terms), Some(cost), Some((bid, ask)), _) => {
             let pair = reward::plan(view, terms, cost, reference, [bid, ask], &limits, [raised, most])?;
             let pair = pair.ok_or_else(|| ladder::no_room(view, rewards, reference))?;
-            (pair, skew::ticks(&view.held, view.params, reference, tick))
+            (pair, skew::ticks(view, reference))
         }
         _ => {
             let pair = ladder::fixed(reference, rewards, view.params.distance, raised, tick)?;
-            (pair, skew::ticks(&view.held, view.params, reference, tick))
+            (pair, skew::ticks(view, reference))
         }
     };
     let mut wanted = bounds::within_holdings(view, wanted, least, reference)?;

@@ -47,6 +47,7 @@ pub(super) struct Scene {
     pub(super) market: Market,
     pub(super) book: Ladder,
     pub(super) held: Holdings,
+    pub(super) linked: Vec<Linked>,
     pub(super) own: Vec<NewOrder>,
     pub(super) room: Room,
     pub(super) params: QuoteParams,
@@ -82,6 +83,7 @@ impl Scene {
             },
             book: Ladder::default(),
             held: Holdings::default(),
+            linked: Vec::new(),
             own: Vec::new(),
             room: Room::ALL,
             params: QuoteParams::try_from(&raw()).expect("valid"),
@@ -104,6 +106,7 @@ impl Scene {
             book_trusted: self.book_trusted,
             stale: self.stale,
             held: self.held,
+            linked: &self.linked,
             own: &self.own,
             room: self.room,
             params: &self.params,
@@ -389,7 +392,10 @@ prop_compose! {
         funded in prop::bool::weighted(0.9),
         own in prop::collection::vec((any::<bool>(), 1u16..10_000, 1u64..3_000), 0..3),
         reward in prop::option::of((0u32..40, 0u32..60, 1u32..5)),
-        left in prop_oneof![Just(u64::MAX), 1_000_000u64..60_000_000],
+        (left, linked) in (
+            prop_oneof![Just(u64::MAX), 1_000_000u64..60_000_000],
+            prop::collection::vec((1u16..10_000, 0u64..250_000_000, 0u64..250_000_000), 0..3),
+        ),
         (tighten_ticks, raise_size_percent) in (0u16..4, 0u16..80),
     ) -> Scene {
         let mut scene = Scene::new();
@@ -438,6 +444,13 @@ prop_compose! {
             scene.params.strategy = super::Strategy::Reward;
             scene.params.cost = costs(&fills.to_string(), "0.7", "1", &jumps.to_string(), &cents.to_string());
         }
+        scene.linked = linked
+            .into_iter()
+            .filter_map(|(p, yes, no)| {
+                let midpoint = Midpoint::between(Price::from_ten_thousandths(p)?, Price::from_ten_thousandths(p)?);
+                Some(Linked { midpoint, yes: Qty::from_micro(yes), no: Qty::from_micro(no) })
+            })
+            .collect();
         scene.room.left = Usdc::from_micro(left);
         scene
     }

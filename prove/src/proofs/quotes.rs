@@ -130,6 +130,7 @@ impl Scene {
             book_trusted: true,
             stale: false,
             held: self.held,
+            linked: &[],
             own: &self.own,
             room: Room::ALL,
             params: &self.params,

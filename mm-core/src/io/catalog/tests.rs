@@ -82,6 +82,19 @@ fn the_documented_answers_make_a_market() {
 }
 
 #[test]
+fn the_markets_of_a_neg_risk_event_share_its_id() {
+    let row = |id: &str| ROW.replace('{', &format!("{{\"neg_risk_market_id\":{id},"));
+    let event = |terms: &str, id: &str| fetch(ok(terms), none(), ok(&row(id))).map(|markets| markets[0].event.clone());
+    let neg_risk = TERMS.replace("\"nr\":false", "\"nr\":true");
+    let id = "\"0xe3b1bc389210504ebcb9cffe4b0ed06ccac50561e0f24abb6379984cec030f00\"";
+    assert_eq!(event(&neg_risk, id), Ok(EventId::parse(id.trim_matches('"')).ok()));
+    assert_eq!(event(TERMS, id), Ok(None));
+    assert_eq!(event(&neg_risk, "\"\""), Ok(None));
+    assert_eq!(event(&neg_risk, "null"), Ok(None));
+    assert!(event(&neg_risk, "\"a b\"").is_err_and(|why| why.contains("neg_risk_market_id")));
+}
+
+#[test]
 fn pages_that_do_not_exist_mean_no_rewards_and_no_end() {
     let markets = fetch(ok(TERMS), none(), none()).expect("the rest is optional");
     assert_eq!((&markets[0].rewards, markets[0].ends, markets[0].ready), (&None, None, true));
