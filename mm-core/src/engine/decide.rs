@@ -108,7 +108,8 @@ impl Engine {
         }
     }
 
-    /// Decides one market. `None` while its book is in the middle of a timestamp: what rests stays until that is clear.
+    /// Decides one market. `None` where nothing is to be done, and while its book is in the middle of a timestamp: what rests stays
+    /// until that is clear.
     fn plan(&mut self, ix: MarketIx, runs: bool, out: &mut Vec<Action>) -> Option<Plan> {
         let at = self.at;
         let state = &mut self.markets[ix.index()];
@@ -121,7 +122,24 @@ impl Engine {
             }
             return None;
         }
-        let own = self.own(ix);
+        let mut own = std::mem::take(&mut self.own_orders);
+        own.clear();
+        own.extend(self.own(ix));
+        let plan = self.plan_for(ix, runs, &own, out);
+        self.own_orders = own;
+        if let Some(again) = plan.again {
+            self.wake(ix, again);
+        }
+        // A cancel without an answer is looked at again.
+        if self.orders.live_in(ix).any(|(_, t)| matches!(t.state, OrderState::PendingCancel(_))) {
+            self.wake(ix, at.plus(Nanos::from_secs(5)));
+        }
+        (!plan.cancels.is_empty() || !plan.places.is_empty()).then_some(plan)
+    }
+
+    /// The plan for a market whose book is clear, with our orders that may be in it.
+    fn plan_for(&mut self, ix: MarketIx, runs: bool, own: &[NewOrder], out: &mut Vec<Action>) -> Plan {
+        let at = self.at;
         let held = self.holdings(ix);
         let standing = self.standing(ix, held);
         let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
@@ -131,8 +149,8 @@ impl Engine {
             market: limits.market,
             left: limits.market.saturating_sub(standing.held_here),
         };
-        self.watch_for_news(ix, (runs, &own, held, space));
-        let (want, wish, mut horizon) = self.want(ix, runs, &own, held, space);
+        self.watch_for_news(ix, (runs, own, held, space));
+        let (want, wish, mut horizon) = self.want(ix, runs, own, held, space);
         let (decision, mut want) = match want {
             Ok(Quotes { orders, why }) => (Ok(why), orders),
             Err(why) => (Err(why), Vec::new()),
@@ -149,7 +167,7 @@ impl Engine {
         self.markets[ix.index()].kept = None;
         let optional = plan.cancels.iter().any(is_by_value) && no_room.is_empty();
         if let (Ok(why), true) = (decision, optional) {
-            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, &own, held, space));
+            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, own, held, space));
             horizon = horizon.and(read);
             if kept.is_some() {
                 plan.cancels.retain(|edit| !is_by_value(edit));
@@ -164,7 +182,7 @@ impl Engine {
         if plan.cancels.is_empty() && plan.places.is_empty() && cut.is_none() && timeless && !silent {
             self.markets[ix.index()].quiet = Some(Quiet { horizon, room });
         }
-        Some(plan)
+        plan
     }
 
     /// Whether the last decision of a market still keeps the limits over all markets.
@@ -267,12 +285,9 @@ impl Engine {
     }
 
     /// Our orders that may be in the book, with what is left of each.
-    pub(super) fn own(&self, ix: MarketIx) -> Vec<NewOrder> {
-        self.orders
-            .live_in(ix)
-            .map(|(_, t)| NewOrder { qty: t.remaining(), ..t.order })
-            .filter(|order| !order.qty.is_zero())
-            .collect()
+    pub(super) fn own(&self, ix: MarketIx) -> impl Iterator<Item = NewOrder> {
+        let left = self.orders.live_in(ix).map(|(_, t)| NewOrder { qty: t.remaining(), ..t.order });
+        left.filter(|order| !order.qty.is_zero())
     }
 
     /// What is held, with shares whose trades are still to be told counted as held: that bounds risk.
@@ -328,14 +343,8 @@ impl Engine {
     fn carry_out(&mut self, plans: &[(MarketIx, Plan)], out: &mut Vec<Action>) {
         let at = self.at;
         let mut short: Option<MarketIx> = None;
-        for (ix, plan) in plans {
-            if let Some(again) = plan.again {
-                self.wake(*ix, again);
-            }
-            // A cancel without an answer is looked at again.
-            if self.orders.live_in(*ix).any(|(_, t)| matches!(t.state, OrderState::PendingCancel(_))) {
-                self.wake(*ix, at.plus(Nanos::from_secs(5)));
-            }
+        if plans.is_empty() {
+            return;
         }
         let owed = plans.iter().map(|(_, plan)| plan.places.len()).sum::<usize>();
         let mut owed = u32::try_from(owed).unwrap_or(u32::MAX).saturating_add(self.orders.unfinished());

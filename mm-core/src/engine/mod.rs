@@ -49,7 +49,7 @@ pub use snapshot::{MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot, Tot
 pub use worth::Kept;
 
 use crate::config::Config;
-use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
+use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, NewOrder, Outcome, Timestamp, Token, Universe};
 use crate::event::{Action, Alert, LinkIx, MarketEvent, Turn};
 use crate::inventory::Inventory;
 use crate::orders::{EditRules, OrderManager};
@@ -98,6 +98,8 @@ pub struct Engine {
     touched: Vec<MarketIx>,
     /// Of the frame that is being read; used again by every frame.
     events: Vec<MarketEvent>,
+    /// Our orders in the market that is being decided; used again by every decision.
+    own_orders: Vec<NewOrder>,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
     /// Every touched market is decided, whether its last decision stands or not.
@@ -157,6 +159,7 @@ impl Engine {
             stirred: Rows::new(),
             touched: Vec::new(),
             events: Vec::new(),
+            own_orders: Vec::new(),
             afoot: Afoot::default(),
             thorough: false,
             left_out: 0,
