@@ -8,8 +8,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Recent, Room, View, Why, quote, reference_midpoint, wanted_rewards};
-use crate::rewards::{Midpoint, book_midpoint};
+use crate::quote::{NoQuote, Quotes, Recent, Room, Scratch, View, Why, quote_with, reference_midpoint};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
 /// A placement that waits for another order to end is looked at again after this.
@@ -125,8 +124,9 @@ impl Engine {
         let mut own = std::mem::take(&mut self.own_orders);
         own.clear();
         own.extend(self.own(ix));
-        let plan = self.plan_for(ix, runs, &own, out);
-        self.own_orders = own;
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let plan = self.plan_for(ix, runs, &own, &mut scratch, out);
+        (self.own_orders, self.scratch) = (own, scratch);
         if let Some(again) = plan.again {
             self.wake(ix, again);
         }
@@ -138,7 +138,14 @@ impl Engine {
     }
 
     /// The plan for a market whose book is clear, with our orders that may be in it.
-    fn plan_for(&mut self, ix: MarketIx, runs: bool, own: &[NewOrder], out: &mut Vec<Action>) -> Plan {
+    fn plan_for(
+        &mut self,
+        ix: MarketIx,
+        runs: bool,
+        own: &[NewOrder],
+        scratch: &mut Scratch,
+        out: &mut Vec<Action>,
+    ) -> Plan {
         let at = self.at;
         let held = self.holdings(ix);
         let standing = self.standing(ix, held);
@@ -149,10 +156,10 @@ impl Engine {
             market: limits.market,
             left: limits.market.saturating_sub(standing.held_here),
         };
-        self.watch_for_news(ix, (runs, own, held, space));
-        let (want, wish, mut horizon) = self.want(ix, runs, own, held, space);
+        self.watch_for_news(ix, (runs, own, held, space), scratch);
+        let (want, wish, mut horizon) = self.want((ix, runs), own, held, space, scratch);
         let (decision, mut want) = match want {
-            Ok(Quotes { orders, why }) => (Ok(why), orders),
+            Ok(Quotes { orders, why, .. }) => (Ok(why), orders),
             Err(why) => (Err(why), Vec::new()),
         };
         self.markets[ix.index()].decision = Some(decision);
@@ -167,7 +174,7 @@ impl Engine {
         self.markets[ix.index()].kept = None;
         let optional = plan.cancels.iter().any(is_by_value) && no_room.is_empty();
         if let (Ok(why), true) = (decision, optional) {
-            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, own, held, space));
+            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, own, held, space), scratch);
             horizon = horizon.and(read);
             if kept.is_some() {
                 plan.cancels.retain(|edit| !is_by_value(edit));
@@ -194,11 +201,11 @@ impl Engine {
     /// What should rest in a market, and what the order manager must know to judge what does.
     fn want(
         &self,
-        ix: MarketIx,
-        runs: bool,
+        (ix, runs): (MarketIx, bool),
         own: &[NewOrder],
         held: Holdings,
         room: Room,
+        scratch: &mut Scratch,
     ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
         let mut wish = Wish {
@@ -214,21 +221,20 @@ impl Engine {
         let Some(view) = self.view(ix, &book, (runs, own, held, room)) else {
             return (Err(NoQuote::NotReady), wish, book.horizon());
         };
-        let wanted = match state.minutes.left_until {
-            Some(until) => quote(&view).and(Err(NoQuote::NotScoring { until })),
-            None => quote(&view),
-        };
+        let quotes = quote_with(&view, scratch);
         wish.most = [held.yes, held.no].map(|held| view.params.max_held.saturating_sub(held.matched));
-        wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
-        if let Some(terms) = wanted_rewards(&view)
-            && let Some(midpoint) = book_midpoint(&book, own, own, terms.min_size)
-        {
-            wish.band = Some(Band {
+        if let Ok(Quotes { why, scoring_now, .. }) = &quotes {
+            wish.reservation2x = Some(why.reference.halves());
+            wish.band = scoring_now.zip(state.quoted.rewards.as_ref()).map(|(midpoint, terms)| Band {
                 midpoint2x: midpoint.halves(),
                 reach2x: 2 * terms.max_spread.ten_thousandths(),
                 min_size: terms.min_size,
             });
         }
+        let wanted = match state.minutes.left_until {
+            Some(until) => quotes.and(Err(NoQuote::NotScoring { until })),
+            None => quotes,
+        };
         (wanted, wish, book.horizon())
     }
 
@@ -271,11 +277,13 @@ impl Engine {
     }
 
     /// Looks where the reference midpoint stands, where a far move is news.
-    fn watch_for_news(&mut self, ix: MarketIx, situation: Situation<'_>) {
+    fn watch_for_news(&mut self, ix: MarketIx, situation: Situation<'_>, scratch: &mut Scratch) {
         let Some(rule) = self.params[ix.index()].as_ref().and_then(|params| params.news) else { return };
         let book = Watched::new(&self.markets[ix.index()].book);
-        let seen =
-            self.view(ix, &book, situation).filter(|view| view.book_trusted).and_then(|view| reference_midpoint(&view));
+        let seen = self
+            .view(ix, &book, situation)
+            .filter(|view| view.book_trusted)
+            .and_then(|view| reference_midpoint(&view, scratch));
         let Some(midpoint) = seen else { return };
         let rule = Rule { halves: 2 * rule.distance.ten_thousandths(), window: rule.window, pause: rule.pause };
         self.markets[ix.index()].jumps.look(self.at, midpoint.halves(), rule);

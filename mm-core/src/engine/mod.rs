@@ -54,7 +54,7 @@ use crate::event::{Action, Alert, LinkIx, MarketEvent, Turn};
 use crate::inventory::Inventory;
 use crate::orders::{EditRules, OrderManager};
 use crate::protocol::{Caps, Gate};
-use crate::quote::QuoteParams;
+use crate::quote::{QuoteParams, Scratch};
 use crate::risk::{Brake, Stop, Told};
 use decide::Afoot;
 use hashes::Hashes;
@@ -100,6 +100,8 @@ pub struct Engine {
     events: Vec<MarketEvent>,
     /// Our orders in the market that is being decided; used again by every decision.
     own_orders: Vec<NewOrder>,
+    /// Memory of quotes, used again by every decision.
+    scratch: Scratch,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
     /// Every touched market is decided, whether its last decision stands or not.
@@ -160,6 +162,7 @@ impl Engine {
             touched: Vec::new(),
             events: Vec::new(),
             own_orders: Vec::new(),
+            scratch: Scratch::default(),
             afoot: Afoot::default(),
             thorough: false,
             left_out: 0,
