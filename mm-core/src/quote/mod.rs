@@ -112,7 +112,7 @@ pub struct Quotes {
 /// Memory that quotes use again. What is in it means nothing from one to the next.
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
-    levels: [Vec<Level>; 2],
+    near: near::Buffers,
     rivals: [Vec<Rival>; 2],
     search: reward::Search,
 }
@@ -150,8 +150,8 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
         return Err(NoQuote::NoRewards);
     }
     let rewards = wanted_rewards(view);
-    let Scratch { levels, rivals, search } = scratch;
-    let mut near = near::read(view, levels);
+    let Scratch { near, rivals, search } = scratch;
+    let mut near = near::read(view, near);
     let levels = reference_levels(&mut near, rewards);
     let reference = reference(view, rewards, levels)?;
     view.recent.forbids(view.at, view.params)?;
@@ -210,7 +210,7 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
 /// out. `None` when a side has no such level.
 #[must_use]
 pub fn reference_midpoint<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Option<Midpoint> {
-    let mut near = near::read(view, &mut scratch.levels);
+    let mut near = near::read(view, &mut scratch.near);
     reference_levels(&mut near, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
 }
 
@@ -218,7 +218,7 @@ pub fn reference_midpoint<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -
 #[must_use]
 pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut Scratch) -> Option<Value> {
     let terms = funded(view.market)?;
-    let mut near = near::read(view, &mut scratch.levels);
+    let mut near = near::read(view, &mut scratch.near);
     let (bid, ask) = reference_levels(&mut near, wanted_rewards(view))?;
     let reference = Midpoint::between(bid, ask);
     let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());

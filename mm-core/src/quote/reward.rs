@@ -112,7 +112,6 @@ struct Line<'s> {
 }
 
 /// What one side may choose from while the midpoint stays where it is.
-#[derive(Clone, Copy)]
 struct Stand<'s> {
     /// Best level it leaves in the book.
     level: Price,
@@ -156,16 +155,20 @@ struct Found {
     value: f64,
 }
 
-/// The better of two; the one that was found first of equals.
-fn better(known: Option<Found>, found: Option<Found>) -> Option<Found> {
-    match (known, found) {
-        (Some(known), Some(found)) if found.value <= known.value => Some(known),
-        (known, found) => found.or(known),
-    }
-}
+/// The best that was found so far; the first of equals.
+#[derive(Default)]
+struct Best(Option<Found>);
 
-fn value_of(found: Option<Found>) -> f64 {
-    found.map_or(f64::NEG_INFINITY, |found| found.value)
+impl Best {
+    fn value(&self) -> f64 {
+        self.0.as_ref().map_or(f64::NEG_INFINITY, |found| found.value)
+    }
+
+    fn consider(&mut self, value: f64, sides: impl FnOnce() -> [Option<(u16, f64)>; 2]) {
+        if self.0.is_none() || value > self.value() {
+            self.0 = Some(Found { sides: sides(), value });
+        }
+    }
 }
 
 /// Whether something that is worth at most `bound` needs no look. Rounding is left a wide margin.
@@ -182,12 +185,13 @@ impl Ground<'_> {
         ticks: &'s mut Vec<Tick>,
     ) -> Line<'s> {
         ticks.clear();
+        let price_cost = self.cost.around(self.reference);
         let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public };
         for n in ns {
             let price = range.price(n);
             let paid = if range.side == Side::Buy { price } else { price.complement() };
             let distance = self.reference.distance_halves(price);
-            let cost = self.cost.at_distance(distance) + self.cost.at_price(self.reference, paid) + self.extra;
+            let cost = self.cost.at_distance(distance) + price_cost.at_price(paid) + self.extra;
             if n < range.inside {
                 line.inside += 1;
             } else {
@@ -203,29 +207,33 @@ impl Ground<'_> {
     }
 
     /// The ticks that score, as spots: the farther out, the less, so those that score come first.
-    fn spots(&self, stand: Stand<'_>, midpoint: Midpoint, spots: &mut Vec<Spot>) {
+    fn spots(&self, stand: &Stand<'_>, midpoint: Midpoint, spots: &mut Vec<Spot>) {
         spots.clear();
         spots.extend(stand.ticks.iter().map(|tick| self.spot(tick, midpoint)).take_while(|spot| spot.weight > 0.0));
     }
 
     /// Nothing in a stand scores more than this, or costs less; `None` where nothing scores.
-    fn ideal(&self, stand: Stand<'_>, midpoint: Midpoint) -> Option<Spot> {
+    fn ideal(&self, stand: &Stand<'_>, midpoint: Midpoint) -> Option<Spot> {
         let first = self.spot(&stand.ticks[0], midpoint);
         (first.weight > 0.0).then(|| Spot::new(first.weight, stand.least_cost))
     }
 
     fn best(&self, [bids, asks]: [&Line<'_>; 2], spots: &mut [Vec<Spot>; 2]) -> Option<Found> {
-        let mut best: Option<Found> = None;
+        let mut best = Best::default();
         // one side alone, the other's best level being the public one
-        let mut alone: [Option<Found>; 2] = [None; 2];
+        let mut alone = [Best::default(), Best::default()];
         for bid in bids.stands() {
             for ask in asks.stands() {
                 let midpoint = Midpoint::between(bid.level, ask.level);
                 let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
-                best = self.both([bid, ask], midpoint, pool, best, spots);
-                for (side, (stand, other)) in [(bid, ask), (ask, bid)].into_iter().enumerate() {
-                    if other.is_public {
-                        alone[side] = self.alone(side, stand, midpoint, pool, [best, alone[side]], spots);
+                let ideals = [&bid, &ask].map(|stand| self.ideal(stand, midpoint));
+                if let [Some(a), Some(b)] = ideals {
+                    self.both([&bid, &ask], [a, b], midpoint, pool, &mut best, spots);
+                }
+                for (side, (stand, other)) in [(&bid, &ask), (&ask, &bid)].into_iter().enumerate() {
+                    if let Some(ideal) = ideals[side].filter(|_| other.is_public) {
+                        let floor = best.value();
+                        self.alone((side, stand), ideal, midpoint, pool, (floor, &mut alone[side]), spots);
                     }
                 }
             }
@@ -235,81 +243,88 @@ impl Ground<'_> {
                 for stand in line.stands() {
                     let midpoint = Midpoint::between(stand.level, other.public);
                     let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
-                    alone[side] = self.alone(side, stand, midpoint, pool, [best, alone[side]], spots);
+                    if let Some(ideal) = self.ideal(&stand, midpoint) {
+                        let floor = best.value();
+                        self.alone((side, &stand), ideal, midpoint, pool, (floor, &mut alone[side]), spots);
+                    }
                 }
             }
         }
-        alone.into_iter().fold(best, better)
+        for found in alone.into_iter().filter_map(|alone| alone.0) {
+            best.consider(found.value, || found.sides);
+        }
+        best.0
     }
 
-    /// The best with orders on both sides, if it is better than what is known.
+    /// The best with orders on both sides.
     fn both(
         &self,
-        stands: [Stand<'_>; 2],
+        stands: [&Stand<'_>; 2],
+        [bid, ask]: [Spot; 2],
         midpoint: Midpoint,
         pool: Pool,
-        known: Option<Found>,
+        best: &mut Best,
         spots: &mut [Vec<Spot>; 2],
-    ) -> Option<Found> {
-        let [Some(bid), Some(ask)] = stands.map(|stand| self.ideal(stand, midpoint)) else { return known };
-        let pairs = !is_hopeless(pair_bound(bid, ask, pool, self.sizes), value_of(known));
+    ) {
+        let pairs = !is_hopeless(pair_bound(bid, ask, pool, self.sizes), best.value());
         let leans = midpoint.allows_single_sided()
             && [(bid, ask), (ask, bid)].into_iter().any(|(small, other)| {
                 let beside = if small.cost < 0.0 { -small.cost * self.sizes.max } else { 0.0 };
-                !is_hopeless(alone_bound(other, pool, self.sizes) + beside, value_of(known))
+                !is_hopeless(alone_bound(other, pool, self.sizes) + beside, best.value())
             });
         if !pairs && !leans {
-            return known;
+            return;
         }
         for (stand, spots) in stands.into_iter().zip(&mut *spots) {
             self.spots(stand, midpoint, spots);
         }
-        let mut best = known;
         if pairs && let Some(pair) = best_pair(&spots[0], &spots[1], pool, self.sizes) {
-            let at = |rest: Rest, stand: Stand<'_>| Some((stand.ticks[rest.spot].n, rest.shares));
-            let sides = [at(pair.bid, stands[0]), at(pair.ask, stands[1])];
-            best = better(best, Some(Found { sides, value: pair.value }));
+            let at = |rest: Rest, stand: &Stand<'_>| Some((stand.ticks[rest.spot].n, rest.shares));
+            best.consider(pair.value, || [at(pair.bid, stands[0]), at(pair.ask, stands[1])]);
         }
         if leans {
-            best = self.leaning(stands, spots, pool).into_iter().fold(best, better);
+            self.leaning(stands, spots, pool, best);
         }
-        best
     }
 
     /// One side does the scoring, at a third; the other is there for what it earns by itself or for the midpoint it makes.
-    fn leaning(&self, stands: [Stand<'_>; 2], spots: &[Vec<Spot>; 2], pool: Pool) -> [Option<Found>; 2] {
-        [0, 1].map(|small| {
-            let (rest, value) = best_alone(&spots[1 - small], pool, self.sizes)?;
-            let (at, spot) = spots[small].iter().enumerate().min_by(|(_, a), (_, b)| a.cost.total_cmp(&b.cost))?;
-            let shares = if spot.cost < 0.0 { self.sizes.max } else { self.sizes.min };
-            let mut sides = [Some((stands[1 - small].ticks[rest.spot].n, rest.shares)); 2];
-            sides[small] = Some((stands[small].ticks[at].n, shares));
-            Some(Found { sides, value: value - spot.cost * shares })
-        })
+    fn leaning(&self, stands: [&Stand<'_>; 2], spots: &[Vec<Spot>; 2], pool: Pool, best: &mut Best) {
+        for small in [0, 1] {
+            let other = 1 - small;
+            let cheapest = spots[small].iter().enumerate().min_by(|(_, a), (_, b)| a.cost.total_cmp(&b.cost));
+            if let (Some((rest, value)), Some((at, spot))) = (best_alone(&spots[other], pool, self.sizes), cheapest) {
+                let shares = if spot.cost < 0.0 { self.sizes.max } else { self.sizes.min };
+                best.consider(value - spot.cost * shares, || {
+                    let mut sides = [Some((stands[other].ticks[rest.spot].n, rest.shares)); 2];
+                    sides[small] = Some((stands[small].ticks[at].n, shares));
+                    sides
+                });
+            }
+        }
     }
 
-    /// The best with an order on one side only, if it is better than what is known: at all, and of this kind.
+    /// The best with an order on one side only; `floor` is what something else is worth.
     fn alone(
         &self,
-        side: usize,
-        stand: Stand<'_>,
+        (side, stand): (usize, &Stand<'_>),
+        ideal: Spot,
         midpoint: Midpoint,
         pool: Pool,
-        [best, known]: [Option<Found>; 2],
+        (floor, best): (f64, &mut Best),
         spots: &mut [Vec<Spot>; 2],
-    ) -> Option<Found> {
-        if !midpoint.allows_single_sided() || !self.reference.allows_single_sided() {
-            return known;
-        }
-        let Some(ideal) = self.ideal(stand, midpoint) else { return known };
-        if is_hopeless(alone_bound(ideal, pool, self.sizes), value_of(best).max(value_of(known))) {
-            return known;
+    ) {
+        let scores = midpoint.allows_single_sided() && self.reference.allows_single_sided();
+        if !scores || is_hopeless(alone_bound(ideal, pool, self.sizes), floor.max(best.value())) {
+            return;
         }
         self.spots(stand, midpoint, &mut spots[side]);
-        let Some((rest, value)) = best_alone(&spots[side], pool, self.sizes) else { return known };
-        let mut sides = [None; 2];
-        sides[side] = Some((stand.ticks[rest.spot].n, rest.shares));
-        better(known, Some(Found { sides, value }))
+        if let Some((rest, value)) = best_alone(&spots[side], pool, self.sizes) {
+            best.consider(value, || {
+                let mut sides = [None; 2];
+                sides[side] = Some((stand.ticks[rest.spot].n, rest.shares));
+                sides
+            });
+        }
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn value<I: Iterator<Item = Level>>(
         let (side, price) = order.in_yes_terms();
         let paid = if side == Side::Buy { price } else { price.complement() };
         let distance = reference.halves().abs_diff(2 * price.ten_thousandths());
-        Some((cost.at_distance(distance) + cost.at_price(reference, paid) + learned) * shares(order.qty))
+        Some((cost.at_distance(distance) + cost.around(reference).at_price(paid) + learned) * shares(order.qty))
     };
     Some(Value {
         scoring,

@@ -19,7 +19,6 @@ mod rebate;
 pub use case::{Case, CaseError, CaseOrder, CaseScore, MakerScore, OthersMode, read_cases};
 pub use epoch::{EpochCase, EpochScore};
 pub use exact::{Fixed12, Ratio, mul_div};
-pub(crate) use ours::best_of;
 pub use ours::{
     Depth, Ladder, OrderScore, Outlook, Own, ScoreBreakdown, best_level, book_midpoint, rest_of, score, spread_cents,
 };

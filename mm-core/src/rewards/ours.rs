@@ -290,19 +290,10 @@ pub fn best_level(
     plus: &[NewOrder],
     min_size: Qty,
 ) -> Option<Price> {
-    best_of(rest_of(book, side, minus), side, plus, min_size)
-}
-
-/// The best price of one side at which at least `min_size` rests after `plus` is put in; `levels` are the side's, best first, none empty.
-pub(crate) fn best_of(
-    mut levels: impl Iterator<Item = (Price, Qty)>,
-    side: Side,
-    plus: &[NewOrder],
-    min_size: Qty,
-) -> Option<Price> {
     let enough = |qty: Qty| qty >= min_size && !qty.is_zero();
-    let rests =
-        levels.find(|(price, qty)| enough(qty.saturating_add(size_at(plus, side, *price)))).map(|(price, _)| price);
+    let rests = rest_of(book, side, minus)
+        .find(|(price, qty)| enough(qty.saturating_add(size_at(plus, side, *price))))
+        .map(|(price, _)| price);
     let added = plus
         .iter()
         .map(NewOrder::in_yes_terms)
