@@ -107,6 +107,7 @@ fn reaction(mut stage: Stage, rounds: usize) -> bool {
     let (mut actions, mut bytes, mut lines) = (Vec::new(), Vec::new(), String::new());
     let (mut times, mut after, mut count) = (Vec::new(), Vec::new(), 0);
     for round in 0..rounds {
+        stage.rest();
         let text = stage.shift(0, round);
         feed.arrives(&text);
         let (seq, at) = stage.next_turn();
@@ -122,7 +123,7 @@ fn reaction(mut stage: Stage, rounds: usize) -> bool {
         recorder.turn(&turn, &mut lines);
         recorder.did(seq, &actions, &stage.engine, &mut lines);
         after.push(cpu() - gone);
-        assert!(!bytes.is_empty(), "a market that moved is answered: {text}");
+        assert!(!bytes.is_empty(), "a market that moved is answered: {:?}", stage.engine.snapshot().markets.first());
         times.push(gone - begin);
         count += actions.len();
         let mut taken = vec![0; bytes.len()];

@@ -15,6 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
 /// Long enough for every floor between two edits.
 const STEP: Nanos = Nanos::from_secs(3);
+/// Orders that have rested this long are worth moving for a better place.
+const REST: Nanos = Nanos::from_secs(1800);
 
 /// An engine with its world.
 pub(crate) struct Stage {
@@ -66,12 +68,12 @@ fn config(strategy: &str, markets: &[Market]) -> Option<Config> {
         "journal": { "dir": "runs", "segment_mib": 1 },
         "metrics": { "listen": "" },
         "orders": { "min_edit_interval_ms": 2000, "do_nothing_cents": "1", "do_nothing_size_percent": 25,
-            "calls_per_second": 1000, "calls_burst": 1000, "max_open_orders": 1000 },
+            "expected_rest_s": 1800, "calls_per_second": 1000, "calls_burst": 1000, "max_open_orders": 1000 },
         "risk": { "max_market_usdc": "500", "max_total_usdc": "50000", "cool_down_ms": 10000 },
         "rewards": { "sample_every_ms": 3_600_000 },
         "quote": { "strategy": strategy, "distance_cents": "1.5", "size_shares": "40", "max_size_shares": "100",
             "max_book_spread_cents": "10", "max_held_shares": "200", "skew_cents_per_100_shares": "1",
-            "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true,
+            "risk_aversion": "0.1", "volatility_per_sqrt_h": "0.1", "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true,
             "fills_per_day": "8", "fill_decay_per_cent": "0.7", "markout_cents": "1", "jumps_per_day": "4", "jump_cents": "2.5" },
         "market": blocks
     }))
@@ -123,6 +125,11 @@ impl Stage {
         (self.seq, self.at)
     }
 
+    /// Time passes until a better place is worth a move.
+    pub(crate) fn rest(&mut self) {
+        self.at = self.at.plus(REST);
+    }
+
     pub(crate) fn market_of(&self, id: ClientOrderId) -> Option<MarketIx> {
         self.engine.orders().get(id).map(|tracked| tracked.order.token.market)
     }
@@ -145,6 +152,8 @@ impl Stage {
             actions.clear();
             let done = inputs.is_empty();
             self.engine.turn(&Turn { seq, at, inputs }, &mut actions);
+            // books are fetched now and then, and nobody answers that here
+            actions.retain(|action| !matches!(action, Action::FetchBook { .. }));
             if done && actions.is_empty() {
                 return;
             }

@@ -108,21 +108,23 @@ impl SideLevels {
 
     /// The next occupied index behind `index`, away from the best.
     fn next_worse(&self, index: usize) -> Option<usize> {
-        let (word, bit) = (index / WORD, index % WORD);
+        let (mut word, bit) = (index / WORD, index % WORD);
         match self.side {
             Side::Buy => {
-                let below = self.occupied[word] & ((1u64 << bit) - 1);
-                std::iter::once((word, below))
-                    .chain((0..word).rev().map(|w| (w, self.occupied[w])))
-                    .find(|(_, bits)| *bits != 0)
-                    .map(|(w, bits)| w * WORD + (WORD - 1 - bits.leading_zeros() as usize))
+                let mut bits = self.occupied[word] & ((1u64 << bit) - 1);
+                while bits == 0 {
+                    word = word.checked_sub(1)?;
+                    bits = self.occupied[word];
+                }
+                Some(word * WORD + (WORD - 1 - bits.leading_zeros() as usize))
             }
             Side::Sell => {
-                let above = self.occupied[word] & !((1u64 << bit) - 1) & !(1u64 << bit);
-                std::iter::once((word, above))
-                    .chain((word + 1..self.occupied.len()).map(|w| (w, self.occupied[w])))
-                    .find(|(_, bits)| *bits != 0)
-                    .map(|(w, bits)| w * WORD + bits.trailing_zeros() as usize)
+                let mut bits = self.occupied[word] & !((1u64 << bit) - 1) & !(1u64 << bit);
+                while bits == 0 {
+                    word += 1;
+                    bits = *self.occupied.get(word)?;
+                }
+                Some(word * WORD + bits.trailing_zeros() as usize)
             }
         }
     }

@@ -8,8 +8,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Recent, Room, View, Why, quote, reference_midpoint, wanted_rewards};
-use crate::rewards::{Midpoint, book_midpoint};
+use crate::quote::{NoQuote, Quotes, Recent, Room, Scratch, View, Why, quote_with, reference_midpoint};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 
 /// A placement that waits for another order to end is looked at again after this.
@@ -109,7 +108,8 @@ impl Engine {
         }
     }
 
-    /// Decides one market. `None` while its book is in the middle of a timestamp: what rests stays until that is clear.
+    /// Decides one market. `None` where nothing is to be done, and while its book is in the middle of a timestamp: what rests stays
+    /// until that is clear.
     pub(super) fn plan(&mut self, ix: MarketIx, runs: bool, out: &mut Vec<Action>) -> Option<Plan> {
         let at = self.at;
         let state = &mut self.markets[ix.index()];
@@ -122,7 +122,32 @@ impl Engine {
             }
             return None;
         }
-        let own = self.own(ix);
+        let mut own = std::mem::take(&mut self.own_orders);
+        own.clear();
+        own.extend(self.own(ix));
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let plan = self.plan_for(ix, runs, &own, &mut scratch, out);
+        (self.own_orders, self.scratch) = (own, scratch);
+        if let Some(again) = plan.again {
+            self.wake(ix, again);
+        }
+        // A cancel without an answer is looked at again.
+        if self.orders.live_in(ix).any(|(_, t)| matches!(t.state, OrderState::PendingCancel(_))) {
+            self.wake(ix, at.plus(Nanos::from_secs(5)));
+        }
+        (!plan.cancels.is_empty() || !plan.places.is_empty()).then_some(plan)
+    }
+
+    /// The plan for a market whose book is clear, with our orders that may be in it.
+    fn plan_for(
+        &mut self,
+        ix: MarketIx,
+        runs: bool,
+        own: &[NewOrder],
+        scratch: &mut Scratch,
+        out: &mut Vec<Action>,
+    ) -> Plan {
+        let at = self.at;
         let held = self.holdings(ix);
         let standing = self.standing(ix, held);
         let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
@@ -132,10 +157,10 @@ impl Engine {
             market: limits.market,
             left: limits.market.saturating_sub(standing.held_here),
         };
-        self.watch_for_news(ix, (runs, &own, held, space));
-        let (want, wish, mut horizon) = self.want(ix, runs, &own, held, space);
+        self.watch_for_news(ix, (runs, own, held, space), scratch);
+        let (want, wish, mut horizon) = self.want((ix, runs), own, held, space, scratch);
         let (decision, mut want) = match want {
-            Ok(Quotes { orders, why }) => (Ok(why), orders),
+            Ok(Quotes { orders, why, .. }) => (Ok(why), orders),
             Err(why) => (Err(why), Vec::new()),
         };
         self.markets[ix.index()].decision = Some(decision);
@@ -150,7 +175,7 @@ impl Engine {
         self.markets[ix.index()].kept = None;
         let optional = plan.cancels.iter().any(is_by_value) && no_room.is_empty();
         if let (Ok(why), true) = (decision, optional) {
-            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, &own, held, space));
+            let (kept, read) = self.weighed(ix, &why, want, &plan, (runs, own, held, space), scratch);
             horizon = horizon.and(read);
             if kept.is_some() {
                 plan.cancels.retain(|edit| !is_by_value(edit));
@@ -165,7 +190,7 @@ impl Engine {
         if plan.cancels.is_empty() && plan.places.is_empty() && cut.is_none() && timeless && !silent {
             self.markets[ix.index()].quiet = Some(Quiet { horizon, room });
         }
-        Some(plan)
+        plan
     }
 
     /// Whether the last decision of a market still keeps the limits over all markets.
@@ -177,11 +202,11 @@ impl Engine {
     /// What should rest in a market, and what the order manager must know to judge what does.
     fn want(
         &self,
-        ix: MarketIx,
-        runs: bool,
+        (ix, runs): (MarketIx, bool),
         own: &[NewOrder],
         held: Holdings,
         room: Room,
+        scratch: &mut Scratch,
     ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
         let mut wish = Wish {
@@ -197,21 +222,20 @@ impl Engine {
         let Some(view) = self.view(ix, &book, (runs, own, held, room)) else {
             return (Err(NoQuote::NotReady), wish, book.horizon());
         };
-        let wanted = match state.minutes.left_until {
-            Some(until) => quote(&view).and(Err(NoQuote::NotScoring { until })),
-            None => quote(&view),
-        };
+        let quotes = quote_with(&view, scratch);
         wish.most = [held.yes, held.no].map(|held| view.params.max_held.saturating_sub(held.matched));
-        wish.reservation2x = reference_midpoint(&view).map(Midpoint::halves);
-        if let Some(terms) = wanted_rewards(&view)
-            && let Some(midpoint) = book_midpoint(&book, own, own, terms.min_size)
-        {
-            wish.band = Some(Band {
+        if let Ok(Quotes { why, scoring_now, .. }) = &quotes {
+            wish.reservation2x = Some(why.reference.halves());
+            wish.band = scoring_now.zip(state.quoted.rewards.as_ref()).map(|(midpoint, terms)| Band {
                 midpoint2x: midpoint.halves(),
                 reach2x: 2 * terms.max_spread.ten_thousandths(),
                 min_size: terms.min_size,
             });
         }
+        let wanted = match state.minutes.left_until {
+            Some(until) => quotes.and(Err(NoQuote::NotScoring { until })),
+            None => quotes,
+        };
         (wanted, wish, book.horizon())
     }
 
@@ -255,11 +279,13 @@ impl Engine {
     }
 
     /// Looks where the reference midpoint stands, where a far move is news.
-    fn watch_for_news(&mut self, ix: MarketIx, situation: Situation<'_>) {
+    fn watch_for_news(&mut self, ix: MarketIx, situation: Situation<'_>, scratch: &mut Scratch) {
         let Some(rule) = self.params[ix.index()].as_ref().and_then(|params| params.news) else { return };
         let book = Watched::new(&self.markets[ix.index()].book);
-        let seen =
-            self.view(ix, &book, situation).filter(|view| view.book_trusted).and_then(|view| reference_midpoint(&view));
+        let seen = self
+            .view(ix, &book, situation)
+            .filter(|view| view.book_trusted)
+            .and_then(|view| reference_midpoint(&view, scratch));
         let Some(midpoint) = seen else { return };
         let rule = Rule { halves: 2 * rule.distance.ten_thousandths(), window: rule.window, pause: rule.pause };
         self.markets[ix.index()].jumps.look(self.at, midpoint.halves(), rule);
@@ -269,12 +295,9 @@ impl Engine {
     }
 
     /// Our orders that may be in the book, with what is left of each.
-    pub(super) fn own(&self, ix: MarketIx) -> Vec<NewOrder> {
-        self.orders
-            .live_in(ix)
-            .map(|(_, t)| NewOrder { qty: t.remaining(), ..t.order })
-            .filter(|order| !order.qty.is_zero())
-            .collect()
+    pub(super) fn own(&self, ix: MarketIx) -> impl Iterator<Item = NewOrder> {
+        let left = self.orders.live_in(ix).map(|(_, t)| NewOrder { qty: t.remaining(), ..t.order });
+        left.filter(|order| !order.qty.is_zero())
     }
 
     /// What is held, with shares whose trades are still to be told counted as held: that bounds risk.
@@ -330,14 +353,8 @@ impl Engine {
     fn carry_out(&mut self, plans: &[(MarketIx, Plan)], out: &mut Vec<Action>) {
         let at = self.at;
         let mut short: Option<MarketIx> = None;
-        for (ix, plan) in plans {
-            if let Some(again) = plan.again {
-                self.wake(*ix, again);
-            }
-            // A cancel without an answer is looked at again.
-            if self.orders.live_in(*ix).any(|(_, t)| matches!(t.state, OrderState::PendingCancel(_))) {
-                self.wake(*ix, at.plus(Nanos::from_secs(5)));
-            }
+        if plans.is_empty() {
+            return;
         }
         let owed = plans.iter().map(|(_, plan)| plan.places.len()).sum::<usize>();
         let mut owed = u32::try_from(owed).unwrap_or(u32::MAX).saturating_add(self.orders.unfinished());

@@ -50,12 +50,12 @@ pub use snapshot::{MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot, Tot
 pub use worth::Kept;
 
 use crate::config::Config;
-use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
+use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, NewOrder, Outcome, Timestamp, Token, Universe};
 use crate::event::{Action, Alert, LinkIx, MarketEvent, Turn};
 use crate::inventory::Inventory;
 use crate::orders::{EditRules, OrderManager};
 use crate::protocol::{Caps, Gate};
-use crate::quote::QuoteParams;
+use crate::quote::{QuoteParams, Scratch};
 use crate::risk::{Brake, Stop, Told};
 use decide::Afoot;
 use hashes::Hashes;
@@ -101,6 +101,10 @@ pub struct Engine {
     events: Vec<MarketEvent>,
     /// Markets of one event are known, so that what is held of one moves another.
     coupled: bool,
+    /// Our orders in the market that is being decided; used again by every decision.
+    own_orders: Vec<NewOrder>,
+    /// Memory of quotes, used again by every decision.
+    scratch: Scratch,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
     /// Every touched market is decided, whether its last decision stands or not.
@@ -161,6 +165,8 @@ impl Engine {
             touched: Vec::new(),
             events: Vec::new(),
             coupled: false,
+            own_orders: Vec::new(),
+            scratch: Scratch::default(),
             afoot: Afoot::default(),
             thorough: false,
             left_out: 0,

@@ -2,7 +2,7 @@
 
 use super::{Engine, MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot};
 use crate::book::Sync;
-use crate::domain::{Digest, MarketIx, Side};
+use crate::domain::{Digest, MarketIx, NewOrder, Side};
 use crate::rewards::{Fixed12, book_midpoint};
 use sha2::Digest as _;
 
@@ -25,7 +25,7 @@ impl Engine {
     fn market_snapshot(&self, ix: MarketIx) -> MarketSnapshot {
         let state = &self.markets[ix.index()];
         let scored = self.score(ix);
-        let own = self.own(ix);
+        let own: Vec<NewOrder> = self.own(ix).collect();
         let min_size = state.facts.rewards.as_ref().map(|terms| terms.min_size).unwrap_or_default();
         let percent = |share: Option<Fixed12>| {
             let hundredths = share.map_or(0, |share| share.units() / 100_000_000);

@@ -6,7 +6,7 @@ use super::decide::Situation;
 use super::horizon::{Horizon, Watched};
 use crate::domain::{MarketIx, Nanos, NewOrder, Price, SignedUsdc, Usdc, cost_ceil};
 use crate::orders::{Edit, OrderState, Plan};
-use crate::quote::{Strategy, Why, value_of};
+use crate::quote::{Scratch, Strategy, Why, value_of};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -85,12 +85,13 @@ impl Engine {
         want: &[NewOrder],
         plan: &Plan,
         situation: Situation<'_>,
+        scratch: &mut Scratch,
     ) -> (Option<Kept>, Horizon) {
         let state = &self.markets[ix.index()];
         let book = Watched::new(&state.book);
         let tells = why.strategy == Strategy::Reward && why.lean_ticks == 0;
         let view = self.view(ix, &book, situation).filter(|_| tells);
-        let old = view.and_then(|view| value_of(&view, &self.unedited(ix, want, plan)));
+        let old = view.and_then(|view| value_of(&view, &self.unedited(ix, want, plan), scratch));
         let (Some(new), Some(old)) = (why.value, old) else { return (None, book.horizon()) };
         let (rest, placed, refused) = self.orders.edit_history(ix);
         let floor = self.config.orders.min_edit_interval;

@@ -3,6 +3,7 @@
 //! Believes only what the executor says. Never replaces an order whose end is not confirmed, so exposure is never
 //! doubled; never resends a placement; forgets ended orders only beyond [`DONE_KEPT`].
 
+mod live;
 mod reconcile;
 mod state;
 mod why;
@@ -19,6 +20,7 @@ pub use why::{CancelWhy, PlaceWhy};
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Side, Timestamp};
 use crate::event::Action;
 use crate::protocol::FromExecutor;
+use live::Live;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Ended orders remembered, so that late fills and repeated cancels still find their order. The oldest go first.
@@ -62,11 +64,9 @@ const fn slot_ix(order: &NewOrder) -> usize {
 #[derive(Clone, Debug)]
 pub struct OrderManager {
     rules: EditRules,
-    live: BTreeMap<ClientOrderId, Tracked>,
+    live: Live,
     done: BTreeMap<ClientOrderId, Tracked>,
     done_order: VecDeque<ClientOrderId>,
-    /// Live orders by market row, in the order of their numbers.
-    rows: Vec<Vec<ClientOrderId>>,
     /// Ended orders of which matched shares are still to be told as trades.
     owing: BTreeSet<(MarketIx, ClientOrderId)>,
     /// Counts every change of an order.
@@ -81,10 +81,9 @@ impl OrderManager {
     pub const fn new(rules: EditRules) -> Self {
         Self {
             rules,
-            live: BTreeMap::new(),
+            live: Live::new(),
             done: BTreeMap::new(),
             done_order: VecDeque::new(),
-            rows: Vec::new(),
             owing: BTreeSet::new(),
             version: 0,
             edits: BTreeMap::new(),
@@ -112,7 +111,7 @@ impl OrderManager {
             FromExecutor::CancelFailed { id, .. } => (*id, "CancelFailed"),
             FromExecutor::Scoring { id, .. } => (*id, "Scoring"),
         };
-        let Some(tracked) = self.live.get_mut(&id).or_else(|| self.done.get_mut(&id)) else {
+        let Some(tracked) = self.live.get_mut(id).or_else(|| self.done.get_mut(&id)) else {
             return Err(Impossible { id, state: None, event: name });
         };
         self.version += 1;
@@ -154,13 +153,10 @@ impl OrderManager {
     }
 
     fn retire(&mut self, id: ClientOrderId) {
-        if let Some(tracked) = self.live.remove(&id) {
+        if let Some(tracked) = self.live.remove(id) {
             let market = tracked.order.token.market;
             if let OrderState::Done(done) = tracked.state {
                 self.edits.entry(market).or_default().ended[slot_ix(&tracked.order)] = Some((id, done));
-            }
-            if let Some(row) = self.rows.get_mut(market.index()) {
-                row.retain(|other| *other != id);
             }
             if !tracked.owed().is_zero() {
                 self.owing.insert((market, id));
@@ -180,19 +176,7 @@ impl OrderManager {
         if let Some(tracked) = self.done.remove(&id) {
             self.owing.remove(&(tracked.order.token.market, id));
             self.done_order.retain(|other| *other != id);
-            self.enlist(id, tracked.order.token.market);
             self.live.insert(id, tracked);
-        }
-    }
-
-    /// Puts a live order into its market's row.
-    fn enlist(&mut self, id: ClientOrderId, market: MarketIx) {
-        if self.rows.len() <= market.index() {
-            self.rows.resize_with(market.index() + 1, Vec::new);
-        }
-        let row = &mut self.rows[market.index()];
-        if let Err(place) = row.binary_search(&id) {
-            row.insert(place, id);
         }
     }
 
@@ -201,18 +185,21 @@ impl OrderManager {
     fn adopt(&mut self, at: Timestamp, open: &[(ClientOrderId, OrderId, NewOrder, Qty)]) {
         self.version += 1;
         let named = |id: &ClientOrderId| open.iter().any(|(other, ..)| other == id);
-        let gone: Vec<ClientOrderId> = self.live.keys().filter(|id| !named(id)).copied().collect();
+        let gone: Vec<ClientOrderId> = self.live.ids().filter(|id| !named(id)).collect();
         for id in gone {
-            if let Some(tracked) = self.live.get_mut(&id) {
+            if let Some(tracked) = self.live.get_mut(id) {
                 tracked.enter(at, OrderState::Done(Done::Expired));
             }
             self.retire(id);
         }
         for (id, venue, order, matched) in open {
             self.revive(*id);
-            self.enlist(*id, order.token.market);
-            let tracked = self.live.entry(*id).or_insert_with(|| Tracked::new(at, *order, PlaceWhy::Adopted));
-            tracked.adopt(at, *venue, *matched);
+            if self.live.get(*id).is_none() {
+                self.live.insert(*id, Tracked::new(at, *order, PlaceWhy::Adopted));
+            }
+            if let Some(tracked) = self.live.get_mut(*id) {
+                tracked.adopt(at, *venue, *matched);
+            }
             self.next = self.next.max(id.0.saturating_add(1));
         }
     }
@@ -220,7 +207,7 @@ impl OrderManager {
     /// The executor is gone: nothing is known of anything live.
     pub fn lose(&mut self, at: Timestamp) {
         self.version += 1;
-        for tracked in self.live.values_mut() {
+        for tracked in self.live.iter_mut() {
             tracked.enter(at, OrderState::Unknown);
         }
     }
@@ -228,18 +215,17 @@ impl OrderManager {
     /// One order, live or remembered.
     #[must_use]
     pub fn get(&self, id: ClientOrderId) -> Option<&Tracked> {
-        self.live.get(&id).or_else(|| self.done.get(&id))
+        self.live.get(id).or_else(|| self.done.get(&id))
     }
 
     /// Live orders in the order of their numbers.
     pub fn live(&self) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
-        self.live.iter().map(|(id, tracked)| (*id, tracked))
+        self.live.iter()
     }
 
     /// Live orders of one market.
     pub fn live_in(&self, market: MarketIx) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
-        let row = self.rows.get(market.index()).into_iter().flatten();
-        row.filter_map(|id| Some((*id, self.live.get(id)?)))
+        self.live.row(market).iter().map(|(id, tracked)| (*id, tracked))
     }
 
     /// Ended orders of one market of which matched shares are still to be told as trades.
@@ -282,7 +268,6 @@ impl OrderManager {
         let id = ClientOrderId(self.next);
         self.next += 1;
         self.version += 1;
-        self.enlist(id, order.token.market);
         let edits = self.edits.entry(order.token.market).or_default();
         if edits.unfinished > 0 {
             edits.unfinished -= 1;
@@ -299,7 +284,7 @@ impl OrderManager {
     /// Cancels one live order. `Unknown` and ended orders are left alone.
     pub fn cancel(&mut self, at: Timestamp, edit: Edit, out: &mut Vec<Action>) {
         self.version += 1;
-        let Some(tracked) = self.live.get_mut(&edit.id) else { return };
+        let Some(tracked) = self.live.get_mut(edit.id) else { return };
         let venue = match tracked.state {
             OrderState::PendingNew | OrderState::Open(_) | OrderState::PendingCancel(_) => tracked.venue_id(),
             OrderState::Unknown | OrderState::Done(_) => return,
@@ -323,7 +308,7 @@ impl OrderManager {
     /// Cancels everything in one market or in all with a single action.
     pub fn cancel_all(&mut self, at: Timestamp, market: Option<MarketIx>, why: CancelWhy, out: &mut Vec<Action>) {
         self.version += 1;
-        for tracked in self.live.values_mut() {
+        for tracked in self.live.iter_mut() {
             let here = market.is_none_or(|m| m == tracked.order.token.market);
             if here && !matches!(tracked.state, OrderState::Unknown | OrderState::Done(_)) {
                 if !matches!(tracked.state, OrderState::PendingCancel(_)) {

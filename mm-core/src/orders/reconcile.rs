@@ -4,6 +4,7 @@
 //! confirmed; a placement goes only into a slot nobody occupies. Floors (minimum edit time, do-nothing zone) hold for
 //! every edit except a dangerous order, which is cancelled at once.
 
+use super::live::Numbered;
 use super::state::{OrderState, Tracked};
 use super::{CancelWhy, Edits, ORDERS_PER_MARKET_MAX, OrderManager};
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Outcome, Qty, Side, TickSize, Timestamp, Token};
@@ -13,6 +14,10 @@ use crate::quote::NoQuote;
 const CANCEL_AGAIN: Nanos = Nanos::from_ms(5_000);
 /// A refused cancel is tried again after this.
 const CANCEL_FAILED_WAIT: Nanos = Nanos::from_ms(500);
+
+/// What a market may have orders in, in the order in which they are planned.
+const SLOTS: [(Outcome, Side); ORDERS_PER_MARKET_MAX] =
+    [(Outcome::Yes, Side::Buy), (Outcome::Yes, Side::Sell), (Outcome::No, Side::Buy), (Outcome::No, Side::Sell)];
 
 /// The floors under every edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,16 +127,16 @@ impl OrderManager {
     #[must_use]
     pub fn plan(&self, at: Timestamp, market: MarketIx, wish: &Wish<'_>) -> Plan {
         let mut plan = Plan::default();
-        let edits = self.edits.get(&market).copied().unwrap_or_default();
-        let live: Vec<Live<'_>> = self.live_in(market).collect();
-        let mut slots: Vec<(Token, Side)> = Vec::with_capacity(wish.want.len() + live.len());
-        slots.extend(wish.want.iter().map(|o| (o.token, o.side)));
-        slots.extend(live.iter().map(|(_, t)| (t.order.token, t.order.side)));
-        slots.sort_unstable();
-        slots.dedup();
-        assert!(slots.len() <= ORDERS_PER_MARKET_MAX, "an order of another market is wanted in {market:?}: {slots:?}");
-        for slot in slots {
-            self.plan_slot(at, slot, &live, wish, edits, &mut plan);
+        let none = Edits::default();
+        let edits = self.edits.get(&market).unwrap_or(&none);
+        assert!(
+            wish.want.iter().all(|o| o.token.market == market),
+            "an order of another market is wanted in {market:?}: {:?}",
+            wish.want
+        );
+        let live = self.live.row(market);
+        for (outcome, side) in SLOTS {
+            self.plan_slot(at, (Token { market, outcome }, side), live, wish, edits, &mut plan);
         }
         plan
     }
@@ -140,21 +145,27 @@ impl OrderManager {
         &self,
         at: Timestamp,
         slot: (Token, Side),
-        live: &[Live<'_>],
+        live: &[Numbered],
         wish: &Wish<'_>,
-        edits: Edits,
+        edits: &Edits,
         plan: &mut Plan,
     ) {
         let same = |o: &NewOrder| (o.token, o.side) == slot;
         let mut want = wish.want.iter().filter(|o| same(o));
-        let mut rests = live.iter().copied().filter(|(_, t)| same(&t.order));
-        if let (Some(wanted), None, Some((id, tracked)), None) = (want.next(), want.next(), rests.next(), rests.next())
-        {
-            // the everyday case: nothing to pair
-            return self.keep_or_replace(at, (wanted, id, tracked), wish, edits, plan);
+        let mut rests = live.iter().filter(|(_, t)| same(&t.order)).map(|(id, tracked)| (*id, tracked));
+        // the everyday cases have nothing to pair
+        match (want.next(), rests.next(), want.next().is_some() || rests.next().is_some()) {
+            (None, None, _) => return,
+            (Some(wanted), Some((id, tracked)), false) => {
+                return self.keep_or_replace(at, (wanted, id, tracked), wish, edits, plan);
+            }
+            (None, Some((id, tracked)), false) => return self.withdraw(at, id, tracked, wish.unwanted(slot), plan),
+            (Some(wanted), None, false) => return self.fill(at, wanted, edits, plan),
+            _ => {}
         }
         let want: Vec<&NewOrder> = wish.want.iter().filter(|o| same(o)).collect();
-        let live: Vec<Live<'_>> = live.iter().copied().filter(|(_, t)| same(&t.order)).collect();
+        let live: Vec<Live<'_>> =
+            live.iter().filter(|(_, t)| same(&t.order)).map(|(id, tracked)| (*id, tracked)).collect();
         let may_stay = |wanted: &NewOrder, tracked: &Tracked| {
             matches!(tracked.state, OrderState::PendingNew | OrderState::Open(_))
                 && danger(tracked, wanted, wish).is_none()
@@ -168,12 +179,17 @@ impl OrderManager {
         for (wanted, id, tracked) in pairs {
             self.keep_or_replace(at, (wanted, id, tracked), wish, edits, plan);
         }
-        let floor = edits.last.map(|t| t.plus(self.rules.min_edit_interval)).filter(|_| edits.unfinished == 0);
         for wanted in free {
-            match floor.max(edits.not_before).filter(|t| at < *t) {
-                Some(later) => plan.look_again(later),
-                None => plan.places.push(*wanted),
-            }
+            self.fill(at, wanted, edits, plan);
+        }
+    }
+
+    /// Places into a slot nobody occupies, as soon as the floors allow.
+    fn fill(&self, at: Timestamp, wanted: &NewOrder, edits: &Edits, plan: &mut Plan) {
+        let floor = edits.last.map(|t| t.plus(self.rules.min_edit_interval)).filter(|_| edits.unfinished == 0);
+        match floor.max(edits.not_before).filter(|t| at < *t) {
+            Some(later) => plan.look_again(later),
+            None => plan.places.push(*wanted),
         }
     }
 
@@ -182,7 +198,7 @@ impl OrderManager {
         at: Timestamp,
         (wanted, id, tracked): (&NewOrder, ClientOrderId, &Tracked),
         wish: &Wish<'_>,
-        edits: Edits,
+        edits: &Edits,
         plan: &mut Plan,
     ) {
         match tracked.state {

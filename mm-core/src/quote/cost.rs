@@ -131,14 +131,13 @@ impl CostModel {
         self.table[usize::from(halves.min(TABLE_HALVES))]
     }
 
-    /// What does not depend on the distance, dollars a share and day: the event decided against us (the share is worth nothing or
-    /// a dollar then; flow against the losing side is sure to come) and the money tied up at `price`.
+    /// What does not depend on the distance, at one fair price.
     #[must_use]
-    pub fn at_price(&self, fair: Midpoint, price: Price) -> f64 {
+    pub fn around(&self, fair: Midpoint) -> PriceCost {
         #[expect(clippy::cast_precision_loss, reason = "at most 10^12, far below 2^52")]
         let [.., resolutions, capital] = self.keys.map(|key| key as f64 / 1e6);
         let p = f64::from(fair.halves()) / HALVES;
-        resolutions * p * (1.0 - p) + capital / 100.0 / DAYS_PER_YEAR * f64::from(price.ten_thousandths()) / 10_000.0
+        PriceCost { decided: resolutions * p * (1.0 - p), tied_up: capital / 100.0 / DAYS_PER_YEAR }
     }
 
     /// How often a day a share at the midpoint is filled, and by which power of e that falls with each cent.
@@ -159,6 +158,24 @@ impl CostModel {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         std::mem::size_of_val(&*self.table)
+    }
+}
+
+/// What a share costs that does not depend on its distance from the fair price.
+#[derive(Clone, Copy, Debug)]
+pub struct PriceCost {
+    /// Dollars a share and day: the event decided against us. The share is worth nothing or a dollar then; flow against the losing side
+    /// is sure to come.
+    decided: f64,
+    /// For each dollar tied up and day.
+    tied_up: f64,
+}
+
+impl PriceCost {
+    /// Dollars a share and day, for a share paid with `price`.
+    #[must_use]
+    pub fn at_price(self, price: Price) -> f64 {
+        self.decided + self.tied_up * f64::from(price.ten_thousandths()) / 10_000.0
     }
 }
 

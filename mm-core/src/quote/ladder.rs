@@ -1,8 +1,9 @@
 //! Where the orders go: prices in YES terms on the tick, inside the band, never crossing.
 
+use super::near::{Level, Near};
 use super::{NoQuote, View};
 use crate::domain::{MarketIx, NewOrder, Outcome, Price, Qty, RewardTerms, Side, TickSize, TimeInForce, Token, Usdc};
-use crate::rewards::{Depth, Midpoint, best_level, book_midpoint};
+use crate::rewards::Midpoint;
 
 /// Which token and side stands for one side of the book in YES terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +98,9 @@ pub(super) fn fixed(
 ///
 /// # Errors
 /// [`NoQuote::NoRoom`] when a side that is needed finds no price.
-pub(super) fn settle<B: Depth>(
+pub(super) fn settle<B, I: Iterator<Item = Level>>(
     view: &View<'_, B>,
+    near: &mut Near<'_, I>,
     rewards: Option<&RewardTerms>,
     reference: Midpoint,
     limits: &Limits,
@@ -117,7 +119,7 @@ pub(super) fn settle<B: Depth>(
     });
     let (pair, midpoint) = match rewards {
         None => (Pair { bid, ask }, reference),
-        Some(terms) => into_band(view, terms, reference, limits, Pair { bid, ask }),
+        Some(terms) => into_band(view, near, terms, reference, limits, Pair { bid, ask }),
     };
     let lost = (wanted.bid.is_some() && pair.bid.is_none()) || (wanted.ask.is_some() && pair.ask.is_none());
     let one_is_enough = midpoint.allows_single_sided() && reference.allows_single_sided();
@@ -147,9 +149,8 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn of<B: Depth>(view: &View<'_, B>, reference: Midpoint) -> Self {
-        let tick = view.market.tick;
-        let best = |side| best_level(view.book, side, view.own, &[], Qty::ZERO);
+    pub(super) fn of<I: Iterator<Item = Level>>(tick: TickSize, near: &mut Near<'_, I>, reference: Midpoint) -> Self {
+        let mut best = |side| near.best(side, &[], Qty::ZERO);
         // every size counts here: a post-only order is rejected by dust as well
         let below_ask = best(Side::Sell).map_or(Some(Price::ONE), |ask| ask.checked_sub(1));
         let above_bid = best(Side::Buy).map_or(Some(Price::ZERO), |bid| bid.checked_add(1));
@@ -165,8 +166,9 @@ impl Limits {
 ///
 /// Pulling one side in moves the midpoint at most half as far towards the other, so the loop settles. A side is dropped only when both
 /// are as far in as they may be: what the other still gives way by brings the midpoint nearer.
-fn into_band<B: Depth>(
+fn into_band<B, I: Iterator<Item = Level>>(
     view: &View<'_, B>,
+    near: &mut Near<'_, I>,
     terms: &RewardTerms,
     reference: Midpoint,
     limits: &Limits,
@@ -175,7 +177,7 @@ fn into_band<B: Depth>(
     let tick = view.market.tick;
     let band = 2 * i32::from(terms.max_spread.ten_thousandths());
     for _ in 0..ROUNDS_MAX {
-        let midpoint = scoring_midpoint(view, terms, pair).unwrap_or(reference);
+        let midpoint = scoring_midpoint(view.row, near, terms, pair).unwrap_or(reference);
         let at = i32::from(midpoint.halves());
         // strictly inside: an order exactly on the edge scores nothing
         let (low, high) = (ceil_tick(at - band + 1, tick), floor_tick(at + band - 1, tick));
@@ -197,15 +199,16 @@ fn into_band<B: Depth>(
 }
 
 /// The scoring midpoint with `pair` in the book in place of what rests now.
-fn scoring_midpoint<B: Depth>(view: &View<'_, B>, terms: &RewardTerms, pair: Pair) -> Option<Midpoint> {
+fn scoring_midpoint<I: Iterator<Item = Level>>(
+    row: MarketIx,
+    near: &mut Near<'_, I>,
+    terms: &RewardTerms,
+    pair: Pair,
+) -> Option<Midpoint> {
     match (pair.bid, pair.ask) {
-        (Some(bid), Some(ask)) => {
-            book_midpoint(view.book, view.own, &[bid.order(view.row), ask.order(view.row)], terms.min_size)
-        }
-        (Some(one), None) | (None, Some(one)) => {
-            book_midpoint(view.book, view.own, &[one.order(view.row)], terms.min_size)
-        }
-        (None, None) => book_midpoint(view.book, view.own, &[] as &[NewOrder], terms.min_size),
+        (Some(bid), Some(ask)) => near.midpoint(&[bid.order(row), ask.order(row)], terms.min_size),
+        (Some(one), None) | (None, Some(one)) => near.midpoint(&[one.order(row)], terms.min_size),
+        (None, None) => near.midpoint(&[], terms.min_size),
     }
 }
 

@@ -14,6 +14,7 @@ mod bounds;
 mod cost;
 mod inventory_model;
 mod ladder;
+mod near;
 pub mod params;
 pub mod placement;
 mod promises;
@@ -36,8 +37,10 @@ pub use value::Value;
 
 use crate::domain::{Market, MarketIx, Nanos, NewOrder, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
 use crate::inventory::Holdings;
-use crate::rewards::{Depth, Midpoint, best_level};
+use crate::rewards::{Depth, Midpoint};
 use ladder::Limits;
+use near::{Level, Near};
+use rivals::Rival;
 
 #[cfg(test)]
 mod tests;
@@ -105,6 +108,16 @@ pub struct Quotes {
     pub orders: Vec<NewOrder>,
     /// The numbers behind them.
     pub why: Why,
+    /// What scores are measured from while our orders rest as they do; `None` where nothing is paid or a side has no level that counts.
+    pub scoring_now: Option<Midpoint>,
+}
+
+/// Memory that quotes use again. What is in it means nothing from one to the next.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    near: near::Buffers,
+    rivals: [Vec<Rival>; 2],
+    search: reward::Search,
 }
 
 /// What we want resting now. Same view, same answer.
@@ -112,6 +125,14 @@ pub struct Quotes {
 /// # Errors
 /// [`NoQuote`] means "rest nothing here" and says why.
 pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
+    quote_with(view, &mut Scratch::default())
+}
+
+/// [`quote`] in memory that was used before.
+///
+/// # Errors
+/// The same.
+pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result<Quotes, NoQuote> {
     if view.paused {
         return Err(NoQuote::Paused);
     }
@@ -132,19 +153,29 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
         return Err(NoQuote::NoRewards);
     }
     let rewards = wanted_rewards(view);
-    let levels = reference_levels(view, rewards);
+    let Scratch { near, rivals, search } = scratch;
+    let mut near = near::read(view, near);
+    let levels = reference_levels(&mut near, rewards);
     let reference = reference(view, rewards, levels)?;
     view.recent.forbids(view.at, view.params)?;
     let [least, most] = sizes(view, rewards, reference)?;
     let raised = order_size_up(view.adjust.size(least)).min(most);
-    let limits = Limits::of(view, reference);
+    let limits = Limits::of(view.market.tick, &mut near, reference);
     let tick = view.market.tick;
     let QuoteParams { strategy, cost, inventory, .. } = view.params;
     // without a pool there is nothing for `reward` to weigh: it quotes as `fixed` does, where the configuration lets it quote at all
     let (wanted, lean) = match (strategy, rewards, cost, levels, inventory) {
         (Strategy::AvellanedaStoikov, _, Some(cost), _, Some(model)) => (model.plan(view, cost, reference, least), 0),
         (Strategy::Reward, Some(terms), Some(cost), Some((bid, ask)), _) => {
-            let pair = reward::plan(view, terms, cost, reference, [bid, ask], &limits, [raised, most])?;
+            let pair = reward::plan(
+                view,
+                (&mut near, rivals, search),
+                terms,
+                cost,
+                (reference, [bid, ask]),
+                &limits,
+                [raised, most],
+            )?;
             let pair = pair.ok_or_else(|| ladder::no_room(view, rewards, reference))?;
             (pair, skew::ticks(view, reference))
         }
@@ -154,18 +185,19 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
         }
     };
     let mut wanted = bounds::within_holdings(view, wanted, least, reference)?;
-    let mut pair = ladder::settle(view, rewards, reference, &limits, wanted, lean)?;
+    let mut pair = ladder::settle(view, &mut near, rewards, reference, &limits, wanted, lean)?;
     if let Some(outcome) = bounds::within_room(view, &mut pair, least, reference)? {
         wanted.drop_buy_of(outcome);
-        pair = ladder::settle(view, rewards, reference, &limits, wanted, lean)?;
+        pair = ladder::settle(view, &mut near, rewards, reference, &limits, wanted, lean)?;
         if bounds::within_room(view, &mut pair, least, reference)?.is_some() {
             unreachable!("of one order there is no other to drop");
         }
     }
     let mut orders: Vec<NewOrder> = pair.orders(view.row).collect();
     orders.sort_unstable();
+    let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());
     let value =
-        funded(view.market).and_then(|terms| value::value(view, terms, view.params.cost.as_ref(), reference, &orders));
+        funded(view.market).and_then(|terms| value::value((&mut near, rivals), terms, costs, reference, &orders));
     // caps and bounds may have left a part that does not pay; where quotes lean they shed inventory, which is worth something too
     if let (Strategy::Reward, 0, Some(terms), Some(value)) = (strategy, lean, rewards, value)
         && value.net_per_day().micro() <= 0
@@ -173,21 +205,27 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
         let (value_per_day, rate_per_day) = (value.net_per_day(), terms.rate_per_day);
         return Err(NoQuote::Unprofitable { value_per_day, rate_per_day });
     }
-    Ok(Quotes { orders, why: Why { strategy: view.params.strategy, reference, lean_ticks: lean, value } })
+    let why = Why { strategy: view.params.strategy, reference, lean_ticks: lean, value };
+    Ok(Quotes { orders, why, scoring_now: rewards.and_then(|terms| near.midpoint(view.own, terms.min_size)) })
 }
 
 /// The midpoint that decides where to quote: the public book without our own orders, levels below the scoring size left
 /// out. `None` when a side has no such level.
 #[must_use]
-pub fn reference_midpoint<B: Depth>(view: &View<'_, B>) -> Option<Midpoint> {
-    reference_levels(view, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
+pub fn reference_midpoint<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Option<Midpoint> {
+    let mut near = near::read(view, &mut scratch.near);
+    reference_levels(&mut near, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
 }
 
 /// What these orders are expected to bring in place of those we have; `None` where no pool is funded or nothing can be measured.
 #[must_use]
-pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder]) -> Option<Value> {
-    let (terms, reference) = (funded(view.market)?, reference_midpoint(view)?);
-    value::value(view, terms, view.params.cost.as_ref(), reference, orders)
+pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut Scratch) -> Option<Value> {
+    let terms = funded(view.market)?;
+    let mut near = near::read(view, &mut scratch.near);
+    let (bid, ask) = reference_levels(&mut near, wanted_rewards(view))?;
+    let reference = Midpoint::between(bid, ask);
+    let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());
+    value::value((&mut near, &mut scratch.rivals), terms, costs, reference, orders)
 }
 
 /// The reward terms, if money stands behind them.
@@ -196,15 +234,17 @@ fn funded(market: &Market) -> Option<&RewardTerms> {
 }
 
 /// The terms that quotes must meet; `None` where nothing is paid, or the strategy quotes without a thought of it.
-#[must_use]
-pub fn wanted_rewards<'a, B>(view: &View<'a, B>) -> Option<&'a RewardTerms> {
+fn wanted_rewards<'a, B>(view: &View<'a, B>) -> Option<&'a RewardTerms> {
     funded(view.market).filter(|_| view.params.strategy != Strategy::AvellanedaStoikov)
 }
 
-fn reference_levels<B: Depth>(view: &View<'_, B>, rewards: Option<&RewardTerms>) -> Option<(Price, Price)> {
+/// The best levels that decide where to quote: those below the scoring size are left out. `None` when a side has no such level.
+fn reference_levels<I: Iterator<Item = Level>>(
+    near: &mut Near<'_, I>,
+    rewards: Option<&RewardTerms>,
+) -> Option<(Price, Price)> {
     let min_size = rewards.map_or(Qty::ZERO, |terms| terms.min_size);
-    let level = |side| best_level(view.book, side, view.own, &[], min_size);
-    Some((level(Side::Buy)?, level(Side::Sell)?))
+    Some((near.best(Side::Buy, &[], min_size)?, near.best(Side::Sell, &[], min_size)?))
 }
 
 fn far_from_start_and_end<B>(view: &View<'_, B>) -> Result<(), NoQuote> {

@@ -15,12 +15,25 @@ pub struct Spot {
     pub weight: f64,
     /// Dollars a share and day; negative where the spread pays for everything.
     pub cost: f64,
+    /// Dollars a day for a unit of score.
+    per_score: f64,
 }
 
 impl Spot {
-    /// Dollars a day for a unit of score.
-    fn per_score(self) -> f64 {
-        self.cost / self.weight
+    /// A tick of this weight and cost.
+    #[must_use]
+    pub fn new(weight: f64, cost: f64) -> Self {
+        Self { weight, cost, per_score: cost / weight }
+    }
+
+    /// What scoring adds to its cost: nothing where the order earns by itself, and is at its largest whatever is scored.
+    const fn slope(self) -> f64 {
+        self.per_score.max(0.0)
+    }
+
+    /// What it scores at the least size it may have.
+    fn floor(self, sizes: Sizes) -> f64 {
+        self.weight * if self.cost < 0.0 { sizes.max } else { sizes.min }
     }
 
     /// Fewest dollars a day to score `q` here; `q` is within reach of `sizes.max`.
@@ -58,9 +71,33 @@ impl Pool {
         self.rate * q / (self.rivals + q)
     }
 
+    /// The same pool in units of which one side alone scores a third.
+    fn of_one_side(self) -> Self {
+        Self { rivals: self.rivals * 3.0, ..self }
+    }
+
     /// The score at which one more unit of it pays `per_score`, a cost above zero.
     fn best_score(self, per_score: f64) -> f64 {
         (self.rate * self.rivals / per_score).sqrt() - self.rivals
+    }
+
+    /// [`Self::best_score`] held between two scores; a cost of nothing has no end.
+    fn best_score_within(self, per_score: f64, from: f64, to: f64) -> f64 {
+        /// Nearer to an end than this the root decides.
+        const CLEAR: f64 = 1e-9;
+        if per_score <= 0.0 {
+            return to;
+        }
+        // what the next unit brings at `q` is `R·K/(K + q)²`: where that is clearly above or below its cost, no root is needed
+        let worth = self.rate * self.rivals;
+        let pays_until = |q: f64| per_score * (self.rivals + q) * (self.rivals + q);
+        if worth * (1.0 - CLEAR) > pays_until(to) {
+            to
+        } else if worth * (1.0 + CLEAR) < pays_until(from) {
+            from
+        } else {
+            self.best_score(per_score).clamp(from, to)
+        }
     }
 }
 
@@ -88,26 +125,19 @@ pub struct Pair {
 #[must_use]
 pub fn best_pair(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes) -> Option<Pair> {
     let (bid, ask) = (cheapest(bids)?, cheapest(asks)?);
-    let slope = bids[bid].per_score() + asks[ask].per_score();
+    let slope = bids[bid].per_score + asks[ask].per_score;
     if bids[bid].cost > 0.0 && asks[ask].cost > 0.0 {
         let q = pool.best_score(slope);
         let fits = |spot: Spot| (sizes.min..=sizes.max).contains(&(q / spot.weight));
         if fits(bids[bid]) && fits(asks[ask]) {
-            return Some(sized(bids, asks, (bid, ask), pool, sizes));
+            return Some(sized(bids, asks, (bid, ask), sized_score(bids[bid], asks[ask], pool, sizes), sizes));
         }
     }
-    let mut best = (f64::NEG_INFINITY, (bid, ask));
-    let mut last = (usize::MAX, usize::MAX);
+    let mut best = (f64::NEG_INFINITY, 0.0, (bid, ask));
     let mut consider = |pair: (usize, usize)| {
-        if pair == last {
-            return;
-        }
-        last = pair;
-        let (bid, ask) = (bids[pair.0], asks[pair.1]);
-        let q = sized_score(bid, ask, pool, sizes);
-        let value = pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes);
+        let (q, value) = sized_score(bids[pair.0], asks[pair.1], pool, sizes);
         if value > best.0 {
-            best = (value, pair);
+            best = (value, q, pair);
         }
     };
     if bids.len() * asks.len() <= ALL_PAIRS_MAX {
@@ -116,12 +146,20 @@ pub fn best_pair(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes) -> Opti
         }
     } else {
         consider((bid, ask));
+        let mut last = (bid, ask);
+        let mut another = |pair| {
+            if pair != last {
+                last = pair;
+                consider(pair);
+            }
+        };
         for size in [sizes.max, sizes.min] {
-            binding(bids, asks, size, sizes, |bid, ask| consider((bid, ask)));
-            binding(asks, bids, size, sizes, |ask, bid| consider((bid, ask)));
+            binding(bids, asks, size, sizes, |bid, ask| another((bid, ask)));
+            binding(asks, bids, size, sizes, |ask, bid| another((bid, ask)));
         }
     }
-    Some(sized(bids, asks, best.1, pool, sizes))
+    let (value, q, pair) = best;
+    Some(sized(bids, asks, pair, (q, value), sizes))
 }
 
 /// So many pairs of ticks are simply all tried.
@@ -171,41 +209,65 @@ fn binding(here: &[Spot], there: &[Spot], size: f64, sizes: Sizes, mut found: im
     }
 }
 
-/// The score that is best for a pair of ticks.
-fn sized_score(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
+/// The score that is best for a pair of ticks, and what the pair is worth then.
+fn sized_score(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> (f64, f64) {
     // Costs are flat until the least size scores it, then rise: two slopes, each with one best score, held inside its part.
-    let floor = |spot: Spot| if spot.cost < 0.0 { sizes.max * spot.weight } else { sizes.min * spot.weight };
+    let floors = [bid.floor(sizes), ask.floor(sizes)];
     let most = sizes.max * bid.weight.min(ask.weight);
-    let (first, second) = if floor(bid) <= floor(ask) { (bid, ask) } else { (ask, bid) };
-    let (low, high) = (floor(first).min(most), floor(second).min(most));
-    let stationary = |slope: f64, from: f64, to: f64| {
-        let q = if slope > 0.0 { pool.best_score(slope) } else { f64::INFINITY };
-        q.clamp(from, to)
-    };
-    // an order that earns by itself is at its largest whatever is scored
-    let slope = |spot: Spot| spot.per_score().max(0.0);
-    let one = stationary(slope(first), low, high);
-    let both = stationary(slope(first) + slope(second), high, most);
-    let value = |q: f64| pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes);
-    if value(both) > value(one) { both } else { one }
+    let first = if floors[0] <= floors[1] { bid } else { ask };
+    let (low, high) = (floors[0].min(floors[1]).min(most), floors[0].max(floors[1]).min(most));
+    let value = |q: f64| (q, pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes));
+    let one = pool.best_score_within(first.slope(), low, high);
+    let both = pool.best_score_within(bid.slope() + ask.slope(), high, most);
+    if one == both {
+        return value(one);
+    }
+    let (one, both) = (value(one), value(both));
+    if both.1 > one.1 { both } else { one }
 }
 
-fn sized(bids: &[Spot], asks: &[Spot], (bid, ask): (usize, usize), pool: Pool, sizes: Sizes) -> Pair {
-    let q = sized_score(bids[bid], asks[ask], pool, sizes);
+fn sized(bids: &[Spot], asks: &[Spot], (bid, ask): (usize, usize), (q, value): (f64, f64), sizes: Sizes) -> Pair {
     Pair {
         bid: Rest { spot: bid, shares: bids[bid].shares(q, sizes) },
         ask: Rest { spot: ask, shares: asks[ask].shares(q, sizes) },
-        value: pool.reward(q) - bids[bid].cost_of(q, sizes) - asks[ask].cost_of(q, sizes),
+        value,
+    }
+}
+
+/// No pair is worth more whose ticks have at most these weights and at least these costs.
+#[must_use]
+pub fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
+    let earned = |spot: Spot| if spot.cost < 0.0 { -spot.cost * sizes.max } else { 0.0 };
+    bound(bid.slope() + ask.slope(), sizes.max * bid.weight.min(ask.weight), pool) + earned(bid) + earned(ask)
+}
+
+/// No order by itself is worth more whose tick has at most this weight and at least this cost.
+#[must_use]
+pub fn alone_bound(spot: Spot, pool: Pool, sizes: Sizes) -> f64 {
+    let earned = if spot.cost < 0.0 { -spot.cost * sizes.max } else { 0.0 };
+    bound(spot.slope(), sizes.max * spot.weight, pool.of_one_side()) + earned
+}
+
+/// The most that scores up to `most` are worth at a cost of `slope` each, least sizes left out.
+fn bound(slope: f64, most: f64, pool: Pool) -> f64 {
+    let q = pool.best_score_within(slope, 0.0, most);
+    // a score of next to nothing among no rivals takes the whole pool
+    if q > 0.0 {
+        pool.reward(q) - slope * q
+    } else if pool.rivals > 0.0 {
+        0.0
+    } else {
+        pool.rate
     }
 }
 
 /// The best order on one side alone, where that scores a third of what it would beside an equal one; with its value.
 #[must_use]
 pub fn best_alone(spots: &[Spot], pool: Pool, sizes: Sizes) -> Option<(Rest, f64)> {
-    let third = Pool { rivals: pool.rivals * 3.0, ..pool };
+    let third = pool.of_one_side();
     let mut best: Option<(Rest, f64)> = None;
     for (ix, spot) in spots.iter().enumerate() {
-        let q = if spot.cost > 0.0 { third.best_score(spot.per_score()) } else { f64::INFINITY };
+        let q = if spot.cost > 0.0 { third.best_score(spot.per_score) } else { f64::INFINITY };
         let shares = (q / spot.weight).clamp(sizes.min, sizes.max);
         let value = third.reward(shares * spot.weight) - spot.cost * shares;
         if best.is_none_or(|(_, known)| value > known) {
@@ -236,7 +298,7 @@ mod tests {
     }
 
     fn spots(costs: &[(f64, f64)]) -> Vec<Spot> {
-        let mut spots: Vec<Spot> = costs.iter().map(|&(weight, cost)| Spot { weight, cost }).collect();
+        let mut spots: Vec<Spot> = costs.iter().map(|&(weight, cost)| Spot::new(weight, cost)).collect();
         spots.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         spots
     }
@@ -247,7 +309,7 @@ mod tests {
         let at = |n: u32| {
             let s = f64::from(n) / 30_000.0;
             let w = (0.03 - s) / 0.03;
-            Spot { weight: w * w, cost: 0.02 * libm::exp(-120.0 * s) / 2.0 }
+            Spot::new(w * w, 0.02 * libm::exp(-120.0 * s) / 2.0)
         };
         let side: Vec<Spot> = (0..900).map(at).collect();
         let pool = Pool { rate: 50.0, rivals: 800.0 };

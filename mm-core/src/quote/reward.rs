@@ -8,12 +8,13 @@
 //! midpoint stays, and all such ticks share one stand. What is best in a stand is [`super::placement`]'s to say.
 
 use super::ladder::{Leg, Limits, Pair, Target};
-use super::placement::{Pool, Rest, Sizes, Spot, best_alone, best_pair};
-use super::rivals::{Rivals, shares, weight};
+use super::near::{Level, Near};
+use super::placement::{Pool, Rest, Sizes, Spot, alone_bound, best_alone, best_pair, pair_bound};
+use super::rivals::{Rival, Rivals, shares, weight};
 use super::value::{dollars, to_signed_usdc};
 use super::{CostModel, NoQuote, View};
 use crate::domain::{Price, Qty, RewardTerms, Side};
-use crate::rewards::{Depth, Midpoint};
+use crate::rewards::Midpoint;
 
 /// Most ticks of a side that are weighed at once. Where there are more, every second, third … is, and then what lies around the best.
 const BEHIND_MAX: u16 = 64;
@@ -63,39 +64,74 @@ impl Range {
         [self.inside.div_ceil(INSIDE_MAX), (self.count - self.inside).div_ceil(BEHIND_MAX)]
     }
 
-    fn coarse(self) -> Ticks {
+    /// The ticks to weigh first, innermost first.
+    fn coarse(self) -> impl Iterator<Item = u16> {
         let [inside, behind] = self.strides();
-        // the last one too: where the distance pays, it pays most there
         let every = |from: u16, to: u16, stride: u16| {
-            (from..to).filter(|n| (n - from).is_multiple_of(stride.max(1)) || n + 1 == to).collect()
+            let stride = stride.max(1);
+            // the last one too: where the distance pays, it pays most there
+            let last = (from < to && !(to - 1 - from).is_multiple_of(stride)).then(|| to - 1);
+            (from..to).step_by(stride.into()).chain(last)
         };
-        Ticks { range: self, inside: every(0, self.inside, inside), behind: every(self.inside, self.count, behind) }
+        every(0, self.inside, inside).chain(every(self.inside, self.count, behind))
     }
 
     /// What was left out around tick `n`.
-    fn around(self, n: Option<u16>) -> Ticks {
-        let Some(n) = n else { return Ticks { range: self, inside: Vec::new(), behind: Vec::new() } };
+    fn around(self, n: Option<u16>) -> impl Iterator<Item = u16> {
         let [inside, behind] = self.strides();
         let stride = inside.max(behind);
-        let near = n.saturating_sub(stride)..n.saturating_add(stride).min(self.count);
-        let (inside, behind) = near.partition(|n| *n < self.inside);
-        Ticks { range: self, inside, behind }
+        n.map_or(0..0, |n| n.saturating_sub(stride)..n.saturating_add(stride).min(self.count))
     }
 }
 
-/// Ticks to weigh, innermost first.
-#[derive(Clone, Debug)]
-struct Ticks {
-    range: Range,
-    inside: Vec<u16>,
-    behind: Vec<u16>,
+/// One tick that is weighed.
+#[derive(Clone, Copy, Debug)]
+struct Tick {
+    /// Its number in the range.
+    n: u16,
+    price: Price,
+    /// Dollars a share and day.
+    cost: f64,
 }
 
-impl Ticks {
-    /// What one stand lets this side choose from, and the best level it leaves in the book.
-    fn stands(&self, public: Price) -> impl Iterator<Item = (Price, &[u16])> {
-        let inside = self.inside.iter().map(|n| (self.range.price(*n), std::slice::from_ref(n)));
-        inside.chain((!self.behind.is_empty()).then_some((public, &*self.behind)))
+/// Memory of the search.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Search {
+    ticks: [Vec<Tick>; 2],
+    spots: [Vec<Spot>; 2],
+}
+
+/// The ticks of one side that are weighed, innermost first.
+struct Line<'s> {
+    ticks: &'s [Tick],
+    /// How many of them are inside the public spread.
+    inside: usize,
+    /// The least cost behind it.
+    behind_cost: f64,
+    public: Price,
+}
+
+/// What one side may choose from while the midpoint stays where it is.
+struct Stand<'s> {
+    /// Best level it leaves in the book.
+    level: Price,
+    /// Never empty; all score less than the first.
+    ticks: &'s [Tick],
+    least_cost: f64,
+    is_public: bool,
+}
+
+impl<'s> Line<'s> {
+    fn stands(&self) -> impl Iterator<Item = Stand<'s>> {
+        let (inside, behind) = self.ticks.split_at(self.inside);
+        let each = inside.iter().map(|tick| Stand {
+            level: tick.price,
+            ticks: std::slice::from_ref(tick),
+            least_cost: tick.cost,
+            is_public: false,
+        });
+        let public = Stand { level: self.public, ticks: behind, least_cost: self.behind_cost, is_public: true };
+        each.chain((!behind.is_empty()).then_some(public))
     }
 }
 
@@ -105,12 +141,10 @@ struct Ground<'a> {
     /// Learned on top of it, dollars a share and day.
     extra: f64,
     reference: Midpoint,
-    /// Best public levels that count, ours left out.
-    public: [Price; 2],
     /// Reward band, half ten-thousandths.
     band: u16,
     rate: f64,
-    rivals: Rivals,
+    rivals: Rivals<'a>,
     sizes: Sizes,
 }
 
@@ -121,77 +155,176 @@ struct Found {
     value: f64,
 }
 
-impl Ground<'_> {
-    /// The spots of ticks that score; `n`s beside them.
-    fn spots(&self, range: Range, ticks: &[u16], midpoint: Midpoint) -> (Vec<Spot>, Vec<u16>) {
-        let spot = |n: &u16| {
-            let price = range.price(*n);
-            let halves = 2 * price.ten_thousandths();
-            let weight = weight(midpoint.halves(), halves, self.band);
-            let paid = if range.side == Side::Buy { price } else { price.complement() };
-            let distance = self.reference.halves().abs_diff(halves);
-            let cost = self.cost.at_distance(distance) + self.cost.at_price(self.reference, paid) + self.extra;
-            (weight > 0.0).then_some((Spot { weight, cost }, *n))
-        };
-        ticks.iter().filter_map(spot).unzip()
+/// The best that was found so far; the first of equals.
+#[derive(Default)]
+struct Best(Option<Found>);
+
+impl Best {
+    fn value(&self) -> f64 {
+        self.0.as_ref().map_or(f64::NEG_INFINITY, |found| found.value)
     }
 
-    fn best(&self, [bids, asks]: [&Ticks; 2]) -> Option<Found> {
-        let mut best: Option<Found> = None;
-        let mut consider = |found: Found| {
-            if best.is_none_or(|known| found.value > known.value) {
-                best = Some(found);
-            }
-        };
-        let [bid_public, ask_public] = self.public;
-        let alone_at = |midpoint: Midpoint| midpoint.allows_single_sided() && self.reference.allows_single_sided();
-        for (bid, bid_ticks) in bids.stands(bid_public) {
-            for (ask, ask_ticks) in asks.stands(ask_public) {
-                let midpoint = Midpoint::between(bid, ask);
-                let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
-                let (bid_spots, bid_ns) = self.spots(bids.range, bid_ticks, midpoint);
-                let (ask_spots, ask_ns) = self.spots(asks.range, ask_ticks, midpoint);
-                if let Some(pair) = best_pair(&bid_spots, &ask_spots, pool, self.sizes) {
-                    let at = |rest: Rest, ns: &[u16]| Some((ns[rest.spot], rest.shares));
-                    consider(Found { sides: [at(pair.bid, &bid_ns), at(pair.ask, &ask_ns)], value: pair.value });
-                }
-                if midpoint.allows_single_sided() {
-                    let sides = [(&bid_spots, &bid_ns), (&ask_spots, &ask_ns)];
-                    self.leaning(sides, pool).into_iter().flatten().for_each(&mut consider);
-                }
-            }
+    fn consider(&mut self, value: f64, sides: impl FnOnce() -> [Option<(u16, f64)>; 2]) {
+        if self.0.is_none() || value > self.value() {
+            self.0 = Some(Found { sides: sides(), value });
         }
-        for (side, ticks) in [bids, asks].into_iter().enumerate() {
-            for (level, ns) in ticks.stands(self.public[side]) {
-                let midpoint = Midpoint::between(level, self.public[1 - side]);
-                if !alone_at(midpoint) {
-                    continue;
-                }
-                let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
-                let (spots, ns) = self.spots(ticks.range, ns, midpoint);
-                if let Some((rest, value)) = best_alone(&spots, pool, self.sizes) {
-                    let mut sides = [None; 2];
-                    sides[side] = Some((ns[rest.spot], rest.shares));
-                    consider(Found { sides, value });
-                }
-            }
-        }
-        best
     }
 }
 
+/// Whether something that is worth at most `bound` needs no look. Rounding is left a wide margin.
+fn is_hopeless(bound: f64, known: f64) -> bool {
+    bound + 1e-9 * (1.0 + bound.abs()) < known
+}
+
 impl Ground<'_> {
+    fn line<'s>(
+        &self,
+        range: Range,
+        ns: impl Iterator<Item = u16>,
+        public: Price,
+        ticks: &'s mut Vec<Tick>,
+    ) -> Line<'s> {
+        ticks.clear();
+        let price_cost = self.cost.around(self.reference);
+        let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public };
+        for n in ns {
+            let price = range.price(n);
+            let paid = if range.side == Side::Buy { price } else { price.complement() };
+            let distance = self.reference.distance_halves(price);
+            let cost = self.cost.at_distance(distance) + price_cost.at_price(paid) + self.extra;
+            if n < range.inside {
+                line.inside += 1;
+            } else {
+                line.behind_cost = line.behind_cost.min(cost);
+            }
+            ticks.push(Tick { n, price, cost });
+        }
+        Line { ticks, ..line }
+    }
+
+    fn spot(&self, tick: &Tick, midpoint: Midpoint) -> Spot {
+        Spot::new(weight(midpoint.halves(), 2 * tick.price.ten_thousandths(), self.band), tick.cost)
+    }
+
+    /// The ticks that score, as spots: the farther out, the less, so those that score come first.
+    fn spots(&self, stand: &Stand<'_>, midpoint: Midpoint, spots: &mut Vec<Spot>) {
+        spots.clear();
+        spots.extend(stand.ticks.iter().map(|tick| self.spot(tick, midpoint)).take_while(|spot| spot.weight > 0.0));
+    }
+
+    /// Nothing in a stand scores more than this, or costs less; `None` where nothing scores.
+    fn ideal(&self, stand: &Stand<'_>, midpoint: Midpoint) -> Option<Spot> {
+        let first = self.spot(&stand.ticks[0], midpoint);
+        (first.weight > 0.0).then(|| Spot::new(first.weight, stand.least_cost))
+    }
+
+    fn best(&self, [bids, asks]: [&Line<'_>; 2], spots: &mut [Vec<Spot>; 2]) -> Option<Found> {
+        let mut best = Best::default();
+        // one side alone, the other's best level being the public one
+        let mut alone = [Best::default(), Best::default()];
+        for bid in bids.stands() {
+            for ask in asks.stands() {
+                let midpoint = Midpoint::between(bid.level, ask.level);
+                let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
+                let ideals = [&bid, &ask].map(|stand| self.ideal(stand, midpoint));
+                if let [Some(a), Some(b)] = ideals {
+                    self.both([&bid, &ask], [a, b], midpoint, pool, &mut best, spots);
+                }
+                for (side, (stand, other)) in [(&bid, &ask), (&ask, &bid)].into_iter().enumerate() {
+                    if let Some(ideal) = ideals[side].filter(|_| other.is_public) {
+                        let floor = best.value();
+                        self.alone((side, stand), ideal, midpoint, pool, (floor, &mut alone[side]), spots);
+                    }
+                }
+            }
+        }
+        for (side, (line, other)) in [(bids, asks), (asks, bids)].into_iter().enumerate() {
+            if other.inside == other.ticks.len() {
+                for stand in line.stands() {
+                    let midpoint = Midpoint::between(stand.level, other.public);
+                    let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
+                    if let Some(ideal) = self.ideal(&stand, midpoint) {
+                        let floor = best.value();
+                        self.alone((side, &stand), ideal, midpoint, pool, (floor, &mut alone[side]), spots);
+                    }
+                }
+            }
+        }
+        for found in alone.into_iter().filter_map(|alone| alone.0) {
+            best.consider(found.value, || found.sides);
+        }
+        best.0
+    }
+
+    /// The best with orders on both sides.
+    fn both(
+        &self,
+        stands: [&Stand<'_>; 2],
+        [bid, ask]: [Spot; 2],
+        midpoint: Midpoint,
+        pool: Pool,
+        best: &mut Best,
+        spots: &mut [Vec<Spot>; 2],
+    ) {
+        let pairs = !is_hopeless(pair_bound(bid, ask, pool, self.sizes), best.value());
+        let leans = midpoint.allows_single_sided()
+            && [(bid, ask), (ask, bid)].into_iter().any(|(small, other)| {
+                let beside = if small.cost < 0.0 { -small.cost * self.sizes.max } else { 0.0 };
+                !is_hopeless(alone_bound(other, pool, self.sizes) + beside, best.value())
+            });
+        if !pairs && !leans {
+            return;
+        }
+        for (stand, spots) in stands.into_iter().zip(&mut *spots) {
+            self.spots(stand, midpoint, spots);
+        }
+        if pairs && let Some(pair) = best_pair(&spots[0], &spots[1], pool, self.sizes) {
+            let at = |rest: Rest, stand: &Stand<'_>| Some((stand.ticks[rest.spot].n, rest.shares));
+            best.consider(pair.value, || [at(pair.bid, stands[0]), at(pair.ask, stands[1])]);
+        }
+        if leans {
+            self.leaning(stands, spots, pool, best);
+        }
+    }
+
     /// One side does the scoring, at a third; the other is there for what it earns by itself or for the midpoint it makes.
-    fn leaning(&self, sides: [(&Vec<Spot>, &Vec<u16>); 2], pool: Pool) -> [Option<Found>; 2] {
-        [0, 1].map(|small| {
-            let ((small_spots, small_ns), (spots, ns)) = (sides[small], sides[1 - small]);
-            let (rest, value) = best_alone(spots, pool, self.sizes)?;
-            let (at, spot) = small_spots.iter().enumerate().min_by(|(_, a), (_, b)| a.cost.total_cmp(&b.cost))?;
-            let shares = if spot.cost < 0.0 { self.sizes.max } else { self.sizes.min };
-            let mut sides = [Some((ns[rest.spot], rest.shares)); 2];
-            sides[small] = Some((small_ns[at], shares));
-            Some(Found { sides, value: value - spot.cost * shares })
-        })
+    fn leaning(&self, stands: [&Stand<'_>; 2], spots: &[Vec<Spot>; 2], pool: Pool, best: &mut Best) {
+        for small in [0, 1] {
+            let other = 1 - small;
+            let cheapest = spots[small].iter().enumerate().min_by(|(_, a), (_, b)| a.cost.total_cmp(&b.cost));
+            if let (Some((rest, value)), Some((at, spot))) = (best_alone(&spots[other], pool, self.sizes), cheapest) {
+                let shares = if spot.cost < 0.0 { self.sizes.max } else { self.sizes.min };
+                best.consider(value - spot.cost * shares, || {
+                    let mut sides = [Some((stands[other].ticks[rest.spot].n, rest.shares)); 2];
+                    sides[small] = Some((stands[small].ticks[at].n, shares));
+                    sides
+                });
+            }
+        }
+    }
+
+    /// The best with an order on one side only; `floor` is what something else is worth.
+    fn alone(
+        &self,
+        (side, stand): (usize, &Stand<'_>),
+        ideal: Spot,
+        midpoint: Midpoint,
+        pool: Pool,
+        (floor, best): (f64, &mut Best),
+        spots: &mut [Vec<Spot>; 2],
+    ) {
+        let scores = midpoint.allows_single_sided() && self.reference.allows_single_sided();
+        if !scores || is_hopeless(alone_bound(ideal, pool, self.sizes), floor.max(best.value())) {
+            return;
+        }
+        self.spots(stand, midpoint, &mut spots[side]);
+        if let Some((rest, value)) = best_alone(&spots[side], pool, self.sizes) {
+            best.consider(value, || {
+                let mut sides = [None; 2];
+                sides[side] = Some((stand.ticks[rest.spot].n, rest.shares));
+                sides
+            });
+        }
     }
 }
 
@@ -200,12 +333,12 @@ impl Ground<'_> {
 /// # Errors
 /// [`NoQuote::Unprofitable`] when the best of them costs at least what it earns; `None` inside is [`NoQuote::NoRoom`]'s case and left to
 /// the caller: nothing would score.
-pub(super) fn plan<B: Depth>(
+pub(super) fn plan<B, I: Iterator<Item = Level>>(
     view: &View<'_, B>,
+    (near, rivals, search): (&mut Near<'_, I>, &mut [Vec<Rival>; 2], &mut Search),
     terms: &RewardTerms,
     cost: &CostModel,
-    reference: Midpoint,
-    public: [Price; 2],
+    (reference, public): (Midpoint, [Price; 2]),
     limits: &Limits,
     [least, most]: [Qty; 2],
 ) -> Result<Option<Pair>, NoQuote> {
@@ -221,17 +354,24 @@ pub(super) fn plan<B: Depth>(
         cost,
         extra: view.recent.extra_dollars(),
         reference,
-        public,
         band,
         rate: dollars(terms.rate_per_day),
-        rivals: Rivals::read(view, terms, reference, shift),
+        rivals: Rivals::read(near, terms, reference, shift, rivals),
         sizes: Sizes { min: shares(least), max: shares(most) },
     };
-    let [bids, asks] = ranges.map(Range::coarse);
-    let Some(mut best) = ground.best([&bids, &asks]) else { return Ok(None) };
+    let Search { ticks: [bids, asks], spots } = search;
+    let lines = [
+        ground.line(ranges[0], ranges[0].coarse(), public[0], bids),
+        ground.line(ranges[1], ranges[1].coarse(), public[1], asks),
+    ];
+    let Some(mut best) = ground.best([&lines[0], &lines[1]], spots) else { return Ok(None) };
     if ranges.iter().flat_map(|range| range.strides()).any(|stride| stride > 1) {
-        let [bids, asks] = [0, 1].map(|ix| ranges[ix].around(best.sides[ix].map(|(n, _)| n)));
-        if let Some(fine) = ground.best([&bids, &asks]).filter(|fine| fine.value > best.value) {
+        let ns = best.sides.map(|side| side.map(|(n, _)| n));
+        let lines = [
+            ground.line(ranges[0], ranges[0].around(ns[0]), public[0], bids),
+            ground.line(ranges[1], ranges[1].around(ns[1]), public[1], asks),
+        ];
+        if let Some(fine) = ground.best([&lines[0], &lines[1]], spots).filter(|fine| fine.value > best.value) {
             best = fine;
         }
     }

@@ -1,13 +1,16 @@
 //! What all others score, as far as a public book can tell.
 
-use super::View;
+use super::near::{Level, Near};
 use crate::domain::{NewOrder, Price, Qty, RewardTerms, Side};
-use crate::rewards::{Depth, Midpoint, rest_of};
+use crate::rewards::Midpoint;
+
+/// A level in floats: half ten-thousandths and shares.
+pub(super) type Rival = (u16, f64);
 
 /// The levels of a book without our own orders that may score near a midpoint, read once and weighed at several.
-pub(super) struct Rivals {
-    /// (half ten-thousandths, shares), bids and asks.
-    levels: [Vec<(u16, f64)>; 2],
+pub(super) struct Rivals<'s> {
+    /// Bids and asks.
+    levels: &'s [Vec<Rival>; 2],
     /// Reward band, half ten-thousandths.
     band: u16,
 }
@@ -18,24 +21,31 @@ pub(super) fn shares(qty: Qty) -> f64 {
     qty.micro() as f64 / 1e6
 }
 
-impl Rivals {
+impl<'s> Rivals<'s> {
     /// Reads what lies within the band around any midpoint at most `shift` half ten-thousandths from `around`.
-    pub(super) fn read<B: Depth>(view: &View<'_, B>, terms: &RewardTerms, around: Midpoint, shift: u16) -> Self {
+    pub(super) fn read<I: Iterator<Item = Level>>(
+        near: &mut Near<'_, I>,
+        terms: &RewardTerms,
+        around: Midpoint,
+        shift: u16,
+        levels: &'s mut [Vec<Rival>; 2],
+    ) -> Self {
         let band = 2 * terms.max_spread.ten_thousandths();
         let reach = band.saturating_add(shift);
-        let side = |side: Side| {
-            let near = |price: Price| match side {
+        for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(&mut *levels) {
+            let near_by = |price: Price| match side {
                 Side::Buy => around.halves().saturating_sub(2 * price.ten_thousandths()) < reach,
                 Side::Sell => (2 * price.ten_thousandths()).saturating_sub(around.halves()) < reach,
             };
-            rest_of(view.book, side, view.own)
-                .take_while(|(price, _)| near(*price))
+            levels.clear();
+            for (price, qty) in near.levels(side).take_while(|(price, _)| near_by(*price)) {
                 // a level below the minimum cannot hold an order that reaches it
-                .filter(|(_, qty)| *qty >= terms.min_size)
-                .map(|(price, qty)| (2 * price.ten_thousandths(), shares(qty)))
-                .collect()
-        };
-        Self { levels: [side(Side::Buy), side(Side::Sell)], band }
+                if qty >= terms.min_size {
+                    levels.push((2 * price.ten_thousandths(), shares(qty)));
+                }
+            }
+        }
+        Self { levels, band }
     }
 
     /// `K`, the most the others may score at a midpoint (`strategy.md` section 3): with side totals `A ≥ B` it is `B + (A − B)/3` where

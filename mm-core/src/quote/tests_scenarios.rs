@@ -5,8 +5,10 @@ use super::*;
 use crate::rewards::Ladder;
 use expect_test::expect;
 
+type Case<'a> = (&'a str, &'a dyn Fn(&mut Scene));
+
 /// One line for each case: its name and what rests, or why nothing does.
-fn told(cases: &[(&str, &dyn Fn(&mut Scene))]) -> String {
+fn told(cases: &[Case<'_>]) -> String {
     let mut out = String::new();
     for (name, change) in cases {
         let mut scene = Scene::new();

@@ -1,9 +1,10 @@
 //! What a set of our orders is expected to bring a day: its part of the pool, less what resting it costs.
 
-use super::rivals::{Rivals, our_score, shares};
-use super::{CostModel, View};
+use super::CostModel;
+use super::near::{Level, Near};
+use super::rivals::{Rival, Rivals, our_score, shares};
 use crate::domain::{NewOrder, RewardTerms, Side, SignedUsdc, Usdc};
-use crate::rewards::{Depth, Midpoint, book_midpoint};
+use crate::rewards::Midpoint;
 use serde::Serialize;
 
 /// Expected dollars a day of orders as they rest, against the most the others may score.
@@ -52,16 +53,17 @@ pub(super) fn to_signed_usdc(x: f64) -> SignedUsdc {
     SignedUsdc::from_micro(libm::round(x * 1e6) as i64)
 }
 
-/// The value of `orders` in place of what we have in the book; `None` when they leave the book without a scoring midpoint.
-pub(super) fn value<B: Depth>(
-    view: &View<'_, B>,
+/// The value of `orders` in place of what we have in the book, at a cost that is the model's and what was learned beside it; `None` when
+/// they leave the book without a scoring midpoint.
+pub(super) fn value<I: Iterator<Item = Level>>(
+    (near, rivals): (&mut Near<'_, I>, &mut [Vec<Rival>; 2]),
     terms: &RewardTerms,
-    cost: Option<&CostModel>,
+    (cost, learned): (Option<&CostModel>, f64),
     reference: Midpoint,
     orders: &[NewOrder],
 ) -> Option<Value> {
-    let scoring = book_midpoint(view.book, view.own, orders, terms.min_size)?;
-    let rivals = Rivals::read(view, terms, scoring, 0).most(scoring);
+    let scoring = near.midpoint(orders, terms.min_size)?;
+    let rivals = Rivals::read(near, terms, scoring, 0, rivals).most(scoring);
     let score = our_score(orders, terms, scoring);
     let reward = if score > 0.0 { dollars(terms.rate_per_day) * score / (score + rivals) } else { 0.0 };
     let cost_of = |order: &NewOrder| {
@@ -69,8 +71,7 @@ pub(super) fn value<B: Depth>(
         let (side, price) = order.in_yes_terms();
         let paid = if side == Side::Buy { price } else { price.complement() };
         let distance = reference.halves().abs_diff(2 * price.ten_thousandths());
-        let learned = view.recent.extra_dollars();
-        Some((cost.at_distance(distance) + cost.at_price(reference, paid) + learned) * shares(order.qty))
+        Some((cost.at_distance(distance) + cost.around(reference).at_price(paid) + learned) * shares(order.qty))
     };
     Some(Value {
         scoring,

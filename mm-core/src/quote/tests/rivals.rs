@@ -1,5 +1,6 @@
 //! What the others may score: the planner's floats against the exact library.
 
+use super::super::near;
 use super::super::rivals::Rivals;
 use super::*;
 use crate::rewards::{book_midpoint, score};
@@ -12,7 +13,9 @@ proptest! {
         let view = view.view();
         let none: &[NewOrder] = &[];
         if let Some(midpoint) = book_midpoint(view.book, none, none, terms.min_size) {
-            let planned = Rivals::read(&view, &terms, midpoint, 0).most(midpoint);
+            let (mut buffers, mut levels) = (near::Buffers::default(), Default::default());
+            let mut near = near::read(&view, &mut buffers);
+            let planned = Rivals::read(&mut near, &terms, midpoint, 0, &mut levels).most(midpoint);
             let exact = score(view.book, &[], &terms).worst.rest_q_min;
             let exact: f64 = exact.to_string().parse().expect("a decimal");
             prop_assert!((planned - exact).abs() <= 1e-9 * exact.max(1.0), "{planned} is not {exact}");
