@@ -23,6 +23,7 @@ pub mod recent;
 mod reward;
 mod rivals;
 mod skew;
+mod stands;
 mod value;
 
 pub use adjust::Adjust;
@@ -154,7 +155,7 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
     }
     let rewards = wanted_rewards(view);
     let Scratch { near, rivals, search } = scratch;
-    let mut near = near::read(view, near);
+    let mut near = near::read(view.book, view.own, near);
     let levels = reference_levels(&mut near, rewards);
     let reference = reference(view, rewards, levels)?;
     view.recent.forbids(view.at, view.params)?;
@@ -213,7 +214,7 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
 /// out. `None` when a side has no such level.
 #[must_use]
 pub fn reference_midpoint<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Option<Midpoint> {
-    let mut near = near::read(view, &mut scratch.near);
+    let mut near = near::read(view.book, view.own, &mut scratch.near);
     reference_levels(&mut near, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
 }
 
@@ -221,7 +222,7 @@ pub fn reference_midpoint<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -
 #[must_use]
 pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut Scratch) -> Option<Value> {
     let terms = funded(view.market)?;
-    let mut near = near::read(view, &mut scratch.near);
+    let mut near = near::read(view.book, view.own, &mut scratch.near);
     let (bid, ask) = reference_levels(&mut near, wanted_rewards(view))?;
     let reference = Midpoint::between(bid, ask);
     let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());

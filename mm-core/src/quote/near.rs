@@ -1,6 +1,5 @@
 //! The public book without our own orders, read once and only as deep as a quote asks.
 
-use super::View;
 use crate::domain::{NewOrder, Price, Qty, Side};
 use crate::rewards::{Depth, Midpoint};
 
@@ -55,17 +54,18 @@ pub(super) struct Buffers {
     own: [Vec<Level>; 2],
 }
 
-/// Begins to read the book of a view.
+/// Begins to read a book, `own` left out.
 pub(super) fn read<'s, B: Depth>(
-    view: &View<'s, B>,
+    book: &'s B,
+    own: &[NewOrder],
     buffers: &'s mut Buffers,
-) -> Near<'s, impl Iterator<Item = Level>> {
+) -> Near<'s, impl Iterator<Item = Level> + use<'s, B>> {
     let Buffers { read: [bids, asks], own: [own_bids, own_asks] } = buffers;
-    let side = |side, read: &'s mut Vec<Level>, own: &'s mut Vec<Level>| {
+    let side = |side, read: &'s mut Vec<Level>, ours: &'s mut Vec<Level>| {
         read.clear();
-        own.clear();
-        own.extend(levels_of(view.own, side));
-        Reader { read, own, rest: view.book.levels(side) }
+        ours.clear();
+        ours.extend(levels_of(own, side));
+        Reader { read, own: ours, rest: book.levels(side) }
     };
     Near { sides: [side(Side::Buy, bids, own_bids), side(Side::Sell, asks, own_asks)] }
 }
@@ -112,5 +112,58 @@ impl<I: Iterator<Item = Level>> Near<'_, I> {
     pub(super) fn midpoint(&mut self, plus: &[NewOrder], min_size: Qty) -> Option<Midpoint> {
         let (bid, ask) = (self.best(Side::Buy, plus, min_size)?, self.best(Side::Sell, plus, min_size)?);
         Some(Midpoint::between(bid, ask))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{MarketIx, Outcome, TimeInForce, Token};
+    use crate::rewards::{Ladder, best_level, rest_of};
+    use proptest::prelude::*;
+
+    fn price(n: u16) -> Price {
+        Price::from_ten_thousandths(n).expect("below a dollar")
+    }
+
+    prop_compose! {
+        fn orders()(drawn in prop::collection::vec((any::<bool>(), any::<bool>(), 40u16..60, 1u64..30), 0..4)) -> Vec<NewOrder> {
+            let order = |(yes, buy, cents, n): (bool, bool, u16, u64)| NewOrder {
+                token: Token { market: MarketIx(0), outcome: if yes { Outcome::Yes } else { Outcome::No } },
+                side: if buy { Side::Buy } else { Side::Sell },
+                price: price(100 * cents),
+                qty: Qty::from_whole(n).expect("few"),
+                post_only: true,
+                tif: TimeInForce::Gtc,
+            };
+            drawn.into_iter().map(order).collect()
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn what_was_read_tells_what_the_book_does(
+            sizes in prop::collection::vec(0u64..30, 20),
+            (own, plus, more) in (orders(), orders(), orders()),
+            (one, two) in (0u64..40, 0u64..40),
+        ) {
+            let level = |(cents, n): (u16, &u64)| (price(100 * cents), Qty::from_whole(*n).expect("few"));
+            let all: Vec<Level> = (40u16..).zip(&sizes).map(level).filter(|(_, qty)| !qty.is_zero()).collect();
+            let (bids, asks): (Vec<Level>, Vec<Level>) = all.into_iter().partition(|(p, _)| *p < price(5_000));
+            let book = Ladder { bids: bids.into_iter().rev().collect(), asks };
+            let mut buffers = Buffers::default();
+            // whatever was asked before
+            for _ in 0..2 {
+                let mut near = read(&book, &own, &mut buffers);
+                for (side, plus, min) in [Side::Buy, Side::Sell].into_iter().flat_map(|side| [(side, &plus, one), (side, &more, two)]) {
+                    let min = Qty::from_whole(min).expect("few");
+                    prop_assert_eq!(near.best(side, plus, min), best_level(&book, side, &own, plus, min));
+                }
+                for side in [Side::Buy, Side::Sell] {
+                    prop_assert!(near.levels(side).eq(rest_of(&book, side, &own)));
+                }
+            }
+        }
     }
 }

@@ -219,7 +219,8 @@ fn sized_score(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> (f64, f64) {
     let value = |q: f64| (q, pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes));
     let one = pool.best_score_within(first.slope(), low, high);
     let both = pool.best_score_within(bid.slope() + ask.slope(), high, most);
-    if one == both {
+    // both held at the one end they share: bit for bit the same
+    if one.to_bits() == both.to_bits() {
         return value(one);
     }
     let (one, both) = (value(one), value(both));
@@ -303,6 +304,11 @@ mod tests {
         spots
     }
 
+    /// The most weight and the least cost of a side, wherever they are.
+    fn ideal(spots: &[Spot]) -> Spot {
+        Spot::new(spots[0].weight, spots.iter().map(|spot| spot.cost).fold(f64::INFINITY, f64::min))
+    }
+
     #[test]
     fn the_check_value_of_the_design_comes_out() {
         // both sides with half the cost each, on a grid of a third of a hundredth of a cent: R 50, K 800, v 0.03, m = 0.02·e^(−120 s)
@@ -337,6 +343,9 @@ mod tests {
             let best = best_pair(&bids, &asks, pool, sizes).expect("ticks on both sides");
             let truth = brute(&bids, &asks, pool, sizes, 40);
             prop_assert!(best.value >= truth - 1e-3 * truth.abs() - 1e-9, "{best:?} against {truth}");
+            let [bid, ask] = [&bids, &asks].map(|side| ideal(side));
+            let bound = pair_bound(bid, ask, pool, sizes);
+            prop_assert!(bound >= best.value - 1e-9 * (1.0 + bound.abs()), "bound {bound} of {best:?}");
             for (rest, spots) in [(best.bid, &bids), (best.ask, &asks)] {
                 prop_assert!(rest.spot < spots.len());
                 prop_assert!(rest.shares >= sizes.min && rest.shares <= sizes.max);
@@ -344,6 +353,22 @@ mod tests {
             let q = (bids[best.bid.spot].weight * best.bid.shares).min(asks[best.ask.spot].weight * best.ask.shares);
             let told = pool.reward(q) - bids[best.bid.spot].cost * best.bid.shares - asks[best.ask.spot].cost * best.ask.shares;
             prop_assert!((told - best.value).abs() <= 1e-9 * (1.0 + told.abs()), "says {} and is worth {told}", best.value);
+        }
+
+        #[test]
+        fn an_end_without_a_root_is_where_the_root_leads(
+            (rate, rivals) in (0.5f64..200.0, prop_oneof![Just(0.0), 1.0f64..5_000.0]),
+            per_score in prop_oneof![0.000_01f64..0.05, Just(1.0)],
+            (from, more) in (0.0f64..500.0, 0.0f64..500.0),
+            near in -2i32..=2,
+        ) {
+            let pool = Pool { rate, rivals };
+            let root = pool.best_score(per_score);
+            // also with an end next to the root
+            let close = (root * (1.0 + 1e-10 * f64::from(near))).max(0.0);
+            for (from, to) in [(from, from + more), (close, close + more), ((close - more).max(0.0).min(close), close)] {
+                prop_assert_eq!(pool.best_score_within(per_score, from, to), root.clamp(from, to));
+            }
         }
 
         #[test]
@@ -357,6 +382,8 @@ mod tests {
             let side = spots(&side);
             let (pool, sizes) = (Pool { rate, rivals }, Sizes { min, max: min * (1.0 + room) });
             let (_, value) = best_alone(&side, pool, sizes).expect("ticks");
+            let bound = alone_bound(ideal(&side), pool, sizes);
+            prop_assert!(bound >= value - 1e-9 * (1.0 + bound.abs()), "bound {bound} of {value}");
             for spot in &side {
                 for n in 0..=400 {
                     let shares = sizes.min + (sizes.max - sizes.min) * f64::from(n) / 400.0;

@@ -11,128 +11,17 @@ use super::ladder::{Leg, Limits, Pair, Target};
 use super::near::{Level, Near};
 use super::placement::{Pool, Rest, Sizes, Spot, alone_bound, best_alone, best_pair, pair_bound};
 use super::rivals::{Rival, Rivals, shares, weight};
+use super::stands::{Line, Range, Stand, Tick};
 use super::value::{dollars, to_signed_usdc};
 use super::{CostModel, NoQuote, View};
 use crate::domain::{Price, Qty, RewardTerms, Side};
 use crate::rewards::Midpoint;
-
-/// Most ticks of a side that are weighed at once. Where there are more, every second, third … is, and then what lies around the best.
-const BEHIND_MAX: u16 = 64;
-/// Most ticks inside the public spread, a side, that are weighed at once: each makes stands of its own.
-const INSIDE_MAX: u16 = 16;
-
-/// Ticks of one side, counted from the innermost allowed one outward.
-#[derive(Clone, Copy, Debug)]
-struct Range {
-    side: Side,
-    /// Ten-thousandths.
-    inner: u16,
-    tick: u16,
-    /// How many are nearer to the midpoint than the public best.
-    inside: u16,
-    /// How many there are up to where nothing can score.
-    count: u16,
-}
-
-impl Range {
-    /// `inner` `None`: the side has no tick.
-    fn new(side: Side, inner: Option<Price>, public: Price, reference: Midpoint, reach: u16, tick: u16) -> Self {
-        let Some(inner) = inner else { return Self { side, inner: 0, tick, inside: 0, count: 0 } };
-        let (from, best) = (inner.ten_thousandths(), public.ten_thousandths());
-        let (outward, room) = match side {
-            Side::Buy => (from.saturating_sub(best), from),
-            Side::Sell => (best.saturating_sub(from), 10_000 - from),
-        };
-        let away = reference.halves().abs_diff(2 * from);
-        let scoring = reach.saturating_sub(away).div_ceil(2).div_ceil(tick);
-        // neither zero nor a dollar is a price
-        let count = scoring.min((room / tick).saturating_sub(u16::from(room.is_multiple_of(tick))) + 1);
-        Self { side, inner: from, tick, inside: outward.div_ceil(tick).min(count), count }
-    }
-
-    fn price(self, n: u16) -> Price {
-        let away = n * self.tick;
-        let price = match self.side {
-            Side::Buy => self.inner - away,
-            Side::Sell => self.inner + away,
-        };
-        Price::from_ten_thousandths(price).expect("counted inside zero and one dollar")
-    }
-
-    /// One in how many ticks is weighed at first, inside and behind.
-    const fn strides(self) -> [u16; 2] {
-        [self.inside.div_ceil(INSIDE_MAX), (self.count - self.inside).div_ceil(BEHIND_MAX)]
-    }
-
-    /// The ticks to weigh first, innermost first.
-    fn coarse(self) -> impl Iterator<Item = u16> {
-        let [inside, behind] = self.strides();
-        let every = |from: u16, to: u16, stride: u16| {
-            let stride = stride.max(1);
-            // the last one too: where the distance pays, it pays most there
-            let last = (from < to && !(to - 1 - from).is_multiple_of(stride)).then(|| to - 1);
-            (from..to).step_by(stride.into()).chain(last)
-        };
-        every(0, self.inside, inside).chain(every(self.inside, self.count, behind))
-    }
-
-    /// What was left out around tick `n`.
-    fn around(self, n: Option<u16>) -> impl Iterator<Item = u16> {
-        let [inside, behind] = self.strides();
-        let stride = inside.max(behind);
-        n.map_or(0..0, |n| n.saturating_sub(stride)..n.saturating_add(stride).min(self.count))
-    }
-}
-
-/// One tick that is weighed.
-#[derive(Clone, Copy, Debug)]
-struct Tick {
-    /// Its number in the range.
-    n: u16,
-    price: Price,
-    /// Dollars a share and day.
-    cost: f64,
-}
 
 /// Memory of the search.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Search {
     ticks: [Vec<Tick>; 2],
     spots: [Vec<Spot>; 2],
-}
-
-/// The ticks of one side that are weighed, innermost first.
-struct Line<'s> {
-    ticks: &'s [Tick],
-    /// How many of them are inside the public spread.
-    inside: usize,
-    /// The least cost behind it.
-    behind_cost: f64,
-    public: Price,
-}
-
-/// What one side may choose from while the midpoint stays where it is.
-struct Stand<'s> {
-    /// Best level it leaves in the book.
-    level: Price,
-    /// Never empty; all score less than the first.
-    ticks: &'s [Tick],
-    least_cost: f64,
-    is_public: bool,
-}
-
-impl<'s> Line<'s> {
-    fn stands(&self) -> impl Iterator<Item = Stand<'s>> {
-        let (inside, behind) = self.ticks.split_at(self.inside);
-        let each = inside.iter().map(|tick| Stand {
-            level: tick.price,
-            ticks: std::slice::from_ref(tick),
-            least_cost: tick.cost,
-            is_public: false,
-        });
-        let public = Stand { level: self.public, ticks: behind, least_cost: self.behind_cost, is_public: true };
-        each.chain((!behind.is_empty()).then_some(public))
-    }
 }
 
 /// What is the same for all stands.
@@ -167,6 +56,13 @@ impl Best {
     fn consider(&mut self, value: f64, sides: impl FnOnce() -> [Option<(u16, f64)>; 2]) {
         if self.0.is_none() || value > self.value() {
             self.0 = Some(Found { sides: sides(), value });
+        }
+    }
+
+    /// Takes what was found in another stand; that of equals.
+    fn prefer(&mut self, other: Self) {
+        if other.0.is_some() && other.value() >= self.value() {
+            *self = other;
         }
     }
 }
@@ -222,30 +118,32 @@ impl Ground<'_> {
         let mut best = Best::default();
         // one side alone, the other's best level being the public one
         let mut alone = [Best::default(), Best::default()];
-        for bid in bids.stands() {
-            for ask in asks.stands() {
+        // Most is found behind the public best, and then most of the rest needs no look; of equals the innermost is wanted.
+        for bid in bids.stands().rev() {
+            for ask in asks.stands().rev() {
                 let midpoint = Midpoint::between(bid.level, ask.level);
                 let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
                 let ideals = [&bid, &ask].map(|stand| self.ideal(stand, midpoint));
                 if let [Some(a), Some(b)] = ideals {
-                    self.both([&bid, &ask], [a, b], midpoint, pool, &mut best, spots);
+                    let found = self.both([&bid, &ask], [a, b], midpoint, pool, best.value(), spots);
+                    best.prefer(found);
                 }
                 for (side, (stand, other)) in [(&bid, &ask), (&ask, &bid)].into_iter().enumerate() {
                     if let Some(ideal) = ideals[side].filter(|_| other.is_public) {
-                        let floor = best.value();
-                        self.alone((side, stand), ideal, midpoint, pool, (floor, &mut alone[side]), spots);
+                        let floor = best.value().max(alone[side].value());
+                        alone[side].prefer(self.alone((side, stand), ideal, midpoint, pool, floor, spots));
                     }
                 }
             }
         }
         for (side, (line, other)) in [(bids, asks), (asks, bids)].into_iter().enumerate() {
             if other.inside == other.ticks.len() {
-                for stand in line.stands() {
+                for stand in line.stands().rev() {
                     let midpoint = Midpoint::between(stand.level, other.public);
                     let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
                     if let Some(ideal) = self.ideal(&stand, midpoint) {
-                        let floor = best.value();
-                        self.alone((side, &stand), ideal, midpoint, pool, (floor, &mut alone[side]), spots);
+                        let floor = best.value().max(alone[side].value());
+                        alone[side].prefer(self.alone((side, &stand), ideal, midpoint, pool, floor, spots));
                     }
                 }
             }
@@ -256,24 +154,25 @@ impl Ground<'_> {
         best.0
     }
 
-    /// The best with orders on both sides.
+    /// The best with orders on both sides; nothing worth less than `floor` is wanted.
     fn both(
         &self,
         stands: [&Stand<'_>; 2],
         [bid, ask]: [Spot; 2],
         midpoint: Midpoint,
         pool: Pool,
-        best: &mut Best,
+        floor: f64,
         spots: &mut [Vec<Spot>; 2],
-    ) {
-        let pairs = !is_hopeless(pair_bound(bid, ask, pool, self.sizes), best.value());
+    ) -> Best {
+        let mut best = Best::default();
+        let pairs = !is_hopeless(pair_bound(bid, ask, pool, self.sizes), floor);
         let leans = midpoint.allows_single_sided()
             && [(bid, ask), (ask, bid)].into_iter().any(|(small, other)| {
                 let beside = if small.cost < 0.0 { -small.cost * self.sizes.max } else { 0.0 };
-                !is_hopeless(alone_bound(other, pool, self.sizes) + beside, best.value())
+                !is_hopeless(alone_bound(other, pool, self.sizes) + beside, floor)
             });
         if !pairs && !leans {
-            return;
+            return best;
         }
         for (stand, spots) in stands.into_iter().zip(&mut *spots) {
             self.spots(stand, midpoint, spots);
@@ -283,8 +182,9 @@ impl Ground<'_> {
             best.consider(pair.value, || [at(pair.bid, stands[0]), at(pair.ask, stands[1])]);
         }
         if leans {
-            self.leaning(stands, spots, pool, best);
+            self.leaning(stands, spots, pool, &mut best);
         }
+        best
     }
 
     /// One side does the scoring, at a third; the other is there for what it earns by itself or for the midpoint it makes.
@@ -303,19 +203,20 @@ impl Ground<'_> {
         }
     }
 
-    /// The best with an order on one side only; `floor` is what something else is worth.
+    /// The best with an order on one side only; nothing worth less than `floor` is wanted.
     fn alone(
         &self,
         (side, stand): (usize, &Stand<'_>),
         ideal: Spot,
         midpoint: Midpoint,
         pool: Pool,
-        (floor, best): (f64, &mut Best),
+        floor: f64,
         spots: &mut [Vec<Spot>; 2],
-    ) {
+    ) -> Best {
+        let mut best = Best::default();
         let scores = midpoint.allows_single_sided() && self.reference.allows_single_sided();
-        if !scores || is_hopeless(alone_bound(ideal, pool, self.sizes), floor.max(best.value())) {
-            return;
+        if !scores || is_hopeless(alone_bound(ideal, pool, self.sizes), floor) {
+            return best;
         }
         self.spots(stand, midpoint, &mut spots[side]);
         if let Some((rest, value)) = best_alone(&spots[side], pool, self.sizes) {
@@ -325,6 +226,7 @@ impl Ground<'_> {
                 sides
             });
         }
+        best
     }
 }
 

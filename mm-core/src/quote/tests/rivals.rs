@@ -13,8 +13,8 @@ proptest! {
         let view = view.view();
         let none: &[NewOrder] = &[];
         if let Some(midpoint) = book_midpoint(view.book, none, none, terms.min_size) {
-            let (mut buffers, mut levels) = (near::Buffers::default(), Default::default());
-            let mut near = near::read(&view, &mut buffers);
+            let (mut buffers, mut levels) = Default::default();
+            let mut near = near::read(view.book, view.own, &mut buffers);
             let planned = Rivals::read(&mut near, &terms, midpoint, 0, &mut levels).most(midpoint);
             let exact = score(view.book, &[], &terms).worst.rest_q_min;
             let exact: f64 = exact.to_string().parse().expect("a decimal");
