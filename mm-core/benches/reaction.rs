@@ -107,7 +107,7 @@ fn reaction(mut stage: Stage, rounds: usize) -> bool {
     let (mut actions, mut bytes, mut lines) = (Vec::new(), Vec::new(), String::new());
     let (mut times, mut after, mut count) = (Vec::new(), Vec::new(), 0);
     for round in 0..rounds {
-        stage.rest();
+        stage.rest(round);
         let text = stage.shift(0, round);
         feed.arrives(&text);
         let (seq, at) = stage.next_turn();

@@ -125,9 +125,13 @@ impl Stage {
         (self.seq, self.at)
     }
 
-    /// Time passes until a better place is worth a move.
-    pub(crate) fn rest(&mut self) {
+    /// Time passes until a better place is worth a move, and what is due now and then is done.
+    pub(crate) fn rest(&mut self, nth: usize) {
         self.at = self.at.plus(REST);
+        let turn = self.small_change(false, nth);
+        let mut actions = Vec::new();
+        self.engine.turn(&turn, &mut actions);
+        self.settle(&actions);
     }
 
     pub(crate) fn market_of(&self, id: ClientOrderId) -> Option<MarketIx> {
@@ -161,7 +165,7 @@ impl Stage {
         panic!("the engine finds no rest: {actions:?}");
     }
 
-    /// A change at the best bid, or far below it, that moves nothing.
+    /// A change at 0.48, or far below it, that moves nothing.
     pub(crate) fn small_change(&mut self, in_sight: bool, nth: usize) -> Turn {
         let (seq, at) = {
             self.seq += 1;
@@ -173,7 +177,7 @@ impl Stage {
             side: Side::Buy,
             price: price(if in_sight { 48 } else { 30 }),
             qty: shares(900 + u64::from(nth.is_multiple_of(2))),
-            top: Some(Top { bid: Some(price(48)), ask: Some(price(52)) }),
+            top: self.engine.book(MarketIx(0)).map(mm_core::book::Book::top),
             hash: None,
             venue_ms: at.ms(),
         };
