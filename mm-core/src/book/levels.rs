@@ -71,7 +71,7 @@ impl SideLevels {
 
     /// Writes a level; zero removes it. The price must be on the grid.
     pub(super) fn set(&mut self, price: Price, qty: Qty) {
-        let Some(index) = self.index(price) else { panic!("{price} is off the grid of {}", self.step) };
+        let index = self.index(price).expect("the book moves to a grid that has every price before it sets one");
         let old = std::mem::replace(&mut self.sizes[index], qty);
         if old == qty {
             return;

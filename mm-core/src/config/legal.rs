@@ -119,6 +119,20 @@ mod tests {
     }
 
     #[test]
+    fn markets_with_the_same_costs_share_one_table() {
+        let mut config = written(&[1, 2, 3], "200");
+        for key in ["fills_per_day", "fill_decay_per_cent", "markout_cents", "jumps_per_day", "jump_cents"] {
+            config["quote"][key] = json!("1");
+        }
+        config["market"][1]["jumps_per_day"] = json!("2");
+        let raw: RawConfig = serde_json::from_value(config).expect("known keys");
+        let config = Config::try_from(raw).expect("good values");
+        let [one, other, same] = [0, 1, 2].map(|n: usize| config.markets[n].quote.cost.as_ref().expect("given"));
+        assert!(same.is_shared_with(one) && !other.is_shared_with(one));
+        assert_ne!(one, other);
+    }
+
+    #[test]
     fn a_cap_below_the_cheapest_order_is_refused() {
         let with = |cap: &str, quote: &[(&'static str, &str)]| {
             let mut keys = vec![("risk", "max_market_usdc", json!(cap))];

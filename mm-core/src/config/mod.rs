@@ -361,7 +361,12 @@ fn markets(raw: &RawConfig) -> Result<Vec<MarketConfig>, ConfigError> {
         if out.iter().any(|m| m.condition == condition) {
             return Err(ConfigError::value(key, condition, "must be given once only"));
         }
-        let quote = QuoteParams::try_from(&raw.quote.with(&market.overrides())).map_err(|why| in_market(row, why))?;
+        let mut quote =
+            QuoteParams::try_from(&raw.quote.with(&market.overrides())).map_err(|why| in_market(row, why))?;
+        // markets with the same keys share one table: it is as large as half of a market's book
+        if let Some(cost) = &mut quote.cost {
+            out.iter().filter_map(|known| known.quote.cost.as_ref()).for_each(|known| cost.share(known));
+        }
         out.push(MarketConfig { condition, quote });
     }
     Ok(out)

@@ -279,8 +279,8 @@ impl Engine {
         }
     }
 
-    /// Whether a snapshot may be taken, and whether its hash proves it. One for a book that is out of sync must be proven by its own hash, in a market where that
-    /// was possible before and as far as it says what its hash is made of.
+    /// Whether a snapshot may be taken, and whether its hash proves it. One for a book that is out of sync must be proven by its own
+    /// hash, in a market where that was possible before and as far as it says what its hash is made of.
     pub(super) fn vouch(&mut self, event: &MarketEvent, out: &mut Vec<Action>) -> Option<bool> {
         let MarketEvent::Snapshot { token, bids, asks, tick, last_trade, hash, venue_ms } = event else {
             return Some(false);

@@ -130,8 +130,12 @@ impl Markouts {
     /// Loss beyond the model's, nano-dollars a share and day, with `prior` micro-share-days of the model's word beside the evidence.
     pub(super) fn extra_cost(&self, prior: u64) -> u64 {
         // half ten-thousandths of a dollar times millionths of a share: 20 of them are a nano-dollar
-        let lost = -self.sums[DECIDING].gain / 20;
-        let beyond = lost.saturating_sub(self.predicted).max(0);
+        let lost = self.sums[DECIDING].gain.saturating_neg();
+        // every decision asks: the usual answer costs no division
+        if lost <= self.predicted.saturating_mul(20) {
+            return 0;
+        }
+        let beyond = (lost / 20).saturating_sub(self.predicted).max(0);
         let days = (self.rested / MS_PER_DAY).saturating_add(u128::from(prior)).max(1);
         let a_share_and_day = beyond.unsigned_abs().saturating_mul(1_000_000) / days;
         u64::try_from(a_share_and_day).unwrap_or(u64::MAX)

@@ -139,8 +139,7 @@ impl Engine {
             do_nothing_size_percent: config.orders.do_nothing_size_percent,
             no_wait: config.orders.min_edit_interval.max(Nanos::from_secs(1)),
         });
-        let evidence_kept =
-            crate::quote::recent::kept_after(config.rewards.sample_every, config.risk.markout_half_life);
+        let evidence_kept = crate::quote::kept_after(config.rewards.sample_every, config.risk.markout_half_life);
         let mut engine = Self {
             budget: Budget::new(config.orders.calls_per_second, config.orders.calls_burst),
             watch: Watch::new(config.feed.rest_calls_per_second),

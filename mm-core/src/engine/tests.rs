@@ -1,7 +1,7 @@
 //! Whole turns against expected actions, told in short lines.
 
 use super::Engine;
-use super::tests_support::{config, market};
+use super::tests_support::{book, config, market};
 use crate::domain::{ClientOrderId, MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, Usdc};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Shut};
@@ -47,15 +47,7 @@ impl Rig {
     }
 
     fn book(&self, bid: &str, ask: &str, size: u64) -> Input {
-        Input::Market(MarketEvent::Snapshot {
-            token: Token { market: MarketIx(0), outcome: Outcome::Yes },
-            bids: vec![(price(bid), qty(size))],
-            asks: vec![(price(ask), qty(size))],
-            tick: None,
-            last_trade: None,
-            hash: None,
-            venue_ms: self.ms,
-        })
+        book(price(bid), price(ask), qty(size), self.ms)
     }
 
     fn turn(&mut self, inputs: Vec<Input>) -> Vec<Action> {

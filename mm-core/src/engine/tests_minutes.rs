@@ -1,12 +1,10 @@
 //! The minute ledger: one golden line a kind of sample, a property against a model with all samples in a list, and whole turns.
 
 use super::minutes::{Change, Minute, Minutes, Rested, Scene};
-use super::tests_support::{config, market};
+use super::tests_support::{book, config, market};
 use super::{Engine, Gap, MINUTES_KEPT, ScoringRules, Verdict, WhenUnscored};
-use crate::domain::{
-    ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, RewardTerms, Side, Timestamp, Token, Usdc,
-};
-use crate::event::{Action, Alert, Input, LinkIx, MarketEvent, Turn};
+use crate::domain::{ClientOrderId, Nanos, OrderId, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
+use crate::event::{Action, Alert, Input, LinkIx, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate};
 use crate::quote::{Adjust, NoQuote};
 use crate::rewards::{Fixed12, Midpoint, Outlook, ScoreBreakdown};
@@ -211,16 +209,7 @@ impl Rig {
     }
 
     fn book(&self) -> Input {
-        let level = |p| vec![(price(p), Qty::from_whole(500).expect("fits"))];
-        Input::Market(MarketEvent::Snapshot {
-            token: Token { market: MarketIx(0), outcome: Outcome::Yes },
-            bids: level(4_800),
-            asks: level(5_200),
-            tick: None,
-            last_trade: None,
-            hash: None,
-            venue_ms: self.ms,
-        })
+        book(price(4_800), price(5_200), Qty::from_whole(500).expect("fits"), self.ms)
     }
 
     fn turn(&mut self, inputs: Vec<Input>) -> Vec<Action> {

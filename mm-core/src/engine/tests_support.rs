@@ -1,7 +1,10 @@
 //! One market and one configuration for tests of the engine and of the journal.
 
 use crate::config::{Config, RawConfig};
-use crate::domain::{ConditionId, Market, Nanos, Price, Qty, RewardTerms, TickSize, TokenId, Usdc};
+use crate::domain::{
+    ConditionId, Market, MarketIx, Nanos, Outcome, Price, Qty, RewardTerms, TickSize, Token, TokenId, Usdc,
+};
+use crate::event::{Input, MarketEvent};
 use crate::quote::{CostKeys, CostModel};
 
 pub(crate) fn config() -> Config {
@@ -34,6 +37,19 @@ pub(crate) fn written(markets: &[u64], max_total_usdc: &str) -> serde_json::Valu
             "max_book_spread_cents": "6", "max_held_shares": "200", "skew_cents_per_100_shares": "1",
             "min_midpoint": "0.05", "max_midpoint": "0.95", "stop_before_end_s": 0, "require_rewards": true },
         "market": blocks
+    })
+}
+
+/// The whole book of the first market: one level a side.
+pub(crate) fn book(bid: Price, ask: Price, qty: Qty, venue_ms: u64) -> Input {
+    Input::Market(MarketEvent::Snapshot {
+        token: Token { market: MarketIx(0), outcome: Outcome::Yes },
+        bids: vec![(bid, qty)],
+        asks: vec![(ask, qty)],
+        tick: None,
+        last_trade: None,
+        hash: None,
+        venue_ms,
     })
 }
 

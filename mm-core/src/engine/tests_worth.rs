@@ -1,6 +1,6 @@
 //! Edits under the strategy that knows what they bring: small gains are left alone, large ones and dangers are not.
 
-use super::tests_support::{config, config_for, costs, market};
+use super::tests_support::{book, config, config_for, costs, market};
 use super::{Engine, Kept};
 use crate::config::Config;
 use crate::domain::{MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side, TickSize, Timestamp, Token, Usdc};
@@ -60,16 +60,8 @@ impl Rig {
 
     /// A book four cents wide around a middle in ten-thousandths.
     fn book(&self, middle: u16) -> Input {
-        let level = |p| vec![(Price::from_ten_thousandths(p).expect("a price"), Qty::from_whole(500).expect("small"))];
-        Input::Market(MarketEvent::Snapshot {
-            token: Token { market: MarketIx(0), outcome: Outcome::Yes },
-            bids: level(middle - 200),
-            asks: level(middle + 200),
-            tick: None,
-            last_trade: None,
-            hash: None,
-            venue_ms: self.ms,
-        })
+        let price = |n| Price::from_ten_thousandths(n).expect("a price");
+        book(price(middle - 200), price(middle + 200), Qty::from_whole(500).expect("small"), self.ms)
     }
 
     fn turn(&mut self, inputs: Vec<Input>) -> Vec<Action> {

@@ -40,10 +40,10 @@ pub(super) fn within_holdings<B>(
 }
 
 /// Shrinks buys that cost more than is left for this market, down to `least`. Where that is not enough, names the outcome whose buy
-/// must go: the one that is held more.
+/// must go: the one beside a sell, which costs nothing and sheds what is held; of two buys the one that is held more.
 ///
 /// # Errors
-/// [`NoQuote::CapReached`] when no buy can go without the other going too.
+/// [`NoQuote::CapReached`] when no buy can go without the other order going too.
 pub(super) fn within_room<B>(
     view: &View<'_, B>,
     pair: &mut Pair,
@@ -67,9 +67,14 @@ pub(super) fn within_room<B>(
         *pair = smaller;
         return Ok(None);
     }
-    if reference.allows_single_sided() && costs.iter().all(|cost| !cost.is_zero()) {
+    if let (Some(bid), Some(ask), true) = (pair.bid, pair.ask, reference.allows_single_sided()) {
         let (yes, no) = (view.held.yes.matched, view.held.no.matched);
-        return Ok(Some(if yes > no { Outcome::Yes } else { Outcome::No }));
+        return Ok(Some(match (bid.leg.side, ask.leg.side) {
+            (Side::Buy, Side::Sell) => bid.leg.outcome,
+            (Side::Sell, _) => ask.leg.outcome,
+            (Side::Buy, Side::Buy) if yes > no => Outcome::Yes,
+            (Side::Buy, Side::Buy) => Outcome::No,
+        }));
     }
     Err(NoQuote::CapReached { left, needed })
 }

@@ -19,7 +19,7 @@ pub mod params;
 pub mod placement;
 mod promises;
 mod reason;
-pub mod recent;
+mod recent;
 mod reward;
 mod rivals;
 mod skew;
@@ -32,6 +32,7 @@ pub use inventory_model::InventoryModel;
 pub use params::{NewsRule, ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
 pub use promises::broken_promise;
 pub use reason::{NoQuote, Why};
+pub(crate) use recent::kept_after;
 pub use recent::{Jumped, Markout, Recent};
 pub use skew::Linked;
 pub use value::Value;
@@ -190,9 +191,8 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
     if let Some(outcome) = bounds::within_room(view, &mut pair, least, reference)? {
         wanted.drop_buy_of(outcome);
         pair = ladder::settle(view, &mut near, rewards, reference, &limits, wanted, lean)?;
-        if bounds::within_room(view, &mut pair, least, reference)?.is_some() {
-            unreachable!("of one order there is no other to drop");
-        }
+        // of one order there is none to drop: it shrinks, or the cap is reached
+        bounds::within_room(view, &mut pair, least, reference)?;
     }
     let mut orders: Vec<NewOrder> = pair.orders(view.row).collect();
     orders.sort_unstable();

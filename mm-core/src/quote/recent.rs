@@ -60,8 +60,7 @@ impl Recent {
 }
 
 /// What is left of old evidence after `step`, when half of it is left after `half_life`: parts in a thousand million.
-#[must_use]
-pub fn kept_after(step: Nanos, half_life: Nanos) -> u64 {
+pub(crate) fn kept_after(step: Nanos, half_life: Nanos) -> u64 {
     #[expect(clippy::cast_precision_loss, reason = "days in nanoseconds: below 2^52 for a month")]
     let [step, half] = [step.nanos(), half_life.nanos().max(1)].map(|n| n as f64);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between zero and 10^9")]

@@ -263,6 +263,29 @@ fn inventory_leans_then_withdraws_then_sells() {
 }
 
 #[test]
+fn what_sheds_inventory_stays_when_the_cap_is_reached() {
+    let reached = |s: &mut Scene| {
+        hold(s, "190", "0");
+        s.params.max_held = shares("1000");
+        s.params.sell_from = Some(shares("150"));
+        s.room.left = Usdc::from_whole(3).expect("small");
+    };
+    // the buy that would add to it has no room
+    check(BOOK, reached, "SELL YES 0.51x22");
+    let short = |s: &mut Scene| {
+        reached(s);
+        hold(s, "0", "190");
+    };
+    check(BOOK, short, "SELL NO 0.51x22");
+    // with room for both, both
+    let roomy = |s: &mut Scene| {
+        reached(s);
+        s.room.left = Usdc::from_whole(30).expect("small");
+    };
+    check(BOOK, roomy, "BUY YES 0.47x22, SELL YES 0.51x22");
+}
+
+#[test]
 fn sizes_meet_every_minimum() {
     check(BOOK, |s| s.terms().min_size = shares("50"), "BUY YES 0.48x55, BUY NO 0.48x55");
     check(BOOK, |s| s.terms().min_size = shares("95"), "BUY YES 0.48x100, BUY NO 0.48x100");
