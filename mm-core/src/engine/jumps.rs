@@ -84,6 +84,14 @@ mod tests {
         assert!(fast.jumped.is_some(), "it lasts");
         fast.look(at(70), 10_200, rule);
         assert_eq!(fast.jumped, None, "and ends");
+        // three steps, none of them far, that are far together
+        let mut steps = Jumps::default();
+        for (n, halves) in [10_000, 10_150, 10_300].into_iter().enumerate() {
+            steps.look(at(n as u64), halves, rule);
+            assert_eq!(steps.jumped, None);
+        }
+        steps.look(at(3), 10_400, rule);
+        assert_eq!(steps.jumped, Some(Jumped { halves: 400, until: at(63) }));
         // a midpoint that stood still for long and then leaps
         let mut still = Jumps::default();
         still.look(at(0), 10_000, rule);

@@ -2,9 +2,10 @@
 
 use super::Engine;
 use super::tests_support::{book, config, market};
-use crate::domain::{ClientOrderId, MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, Usdc};
+use crate::domain::{ClientOrderId, MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent, Turn};
-use crate::protocol::{Caps, FromExecutor, Gate, Shut};
+use crate::protocol::{Caps, FromExecutor, Gate, Shut, Stage};
+use crate::quote::Markout;
 
 fn price(text: &str) -> Price {
     Price::parse(text).expect("a price")
@@ -260,4 +261,37 @@ fn rest_answers_that_come_faster_than_the_grace_do_not_put_off_the_verdict() {
     }
     assert!(told.contains("WitnessDiffers") && told.contains("cancel 1, cancel 2"), "{told}");
     assert_eq!(rig.engine.snapshot().markets[0].sync, "unsynced");
+}
+
+#[test]
+fn a_fill_is_followed_by_its_markouts_and_the_lesson_fades() {
+    let mut rig = Rig::quoting();
+    rig.after(10, vec![Rig::accept(1), Rig::accept(2)]);
+    let fill = Input::Executor(FromExecutor::Fill {
+        id: ClientOrderId(2),
+        trade: TradeId::parse("t1").expect("visible"),
+        price: price("0.48"),
+        qty: qty(22),
+        stage: Stage::Matched,
+    });
+    rig.after(10, vec![fill]);
+    // NO bought at 0.48 is YES sold at 0.52; the middle goes to 0.54
+    let mut means = |seconds: u64| {
+        for _ in 0..seconds / 10 {
+            let moved = book(price("0.52"), price("0.56"), qty(500), rig.ms + 10_000);
+            rig.after(10_000, vec![moved]);
+        }
+        rig.engine.snapshot().markets[0].markouts
+    };
+    let [second, tens, minute, five] = means(60);
+    // a whole minute's sample may have faded a part in a hundred of it
+    let lost =
+        |mean: Option<Markout>| mean.is_some_and(|m| m.gain == -200 && m.shares <= qty(22) && m.shares > qty(21));
+    assert!(second.is_none(), "the turn that could tell came ten seconds late: {second:?}");
+    assert!(lost(tens) && lost(minute) && five.is_none(), "{tens:?} {minute:?} {five:?}");
+    let [_, _, minute, five] = means(7_200);
+    let half = minute.expect("still known");
+    assert_eq!(half.gain, -200);
+    assert!(half.shares > qty(10) && half.shares < qty(12), "half of it after two hours: {half:?}");
+    assert!(five.is_some_and(|m| m.gain == -200));
 }

@@ -366,6 +366,22 @@ fn a_fill_in_one_outcome_of_an_event_moves_the_quotes_of_the_others() {
 }
 
 #[test]
+fn a_move_of_an_outcome_that_is_not_held_keeps_what_is_held_of_another_in_mind() {
+    let mut steps = vec![Step::Wait { ms: 100 }];
+    steps.extend((0..12).map(|_| Step::Answer));
+    steps.push(Step::Fill { nth: 0, shares: 22 });
+    steps.push(Step::Wait { ms: 1 });
+    let nearer = Step::Level { market: 1, side: Side::Buy, away: 0, shares: 300, lie: Lie::None };
+    steps.extend([nearer, Step::Wait { ms: 1 }, Step::Wait { ms: 1 }]);
+    let (_, engine) = play(&steps, Play { event: true, ..FIXED }).expect("both engines agree");
+    let midpoints = |state: &super::market::MarketState| {
+        state.coupling.linked.iter().map(|other| other.midpoint.halves()).collect::<Vec<_>>()
+    };
+    let seen: Vec<_> = engine.markets.iter().map(midpoints).collect();
+    assert_eq!(seen, [vec![10_100, 10_000], vec![10_000, 10_000], vec![10_000, 10_100]]);
+}
+
+#[test]
 fn an_outcome_whose_book_is_lost_leaves_each_market_to_itself() {
     let mut steps = vec![Step::Wait { ms: 100 }];
     steps.extend((0..12).map(|_| Step::Answer));

@@ -4,8 +4,8 @@
 //! Nothing of this is in the journal: the turns are replayed, and the engine that decides again is asked for its reasons. Where the
 //! replay does something else than the run did, the telling ends and says so.
 
+use super::JournalError;
 use super::replay::{ReplayReport, Replayer};
-use super::{JournalError, Record, decode};
 use crate::config::Config;
 use crate::domain::{ClientOrderId, Market, MarketIx, Timestamp};
 use crate::engine::{Engine, Verdict};
@@ -48,12 +48,8 @@ impl Explainer {
     /// # Errors
     /// [`JournalError`] when the journal itself is broken; as [`Replayer::line`].
     pub fn line(&mut self, text: &str, out: &mut String) -> Result<bool, JournalError> {
-        let turn = match decode(text) {
-            Ok(Record::Turn(turn)) => Some(turn),
-            _ => None,
-        };
         let goes_on = self.replayer.line(text)?;
-        if let (true, Some(turn)) = (goes_on, turn) {
+        if let (true, Some(turn)) = (goes_on, self.replayer.take_turn()) {
             self.tell(&turn, out);
         }
         Ok(goes_on)

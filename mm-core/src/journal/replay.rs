@@ -4,7 +4,7 @@ use super::{JournalError, Record, TurnBytes, decode};
 use crate::config::Config;
 use crate::domain::{Digest, Market, Timestamp};
 use crate::engine::Engine;
-use crate::event::Action;
+use crate::event::{Action, Turn};
 
 /// What a replay found. The first difference ends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Replayer {
     line: u64,
     seq: u64,
     at: Timestamp,
+    /// The newest turn.
+    turn: Option<Turn>,
     awaiting: Option<Vec<Action>>,
     bad: Option<JournalError>,
     ended: Option<ReplayReport>,
@@ -67,6 +69,7 @@ impl Replayer {
             seq: 0,
             at: Timestamp::EPOCH,
             awaiting: None,
+            turn: None,
             bad: None,
             ended: None,
         }
@@ -81,6 +84,11 @@ impl Replayer {
     /// What the last turn did, until its record has come.
     pub(super) fn actions(&self) -> &[Action] {
         self.awaiting.as_deref().unwrap_or_default()
+    }
+
+    /// The turn that the last line was, if it was one; once.
+    pub(super) const fn take_turn(&mut self) -> Option<Turn> {
+        self.turn.take()
     }
 
     /// Takes the next line. `Ok(false)` says that no further line matters.
@@ -113,6 +121,7 @@ impl Replayer {
                 let mut actions = Vec::new();
                 self.engine.turn(&turn, &mut actions);
                 self.awaiting = Some(actions);
+                self.turn = Some(turn);
             }
             Ok(Record::Did { seq, actions: recorded }) => {
                 self.in_order("did", seq, self.seq, self.awaiting.is_some())?;

@@ -81,3 +81,49 @@ impl Live {
         self.row(market).iter().position(|(other, _)| *other == id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{NewOrder, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Token};
+    use crate::orders::PlaceWhy;
+    use proptest::prelude::*;
+
+    fn tracked(market: u16, n: u64) -> Tracked {
+        let order = NewOrder {
+            token: Token { market: MarketIx(market), outcome: Outcome::Yes },
+            side: Side::Buy,
+            price: Price::ONE,
+            qty: Qty::from_micro(n),
+            post_only: true,
+            tif: TimeInForce::Gtc,
+        };
+        Tracked::new(Timestamp::EPOCH, order, PlaceWhy::New)
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_an_ordered_map_cut_by_market(steps in prop::collection::vec((0u64..12, 0u16..3, any::<bool>()), 0..60)) {
+            let (mut live, mut model) = (Live::new(), BTreeMap::new());
+            for (id, market, comes) in steps {
+                let id = ClientOrderId(id);
+                if !comes {
+                    prop_assert_eq!(live.remove(id).map(|t| t.order), model.remove(&id));
+                } else if !model.contains_key(&id) {
+                    let order = tracked(market, id.0);
+                    model.insert(id, order.order);
+                    live.insert(id, order);
+                }
+                prop_assert!(live.iter().map(|(id, t)| (id, t.order)).eq(model.iter().map(|(id, o)| (*id, *o))));
+                prop_assert!(live.ids().eq(model.keys().copied()));
+                prop_assert_eq!(live.len(), model.len());
+                prop_assert_eq!(live.get(id).map(|t| t.order), model.get(&id).copied());
+                prop_assert_eq!(live.get_mut(id).map(|t| t.order), model.get(&id).copied());
+                for row in (0..4).map(MarketIx) {
+                    let here = model.iter().filter(|(_, order)| order.token.market == row).map(|(id, _)| *id);
+                    prop_assert!(live.row(row).iter().map(|(id, _)| *id).eq(here));
+                }
+            }
+        }
+    }
+}

@@ -47,17 +47,17 @@ struct Edits {
     /// How long orders rested before they were edited, the last ones counting most.
     rest: Option<Nanos>,
     /// The last order that ended, by [`slot_ix`].
-    ended: [Option<(ClientOrderId, Done)>; 4],
+    ended: [Option<(ClientOrderId, Done)>; ORDERS_PER_MARKET_MAX],
 }
 
-/// One number for each (outcome, side) of a market.
-const fn slot_ix(order: &NewOrder) -> usize {
-    match (order.token.outcome, order.side) {
-        (Outcome::Yes, Side::Buy) => 0,
-        (Outcome::Yes, Side::Sell) => 1,
-        (Outcome::No, Side::Buy) => 2,
-        (Outcome::No, Side::Sell) => 3,
-    }
+/// What a market may have orders in, in the order in which they are planned.
+const SLOTS: [(Outcome, Side); ORDERS_PER_MARKET_MAX] =
+    [(Outcome::Yes, Side::Buy), (Outcome::Yes, Side::Sell), (Outcome::No, Side::Buy), (Outcome::No, Side::Sell)];
+
+/// Which of the [`SLOTS`] an order is in.
+fn slot_ix(order: &NewOrder) -> usize {
+    let slot = (order.token.outcome, order.side);
+    SLOTS.iter().position(|other| *other == slot).expect("every outcome and side is a slot")
 }
 
 /// All orders of the run.

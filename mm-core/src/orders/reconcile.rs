@@ -6,7 +6,7 @@
 
 use super::live::Numbered;
 use super::state::{OrderState, Tracked};
-use super::{CancelWhy, Edits, ORDERS_PER_MARKET_MAX, OrderManager};
+use super::{CancelWhy, Edits, OrderManager, SLOTS};
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Outcome, Qty, Side, TickSize, Timestamp, Token};
 use crate::quote::NoQuote;
 
@@ -14,10 +14,6 @@ use crate::quote::NoQuote;
 const CANCEL_AGAIN: Nanos = Nanos::from_ms(5_000);
 /// A refused cancel is tried again after this.
 const CANCEL_FAILED_WAIT: Nanos = Nanos::from_ms(500);
-
-/// What a market may have orders in, in the order in which they are planned.
-const SLOTS: [(Outcome, Side); ORDERS_PER_MARKET_MAX] =
-    [(Outcome::Yes, Side::Buy), (Outcome::Yes, Side::Sell), (Outcome::No, Side::Buy), (Outcome::No, Side::Sell)];
 
 /// The floors under every edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -137,6 +137,10 @@ pub(super) fn mm_core(options: &Options, sockets: &Path, ready: &Ready) -> Resul
     set(&mut table, "risk", "cool_down_ms", whole(2000));
     // reward minutes run with the tape
     set(&mut table, "rewards", "sample_every_ms", whole(options.reward_minute_ms()));
+    if options.reward_minute_ms() < 60_000 {
+        // edit times keep the wall clock: most orders are too young for such minutes, and markets would be left for that
+        set(&mut table, "rewards", "when_unscored", "keep");
+    }
     set(&mut table, "quote", "size_shares", "50");
     set(&mut table, "quote", "max_size_shares", "200");
     set(&mut table, "quote", "max_held_shares", "300");
