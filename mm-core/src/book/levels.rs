@@ -142,9 +142,27 @@ impl SideLevels {
     }
 
     /// All levels, best first.
+    #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = (Price, Qty)> {
-        std::iter::successors(self.best, |index| self.next_worse(*index))
-            .map(|index| (self.price(index), self.sizes[index]))
+        // nothing is better than the best: all bits of its word are its own or behind it
+        let mut word = self.best.map_or(0, |best| best / WORD);
+        let mut bits = self.best.map_or(0, |_| self.occupied[word]);
+        std::iter::from_fn(move || {
+            while bits == 0 {
+                word = match self.side {
+                    Side::Buy => word.checked_sub(1)?,
+                    Side::Sell => word + 1,
+                };
+                bits = *self.occupied.get(word)?;
+            }
+            let bit = match self.side {
+                Side::Buy => WORD - 1 - bits.leading_zeros() as usize,
+                Side::Sell => bits.trailing_zeros() as usize,
+            };
+            bits &= !(1u64 << bit);
+            let index = word * WORD + bit;
+            Some((self.price(index), self.sizes[index]))
+        })
     }
 
     pub(super) fn clear(&mut self) {

@@ -10,6 +10,7 @@ use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, Quotes, Recent, Room, Scratch, View, Why, quote_with, reference_midpoint};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
+use arrayvec::ArrayVec;
 
 /// A placement that waits for another order to end is looked at again after this.
 const FULL_WAIT: Nanos = Nanos::from_secs(1);
@@ -161,7 +162,7 @@ impl Engine {
         let (want, wish, mut horizon) = self.want((ix, runs), own, held, space, scratch);
         let (decision, mut want) = match want {
             Ok(Quotes { orders, why, .. }) => (Ok(why), orders),
-            Err(why) => (Err(why), Vec::new()),
+            Err(why) => (Err(why), ArrayVec::new()),
         };
         self.markets[ix.index()].decision = Some(decision);
         let Thinned { kept, cut, room } = thin(limits, standing, &mut want);

@@ -88,6 +88,7 @@ mod tests {
     use crate::domain::{NewOrder, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Token};
     use crate::orders::PlaceWhy;
     use proptest::prelude::*;
+    use std::collections::btree_map::Entry;
 
     fn tracked(market: u16, n: u64) -> Tracked {
         let order = NewOrder {
@@ -109,9 +110,9 @@ mod tests {
                 let id = ClientOrderId(id);
                 if !comes {
                     prop_assert_eq!(live.remove(id).map(|t| t.order), model.remove(&id));
-                } else if !model.contains_key(&id) {
+                } else if let Entry::Vacant(place) = model.entry(id) {
                     let order = tracked(market, id.0);
-                    model.insert(id, order.order);
+                    place.insert(order.order);
                     live.insert(id, order);
                 }
                 prop_assert!(live.iter().map(|(id, t)| (id, t.order)).eq(model.iter().map(|(id, o)| (*id, *o))));

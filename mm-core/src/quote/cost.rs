@@ -9,7 +9,7 @@
 //! only looks up. `exp` is `libm`'s, so that the table is the same on every machine.
 
 use super::params::ParamError;
-use crate::domain::{Price, parse_decimal};
+use crate::domain::parse_decimal;
 use crate::rewards::Midpoint;
 use serde::Serialize;
 use std::fmt;
@@ -47,14 +47,23 @@ pub struct CostKeys<'a> {
 }
 
 /// A checked cost model.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct CostModel {
     /// In the order of [`CostKeys`], millionths.
     keys: [u64; 8],
-    /// Nano-dollars a share and day by half ten-thousandths of distance.
+    /// Dollars a share and day by half ten-thousandths of distance, each a whole number of nano-dollars.
     #[serde(skip)]
-    table: Arc<[i64]>,
+    table: Arc<[f64]>,
 }
+
+impl PartialEq for CostModel {
+    /// The table follows from the keys.
+    fn eq(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+}
+
+impl Eq for CostModel {}
 
 impl fmt::Debug for CostModel {
     /// The keys, without the table made from them.
@@ -112,23 +121,24 @@ impl CostModel {
             let flow = fills * libm::exp(-decay * 100.0 * s) * (cent(markout) - s - cent(rebate));
             // one side is reached by half of the jumps; E[(|J| − s)⁺] of an exponential is its mean times e^(−s/mean)
             let leap = if jump > 0.0 { jumps / 2.0 * cent(jump) * libm::exp(-s / cent(jump)) } else { 0.0 };
-            nano(flow + leap)
+            whole_nano(flow + leap) / NANO
         };
         Self { keys, table: (0..=TABLE_HALVES).map(at).collect() }
     }
 
-    /// Dollars a share and day at `halves` half ten-thousandths from the fair price, without what depends on the price.
+    /// Dollars a share and day at `halves` half ten-thousandths from the fair price, on either side, without what depends on the price.
     #[must_use]
+    #[inline]
     pub fn at_distance(&self, halves: u16) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "dollars a share and day: far below 2^52 nano-dollars")]
-        let nano = self.nano_at_distance(halves) as f64;
-        nano / NANO
+        self.table[usize::from(halves.min(TABLE_HALVES))]
     }
 
     /// The same in whole nano-dollars.
     #[must_use]
     pub fn nano_at_distance(&self, halves: u16) -> i64 {
-        self.table[usize::from(halves.min(TABLE_HALVES))]
+        #[expect(clippy::cast_possible_truncation, reason = "it was rounded from a number that fits; `as` saturates")]
+        let nano = whole_nano(self.at_distance(halves)) as i64;
+        nano
     }
 
     /// What does not depend on the distance, at one fair price.
@@ -171,19 +181,15 @@ pub struct PriceCost {
 }
 
 impl PriceCost {
-    /// Dollars a share and day, for a share paid with `price`.
+    /// Dollars a share and day, for a share paid with `price` dollars.
     #[must_use]
-    pub fn at_price(self, price: Price) -> f64 {
-        self.decided + self.tied_up * f64::from(price.ten_thousandths()) / 10_000.0
+    #[inline]
+    pub fn at_price(self, price: f64) -> f64 {
+        self.decided + self.tied_up * price
     }
 }
 
 /// Dollars to whole nano-dollars.
-fn nano(dollars: f64) -> i64 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "keys are at most a million each: below 2^63 nano-dollars; `as` saturates"
-    )]
-    let whole = libm::round(dollars * NANO) as i64;
-    whole
+fn whole_nano(dollars: f64) -> f64 {
+    libm::round(dollars * NANO)
 }

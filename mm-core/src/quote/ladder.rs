@@ -43,6 +43,11 @@ impl Target {
         }
     }
 
+    /// As a level of the book, in YES terms.
+    pub(super) const fn level(self) -> Level {
+        (self.price, self.qty)
+    }
+
     /// Dollars it takes from the account.
     pub(super) fn cost(self, row: MarketIx) -> Usdc {
         if self.leg.side == Side::Buy { self.order(row).notional() } else { Usdc::ZERO }
@@ -59,6 +64,11 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn orders(self, row: MarketIx) -> impl Iterator<Item = NewOrder> {
         [self.bid, self.ask].into_iter().flatten().map(move |target| target.order(row))
+    }
+
+    /// As levels of the book, in YES terms: bid and ask.
+    pub(super) fn levels(self) -> [Option<Level>; 2] {
+        [self.bid, self.ask].map(|target| target.map(Target::level))
     }
 
     /// Gives up the side that buys an outcome.
@@ -106,7 +116,7 @@ pub(super) fn settle<B, I: Iterator<Item = Level>>(
     limits: &Limits,
     wanted: Pair,
     lean: i32,
-) -> Result<Pair, NoQuote> {
+) -> Result<(Pair, Midpoint), NoQuote> {
     let tick = view.market.tick;
     let nearer = i32::from(view.adjust.tighten_ticks);
     let bid = wanted.bid.zip(limits.max_bid).map(|(target, inner)| {
@@ -132,7 +142,7 @@ pub(super) fn settle<B, I: Iterator<Item = Level>>(
         // one side was withdrawn before, and our own order moved the scoring midpoint out of the range
         return Err(no_room(view, rewards, midpoint));
     }
-    Ok(pair)
+    Ok((pair, midpoint))
 }
 
 /// No price on the tick will do.
@@ -150,10 +160,9 @@ pub(super) struct Limits {
 
 impl Limits {
     pub(super) fn of<I: Iterator<Item = Level>>(tick: TickSize, near: &mut Near<'_, I>, reference: Midpoint) -> Self {
-        let mut best = |side| near.best(side, &[], Qty::ZERO);
         // every size counts here: a post-only order is rejected by dust as well
-        let below_ask = best(Side::Sell).map_or(Some(Price::ONE), |ask| ask.checked_sub(1));
-        let above_bid = best(Side::Buy).map_or(Some(Price::ZERO), |bid| bid.checked_add(1));
+        let below_ask = near.first(Side::Sell).map_or(Some(Price::ONE), |ask| ask.checked_sub(1));
+        let above_bid = near.first(Side::Buy).map_or(Some(Price::ZERO), |bid| bid.checked_add(1));
         let inner = i32::from(reference.halves());
         let max_bid = below_ask.map(|p| p.to_tick_down(tick).min(floor_tick(inner - 1, tick)).min(highest(tick)));
         let min_ask = above_bid.map(|p| p.to_tick_up(tick).max(ceil_tick(inner + 1, tick)).max(lowest(tick)));
@@ -177,7 +186,8 @@ fn into_band<B, I: Iterator<Item = Level>>(
     let tick = view.market.tick;
     let band = 2 * i32::from(terms.max_spread.ten_thousandths());
     for _ in 0..ROUNDS_MAX {
-        let midpoint = scoring_midpoint(view.row, near, terms, pair).unwrap_or(reference);
+        let [bid, ask] = pair.levels();
+        let midpoint = near.midpoint([bid.as_slice(), ask.as_slice()], terms.min_size).unwrap_or(reference);
         let at = i32::from(midpoint.halves());
         // strictly inside: an order exactly on the edge scores nothing
         let (low, high) = (ceil_tick(at - band + 1, tick), floor_tick(at + band - 1, tick));
@@ -196,20 +206,6 @@ fn into_band<B, I: Iterator<Item = Level>>(
         pair = kept;
     }
     (Pair { bid: None, ask: None }, reference)
-}
-
-/// The scoring midpoint with `pair` in the book in place of what rests now.
-fn scoring_midpoint<I: Iterator<Item = Level>>(
-    row: MarketIx,
-    near: &mut Near<'_, I>,
-    terms: &RewardTerms,
-    pair: Pair,
-) -> Option<Midpoint> {
-    match (pair.bid, pair.ask) {
-        (Some(bid), Some(ask)) => near.midpoint(&[bid.order(row), ask.order(row)], terms.min_size),
-        (Some(one), None) | (None, Some(one)) => near.midpoint(&[one.order(row)], terms.min_size),
-        (None, None) => near.midpoint(&[], terms.min_size),
-    }
 }
 
 /// The lowest price an order may carry.

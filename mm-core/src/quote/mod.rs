@@ -40,9 +40,11 @@ pub use value::Value;
 use crate::domain::{Market, MarketIx, Nanos, NewOrder, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
 use crate::inventory::Holdings;
 use crate::rewards::{Depth, Midpoint};
+use arrayvec::ArrayVec;
 use ladder::Limits;
+use near::levels_of;
 use near::{Level, Near};
-use rivals::Rival;
+use rivals::Rivals;
 
 #[cfg(test)]
 mod tests;
@@ -107,7 +109,7 @@ pub const ORDERS_MAX: usize = 2;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quotes {
     /// One or two orders.
-    pub orders: Vec<NewOrder>,
+    pub orders: ArrayVec<NewOrder, ORDERS_MAX>,
     /// The numbers behind them.
     pub why: Why,
     /// What scores are measured from while our orders rest as they do; `None` where nothing is paid or a side has no level that counts.
@@ -118,7 +120,7 @@ pub struct Quotes {
 #[derive(Clone, Debug, Default)]
 pub struct Scratch {
     near: near::Buffers,
-    rivals: [Vec<Rival>; 2],
+    rivals: Rivals,
     search: reward::Search,
 }
 
@@ -156,6 +158,7 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
     }
     let rewards = wanted_rewards(view);
     let Scratch { near, rivals, search } = scratch;
+    rivals.forget();
     let mut near = near::read(view.book, view.own, near);
     let levels = reference_levels(&mut near, rewards);
     let reference = reference(view, rewards, levels)?;
@@ -187,18 +190,23 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
         }
     };
     let mut wanted = bounds::within_holdings(view, wanted, least, reference)?;
-    let mut pair = ladder::settle(view, &mut near, rewards, reference, &limits, wanted, lean)?;
+    let (mut pair, mut scoring) = ladder::settle(view, &mut near, rewards, reference, &limits, wanted, lean)?;
     if let Some(outcome) = bounds::within_room(view, &mut pair, least, reference)? {
         wanted.drop_buy_of(outcome);
-        pair = ladder::settle(view, &mut near, rewards, reference, &limits, wanted, lean)?;
+        (pair, scoring) = ladder::settle(view, &mut near, rewards, reference, &limits, wanted, lean)?;
         // of one order there is none to drop: it shrinks, or the cap is reached
         bounds::within_room(view, &mut pair, least, reference)?;
     }
-    let mut orders: Vec<NewOrder> = pair.orders(view.row).collect();
+    let mut orders: ArrayVec<NewOrder, ORDERS_MAX> = pair.orders(view.row).collect();
     orders.sort_unstable();
-    let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());
-    let value =
-        funded(view.market).and_then(|terms| value::value((&mut near, rivals), terms, costs, reference, &orders));
+    let levels = pair.levels();
+    let [bids, asks] = [levels[0].as_slice(), levels[1].as_slice()];
+    let extra = view.recent.extra_dollars();
+    let value = funded(view.market).and_then(|terms| {
+        // where they are not quoted for, `settle` knows of no scores
+        let scoring = if rewards.is_some() { scoring } else { near.midpoint([bids, asks], terms.min_size)? };
+        Some(value::value((&mut near, rivals), terms, (cost.as_ref(), extra), reference, scoring, [bids, asks]))
+    });
     // caps and bounds may have left a part that does not pay; where quotes lean they shed inventory, which is worth something too
     if let (Strategy::Reward, 0, Some(terms), Some(value)) = (strategy, lean, rewards, value)
         && value.net_per_day().micro() <= 0
@@ -207,7 +215,7 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
         return Err(NoQuote::Unprofitable { value_per_day, rate_per_day });
     }
     let why = Why { strategy: view.params.strategy, reference, lean_ticks: lean, value };
-    Ok(Quotes { orders, why, scoring_now: rewards.and_then(|terms| near.midpoint(view.own, terms.min_size)) })
+    Ok(Quotes { orders, why, scoring_now: rewards.and_then(|terms| near.midpoint_now(terms.min_size)) })
 }
 
 /// The midpoint that decides where to quote: the public book without our own orders, levels below the scoring size left
@@ -222,11 +230,14 @@ pub fn reference_midpoint<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -
 #[must_use]
 pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut Scratch) -> Option<Value> {
     let terms = funded(view.market)?;
+    scratch.rivals.forget();
     let mut near = near::read(view.book, view.own, &mut scratch.near);
     let (bid, ask) = reference_levels(&mut near, wanted_rewards(view))?;
     let reference = Midpoint::between(bid, ask);
     let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());
-    value::value((&mut near, &mut scratch.rivals), terms, costs, reference, orders)
+    let [bids, asks] = [Side::Buy, Side::Sell].map(|side| levels_of(orders, side).collect::<Vec<Level>>());
+    let scoring = near.midpoint([&bids, &asks], terms.min_size)?;
+    Some(value::value((&mut near, &mut scratch.rivals), terms, costs, reference, scoring, [&bids, &asks]))
 }
 
 /// The reward terms, if money stands behind them.

@@ -17,29 +17,60 @@ struct Reader<'s, I> {
     rest: I,
     /// Ours of this side.
     own: &'s [Level],
+    /// How many levels before the first of at least some size, when that was asked.
+    dust: Option<(Qty, usize)>,
 }
 
 impl<I: Iterator<Item = Level>> Reader<'_, I> {
-    /// The level that is `n`th from the best, empty ones left out.
-    fn level(&mut self, n: usize) -> Option<Level> {
-        while n >= self.read.len() {
-            let (price, published) = self.rest.next()?;
-            let left = published.saturating_sub(total_at(self.own.iter().copied(), price));
+    /// Reads one level more, empty ones left out.
+    #[inline]
+    fn pull(&mut self) -> Option<Level> {
+        for (price, published) in self.rest.by_ref() {
+            let left = published.saturating_sub(total_at(self.own, price));
             if !left.is_zero() {
                 self.read.push((price, left));
+                return Some((price, left));
             }
         }
-        Some(self.read[n])
+        None
+    }
+
+    /// How many levels come before the first of at least `min_size`.
+    #[inline]
+    fn dust(&mut self, min_size: Qty) -> usize {
+        match self.dust {
+            Some((of, dust)) if of == min_size => dust,
+            _ => {
+                let dust = self.until(|(_, qty)| qty >= min_size).len();
+                self.dust = Some((min_size, dust));
+                dust
+            }
+        }
+    }
+
+    /// The levels before the first that `stops` is true of. That one is read too.
+    #[inline]
+    fn until(&mut self, stops: impl Fn(Level) -> bool) -> &[Level] {
+        let known = self.read.iter().position(|level| stops(*level));
+        let end = known.unwrap_or_else(|| {
+            let mut end = self.read.len();
+            while self.pull().is_some_and(|level| !stops(level)) {
+                end += 1;
+            }
+            end
+        });
+        &self.read[..end]
     }
 }
 
 /// All that `levels` have at one price.
-fn total_at(levels: impl Iterator<Item = Level>, at: Price) -> Qty {
-    levels.filter(|(price, _)| *price == at).fold(Qty::ZERO, |sum, (_, qty)| sum.saturating_add(qty))
+#[inline]
+fn total_at(levels: &[Level], at: Price) -> Qty {
+    levels.iter().filter(|(price, _)| *price == at).fold(Qty::ZERO, |sum, (_, qty)| sum.saturating_add(*qty))
 }
 
 /// Orders of one side as levels, in YES terms.
-fn levels_of(orders: &[NewOrder], side: Side) -> impl Iterator<Item = Level> {
+pub(super) fn levels_of(orders: &[NewOrder], side: Side) -> impl Iterator<Item = Level> {
     orders
         .iter()
         .map(|order| (order.in_yes_terms(), order.qty))
@@ -65,53 +96,55 @@ pub(super) fn read<'s, B: Depth>(
         read.clear();
         ours.clear();
         ours.extend(levels_of(own, side));
-        Reader { read, own: ours, rest: book.levels(side) }
+        Reader { read, own: ours, rest: book.levels(side), dust: None }
     };
     Near { sides: [side(Side::Buy, bids, own_bids), side(Side::Sell, asks, own_asks)] }
 }
 
 impl<I: Iterator<Item = Level>> Near<'_, I> {
-    /// Levels of a side, best first, none of them empty.
-    pub(super) fn levels(&mut self, side: Side) -> impl Iterator<Item = Level> {
+    /// Levels of a side from the best to the last one before `stops`, none of them empty.
+    pub(super) fn until(&mut self, side: Side, stops: impl Fn(Level) -> bool) -> &[Level] {
+        self.sides[usize::from(side == Side::Sell)].until(stops)
+    }
+
+    /// The best price of a side, whatever its size.
+    pub(super) fn first(&mut self, side: Side) -> Option<Price> {
         let reader = &mut self.sides[usize::from(side == Side::Sell)];
-        let mut n = 0;
-        std::iter::from_fn(move || {
-            let level = reader.level(n);
-            n += 1;
-            level
-        })
+        reader.read.first().copied().or_else(|| reader.pull()).map(|(price, _)| price)
     }
 
     /// The best price of a side at which at least `min_size` rests once `plus` is put in: what [`best_level`] says of the whole book.
     ///
     /// [`best_level`]: crate::rewards::best_level
-    pub(super) fn best(&mut self, side: Side, plus: &[NewOrder], min_size: Qty) -> Option<Price> {
+    #[inline]
+    pub(super) fn best(&mut self, side: Side, plus: &[Level], min_size: Qty) -> Option<Price> {
         let enough = |qty: Qty| qty >= min_size && !qty.is_zero();
         let reader = &mut self.sides[usize::from(side == Side::Sell)];
-        let mut dust = 0;
-        let mut best = loop {
-            match reader.level(dust) {
-                Some((_, qty)) if !enough(qty) => dust += 1,
-                level => break level.map(|(price, _)| price),
-            }
-        };
+        let dust = reader.dust(min_size);
+        let mut best = reader.read.get(dust).map(|(price, _)| *price);
         // only an order nearer than that can change it: alone, or with what is too little there
-        for (price, _) in levels_of(plus, side) {
-            let nearer = best.is_none_or(|best| if side == Side::Buy { price > best } else { price < best });
+        for (price, _) in plus {
+            let nearer = best.is_none_or(|best| if side == Side::Buy { *price > best } else { *price < best });
             if nearer {
-                let there = total_at(reader.read[..dust].iter().copied(), price);
-                if enough(there.saturating_add(total_at(levels_of(plus, side), price))) {
-                    best = Some(price);
+                let there = total_at(&reader.read[..dust], *price);
+                if enough(there.saturating_add(total_at(plus, *price))) {
+                    best = Some(*price);
                 }
             }
         }
         best
     }
 
-    /// The midpoint of these prices; `None` when a side has none.
-    pub(super) fn midpoint(&mut self, plus: &[NewOrder], min_size: Qty) -> Option<Midpoint> {
-        let (bid, ask) = (self.best(Side::Buy, plus, min_size)?, self.best(Side::Sell, plus, min_size)?);
+    /// The midpoint of these prices, with bids and asks put in; `None` when a side has none.
+    pub(super) fn midpoint(&mut self, [bids, asks]: [&[Level]; 2], min_size: Qty) -> Option<Midpoint> {
+        let (bid, ask) = (self.best(Side::Buy, bids, min_size)?, self.best(Side::Sell, asks, min_size)?);
         Some(Midpoint::between(bid, ask))
+    }
+
+    /// The midpoint with our own orders as they rest.
+    pub(super) fn midpoint_now(&mut self, min_size: Qty) -> Option<Midpoint> {
+        let own = [self.sides[0].own, self.sides[1].own];
+        self.midpoint(own, min_size)
     }
 }
 
@@ -158,10 +191,12 @@ mod tests {
                 let mut near = read(&book, &own, &mut buffers);
                 for (side, plus, min) in [Side::Buy, Side::Sell].into_iter().flat_map(|side| [(side, &plus, one), (side, &more, two)]) {
                     let min = Qty::from_whole(min).expect("few");
-                    prop_assert_eq!(near.best(side, plus, min), best_level(&book, side, &own, plus, min));
+                    let levels: Vec<Level> = levels_of(plus, side).collect();
+                    prop_assert_eq!(near.best(side, &levels, min), best_level(&book, side, &own, plus, min));
                 }
                 for side in [Side::Buy, Side::Sell] {
-                    prop_assert!(near.levels(side).eq(rest_of(&book, side, &own)));
+                    prop_assert!(near.until(side, |_| false).iter().copied().eq(rest_of(&book, side, &own)));
+                    prop_assert_eq!(near.first(side), rest_of(&book, side, &own).next().map(|(price, _)| price));
                 }
             }
         }

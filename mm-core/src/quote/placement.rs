@@ -27,13 +27,18 @@ impl Spot {
     }
 
     /// What scoring adds to its cost: nothing where the order earns by itself, and is at its largest whatever is scored.
-    const fn slope(self) -> f64 {
-        self.per_score.max(0.0)
+    fn slope(self) -> f64 {
+        greater(self.per_score, 0.0)
     }
 
     /// What it scores at the least size it may have.
     fn floor(self, sizes: Sizes) -> f64 {
         self.weight * if self.cost < 0.0 { sizes.max } else { sizes.min }
+    }
+
+    fn ends(self, pool: Pool, sizes: Sizes) -> Ends {
+        let cost = self.cost * if self.cost < 0.0 { sizes.max } else { sizes.min };
+        Ends { reward: pool.reward(sizes.max * self.weight), cost }
     }
 
     /// Fewest dollars a day to score `q` here; `q` is within reach of `sizes.max`.
@@ -42,8 +47,8 @@ impl Spot {
     }
 
     /// The shares to score `q` with: no more than needed, unless each of them earns.
-    fn shares(self, q: f64, sizes: Sizes) -> f64 {
-        if self.cost < 0.0 { sizes.max } else { (q / self.weight).clamp(sizes.min, sizes.max) }
+    pub(super) fn shares(self, q: f64, sizes: Sizes) -> f64 {
+        if self.cost < 0.0 { sizes.max } else { lesser(greater(q / self.weight, sizes.min), sizes.max) }
     }
 }
 
@@ -96,7 +101,7 @@ impl Pool {
         } else if worth * (1.0 + CLEAR) < pays_until(from) {
             from
         } else {
-            self.best_score(per_score).clamp(from, to)
+            lesser(greater(self.best_score(per_score), from), to)
         }
     }
 }
@@ -124,42 +129,96 @@ pub struct Pair {
 /// The best pair; `None` when a side has no tick. Ticks of a side come best weight first. The value may be negative.
 #[must_use]
 pub fn best_pair(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes) -> Option<Pair> {
-    let (bid, ask) = (cheapest(bids)?, cheapest(asks)?);
-    let slope = bids[bid].per_score + asks[ask].per_score;
-    if bids[bid].cost > 0.0 && asks[ask].cost > 0.0 {
-        let q = pool.best_score(slope);
-        let fits = |spot: Spot| (sizes.min..=sizes.max).contains(&(q / spot.weight));
-        if fits(bids[bid]) && fits(asks[ask]) {
-            return Some(sized(bids, asks, (bid, ask), sized_score(bids[bid], asks[ask], pool, sizes), sizes));
-        }
-    }
-    let mut best = (f64::NEG_INFINITY, 0.0, (bid, ask));
+    best_pair_above(bids, asks, pool, sizes, f64::NEG_INFINITY)
+}
+
+/// [`best_pair`], if it is worth more than about `floor`; else any pair or none.
+#[must_use]
+pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes, floor: f64) -> Option<Pair> {
+    let mut best = (0.0, floor);
+    let mut chosen = None;
     let mut consider = |pair: (usize, usize)| {
         let (q, value) = sized_score(bids[pair.0], asks[pair.1], pool, sizes);
-        if value > best.0 {
-            best = (value, q, pair);
+        if value > best.1 {
+            best = (q, value);
+            chosen = Some(pair);
         }
+        best.1
     };
     if bids.len() * asks.len() <= ALL_PAIRS_MAX {
-        for bid in 0..bids.len() {
-            (0..asks.len()).for_each(|ask| consider((bid, ask)));
-        }
-    } else {
-        consider((bid, ask));
-        let mut last = (bid, ask);
-        let mut another = |pair| {
-            if pair != last {
-                last = pair;
-                consider(pair);
+        let mut known = floor;
+        for (n, bid) in bids.iter().enumerate() {
+            let here = bid.ends(pool, sizes);
+            for (m, ask) in asks.iter().enumerate() {
+                if !is_hopeless(here.pair(ask.ends(pool, sizes)), known) {
+                    known = consider((n, m));
+                }
             }
-        };
-        for size in [sizes.max, sizes.min] {
-            binding(bids, asks, size, sizes, |bid, ask| another((bid, ask)));
-            binding(asks, bids, size, sizes, |ask, bid| another((bid, ask)));
+        }
+        return chosen.map(|pair| Pair::sized(bids, asks, pair, best, sizes));
+    }
+    let pair = (cheapest(bids)?, cheapest(asks)?);
+    let (bid, ask) = (bids[pair.0], asks[pair.1]);
+    if bid.cost > 0.0 && ask.cost > 0.0 {
+        let q = pool.best_score(bid.per_score + ask.per_score);
+        let fits = |spot: Spot| sizes.min * spot.weight <= q && q <= sizes.max * spot.weight;
+        if fits(bid) && fits(ask) {
+            return Some(Pair::sized(bids, asks, pair, sized_score(bid, ask, pool, sizes), sizes));
         }
     }
-    let (value, q, pair) = best;
-    Some(sized(bids, asks, pair, (q, value), sizes))
+    consider(pair);
+    let mut last = pair;
+    let mut another = |pair| {
+        if pair != last {
+            last = pair;
+            consider(pair);
+        }
+    };
+    for size in [sizes.max, sizes.min] {
+        binding(bids, asks, size, sizes, |bid, ask| another((bid, ask)));
+        binding(asks, bids, size, sizes, |ask, bid| another((bid, ask)));
+    }
+    chosen.map(|pair| Pair::sized(bids, asks, pair, best, sizes))
+}
+
+/// What bounds the value of a tick beside another.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    /// The most it can be paid.
+    reward: f64,
+    /// The least it costs.
+    cost: f64,
+}
+
+impl Ends {
+    /// No pair of two is worth more.
+    fn pair(self, other: Self) -> f64 {
+        lesser(self.reward, other.reward) - self.cost - other.cost
+    }
+}
+
+/// Whether something that is worth at most `bound` needs no look. Rounding is left a wide margin.
+#[inline]
+pub(super) fn is_hopeless(bound: f64, known: f64) -> bool {
+    bound < just_below(known)
+}
+
+/// Less than a value by more than rounding does.
+#[inline]
+pub(super) fn just_below(value: f64) -> f64 {
+    value - 1e-9 * (1.0 + value.abs())
+}
+
+/// The smaller of two numbers: one instruction, where the library's also minds what is no number.
+#[inline]
+pub(super) fn lesser(a: f64, b: f64) -> f64 {
+    if a < b { a } else { b }
+}
+
+/// The larger of two numbers, as [`lesser`].
+#[inline]
+pub(super) fn greater(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
 }
 
 /// So many pairs of ticks are simply all tried.
@@ -210,43 +269,62 @@ fn binding(here: &[Spot], there: &[Spot], size: f64, sizes: Sizes, mut found: im
 }
 
 /// The score that is best for a pair of ticks, and what the pair is worth then.
-fn sized_score(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> (f64, f64) {
-    // Costs are flat until the least size scores it, then rise: two slopes, each with one best score, held inside its part.
+#[inline]
+pub(super) fn sized_score(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> (f64, f64) {
+    // Costs are flat until the least size scores it, then rise by one slope, then by two; rewards rise ever less. So what is worth most
+    // lies in the upper part if it lies above its foot, else in the lower one.
     let floors = [bid.floor(sizes), ask.floor(sizes)];
-    let most = sizes.max * bid.weight.min(ask.weight);
-    let first = if floors[0] <= floors[1] { bid } else { ask };
-    let (low, high) = (floors[0].min(floors[1]).min(most), floors[0].max(floors[1]).min(most));
-    let value = |q: f64| (q, pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes));
-    let one = pool.best_score_within(first.slope(), low, high);
-    let both = pool.best_score_within(bid.slope() + ask.slope(), high, most);
-    // both held at the one end they share: bit for bit the same
-    if one.to_bits() == both.to_bits() {
-        return value(one);
+    let most = sizes.max * lesser(bid.weight, ask.weight);
+    let (low, high) = if floors[0] <= floors[1] { (floors[0], floors[1]) } else { (floors[1], floors[0]) };
+    let (low, high) = (lesser(low, most), lesser(high, most));
+    let mut q = pool.best_score_within(bid.slope() + ask.slope(), high, most);
+    if q <= high {
+        let first = if floors[0] <= floors[1] { bid } else { ask };
+        q = pool.best_score_within(first.slope(), low, high);
     }
-    let (one, both) = (value(one), value(both));
-    if both.1 > one.1 { both } else { one }
+    (q, pool.reward(q) - bid.cost_of(q, sizes) - ask.cost_of(q, sizes))
 }
 
-fn sized(bids: &[Spot], asks: &[Spot], (bid, ask): (usize, usize), (q, value): (f64, f64), sizes: Sizes) -> Pair {
-    Pair {
-        bid: Rest { spot: bid, shares: bids[bid].shares(q, sizes) },
-        ask: Rest { spot: ask, shares: asks[ask].shares(q, sizes) },
-        value,
+impl Pair {
+    fn sized(bids: &[Spot], asks: &[Spot], (bid, ask): (usize, usize), (q, value): (f64, f64), sizes: Sizes) -> Self {
+        Self {
+            bid: Rest { spot: bid, shares: bids[bid].shares(q, sizes) },
+            ask: Rest { spot: ask, shares: asks[ask].shares(q, sizes) },
+            value,
+        }
     }
 }
 
 /// No pair is worth more whose ticks have at most these weights and at least these costs.
 #[must_use]
+#[inline]
 pub fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
+    let most = sizes.max * lesser(bid.weight, ask.weight);
+    if bid.cost >= 0.0 && ask.cost >= 0.0 {
+        // the most it scores at the least it costs; or as much as pays, sizes being free
+        let held = pool.reward(most) - (bid.cost + ask.cost) * sizes.min;
+        return lesser(bound(bid.per_score + ask.per_score, most, pool), held);
+    }
     let earned = |spot: Spot| if spot.cost < 0.0 { -spot.cost * sizes.max } else { 0.0 };
-    bound(bid.slope() + ask.slope(), sizes.max * bid.weight.min(ask.weight), pool) + earned(bid) + earned(ask)
+    bound(bid.slope() + ask.slope(), most, pool) + earned(bid) + earned(ask)
+}
+
+/// The same, cheaper and no tighter: where an order by itself is paid most and costs least.
+#[inline]
+pub(super) fn alone_at_most(spot: Spot, pool: Pool, sizes: Sizes) -> f64 {
+    let most = sizes.max * spot.weight;
+    let reward = if most > 0.0 { pool.of_one_side().reward(most) } else { 0.0 };
+    reward - spot.cost * if spot.cost < 0.0 { sizes.max } else { sizes.min }
 }
 
 /// No order by itself is worth more whose tick has at most this weight and at least this cost.
 #[must_use]
 pub fn alone_bound(spot: Spot, pool: Pool, sizes: Sizes) -> f64 {
-    let earned = if spot.cost < 0.0 { -spot.cost * sizes.max } else { 0.0 };
-    bound(spot.slope(), sizes.max * spot.weight, pool.of_one_side()) + earned
+    let (pool, most) = (pool.of_one_side(), sizes.max * spot.weight);
+    if spot.cost >= 0.0 {
+        return lesser(bound(spot.per_score, most, pool), pool.reward(most) - spot.cost * sizes.min);
+    }
+    bound(0.0, most, pool) - spot.cost * sizes.max
 }
 
 /// The most that scores up to `most` are worth at a cost of `slope` each, least sizes left out.
@@ -269,7 +347,7 @@ pub fn best_alone(spots: &[Spot], pool: Pool, sizes: Sizes) -> Option<(Rest, f64
     let mut best: Option<(Rest, f64)> = None;
     for (ix, spot) in spots.iter().enumerate() {
         let q = if spot.cost > 0.0 { third.best_score(spot.per_score) } else { f64::INFINITY };
-        let shares = (q / spot.weight).clamp(sizes.min, sizes.max);
+        let shares = lesser(greater(q / spot.weight, sizes.min), sizes.max);
         let value = third.reward(shares * spot.weight) - spot.cost * shares;
         if best.is_none_or(|(_, known)| value > known) {
             best = Some((Rest { spot: ix, shares }, value));

@@ -9,8 +9,11 @@
 
 use super::ladder::{Leg, Limits, Pair, Target};
 use super::near::{Level, Near};
-use super::placement::{Pool, Rest, Sizes, Spot, alone_bound, best_alone, best_pair, pair_bound};
-use super::rivals::{Rival, Rivals, shares, weight};
+use super::placement::{
+    Pair as Rests, Pool, Sizes, Spot, alone_at_most, best_alone, best_pair_above, greater, is_hopeless, just_below,
+    lesser, pair_bound, sized_score,
+};
+use super::rivals::{Band, DOLLAR, Rivals, allows_single_sided, halves, shares};
 use super::stands::{Line, Range, Stand, Tick};
 use super::value::{dollars, to_signed_usdc};
 use super::{CostModel, NoQuote, View};
@@ -22,6 +25,7 @@ use crate::rewards::Midpoint;
 pub(super) struct Search {
     ticks: [Vec<Tick>; 2],
     spots: [Vec<Spot>; 2],
+    scenes: Vec<Scene>,
 }
 
 /// What is the same for all stands.
@@ -30,46 +34,60 @@ struct Ground<'a> {
     /// Learned on top of it, dollars a share and day.
     extra: f64,
     reference: Midpoint,
-    /// Reward band, half ten-thousandths.
-    band: u16,
+    band: Band,
     rate: f64,
-    rivals: Rivals<'a>,
+    rivals: &'a Rivals,
     sizes: Sizes,
 }
 
-/// A placement: tick and shares of each side, and what it is worth, dollars a day.
+/// A stand of each side, at the midpoint they make.
 #[derive(Clone, Copy, Debug)]
-struct Found {
-    sides: [Option<(u16, f64)>; 2],
-    value: f64,
+struct Scene {
+    /// Which of the stands of each side.
+    stands: [usize; 2],
+    /// Half ten-thousandths.
+    midpoint: f64,
+    pool: Pool,
+    /// Nothing in a stand scores more than this, or costs less; the weight is nothing where nothing scores.
+    ideals: [Spot; 2],
+    /// No pair is worth more.
+    pair: f64,
+    /// No order by itself is worth more.
+    alone: [f64; 2],
 }
 
-/// The best that was found so far; the first of equals.
-#[derive(Default)]
-struct Best(Option<Found>);
+/// A placement, and what it is worth.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    /// Dollars a day; less than anything where there is none.
+    value: f64,
+    /// Tick of each side.
+    ticks: [u16; 2],
+    /// Shares of each side; none where it has no order.
+    shares: [f64; 2],
+}
 
-impl Best {
-    fn value(&self) -> f64 {
-        self.0.as_ref().map_or(f64::NEG_INFINITY, |found| found.value)
-    }
+impl Found {
+    const NOTHING: Self = Self { value: f64::NEG_INFINITY, ticks: [0; 2], shares: [0.0; 2] };
 
-    fn consider(&mut self, value: f64, sides: impl FnOnce() -> [Option<(u16, f64)>; 2]) {
-        if self.0.is_none() || value > self.value() {
-            self.0 = Some(Found { sides: sides(), value });
-        }
-    }
-
-    /// Takes what was found in another stand; that of equals.
+    /// Takes what is better; of equals the newer.
     fn prefer(&mut self, other: Self) {
-        if other.0.is_some() && other.value() >= self.value() {
+        if other.value >= self.value {
             *self = other;
         }
     }
-}
 
-/// Whether something that is worth at most `bound` needs no look. Rounding is left a wide margin.
-fn is_hopeless(bound: f64, known: f64) -> bool {
-    bound + 1e-9 * (1.0 + bound.abs()) < known
+    /// Takes what is better; of equals the older.
+    fn improve(&mut self, other: Self) {
+        if other.value > self.value {
+            *self = other;
+        }
+    }
+
+    /// Its tick and shares of one side.
+    fn side(&self, ix: usize) -> Option<(u16, f64)> {
+        (self.shares[ix] > 0.0).then(|| (self.ticks[ix], self.shares[ix]))
+    }
 }
 
 impl Ground<'_> {
@@ -82,151 +100,181 @@ impl Ground<'_> {
     ) -> Line<'s> {
         ticks.clear();
         let price_cost = self.cost.around(self.reference);
-        let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public };
+        let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public: halves(public) };
         for n in ns {
-            let price = range.price(n);
-            let paid = if range.side == Side::Buy { price } else { price.complement() };
-            let distance = self.reference.distance_halves(price);
-            let cost = self.cost.at_distance(distance) + price_cost.at_price(paid) + self.extra;
+            let at = range.halves(n);
+            let distance = self.cost.at_distance(self.reference.halves().abs_diff(at));
+            let at = f64::from(at);
+            let paid = if range.side == Side::Buy { at } else { DOLLAR - at };
+            let cost = distance + price_cost.at_price(paid / DOLLAR) + self.extra;
             if n < range.inside {
                 line.inside += 1;
             } else {
-                line.behind_cost = line.behind_cost.min(cost);
+                line.behind_cost = lesser(line.behind_cost, cost);
             }
-            ticks.push(Tick { n, price, cost });
+            ticks.push(Tick { n, halves: at, cost });
         }
         Line { ticks, ..line }
     }
 
-    fn spot(&self, tick: &Tick, midpoint: Midpoint) -> Spot {
-        Spot::new(weight(midpoint.halves(), 2 * tick.price.ten_thousandths(), self.band), tick.cost)
-    }
-
     /// The ticks that score, as spots: the farther out, the less, so those that score come first.
-    fn spots(&self, stand: &Stand<'_>, midpoint: Midpoint, spots: &mut Vec<Spot>) {
+    fn spots(&self, stand: &Stand<'_>, midpoint: f64, spots: &mut Vec<Spot>) {
         spots.clear();
-        spots.extend(stand.ticks.iter().map(|tick| self.spot(tick, midpoint)).take_while(|spot| spot.weight > 0.0));
+        for tick in stand.ticks {
+            let weight = self.band.weight(midpoint, tick.halves);
+            if weight <= 0.0 {
+                break;
+            }
+            spots.push(Spot::new(weight, tick.cost));
+        }
     }
 
-    /// Nothing in a stand scores more than this, or costs less; `None` where nothing scores.
-    fn ideal(&self, stand: &Stand<'_>, midpoint: Midpoint) -> Option<Spot> {
-        let first = self.spot(&stand.ticks[0], midpoint);
-        (first.weight > 0.0).then(|| Spot::new(first.weight, stand.least_cost))
+    fn ideal(&self, stand: &Stand<'_>, midpoint: f64) -> Spot {
+        Spot::new(self.band.weight(midpoint, stand.ticks[0].halves), stand.least_cost)
     }
 
-    fn best(&self, [bids, asks]: [&Line<'_>; 2], spots: &mut [Vec<Spot>; 2]) -> Option<Found> {
-        let mut best = Best::default();
+    fn pool(&self, midpoint: f64) -> Pool {
+        Pool { rate: self.rate, rivals: self.rivals.most(midpoint) }
+    }
+
+    /// The stands of two lines at the midpoint they make.
+    #[inline]
+    fn scene(&self, lines: [&Line<'_>; 2], stands: [usize; 2]) -> Scene {
+        let (bids, asks) = (lines[0].stand(stands[0]), lines[1].stand(stands[1]));
+        let midpoint = (bids.level + asks.level) / 2.0;
+        let pool = self.pool(midpoint);
+        let [bid, ask] = [self.ideal(&bids, midpoint), self.ideal(&asks, midpoint)];
+        let (mut pair, mut alone) = (f64::NEG_INFINITY, [f64::NEG_INFINITY; 2]);
+        if bid.weight > 0.0 && ask.weight > 0.0 {
+            pair = pair_bound(bid, ask, pool, self.sizes);
+        }
+        if allows_single_sided(midpoint) {
+            alone = [alone_at_most(bid, pool, self.sizes), alone_at_most(ask, pool, self.sizes)];
+        }
+        Scene { stands, midpoint, pool, ideals: [bid, ask], pair, alone }
+    }
+
+    /// The best placement of two lines; of equals the innermost.
+    fn best(&self, lines: [&Line<'_>; 2], (spots, scenes): (&mut [Vec<Spot>; 2], &mut Vec<Scene>)) -> Option<Found> {
+        scenes.clear();
+        let mut promising = (f64::NEG_INFINITY, 0);
+        for bid in (0..lines[0].stands()).rev() {
+            for ask in (0..lines[1].stands()).rev() {
+                let scene = self.scene(lines, [bid, ask]);
+                if scene.pair > promising.0 {
+                    promising = (scene.pair, scenes.len());
+                }
+                scenes.push(scene);
+            }
+        }
+        // What promises most is looked at first: then most of the rest needs no look.
+        let first = promising.1;
+        let known = match scenes.get(first) {
+            Some(scene) => self.pair(lines, scene, f64::NEG_INFINITY, spots),
+            None => Found::NOTHING,
+        };
+        let mut best = Found::NOTHING;
         // one side alone, the other's best level being the public one
-        let mut alone = [Best::default(), Best::default()];
-        // Most is found behind the public best, and then most of the rest needs no look; of equals the innermost is wanted.
-        for bid in bids.stands().rev() {
-            for ask in asks.stands().rev() {
-                let midpoint = Midpoint::between(bid.level, ask.level);
-                let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
-                let ideals = [&bid, &ask].map(|stand| self.ideal(stand, midpoint));
-                if let [Some(a), Some(b)] = ideals {
-                    let found = self.both([&bid, &ask], [a, b], midpoint, pool, best.value(), spots);
-                    best.prefer(found);
+        let mut alone = [Found::NOTHING; 2];
+        let singles = self.reference.allows_single_sided();
+        for (n, scene) in scenes.iter().enumerate() {
+            let floor = greater(best.value, known.value);
+            let mut here = Found::NOTHING;
+            if n == first {
+                here = known;
+            } else if !is_hopeless(scene.pair, floor) {
+                here = self.pair(lines, scene, floor, spots);
+            }
+            for side in [1, 0] {
+                let other = 1 - side;
+                let beside = -lesser(scene.ideals[other].cost, 0.0) * self.sizes.max;
+                let floor = greater(here.value, floor);
+                if scene.ideals[other].weight > 0.0 && !is_hopeless(scene.alone[side] + beside, floor) {
+                    here.improve(self.leaning(lines, scene, side, spots));
                 }
-                for (side, (stand, other)) in [(&bid, &ask), (&ask, &bid)].into_iter().enumerate() {
-                    if let Some(ideal) = ideals[side].filter(|_| other.is_public) {
-                        let floor = best.value().max(alone[side].value());
-                        alone[side].prefer(self.alone((side, stand), ideal, midpoint, pool, floor, spots));
+            }
+            best.prefer(here);
+            let floor = greater(best.value, known.value);
+            for side in [0, 1] {
+                let is_alone = singles && lines[1 - side].is_public(scene.stands[1 - side]);
+                if is_alone && !is_hopeless(scene.alone[side], greater(floor, alone[side].value)) {
+                    alone[side].prefer(self.alone(lines[side], scene, side, spots));
+                }
+            }
+        }
+        for side in [0, 1] {
+            // no tick of the other side is at the public best or behind it
+            let other = lines[1 - side];
+            if singles && !other.has_public() {
+                for n in (0..lines[side].stands()).rev() {
+                    let stand = lines[side].stand(n);
+                    let midpoint = (stand.level + other.public) / 2.0;
+                    let ideal = self.ideal(&stand, midpoint);
+                    let pool = self.pool(midpoint);
+                    let (stands, none) = ([n; 2], f64::NEG_INFINITY);
+                    let scene = Scene { stands, midpoint, pool, ideals: [ideal; 2], pair: none, alone: [none; 2] };
+                    if allows_single_sided(midpoint) {
+                        alone[side].prefer(self.alone(lines[side], &scene, side, spots));
                     }
                 }
             }
         }
-        for (side, (line, other)) in [(bids, asks), (asks, bids)].into_iter().enumerate() {
-            if other.inside == other.ticks.len() {
-                for stand in line.stands().rev() {
-                    let midpoint = Midpoint::between(stand.level, other.public);
-                    let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
-                    if let Some(ideal) = self.ideal(&stand, midpoint) {
-                        let floor = best.value().max(alone[side].value());
-                        alone[side].prefer(self.alone((side, &stand), ideal, midpoint, pool, floor, spots));
-                    }
-                }
-            }
-        }
-        for found in alone.into_iter().filter_map(|alone| alone.0) {
-            best.consider(found.value, || found.sides);
-        }
-        best.0
+        alone.into_iter().for_each(|alone| best.improve(alone));
+        (best.value > f64::NEG_INFINITY).then_some(best)
     }
 
-    /// The best with orders on both sides; nothing worth less than `floor` is wanted.
-    fn both(
-        &self,
-        stands: [&Stand<'_>; 2],
-        [bid, ask]: [Spot; 2],
-        midpoint: Midpoint,
-        pool: Pool,
-        floor: f64,
-        spots: &mut [Vec<Spot>; 2],
-    ) -> Best {
-        let mut best = Best::default();
-        let pairs = !is_hopeless(pair_bound(bid, ask, pool, self.sizes), floor);
-        let leans = midpoint.allows_single_sided()
-            && [(bid, ask), (ask, bid)].into_iter().any(|(small, other)| {
-                let beside = if small.cost < 0.0 { -small.cost * self.sizes.max } else { 0.0 };
-                !is_hopeless(alone_bound(other, pool, self.sizes) + beside, floor)
-            });
-        if !pairs && !leans {
-            return best;
+    /// The best pair that scores on both sides; nothing worth less than `floor` is wanted, what is worth as much is.
+    fn pair(&self, lines: [&Line<'_>; 2], scene: &Scene, floor: f64, spots: &mut [Vec<Spot>; 2]) -> Found {
+        let [bid, ask] = scene.ideals;
+        if bid.weight <= 0.0 || ask.weight <= 0.0 {
+            return Found::NOTHING;
         }
-        for (stand, spots) in stands.into_iter().zip(&mut *spots) {
-            self.spots(stand, midpoint, spots);
+        let (bids, asks) = (lines[0].stand(scene.stands[0]), lines[1].stand(scene.stands[1]));
+        if let ([bid_tick], [ask_tick]) = (bids.ticks, asks.ticks) {
+            // nothing to choose from
+            let (q, value) = sized_score(bid, ask, scene.pool, self.sizes);
+            let shares = [bid.shares(q, self.sizes), ask.shares(q, self.sizes)];
+            return Found { value, ticks: [bid_tick.n, ask_tick.n], shares };
         }
-        if pairs && let Some(pair) = best_pair(&spots[0], &spots[1], pool, self.sizes) {
-            let at = |rest: Rest, stand: &Stand<'_>| Some((stand.ticks[rest.spot].n, rest.shares));
-            best.consider(pair.value, || [at(pair.bid, stands[0]), at(pair.ask, stands[1])]);
+        self.spots(&bids, scene.midpoint, &mut spots[0]);
+        self.spots(&asks, scene.midpoint, &mut spots[1]);
+        match best_pair_above(&spots[0], &spots[1], scene.pool, self.sizes, just_below(floor)) {
+            Some(Rests { bid, ask, value }) => {
+                let ticks = [bids.ticks[bid.spot].n, asks.ticks[ask.spot].n];
+                Found { value, ticks, shares: [bid.shares, ask.shares] }
+            }
+            None => Found::NOTHING,
         }
-        if leans {
-            self.leaning(stands, spots, pool, &mut best);
-        }
-        best
     }
 
     /// One side does the scoring, at a third; the other is there for what it earns by itself or for the midpoint it makes.
-    fn leaning(&self, stands: [&Stand<'_>; 2], spots: &[Vec<Spot>; 2], pool: Pool, best: &mut Best) {
-        for small in [0, 1] {
-            let other = 1 - small;
-            let cheapest = spots[small].iter().enumerate().min_by(|(_, a), (_, b)| a.cost.total_cmp(&b.cost));
-            if let (Some((rest, value)), Some((at, spot))) = (best_alone(&spots[other], pool, self.sizes), cheapest) {
-                let shares = if spot.cost < 0.0 { self.sizes.max } else { self.sizes.min };
-                best.consider(value - spot.cost * shares, || {
-                    let mut sides = [Some((stands[other].ticks[rest.spot].n, rest.shares)); 2];
-                    sides[small] = Some((stands[small].ticks[at].n, shares));
-                    sides
-                });
-            }
-        }
+    fn leaning(&self, lines: [&Line<'_>; 2], scene: &Scene, side: usize, spots: &mut [Vec<Spot>; 2]) -> Found {
+        let other = 1 - side;
+        let stands = [lines[0].stand(scene.stands[0]), lines[1].stand(scene.stands[1])];
+        self.spots(&stands[0], scene.midpoint, &mut spots[0]);
+        self.spots(&stands[1], scene.midpoint, &mut spots[1]);
+        let cheapest = spots[other].iter().enumerate().min_by(|(_, a), (_, b)| a.cost.total_cmp(&b.cost));
+        let (Some((rest, value)), Some((at, spot))) = (best_alone(&spots[side], scene.pool, self.sizes), cheapest)
+        else {
+            return Found::NOTHING;
+        };
+        let beside = if spot.cost < 0.0 { self.sizes.max } else { self.sizes.min };
+        let mut found = Found { value: value - spot.cost * beside, ..Found::NOTHING };
+        (found.ticks[side], found.shares[side]) = (stands[side].ticks[rest.spot].n, rest.shares);
+        (found.ticks[other], found.shares[other]) = (stands[other].ticks[at].n, beside);
+        found
     }
 
-    /// The best with an order on one side only; nothing worth less than `floor` is wanted.
-    fn alone(
-        &self,
-        (side, stand): (usize, &Stand<'_>),
-        ideal: Spot,
-        midpoint: Midpoint,
-        pool: Pool,
-        floor: f64,
-        spots: &mut [Vec<Spot>; 2],
-    ) -> Best {
-        let mut best = Best::default();
-        let scores = midpoint.allows_single_sided() && self.reference.allows_single_sided();
-        if !scores || is_hopeless(alone_bound(ideal, pool, self.sizes), floor) {
-            return best;
+    /// The best with an order on one side only.
+    fn alone(&self, line: &Line<'_>, scene: &Scene, side: usize, spots: &mut [Vec<Spot>; 2]) -> Found {
+        let stand = line.stand(scene.stands[side]);
+        self.spots(&stand, scene.midpoint, &mut spots[side]);
+        let mut found = Found::NOTHING;
+        if let Some((rest, value)) = best_alone(&spots[side], scene.pool, self.sizes) {
+            found.value = value;
+            (found.ticks[side], found.shares[side]) = (stand.ticks[rest.spot].n, rest.shares);
         }
-        self.spots(stand, midpoint, &mut spots[side]);
-        if let Some((rest, value)) = best_alone(&spots[side], pool, self.sizes) {
-            best.consider(value, || {
-                let mut sides = [None; 2];
-                sides[side] = Some((stand.ticks[rest.spot].n, rest.shares));
-                sides
-            });
-        }
-        best
+        found
     }
 }
 
@@ -237,7 +285,7 @@ impl Ground<'_> {
 /// the caller: nothing would score.
 pub(super) fn plan<B, I: Iterator<Item = Level>>(
     view: &View<'_, B>,
-    (near, rivals, search): (&mut Near<'_, I>, &mut [Vec<Rival>; 2], &mut Search),
+    (near, rivals, search): (&mut Near<'_, I>, &mut Rivals, &mut Search),
     terms: &RewardTerms,
     cost: &CostModel,
     (reference, public): (Midpoint, [Price; 2]),
@@ -245,36 +293,39 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     [least, most]: [Qty; 2],
 ) -> Result<Option<Pair>, NoQuote> {
     let tick = view.market.tick.ten_thousandths();
-    let band = 2 * terms.max_spread.ten_thousandths();
+    let band = Band::of(terms);
     // an order that is inside by x moves the midpoint by x/2
     let inner = [limits.max_bid, limits.min_ask];
     let shift = inner.into_iter().zip(public).filter_map(|(to, from)| Some(to?.distance(from))).max().unwrap_or(0);
-    let reach = band.saturating_add(shift);
+    let reach = (2 * terms.max_spread.ten_thousandths()).saturating_add(shift);
     let range = |side: Side, ix: usize| Range::new(side, inner[ix], public[ix], reference, reach, tick);
     let ranges = [range(Side::Buy, 0), range(Side::Sell, 1)];
+    rivals.read(near, terms, reference, shift);
     let ground = Ground {
         cost,
         extra: view.recent.extra_dollars(),
         reference,
         band,
         rate: dollars(terms.rate_per_day),
-        rivals: Rivals::read(near, terms, reference, shift, rivals),
+        rivals,
         sizes: Sizes { min: shares(least), max: shares(most) },
     };
-    let Search { ticks: [bids, asks], spots } = search;
-    let lines = [
-        ground.line(ranges[0], ranges[0].coarse(), public[0], bids),
-        ground.line(ranges[1], ranges[1].coarse(), public[1], asks),
-    ];
-    let Some(mut best) = ground.best([&lines[0], &lines[1]], spots) else { return Ok(None) };
-    if ranges.iter().flat_map(|range| range.strides()).any(|stride| stride > 1) {
-        let ns = best.sides.map(|side| side.map(|(n, _)| n));
-        let lines = [
-            ground.line(ranges[0], ranges[0].around(ns[0]), public[0], bids),
-            ground.line(ranges[1], ranges[1].around(ns[1]), public[1], asks),
-        ];
-        if let Some(fine) = ground.best([&lines[0], &lines[1]], spots).filter(|fine| fine.value > best.value) {
-            best = fine;
+    let Search { ticks: [bids, asks], spots, scenes } = search;
+    let fine = ranges.iter().all(|range| range.is_fine());
+    let found = if fine {
+        let all = |ix: usize, ticks| ground.line(ranges[ix], 0..ranges[ix].count, public[ix], ticks);
+        ground.best([&all(0, bids), &all(1, asks)], (spots, scenes))
+    } else {
+        let coarse = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].coarse(), public[ix], ticks);
+        ground.best([&coarse(0, bids), &coarse(1, asks)], (spots, scenes))
+    };
+    let Some(mut best) = found else { return Ok(None) };
+    if !fine {
+        let ns = [0, 1].map(|ix| best.side(ix).map(|(n, _)| n));
+        let around = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].around(ns[ix]), public[ix], ticks);
+        let finer = ground.best([&around(0, bids), &around(1, asks)], (spots, scenes));
+        if let Some(finer) = finer.filter(|finer| finer.value > best.value) {
+            best = finer;
         }
     }
     if best.value <= 0.0 {
@@ -284,7 +335,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
         });
     }
     let [bid, ask] = [0, 1].map(|ix| {
-        best.sides[ix].map(|(n, size)| {
+        best.side(ix).map(|(n, size)| {
             let leg = if ix == 0 { Leg::BUY_YES } else { Leg::BUY_NO };
             Target { leg, price: ranges[ix].price(n), qty: whole(size, least, most) }
         })

@@ -1,81 +1,157 @@
 //! What all others score, as far as a public book can tell.
 
 use super::near::{Level, Near};
-use crate::domain::{NewOrder, Price, Qty, RewardTerms, Side};
+use super::placement::greater;
+use crate::domain::{Price, Qty, RewardTerms, Side};
 use crate::rewards::Midpoint;
 
-/// A level in floats: half ten-thousandths and shares.
-pub(super) type Rival = (u16, f64);
+/// Half ten-thousandths in a dollar.
+pub(super) const DOLLAR: f64 = 20_000.0;
+
+/// A level in floats: half ten-thousandths and millionths of shares.
+type Rival = (f64, f64);
+
+/// What a score is measured with. Prices and midpoints are half ten-thousandths: whole numbers, exact as floats.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Band {
+    /// Maximum spread.
+    halves: f64,
+    /// One over its square.
+    per_square: f64,
+}
+
+impl Band {
+    pub(super) fn of(terms: &RewardTerms) -> Self {
+        let halves = f64::from(2 * terms.max_spread.ten_thousandths());
+        let wide = halves.max(1.0);
+        Self { halves, per_square: 1.0 / (wide * wide) }
+    }
+
+    /// `(v − s)²`, zero at the edge and beyond.
+    #[inline]
+    fn square(self, midpoint: f64, price: f64) -> f64 {
+        let inside = greater(self.halves - (midpoint - price).abs(), 0.0);
+        inside * inside
+    }
+
+    /// `((v − s)/v)²`, zero at the edge and beyond.
+    #[inline]
+    pub(super) fn weight(self, midpoint: f64, price: f64) -> f64 {
+        self.square(midpoint, price) * self.per_square
+    }
+}
+
+/// A price in half ten-thousandths.
+#[inline]
+pub(super) fn halves(price: Price) -> f64 {
+    f64::from(2 * price.ten_thousandths())
+}
+
+/// Whether one side alone scores at a midpoint.
+#[inline]
+pub(super) fn allows_single_sided(midpoint: f64) -> bool {
+    (2_000.0..=18_000.0).contains(&midpoint)
+}
 
 /// The levels of a book without our own orders that may score near a midpoint, read once and weighed at several.
-pub(super) struct Rivals<'s> {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rivals {
     /// Bids and asks.
-    levels: &'s [Vec<Rival>; 2],
-    /// Reward band, half ten-thousandths.
-    band: u16,
+    levels: [Vec<Rival>; 2],
+    band: Band,
+    /// Midpoints at which they tell everything; none when nothing was read.
+    known: Option<(f64, f64)>,
+}
+
+/// Millionths of shares as a float.
+#[expect(clippy::cast_precision_loss, reason = "above 2^52 millionths a share more or less decides nothing")]
+fn micro(qty: Qty) -> f64 {
+    qty.micro() as f64
 }
 
 /// Shares as a float.
-#[expect(clippy::cast_precision_loss, reason = "above 2^52 millionths a share more or less decides nothing")]
 pub(super) fn shares(qty: Qty) -> f64 {
-    qty.micro() as f64 / 1e6
+    micro(qty) / 1e6
 }
 
-impl<'s> Rivals<'s> {
+impl Rivals {
+    /// What was read belongs to another book, or to this one as it was.
+    pub(super) const fn forget(&mut self) {
+        self.known = None;
+    }
+
     /// Reads what lies within the band around any midpoint at most `shift` half ten-thousandths from `around`.
     pub(super) fn read<I: Iterator<Item = Level>>(
+        &mut self,
         near: &mut Near<'_, I>,
         terms: &RewardTerms,
         around: Midpoint,
         shift: u16,
-        levels: &'s mut [Vec<Rival>; 2],
-    ) -> Self {
-        let band = 2 * terms.max_spread.ten_thousandths();
-        let reach = band.saturating_add(shift);
-        for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(&mut *levels) {
-            let near_by = |price: Price| match side {
-                Side::Buy => around.halves().saturating_sub(2 * price.ten_thousandths()) < reach,
-                Side::Sell => (2 * price.ten_thousandths()).saturating_sub(around.halves()) < reach,
-            };
+    ) {
+        let (around, shift) = (f64::from(around.halves()), f64::from(shift));
+        self.band = Band::of(terms);
+        self.known = Some((around - shift, around + shift));
+        let reach = self.band.halves + shift;
+        for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(&mut self.levels) {
+            let outward = if side == Side::Buy { -1.0 } else { 1.0 };
+            let read = near.until(side, |(price, _)| (halves(price) - around) * outward >= reach);
             levels.clear();
-            for (price, qty) in near.levels(side).take_while(|(price, _)| near_by(*price)) {
+            for (price, qty) in read {
                 // a level below the minimum cannot hold an order that reaches it
-                if qty >= terms.min_size {
-                    levels.push((2 * price.ten_thousandths(), shares(qty)));
+                if *qty >= terms.min_size {
+                    levels.push((halves(*price), micro(*qty)));
                 }
             }
         }
-        Self { levels, band }
     }
 
     /// `K`, the most the others may score at a midpoint (`strategy.md` section 3): with side totals `A ≥ B` it is `B + (A − B)/3` where
-    /// one side alone scores, else `B`.
-    pub(super) fn most(&self, midpoint: Midpoint) -> f64 {
-        let [one, two] = [0, 1].map(|side| {
-            self.levels[side].iter().map(|(price, qty)| weight(midpoint.halves(), *price, self.band) * qty).sum::<f64>()
-        });
+    /// one side alone scores, else `B`. The midpoint is one of those that were read for.
+    pub(super) fn most(&self, midpoint: f64) -> f64 {
+        assert!(self.knows(midpoint), "nothing was read for {midpoint}");
+        let mut sides = [0.0; 2];
+        for (sum, levels) in sides.iter_mut().zip(&self.levels) {
+            for (price, micro) in levels {
+                *sum += self.band.square(midpoint, *price) * micro;
+            }
+        }
+        let [one, two] = sides;
         let (less, more): (f64, f64) = if one < two { (one, two) } else { (two, one) };
-        if midpoint.allows_single_sided() { less + (more - less) / 3.0 } else { less }
+        let most = if allows_single_sided(midpoint) { less + (more - less) / 3.0 } else { less };
+        most * self.band.per_square / 1e6
     }
-}
 
-/// `((v − s)/v)²`, zero at the edge and beyond; everything in half ten-thousandths.
-pub(super) fn weight(midpoint: u16, price: u16, band: u16) -> f64 {
-    let inside = band.saturating_sub(midpoint.abs_diff(price));
-    let part = f64::from(inside) / f64::from(band.max(1));
-    part * part
+    fn knows(&self, midpoint: f64) -> bool {
+        self.known.is_some_and(|(low, high)| low <= midpoint && midpoint <= high)
+    }
+
+    /// [`Self::most`] at any midpoint: what was not read for it is read now.
+    pub(super) fn most_at<I: Iterator<Item = Level>>(
+        &mut self,
+        near: &mut Near<'_, I>,
+        terms: &RewardTerms,
+        midpoint: Midpoint,
+    ) -> f64 {
+        let at = f64::from(midpoint.halves());
+        if !self.knows(at) {
+            self.read(near, terms, midpoint, 0);
+        }
+        self.most(at)
+    }
 }
 
 /// What orders of ours score at a midpoint: both sides as one number.
-pub(super) fn our_score(orders: &[NewOrder], terms: &RewardTerms, midpoint: Midpoint) -> f64 {
-    let band = 2 * terms.max_spread.ten_thousandths();
-    let mut sides = [0.0, 0.0];
-    for order in orders.iter().filter(|order| order.qty >= terms.min_size) {
-        let (side, price) = order.in_yes_terms();
-        let score = weight(midpoint.halves(), 2 * price.ten_thousandths(), band) * shares(order.qty);
-        sides[usize::from(side == Side::Sell)] += score;
+pub(super) fn our_score(orders: [&[Level]; 2], terms: &RewardTerms, midpoint: Midpoint) -> f64 {
+    let (band, midpoint) = (Band::of(terms), f64::from(midpoint.halves()));
+    let mut sides = [0.0; 2];
+    for (sum, orders) in sides.iter_mut().zip(orders) {
+        for (price, qty) in orders {
+            if *qty >= terms.min_size {
+                *sum += band.weight(midpoint, halves(*price)) * shares(*qty);
+            }
+        }
     }
     let [one, two] = sides;
     let (less, more): (f64, f64) = if one < two { (one, two) } else { (two, one) };
-    if midpoint.allows_single_sided() { less.max(more / 3.0) } else { less }
+    if allows_single_sided(midpoint) { greater(less, more / 3.0) } else { less }
 }

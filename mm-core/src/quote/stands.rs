@@ -53,9 +53,20 @@ impl Range {
         Price::from_ten_thousandths(price).expect("counted inside zero and one dollar")
     }
 
+    /// The same in half ten-thousandths.
+    #[inline]
+    pub(super) fn halves(self, n: u16) -> u16 {
+        2 * if self.side == Side::Buy { self.inner - n * self.tick } else { self.inner + n * self.tick }
+    }
+
     /// One in how many ticks is weighed at first, inside and behind.
     pub(super) const fn strides(self) -> [u16; 2] {
         [self.inside.div_ceil(INSIDE_MAX), (self.count - self.inside).div_ceil(BEHIND_MAX)]
+    }
+
+    /// Whether every tick is weighed at once.
+    pub(super) fn is_fine(self) -> bool {
+        self.strides().into_iter().all(|stride| stride <= 1)
     }
 
     /// The ticks to weigh first, innermost first.
@@ -83,7 +94,8 @@ impl Range {
 pub(super) struct Tick {
     /// Its number in the range.
     pub(super) n: u16,
-    pub(super) price: Price,
+    /// Half ten-thousandths.
+    pub(super) halves: f64,
     /// Dollars a share and day.
     pub(super) cost: f64,
 }
@@ -95,30 +107,43 @@ pub(super) struct Line<'s> {
     pub(super) inside: usize,
     /// The least cost behind it.
     pub(super) behind_cost: f64,
-    pub(super) public: Price,
+    /// The public best, half ten-thousandths.
+    pub(super) public: f64,
 }
 
 /// What one side may choose from while the midpoint stays where it is.
 pub(super) struct Stand<'s> {
-    /// Best level it leaves in the book.
-    pub(super) level: Price,
+    /// Best level it leaves in the book, half ten-thousandths.
+    pub(super) level: f64,
     /// Never empty; all score less than the first.
     pub(super) ticks: &'s [Tick],
     pub(super) least_cost: f64,
-    pub(super) is_public: bool,
 }
 
 impl<'s> Line<'s> {
-    /// Innermost first; the public one comes last.
-    pub(super) fn stands(&self) -> impl DoubleEndedIterator<Item = Stand<'s>> {
-        let (inside, behind) = self.ticks.split_at(self.inside);
-        let each = inside.iter().map(|tick| Stand {
-            level: tick.price,
-            ticks: std::slice::from_ref(tick),
-            least_cost: tick.cost,
-            is_public: false,
-        });
-        let public = Stand { level: self.public, ticks: behind, least_cost: self.behind_cost, is_public: true };
-        each.chain((!behind.is_empty()).then_some(public))
+    /// How many stands there are.
+    pub(super) const fn stands(&self) -> usize {
+        self.inside + if self.has_public() { 1 } else { 0 }
+    }
+
+    /// Whether a tick is at the public best or behind it.
+    pub(super) const fn has_public(&self) -> bool {
+        self.inside < self.ticks.len()
+    }
+
+    /// Whether that one is the public one.
+    pub(super) const fn is_public(&self, n: usize) -> bool {
+        n == self.inside
+    }
+
+    /// One of the stands, innermost first; the public one comes last.
+    #[inline]
+    pub(super) fn stand(&self, n: usize) -> Stand<'s> {
+        if self.is_public(n) {
+            let ticks = &self.ticks[n..];
+            return Stand { level: self.public, ticks, least_cost: self.behind_cost };
+        }
+        let ticks = &self.ticks[n..=n];
+        Stand { level: ticks[0].halves, ticks, least_cost: ticks[0].cost }
     }
 }

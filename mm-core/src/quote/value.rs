@@ -2,8 +2,8 @@
 
 use super::CostModel;
 use super::near::{Level, Near};
-use super::rivals::{Rival, Rivals, our_score, shares};
-use crate::domain::{NewOrder, RewardTerms, Side, SignedUsdc, Usdc};
+use super::rivals::{DOLLAR, Rivals, halves, our_score, shares};
+use crate::domain::{Price, RewardTerms, SignedUsdc, Usdc};
 use crate::rewards::Midpoint;
 use serde::Serialize;
 
@@ -53,31 +53,34 @@ pub(super) fn to_signed_usdc(x: f64) -> SignedUsdc {
     SignedUsdc::from_micro(libm::round(x * 1e6) as i64)
 }
 
-/// The value of `orders` in place of what we have in the book, at a cost that is the model's and what was learned beside it; `None` when
-/// they leave the book without a scoring midpoint.
+/// The value of bids and asks in place of what we have in the book, with the midpoint they make, at a cost that is the model's and what
+/// was learned beside it.
 pub(super) fn value<I: Iterator<Item = Level>>(
-    (near, rivals): (&mut Near<'_, I>, &mut [Vec<Rival>; 2]),
+    (near, rivals): (&mut Near<'_, I>, &mut Rivals),
     terms: &RewardTerms,
     (cost, learned): (Option<&CostModel>, f64),
     reference: Midpoint,
-    orders: &[NewOrder],
-) -> Option<Value> {
-    let scoring = near.midpoint(orders, terms.min_size)?;
-    let rivals = Rivals::read(near, terms, scoring, 0, rivals).most(scoring);
-    let score = our_score(orders, terms, scoring);
+    scoring: Midpoint,
+    [bids, asks]: [&[Level]; 2],
+) -> Value {
+    let rivals = rivals.most_at(near, terms, scoring);
+    let score = our_score([bids, asks], terms, scoring);
     let reward = if score > 0.0 { dollars(terms.rate_per_day) * score / (score + rivals) } else { 0.0 };
-    let cost_of = |order: &NewOrder| {
-        let cost = cost?;
-        let (side, price) = order.in_yes_terms();
-        let paid = if side == Side::Buy { price } else { price.complement() };
-        let distance = reference.halves().abs_diff(2 * price.ten_thousandths());
-        Some((cost.at_distance(distance) + cost.around(reference).at_price(paid) + learned) * shares(order.qty))
-    };
-    Some(Value {
+    let mut costs = 0.0;
+    if let Some(cost) = cost {
+        let around = cost.around(reference);
+        let mut add = |(price, qty): Level, paid: Price| {
+            let distance = cost.at_distance(reference.distance_halves(price));
+            costs += (distance + around.at_price(halves(paid) / DOLLAR) + learned) * shares(qty);
+        };
+        bids.iter().for_each(|bid| add(*bid, bid.0));
+        asks.iter().for_each(|ask| add(*ask, ask.0.complement()));
+    }
+    Value {
         scoring,
         score: micro(score),
         rivals: micro(rivals),
         reward_per_day: Usdc::from_micro(micro(reward)),
-        cost_per_day: to_signed_usdc(orders.iter().filter_map(cost_of).sum()),
-    })
+        cost_per_day: to_signed_usdc(costs),
+    }
 }

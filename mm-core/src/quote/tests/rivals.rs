@@ -3,7 +3,7 @@
 use super::super::near;
 use super::super::rivals::Rivals;
 use super::*;
-use crate::rewards::{book_midpoint, score};
+use crate::rewards::{Midpoint, book_midpoint, score};
 
 proptest! {
     #[test]
@@ -13,12 +13,16 @@ proptest! {
         let view = view.view();
         let none: &[NewOrder] = &[];
         if let Some(midpoint) = book_midpoint(view.book, none, none, terms.min_size) {
-            let (mut buffers, mut levels) = Default::default();
+            let (mut buffers, mut rivals) = (near::Buffers::default(), Rivals::default());
             let mut near = near::read(view.book, view.own, &mut buffers);
-            let planned = Rivals::read(&mut near, &terms, midpoint, 0, &mut levels).most(midpoint);
-            let exact = score(view.book, &[], &terms).worst.rest_q_min;
-            let exact: f64 = exact.to_string().parse().expect("a decimal");
-            prop_assert!((planned - exact).abs() <= 1e-9 * exact.max(1.0), "{planned} is not {exact}");
+            // the second time what was read for another midpoint, farther than it reaches, is of no use
+            for around in [midpoint, Midpoint::of_halves(midpoint.halves() ^ 512)] {
+                rivals.read(&mut near, &terms, around, 40);
+                let planned = rivals.most_at(&mut near, &terms, midpoint);
+                let exact = score(view.book, &[], &terms).worst.rest_q_min;
+                let exact: f64 = exact.to_string().parse().expect("a decimal");
+                prop_assert!((planned - exact).abs() <= 1e-9 * exact.max(1.0), "{planned} is not {exact}");
+            }
         }
     }
 }
