@@ -16,7 +16,7 @@ pub(super) struct Horizon {
 
 impl Horizon {
     /// Nothing was read.
-    const NOTHING: Self = Self { bid: u16::MAX, ask: 0 };
+    pub(super) const NOTHING: Self = Self { bid: u16::MAX, ask: 0 };
 
     fn read(&mut self, side: Side, level: Option<Price>) {
         // the end of a side lies behind every price

@@ -41,6 +41,8 @@ pub(super) struct MarketState {
     pub(super) markouts: super::markouts::Markouts,
     /// Where the reference midpoint was lately.
     pub(super) jumps: super::jumps::Jumps,
+    /// What flowed to its best levels lately.
+    pub(super) flow: super::flow::Flow,
     /// Why the last decision left what rests though something better was wanted.
     pub(super) kept: Option<super::Kept>,
     /// Holdings valued at the midpoint of the last decision.
@@ -68,6 +70,7 @@ impl MarketState {
             minutes: super::minutes::Minutes::default(),
             markouts: super::markouts::Markouts::default(),
             jumps: super::jumps::Jumps::default(),
+            flow: super::flow::Flow::default(),
             kept: None,
             held_value: Usdc::ZERO,
         }
@@ -230,6 +233,7 @@ mod tests {
             minutes: _,
             markouts,
             jumps,
+            flow: _,
             kept: _,
             held_value: _,
         } = state;

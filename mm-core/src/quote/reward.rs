@@ -30,6 +30,8 @@ struct Ground<'a> {
     /// Learned on top of it, dollars a share and day.
     extra: f64,
     reference: Midpoint,
+    /// Costs depend on the distance from it.
+    fair: Midpoint,
     /// Reward band, half ten-thousandths.
     band: u16,
     rate: f64,
@@ -81,12 +83,12 @@ impl Ground<'_> {
         ticks: &'s mut Vec<Tick>,
     ) -> Line<'s> {
         ticks.clear();
-        let price_cost = self.cost.around(self.reference);
+        let price_cost = self.cost.around(self.fair);
         let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public };
         for n in ns {
             let price = range.price(n);
             let paid = if range.side == Side::Buy { price } else { price.complement() };
-            let distance = self.reference.distance_halves(price);
+            let distance = self.fair.distance_halves(price);
             let cost = self.cost.at_distance(distance) + price_cost.at_price(paid) + self.extra;
             if n < range.inside {
                 line.inside += 1;
@@ -240,7 +242,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     (near, rivals, search): (&mut Near<'_, I>, &mut [Vec<Rival>; 2], &mut Search),
     terms: &RewardTerms,
     cost: &CostModel,
-    (reference, public): (Midpoint, [Price; 2]),
+    (reference, fair, public): (Midpoint, Midpoint, [Price; 2]),
     limits: &Limits,
     [least, most]: [Qty; 2],
 ) -> Result<Option<Pair>, NoQuote> {
@@ -256,6 +258,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
         cost,
         extra: view.recent.extra_dollars(),
         reference,
+        fair,
         band,
         rate: dollars(terms.rate_per_day),
         rivals: Rivals::read(near, terms, reference, shift, rivals),

@@ -53,13 +53,13 @@ pub(super) fn to_signed_usdc(x: f64) -> SignedUsdc {
     SignedUsdc::from_micro(libm::round(x * 1e6) as i64)
 }
 
-/// The value of `orders` in place of what we have in the book, at a cost that is the model's and what was learned beside it; `None` when
-/// they leave the book without a scoring midpoint.
+/// The value of `orders` in place of what we have in the book, at a cost that is the model's, by their distance from the fair value, and
+/// what was learned beside it; `None` when they leave the book without a scoring midpoint.
 pub(super) fn value<I: Iterator<Item = Level>>(
     (near, rivals): (&mut Near<'_, I>, &mut [Vec<Rival>; 2]),
     terms: &RewardTerms,
     (cost, learned): (Option<&CostModel>, f64),
-    reference: Midpoint,
+    fair: Midpoint,
     orders: &[NewOrder],
 ) -> Option<Value> {
     let scoring = near.midpoint(orders, terms.min_size)?;
@@ -70,8 +70,8 @@ pub(super) fn value<I: Iterator<Item = Level>>(
         let cost = cost?;
         let (side, price) = order.in_yes_terms();
         let paid = if side == Side::Buy { price } else { price.complement() };
-        let distance = reference.halves().abs_diff(2 * price.ten_thousandths());
-        Some((cost.at_distance(distance) + cost.around(reference).at_price(paid) + learned) * shares(order.qty))
+        let distance = fair.distance_halves(price);
+        Some((cost.at_distance(distance) + cost.around(fair).at_price(paid) + learned) * shares(order.qty))
     };
     Some(Value {
         scoring,
