@@ -355,7 +355,9 @@ impl Engine {
                     self.put_off(*ix, at.plus(FULL_WAIT), &mut short);
                 } else if self.budget.take(Call::Place) {
                     self.totals.placed += 1;
-                    self.orders.place(at, *order, out);
+                    let id = self.orders.place(at, *order, out);
+                    let state = &mut self.markets[ix.index()];
+                    state.places.join(id, order, &state.book, |id| self.orders.is_live(id));
                 } else {
                     self.put_off(*ix, self.budget.next(Call::Place), &mut short);
                 }

@@ -11,7 +11,7 @@ use crate::quote::{Best, FlowRule};
 /// Steps in a half-life.
 const STEPS: u64 = 8;
 /// What is left after so many of them, of 2³²: powers of `2^(−1/8)`.
-const KEPT: [i128; STEPS as usize] = [
+const KEPT: [i128; 8] = [
     4_294_967_296,
     3_938_502_376,
     3_611_622_603,

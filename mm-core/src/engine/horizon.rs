@@ -60,6 +60,14 @@ impl<'a> Watched<'a> {
     pub(super) const fn horizon(&self) -> Horizon {
         self.horizon.get()
     }
+
+    /// What rests at one price.
+    pub(super) fn size_at(&self, side: Side, price: Price) -> Qty {
+        let mut horizon = self.horizon.get();
+        horizon.read(side, Some(price));
+        self.horizon.set(horizon);
+        self.book.size_at(side, price)
+    }
 }
 
 impl Depth for Watched<'_> {

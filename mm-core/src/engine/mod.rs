@@ -18,6 +18,7 @@ mod market;
 mod markouts;
 mod minutes;
 mod picture;
+mod places;
 mod rest;
 mod rows;
 mod sample;

@@ -139,6 +139,7 @@ impl Engine {
                 .numbers()
                 .chain(state.jumps.numbers())
                 .chain(state.flow.numbers())
+                .chain(state.places.numbers())
             {
                 hash.update(n.to_le_bytes());
             }
