@@ -169,9 +169,9 @@ mod tests {
         assert_eq!(step(&delta(130), true, 110), [100, 110], "ours, and ten that may have come before it");
         assert_eq!(step(&delta(170), false, 150), [100, 130], "forty behind");
         assert_eq!(step(&delta(150), false, 130), [80, 130], "twenty of them or of those in front");
+        assert_eq!(step(&whole(150), false, 130), [0, 130], "what happened in between is not told");
         assert_eq!(step(&delta(60), false, 40), [0, 40]);
         assert_eq!(step(&delta(500), false, 480), [0, 60], "ours may be among them, as far as the level tells");
-        assert_eq!(step(&whole(500), false, 480), [0, 60]);
         assert_eq!(places.ahead(ClientOrderId(9), shares(70)), [Qty::ZERO, shares(70)], "not followed");
     }
 
