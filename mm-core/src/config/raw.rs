@@ -289,4 +289,8 @@ market_block! {
     news_move_cents: String,
     news_window_s: u64,
     news_pause_s: u64,
+    micro_price_percent: u64,
+    flow_cents_per_1000_shares: String,
+    flow_half_life_s: u64,
+    flow_max_cents: String,
 }

@@ -2,6 +2,7 @@
 
 use super::links::{LinkState, PROBE_MARKETS};
 use super::market::{MarketState, Verdict};
+use super::places::is_arriving;
 use super::{Engine, alert, yes};
 use crate::book::{BookError, Sync};
 use crate::domain::{Market, MarketIx, UniverseError};
@@ -165,6 +166,10 @@ impl Engine {
         }
         let was_synced = state.book.is_synced();
         let result = state.book.apply(at, event);
+        if !state.places.is_empty() {
+            let orders = &self.orders;
+            state.places.follow(&state.book, |id| orders.get(id).is_some_and(|tracked| is_arriving(tracked, at)));
+        }
         if was_synced && result.is_ok() && state.stands(event) {
             self.stirred.insert(ix);
         } else {

@@ -1,14 +1,13 @@
 //! From state to actions: one quote, one plan for each touched market; then cancels of all, then placements of all.
 
 use super::horizon::{Horizon, Quiet, Watched};
-use super::jumps::Rule;
 use super::worth::is_by_value;
 use super::{Call, Engine, alert};
 use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Recent, Room, Scratch, View, Why, quote_with, reference_midpoint};
+use crate::quote::{NoQuote, Quotes, Room, Scratch, View, Why, quote_with};
 use crate::risk::{Limits, Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
 
@@ -51,6 +50,7 @@ impl Engine {
             for ix in self.touched.drain(..) {
                 let state = &mut self.markets[ix.index()];
                 (state.decision, state.quiet) = (Some(Err(NoQuote::GateShut)), None);
+                state.flow.pause();
             }
             return;
         }
@@ -158,8 +158,9 @@ impl Engine {
             market: limits.market,
             left: limits.market.saturating_sub(standing.held_here),
         };
-        self.watch_for_news(ix, (runs, own, held, space), scratch);
-        let (want, wish, mut horizon) = self.want((ix, runs), own, held, space, scratch);
+        let watched = self.watch_best(ix, (runs, own, held, space), scratch);
+        let (want, wish, horizon) = self.want((ix, runs), own, held, space, scratch);
+        let mut horizon = horizon.and(watched);
         let (decision, mut want) = match want {
             Ok(Quotes { orders, why, .. }) => (Ok(why), orders),
             Err(why) => (Err(why), ArrayVec::new()),
@@ -226,7 +227,7 @@ impl Engine {
         let quotes = quote_with(&view, scratch);
         wish.most = [held.yes, held.no].map(|held| view.params.max_held.saturating_sub(held.matched));
         if let Ok(Quotes { why, scoring_now, .. }) = &quotes {
-            wish.reservation2x = Some(why.reference.halves());
+            wish.reservation2x = Some(why.fair.value.halves());
             wish.band = scoring_now.zip(state.quoted.rewards.as_ref()).map(|(midpoint, terms)| Band {
                 midpoint2x: midpoint.halves(),
                 reach2x: 2 * terms.max_spread.ten_thousandths(),
@@ -265,34 +266,6 @@ impl Engine {
             gate_open: runs,
             paused: self.paused,
         })
-    }
-
-    /// What our fills and the last midpoints say.
-    fn recent(&self, ix: MarketIx) -> Recent {
-        let state = &self.markets[ix.index()];
-        let Some(params) = &self.params[ix.index()] else { return Recent::default() };
-        Recent {
-            extra_cost: params.learn.map_or(0, |prior| state.markouts.extra_cost(prior)),
-            // two orders' worth: one fill alone is chance
-            markout: state.markouts.deciding(params.size.saturating_add(params.size)),
-            jumped: state.jumps.jumped,
-        }
-    }
-
-    /// Looks where the reference midpoint stands, where a far move is news.
-    fn watch_for_news(&mut self, ix: MarketIx, situation: Situation<'_>, scratch: &mut Scratch) {
-        let Some(rule) = self.params[ix.index()].as_ref().and_then(|params| params.news) else { return };
-        let book = Watched::new(&self.markets[ix.index()].book);
-        let seen = self
-            .view(ix, &book, situation)
-            .filter(|view| view.book_trusted)
-            .and_then(|view| reference_midpoint(&view, scratch));
-        let Some(midpoint) = seen else { return };
-        let rule = Rule { halves: 2 * rule.distance.ten_thousandths(), window: rule.window, pause: rule.pause };
-        self.markets[ix.index()].jumps.look(self.at, midpoint.halves(), rule);
-        if let Some(jumped) = self.markets[ix.index()].jumps.jumped {
-            self.wake(ix, jumped.until);
-        }
     }
 
     /// Our orders that may be in the book, with what is left of each.
@@ -383,7 +356,9 @@ impl Engine {
                     self.put_off(*ix, at.plus(FULL_WAIT), &mut short);
                 } else if self.budget.take(Call::Place) {
                     self.totals.placed += 1;
-                    self.orders.place(at, *order, out);
+                    let id = self.orders.place(at, *order, out);
+                    let state = &mut self.markets[ix.index()];
+                    state.places.join(id, order, &state.book, |id| self.orders.is_live(id));
                 } else {
                     self.put_off(*ix, self.budget.next(Call::Place), &mut short);
                 }

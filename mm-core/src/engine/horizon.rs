@@ -16,7 +16,7 @@ pub(super) struct Horizon {
 
 impl Horizon {
     /// Nothing was read.
-    const NOTHING: Self = Self { bid: u16::MAX, ask: 0 };
+    pub(super) const NOTHING: Self = Self { bid: u16::MAX, ask: 0 };
 
     fn read(&mut self, side: Side, level: Option<Price>) {
         // the end of a side lies behind every price
@@ -59,6 +59,14 @@ impl<'a> Watched<'a> {
 
     pub(super) const fn horizon(&self) -> Horizon {
         self.horizon.get()
+    }
+
+    /// What rests at one price.
+    pub(super) fn size_at(&self, side: Side, price: Price) -> Qty {
+        let mut horizon = self.horizon.get();
+        horizon.read(side, Some(price));
+        self.horizon.set(horizon);
+        self.book.size_at(side, price)
     }
 }
 

@@ -41,6 +41,10 @@ pub(super) struct MarketState {
     pub(super) markouts: super::markouts::Markouts,
     /// Where the reference midpoint was lately.
     pub(super) jumps: super::jumps::Jumps,
+    /// What flowed to its best levels lately.
+    pub(super) flow: super::flow::Flow,
+    /// Where our orders stand in their queues.
+    pub(super) places: super::places::Places,
     /// Why the last decision left what rests though something better was wanted.
     pub(super) kept: Option<super::Kept>,
     /// Holdings valued at the midpoint of the last decision.
@@ -68,6 +72,8 @@ impl MarketState {
             minutes: super::minutes::Minutes::default(),
             markouts: super::markouts::Markouts::default(),
             jumps: super::jumps::Jumps::default(),
+            flow: super::flow::Flow::default(),
+            places: super::places::Places::default(),
             kept: None,
             held_value: Usdc::ZERO,
         }
@@ -230,6 +236,8 @@ mod tests {
             minutes: _,
             markouts,
             jumps,
+            flow: _,
+            places,
             kept: _,
             held_value: _,
         } = state;
@@ -246,6 +254,7 @@ mod tests {
             + super::super::minutes::Minutes::memory()
             + markouts.heap_bytes()
             + jumps.heap_bytes()
+            + places.heap_bytes()
     }
 
     #[test]

@@ -39,6 +39,7 @@ impl Engine {
             bid: state.book.best(Side::Buy).map(|(price, _)| price),
             ask: state.book.best(Side::Sell).map(|(price, _)| price),
             midpoint: book_midpoint(&state.book, &own, &[], min_size).map(|m| m.to_string()),
+            fair: state.decision.and_then(Result::ok).map(|why| why.fair.value.to_string()),
             orders: self
                 .orders
                 .live_in(ix)
@@ -132,8 +133,16 @@ impl Engine {
         for n in self.markets.iter().flat_map(|state| state.minutes.digest()) {
             hash.update(n.to_le_bytes());
         }
-        for n in self.markets.iter().flat_map(|state| state.markouts.numbers().chain(state.jumps.numbers())) {
-            hash.update(n.to_le_bytes());
+        for state in &self.markets {
+            for n in state
+                .markouts
+                .numbers()
+                .chain(state.jumps.numbers())
+                .chain(state.flow.numbers())
+                .chain(state.places.numbers())
+            {
+                hash.update(n.to_le_bytes());
+            }
         }
         hash.update(self.inventory.usdc_free().micro().to_le_bytes());
         for (id, tracked) in self.orders.live() {

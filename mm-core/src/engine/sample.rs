@@ -39,16 +39,14 @@ impl Engine {
     fn compare_costs(&mut self, ix: MarketIx) {
         let every = self.config.rewards.sample_every;
         let cost = self.params[ix.index()].as_ref().and_then(|params| params.cost.as_ref());
-        let reference = match self.markets[ix.index()].decision {
-            Some(Ok(why)) => Some(why.reference.halves()),
+        let fair = match self.markets[ix.index()].decision {
+            Some(Ok(why)) => Some(why.fair.value),
             _ => None,
         };
         let rested: Vec<_> = cost
-            .zip(reference)
-            .map(|(cost, reference)| {
-                let said = |price: crate::domain::Price| {
-                    cost.nano_at_distance(reference.abs_diff(2 * price.ten_thousandths()))
-                };
+            .zip(fair)
+            .map(|(cost, fair)| {
+                let said = |price: crate::domain::Price| cost.nano_at_distance(fair.distance_halves(price));
                 self.resting(ix).map(|(_, t)| (t.remaining(), said(t.order.in_yes_terms().1))).collect()
             })
             .unwrap_or_default();

@@ -43,6 +43,9 @@ pub struct MarketSnapshot {
     pub ask: Option<Price>,
     /// Reference midpoint (our own orders left out), dollars, up to five decimals.
     pub midpoint: Option<String>,
+    /// What quotes were placed around in the last decision, dollars; absent where nothing was quoted.
+    #[serde(default)]
+    pub fair: Option<String>,
     /// Live orders.
     pub orders: Vec<OrderSnapshot>,
     /// Why nothing is quoted here, if so: the name of the `NoQuote`.

@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::event::{Action, BookHash, Input, LinkIx, MarketEvent, Top, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Stage};
-use crate::quote::Strategy as Quoting;
+use crate::quote::{FairRule, Strategy as Quoting};
 use crate::venue::book_hash::{HashInputs, book_hash};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -227,12 +227,14 @@ struct Play {
     strategy: Quoting,
     /// All markets are outcomes of one event, and quotes lean much.
     event: bool,
+    /// Sizes and flow move the fair value.
+    fair: bool,
 }
 
-const FIXED: Play = Play { strategy: Quoting::Fixed, event: false };
+const FIXED: Play = Play { strategy: Quoting::Fixed, event: false, fair: false };
 
 fn play(steps: &[Step], how: Play) -> Result<(usize, Engine), TestCaseError> {
-    let Play { strategy, event } = how;
+    let Play { strategy, event, fair } = how;
     let config = || {
         // with room for all nothing couples the markets but their event
         let mut config = config_for(&[1, 2, 3], if event { "1000" } else { "70" });
@@ -242,6 +244,9 @@ fn play(steps: &[Step], how: Play) -> Result<(usize, Engine), TestCaseError> {
         for market in &mut config.markets {
             market.quote.strategy = strategy;
             market.quote.cost = Some(costs());
+            if fair {
+                market.quote.fair = FairRule::read(60, "3", 1, "2").expect("allowed");
+            }
             if event {
                 market.quote.skew_per_100_shares = Price::from_ten_thousandths(2_500).expect("a quarter");
             }
@@ -326,8 +331,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn what_stands_would_be_decided_again(steps in steps()) {
-        for (strategy, event) in [(Quoting::Fixed, false), (Quoting::Reward, false), (Quoting::Fixed, true)] {
-            play(&steps, Play { strategy, event })?;
+        let (fixed, reward) = (FIXED, Play { strategy: Quoting::Reward, ..FIXED });
+        for how in [fixed, reward, Play { event: true, ..fixed }, Play { fair: true, ..fixed }, Play { fair: true, ..reward }] {
+            play(&steps, how)?;
         }
     }
 }
@@ -393,4 +399,26 @@ fn an_outcome_whose_book_is_lost_leaves_each_market_to_itself() {
     engine.turn(&Turn { seq: 99, at: Timestamp::from_ms(1_780_000_000_200), inputs: Vec::new() }, &mut Vec::new());
     let leans: Vec<_> = engine.markets.iter().map(|state| state.decision.and_then(Result::ok)).collect();
     assert_eq!(leans.iter().map(|why| why.map(|why| why.lean_ticks)).collect::<Vec<_>>(), [Some(-5), Some(0), None]);
+}
+
+#[test]
+fn what_flows_to_the_bid_raises_the_quotes_until_it_is_forgotten() {
+    let quoted = |steps: Vec<Step>| {
+        let (_, engine) = play(&steps, Play { fair: true, ..FIXED }).expect("both engines agree");
+        let why = engine.markets[0].decision.and_then(Result::ok).expect("quoted");
+        (why.fair.sizes, why.fair.flow, why.reference.halves(), engine.next_deadline().expect("something is due"))
+    };
+    let mut steps = vec![Step::Wait { ms: 100 }];
+    steps.extend((0..12).map(|_| Step::Answer));
+    assert_eq!(quoted(steps.clone()).1, 0);
+    // two cents from the middle 500 instead of 300 are bid: 200 shares, a cent and a half a thousand of them a tick
+    steps.push(Step::Level { market: 0, side: Side::Buy, away: 1, shares: 500, lie: Lie::None });
+    steps.push(Step::Wait { ms: 1 });
+    let (sizes, flow, reference, due) = quoted(steps.clone());
+    // ours of 22 were taken off both: 478 and 278
+    assert_eq!((sizes, flow, reference), (63, 100, 10_000));
+    assert!(due <= Timestamp::from_ms(1_780_000_000_101 + 1_000), "woken when it fades: {due}");
+    steps.push(Step::Wait { ms: 2_000 });
+    let (sizes, flow, ..) = quoted(steps);
+    assert_eq!((sizes, flow), (63, 0));
 }

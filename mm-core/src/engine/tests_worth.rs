@@ -64,6 +64,19 @@ impl Rig {
         book(price(middle - 200), price(middle + 200), Qty::from_whole(500).expect("small"), self.ms)
     }
 
+    /// A level of the book gets another size.
+    fn level(&self, side: Side, price: Price, shares: u64) -> Input {
+        Input::Market(MarketEvent::Delta {
+            token: Token { market: MarketIx(0), outcome: Outcome::Yes },
+            side,
+            price,
+            qty: Qty::from_whole(shares).expect("small"),
+            top: None,
+            hash: None,
+            venue_ms: self.ms,
+        })
+    }
+
     fn turn(&mut self, inputs: Vec<Input>) -> Vec<Action> {
         self.seq += 1;
         let mut out = Vec::new();
@@ -97,6 +110,37 @@ fn the_same_move_is_made_where_orders_rest_for_long() {
     assert!(!rests[0] && rests[4], "{rests:?}");
     rests.sort_unstable();
     assert_eq!(rests, [2u64, 20, 200, 2_000, 20_000].map(|s| Rig::new(Nanos::from_secs(s)).moved(5_060).0 > 0));
+}
+
+/// Others have come behind our bid, and then the ask nearer; fills of a minute ago stand so many half ten-thousandths on our side.
+fn crowded(gain: i32, expected_rest: Nanos) -> (usize, Option<Kept>) {
+    let mut rig = Rig::new(expected_rest);
+    let bid = rig.engine.orders().live().map(|(_, t)| t.order).find(|order| order.in_yes_terms().0 == Side::Buy);
+    let bid = bid.expect("both sides rest");
+    let paid = u16::try_from(10_000 - gain).expect("near the middle");
+    let at = Timestamp::from_ms(rig.ms - 60_000);
+    rig.engine.markets[0].markouts.fill(at, Side::Buy, paid, Qty::from_whole(1_000).expect("small"));
+    let crowd = rig.level(Side::Buy, bid.price, 422);
+    rig.turn(vec![crowd]);
+    rig.ms += 10;
+    let nearer = rig.level(Side::Sell, Price::from_ten_thousandths(5_140).expect("a price"), 500);
+    let out = rig.turn(vec![nearer]);
+    let cancels = out.iter().filter(|action| matches!(action, Action::Cancel { .. })).count();
+    (cancels, rig.engine.kept(MarketIx(0)))
+}
+
+#[test]
+fn a_place_in_front_is_kept_where_fills_earn_and_given_up_where_they_lose() {
+    let rests = Nanos::from_secs(120);
+    let told = [100, 0, -100].map(|gain| crowded(gain, rests).1.expect("a better place is wanted").to_string());
+    expect_test::expect![[r#"
+        kept: a move would bring 0.001089 USD in 120 s, -0.001035 of it by other places in queues, and cost 0.00455
+        kept: a move would bring 0.002124 USD in 120 s and cost 0.00455
+        kept: a move would bring 0.00316 USD in 120 s, 0.001035 of it by other places in queues, and cost 0.00455"#]]
+    .assert_eq(&told.join("\n"));
+    // what decides for a while
+    let rests = Nanos::from_secs(200);
+    assert_eq!([100, 0, -100].map(|gain| crowded(gain, rests).0 > 0), [false, false, true]);
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Whether a better quote is worth the edit (`strategy.md` section 6): what it brings until the next forced move, against the samples
-//! missed meanwhile and what may go wrong. Queue places are not valued: nothing tells us ours.
+//! missed meanwhile and what may go wrong. A move gives up a place in a queue and takes the last one of another: that counts for it or
+//! against it, as fills earn or lose (`quote::place_gain`).
 
 use super::Engine;
 use super::decide::Situation;
 use super::horizon::{Horizon, Watched};
 use crate::domain::{MarketIx, Nanos, NewOrder, Price, SignedUsdc, Usdc, cost_ceil};
 use crate::orders::{Edit, OrderState, Plan};
-use crate::quote::{Scratch, Strategy, Why, value_of};
+use crate::quote::{Queue, Scratch, Strategy, Why, place_gain, value_of};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -24,7 +25,9 @@ struct Stakes {
     new_per_day: SignedUsdc,
     /// Expected dollars a day of what rests.
     old_per_day: SignedUsdc,
-    /// The reward in it.
+    /// What the places of the new orders bring a day beyond those of the old ones.
+    places_per_day: SignedUsdc,
+    /// The reward in what rests.
     reward_per_day: Usdc,
     /// How long orders here have rested before a move was forced.
     rest: Nanos,
@@ -42,6 +45,9 @@ struct Stakes {
 pub struct Kept {
     /// What it would have brought until the next forced move.
     pub gain: SignedUsdc,
+    /// How much of that by other places in queues.
+    #[serde(default)]
+    pub places: SignedUsdc,
     /// What it would have cost.
     pub cost: SignedUsdc,
     /// How long orders here rest.
@@ -51,22 +57,28 @@ pub struct Kept {
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secs = self.rest.ms() / 1000;
-        write!(f, "kept: a move would bring {} USD in {secs} s and cost {}", self.gain, self.cost)
+        write!(f, "kept: a move would bring {} USD in {secs} s", self.gain)?;
+        if self.places != SignedUsdc::ZERO {
+            write!(f, ", {} of it by other places in queues,", self.places)?;
+        }
+        write!(f, " and cost {}", self.cost)
     }
 }
 
 impl Stakes {
     /// `None` when the edit is worth it.
     fn kept(&self) -> Option<Kept> {
+        let places = i128::from(self.places_per_day.micro()) * i128::from(self.rest.nanos());
         let better = i128::from(self.new_per_day.micro()) - i128::from(self.old_per_day.micro());
         let missed = i128::from(self.reward_per_day.micro()) * i128::from(self.gap.nanos());
         let failed = i128::from(self.exposed.micro()) * (i128::from(self.refused) + 1)
             / (i128::from(self.placed) + REFUSED_AT_FIRST);
         // both sides in millionths of a dollar times nanoseconds of a day
-        let gain = better * i128::from(self.rest.nanos());
+        let gain = better * i128::from(self.rest.nanos()) + places;
         let cost = missed + failed * DAY;
         let dollars = |n: i128| SignedUsdc::from_micro(i64::try_from(n / DAY).unwrap_or(i64::MAX));
-        (gain <= cost).then(|| Kept { gain: dollars(gain), cost: dollars(cost), rest: self.rest })
+        let kept = || Kept { gain: dollars(gain), places: dollars(places), cost: dollars(cost), rest: self.rest };
+        (gain <= cost).then(kept)
     }
 }
 
@@ -101,6 +113,7 @@ impl Engine {
         let stakes = Stakes {
             new_per_day: new.net_per_day(),
             old_per_day: old.net_per_day(),
+            places_per_day: self.places_gain(ix, why, want, plan, (&book, situation)),
             reward_per_day: old.reward_per_day,
             rest: rest.unwrap_or(self.config.orders.expected_rest).max(floor),
             gap: Nanos::from_nanos(TWO_CALLS.nanos().saturating_add(min_age.nanos())),
@@ -109,6 +122,37 @@ impl Engine {
             exposed: want.iter().fold(Usdc::ZERO, |sum, order| sum.saturating_add(cost_ceil(tick, order.qty))),
         };
         (stakes.kept(), book.horizon())
+    }
+
+    /// What places in queues the edits for the sake of value would bring a day beyond those they give up.
+    fn places_gain(
+        &self,
+        ix: MarketIx,
+        why: &Why,
+        want: &[NewOrder],
+        plan: &Plan,
+        (book, (_, own, ..)): (&Watched<'_>, Situation<'_>),
+    ) -> SignedUsdc {
+        let cost = self.params[ix.index()].as_ref().and_then(|params| params.cost.as_ref());
+        let (Some(cost), state, markout) = (cost, &self.markets[ix.index()], self.recent(ix).markout) else {
+            return SignedUsdc::ZERO;
+        };
+        // what we have at a price goes, or stays where it is: it is in nobody's way but its own
+        let others = |order: &NewOrder| {
+            let at = order.in_yes_terms();
+            let ours = own.iter().filter(|own| own.in_yes_terms() == at);
+            ours.fold(book.size_at(at.0, at.1), |left, own| left.saturating_sub(own.qty))
+        };
+        let gain = |edit: &Edit| {
+            let tracked = self.orders.get(edit.id)?;
+            let from = NewOrder { qty: tracked.remaining(), ..tracked.order };
+            let to = want.iter().find(|order| (order.token, order.side) == (from.token, from.side))?;
+            let there = others(&from);
+            let queue = Queue { others: there, ahead: state.places.ahead(edit.id, there) };
+            let gain = place_gain(cost, markout, why.fair.value, [(&from, queue), (to, Queue::back(others(to)))]);
+            Some(gain.micro())
+        };
+        SignedUsdc::from_micro(plan.cancels.iter().filter(|edit| is_by_value(edit)).filter_map(gain).sum())
     }
 
     /// What would rest without the edits that are only worth what they bring: what stays, and what is wanted where nothing stays.
@@ -138,6 +182,7 @@ mod tests {
     const STAKES: Stakes = Stakes {
         new_per_day: SignedUsdc::from_micro(12_000_000),
         old_per_day: SignedUsdc::from_micro(10_000_000),
+        places_per_day: SignedUsdc::ZERO,
         reward_per_day: Usdc::from_micro(20_000_000),
         rest: Nanos::from_secs(60),
         gap: Nanos::from_secs(4),
@@ -169,6 +214,12 @@ mod tests {
             |s| (s.exposed, s.placed, s.refused) = (Usdc::from_micro(300_000), 980, 1),
             "kept: a move would bring 0.001388 USD in 60 s and cost 0.001525",
         );
+        // a place worth 72 cents a day is given up, or left to others gladly
+        check(
+            |s| s.places_per_day = SignedUsdc::from_micro(-720_000),
+            "kept: a move would bring 0.000888 USD in 60 s, -0.0005 of it by other places in queues, and cost 0.000925",
+        );
+        check(|s| (s.gap, s.places_per_day) = (Nanos::from_secs(7), SignedUsdc::from_micro(720_000)), "moved");
         check(
             |s| s.new_per_day = SignedUsdc::from_micro(9_000_000),
             "kept: a move would bring -0.000694 USD in 60 s and cost 0.000925",

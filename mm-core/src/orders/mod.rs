@@ -218,6 +218,12 @@ impl OrderManager {
         self.live.get(id).or_else(|| self.done.get(&id))
     }
 
+    /// Whether an order may rest.
+    #[must_use]
+    pub fn is_live(&self, id: ClientOrderId) -> bool {
+        self.live.get(id).is_some()
+    }
+
     /// Live orders in the order of their numbers.
     pub fn live(&self) -> impl Iterator<Item = (ClientOrderId, &Tracked)> {
         self.live.iter()

@@ -4,12 +4,13 @@
 //! The stationary quotes of Guéant, Lehalle and Fernandez-Tapia (2013) for a price `x = logit p` with volatility `σ`, fills that come at
 //! `A·e^(−kδ)` and utility `−e^(−γ·wealth)`, holding `q` lots:
 //! `δ_bid = ln(1 + γ/k)/γ + (2q + 1)/2·√(σ²γ/(2kA)·(1 + γ/k)^(1 + k/γ))`, and `δ_ask` the same with `−q`. A lot is one order; `A` and
-//! `k` are those of the cost model, `k` turned from cents to log-odds at the midpoint (`dp = p(1 − p)·dx`).
+//! `k` are those of the cost model, `k` turned from cents to log-odds at the fair value (`dp = p(1 − p)·dx`). Outcomes of one event share
+//! an inventory: `q` is what all that is held of it comes to in this one ([`super::skew::inventory`]).
 
 use super::ladder::{Leg, Pair, Target, ceil_tick, floor_tick};
 use super::params::ParamError;
 use super::rivals::shares;
-use super::{CostModel, View};
+use super::{CostModel, View, skew};
 use crate::domain::{Qty, parse_decimal};
 use crate::rewards::Midpoint;
 use serde::Serialize;
@@ -48,15 +49,16 @@ impl InventoryModel {
     }
 
     /// The quotes for what is held, rounded away from the midpoint to the tick.
-    pub(super) fn plan<B>(&self, view: &View<'_, B>, cost: &CostModel, reference: Midpoint, lot: Qty) -> Pair {
+    pub(super) fn plan<B>(&self, view: &View<'_, B>, cost: &CostModel, fair: Midpoint, lot: Qty) -> Pair {
         #[expect(clippy::cast_precision_loss, reason = "at most 10^8")]
         let [gamma, sigma] = [self.risk_aversion, self.volatility].map(|n| n as f64 / 1e6);
-        let p = (f64::from(reference.halves()) / HALVES).clamp(1e-4, 1.0 - 1e-4);
+        let p = (f64::from(fair.halves()) / HALVES).clamp(1e-4, 1.0 - 1e-4);
         let (arrivals, decay_per_cent) = cost.flow();
         // a flow of nothing, or one that does not thin out, has no best distance: the smallest there is keeps the formulas defined
         let k = (100.0 * decay_per_cent * p * (1.0 - p)).max(1e-6);
         let arrivals = arrivals.max(1e-6);
-        let lots = (shares(view.held.yes.matched) - shares(view.held.no.matched)) / shares(lot);
+        let hundred = 100.0 / shares(lot);
+        let lots = skew::inventory(view, fair, gamma * hundred) * hundred;
         let base = libm::log1p(gamma / k) / gamma;
         let growth = libm::exp(libm::log1p(gamma / k) * (1.0 + k / gamma));
         let slope = (sigma * sigma * HOURS_PER_DAY * gamma / (2.0 * k * arrivals) * growth).sqrt();

@@ -83,12 +83,12 @@ impl Pair {
 /// not worth resting.
 const ROUNDS_MAX: u32 = 64;
 
-/// One distance on both sides of the reference midpoint, rounded away from it to the tick.
+/// One distance on both sides of the fair value, rounded away from it to the tick.
 ///
 /// # Errors
 /// [`NoQuote::BeyondBand`] when nothing at that distance can score: nearer than was asked for is not ours to choose.
 pub(super) fn fixed(
-    reference: Midpoint,
+    fair: Midpoint,
     rewards: Option<&RewardTerms>,
     distance: Price,
     qty: Qty,
@@ -97,13 +97,13 @@ pub(super) fn fixed(
     if let Some(max_spread) = rewards.map(|terms| terms.max_spread).filter(|band| distance >= *band) {
         return Err(NoQuote::BeyondBand { distance, max_spread });
     }
-    let (target, distance) = (i32::from(reference.halves()), 2 * i32::from(distance.ten_thousandths()));
+    let (target, distance) = (i32::from(fair.halves()), 2 * i32::from(distance.ten_thousandths()));
     let bid = Target { leg: Leg::BUY_YES, price: floor_tick(target - distance, tick), qty };
     let ask = Target { leg: Leg::BUY_NO, price: ceil_tick(target + distance, tick), qty };
     Ok(Pair { bid: Some(bid), ask: Some(ask) })
 }
 
-/// Moves both sides by `lean` ticks and holds them inside what is allowed: short of the midpoint and of the other side, and inside the
+/// Moves both sides by `lean` ticks and holds them inside what is allowed: short of the fair value and of the other side, and inside the
 /// reward band. Returns the scoring midpoint beside them.
 ///
 /// # Errors
@@ -151,7 +151,7 @@ pub(super) fn no_room<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, midp
     NoQuote::NoRoom { midpoint, max_spread, tick: lowest(view.market.tick) }
 }
 
-/// The innermost prices: strictly beyond the reference midpoint and short of the other side's best, ours left out.
+/// The innermost prices: strictly beyond the fair value and short of the other side's best, ours left out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub(super) max_bid: Option<Price>,
@@ -159,11 +159,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn of<I: Iterator<Item = Level>>(tick: TickSize, near: &mut Near<'_, I>, reference: Midpoint) -> Self {
+    pub(super) fn of<I: Iterator<Item = Level>>(tick: TickSize, near: &mut Near<'_, I>, fair: Midpoint) -> Self {
         // every size counts here: a post-only order is rejected by dust as well
         let below_ask = near.first(Side::Sell).map_or(Some(Price::ONE), |ask| ask.checked_sub(1));
         let above_bid = near.first(Side::Buy).map_or(Some(Price::ZERO), |bid| bid.checked_add(1));
-        let inner = i32::from(reference.halves());
+        let inner = i32::from(fair.halves());
         let max_bid = below_ask.map(|p| p.to_tick_down(tick).min(floor_tick(inner - 1, tick)).min(highest(tick)));
         let min_ask = above_bid.map(|p| p.to_tick_up(tick).max(ceil_tick(inner + 1, tick)).max(lowest(tick)));
         Self { max_bid: max_bid.filter(|p| p.is_orderable(tick)), min_ask: min_ask.filter(|p| p.is_orderable(tick)) }

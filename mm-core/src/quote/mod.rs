@@ -5,19 +5,23 @@
 //! market strictly inside the band around the scoring midpoint (the whole book with these orders in it) and at least
 //! of the scoring size; never a buy beyond the inventory bound, never a sell of unconfirmed shares; outside 0.10 to
 //! 0.90, where one side alone scores nothing, both sides or none. Two midpoints are kept apart: the *reference* one
-//! leaves our own orders out and decides where to quote, or a maker chases itself; the *scoring* one has them in.
+//! leaves our own orders out and decides where to quote, or a maker chases itself; the *scoring* one has them in. No
+//! order is at or through the *fair* value, which is the reference midpoint unless sizes and flow are configured to move
+//! it.
 //!
 //! Never remembers, never reads a clock, never asks for more than [`View`] holds.
 
 mod adjust;
 mod bounds;
 mod cost;
+mod fair;
 mod inventory_model;
 mod ladder;
 mod near;
 pub mod params;
 pub mod placement;
 mod promises;
+mod queue;
 mod reason;
 mod recent;
 mod reward;
@@ -28,9 +32,11 @@ mod value;
 
 pub use adjust::Adjust;
 pub use cost::{CostKeys, CostModel};
+pub use fair::{Best, Fair, FairRule, FlowRule};
 pub use inventory_model::InventoryModel;
 pub use params::{NewsRule, ParamError, QuoteOverrides, QuoteParams, RawQuote, Strategy};
 pub use promises::broken_promise;
+pub use queue::{Queue, place_gain};
 pub use reason::{NoQuote, Why};
 pub(crate) use recent::kept_after;
 pub use recent::{Jumped, Markout, Recent};
@@ -160,33 +166,34 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
     let Scratch { near, rivals, search } = scratch;
     rivals.forget();
     let mut near = near::read(view.book, view.own, near);
-    let levels = reference_levels(&mut near, rewards);
-    let reference = reference(view, rewards, levels)?;
+    let best = reference_levels(&mut near, rewards);
+    let (reference, best) = reference(view, rewards, best)?;
+    let fair = Fair::new(view.params.fair, best, view.recent.flow);
     view.recent.forbids(view.at, view.params)?;
     let [least, most] = sizes(view, rewards, reference)?;
     let raised = order_size_up(view.adjust.size(least)).min(most);
-    let limits = Limits::of(view.market.tick, &mut near, reference);
+    let limits = Limits::of(view.market.tick, &mut near, fair.value);
     let tick = view.market.tick;
     let QuoteParams { strategy, cost, inventory, .. } = view.params;
     // without a pool there is nothing for `reward` to weigh: it quotes as `fixed` does, where the configuration lets it quote at all
-    let (wanted, lean) = match (strategy, rewards, cost, levels, inventory) {
-        (Strategy::AvellanedaStoikov, _, Some(cost), _, Some(model)) => (model.plan(view, cost, reference, least), 0),
-        (Strategy::Reward, Some(terms), Some(cost), Some((bid, ask)), _) => {
+    let (wanted, lean) = match (strategy, rewards, cost, inventory) {
+        (Strategy::AvellanedaStoikov, _, Some(cost), Some(model)) => (model.plan(view, cost, fair.value, least), 0),
+        (Strategy::Reward, Some(terms), Some(cost), _) => {
             let pair = reward::plan(
                 view,
                 (&mut near, rivals, search),
                 terms,
                 cost,
-                (reference, [bid, ask]),
+                (reference, fair.value, best.map(|(price, _)| price)),
                 &limits,
                 [raised, most],
             )?;
             let pair = pair.ok_or_else(|| ladder::no_room(view, rewards, reference))?;
-            (pair, skew::ticks(view, reference))
+            (pair, skew::ticks(view, fair.value))
         }
         _ => {
-            let pair = ladder::fixed(reference, rewards, view.params.distance, raised, tick)?;
-            (pair, skew::ticks(view, reference))
+            let pair = ladder::fixed(fair.value, rewards, view.params.distance, raised, tick)?;
+            (pair, skew::ticks(view, fair.value))
         }
     };
     let mut wanted = bounds::within_holdings(view, wanted, least, reference)?;
@@ -205,7 +212,7 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
     let value = funded(view.market).and_then(|terms| {
         // where they are not quoted for, `settle` knows of no scores
         let scoring = if rewards.is_some() { scoring } else { near.midpoint([bids, asks], terms.min_size)? };
-        Some(value::value((&mut near, rivals), terms, (cost.as_ref(), extra), reference, scoring, [bids, asks]))
+        Some(value::value((&mut near, rivals), terms, (cost.as_ref(), extra), fair.value, scoring, [bids, asks]))
     });
     // caps and bounds may have left a part that does not pay; where quotes lean they shed inventory, which is worth something too
     if let (Strategy::Reward, 0, Some(terms), Some(value)) = (strategy, lean, rewards, value)
@@ -214,16 +221,19 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
         let (value_per_day, rate_per_day) = (value.net_per_day(), terms.rate_per_day);
         return Err(NoQuote::Unprofitable { value_per_day, rate_per_day });
     }
-    let why = Why { strategy: view.params.strategy, reference, lean_ticks: lean, value };
+    let why = Why { strategy: view.params.strategy, reference, fair, lean_ticks: lean, value };
     Ok(Quotes { orders, why, scoring_now: rewards.and_then(|terms| near.midpoint_now(terms.min_size)) })
 }
 
-/// The midpoint that decides where to quote: the public book without our own orders, levels below the scoring size left
-/// out. `None` when a side has no such level.
+/// The levels that decide where to quote: the best of the public book without our own orders, those below the scoring size left out.
+/// `None` when a side has no such level.
 #[must_use]
-pub fn reference_midpoint<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Option<Midpoint> {
+pub fn reference_best<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Option<Best> {
     let mut near = near::read(view.book, view.own, &mut scratch.near);
-    reference_levels(&mut near, wanted_rewards(view)).map(|(bid, ask)| Midpoint::between(bid, ask))
+    let rewards = wanted_rewards(view);
+    let min_size = scoring_size(rewards);
+    let [bid, ask] = reference_levels(&mut near, rewards)?;
+    Some(Best { min_size, bid, ask })
 }
 
 /// What these orders are expected to bring in place of those we have; `None` where no pool is funded or nothing can be measured.
@@ -232,12 +242,12 @@ pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut
     let terms = funded(view.market)?;
     scratch.rivals.forget();
     let mut near = near::read(view.book, view.own, &mut scratch.near);
-    let (bid, ask) = reference_levels(&mut near, wanted_rewards(view))?;
-    let reference = Midpoint::between(bid, ask);
+    let best = reference_levels(&mut near, wanted_rewards(view))?;
+    let fair = Fair::new(view.params.fair, best, view.recent.flow);
     let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());
     let [bids, asks] = [Side::Buy, Side::Sell].map(|side| levels_of(orders, side).collect::<Vec<Level>>());
     let scoring = near.midpoint([&bids, &asks], terms.min_size)?;
-    Some(value::value((&mut near, &mut scratch.rivals), terms, costs, reference, scoring, [&bids, &asks]))
+    Some(value::value((&mut near, &mut scratch.rivals), terms, costs, fair.value, scoring, [&bids, &asks]))
 }
 
 /// The reward terms, if money stands behind them.
@@ -250,13 +260,18 @@ fn wanted_rewards<'a, B>(view: &View<'a, B>) -> Option<&'a RewardTerms> {
     funded(view.market).filter(|_| view.params.strategy != Strategy::AvellanedaStoikov)
 }
 
-/// The best levels that decide where to quote: those below the scoring size are left out. `None` when a side has no such level.
+/// The best bid and ask that decide where to quote: levels below the scoring size are left out. `None` when a side has no such level.
 fn reference_levels<I: Iterator<Item = Level>>(
     near: &mut Near<'_, I>,
     rewards: Option<&RewardTerms>,
-) -> Option<(Price, Price)> {
-    let min_size = rewards.map_or(Qty::ZERO, |terms| terms.min_size);
-    Some((near.best(Side::Buy, &[], min_size)?, near.best(Side::Sell, &[], min_size)?))
+) -> Option<[Level; 2]> {
+    let min_size = scoring_size(rewards);
+    Some([near.best_level(Side::Buy, min_size)?, near.best_level(Side::Sell, min_size)?])
+}
+
+/// The smallest size that counts.
+fn scoring_size(rewards: Option<&RewardTerms>) -> Qty {
+    rewards.map_or(Qty::ZERO, |terms| terms.min_size)
 }
 
 fn far_from_start_and_end<B>(view: &View<'_, B>) -> Result<(), NoQuote> {
@@ -281,11 +296,12 @@ fn far_from_start_and_end<B>(view: &View<'_, B>) -> Result<(), NoQuote> {
 fn reference<B>(
     view: &View<'_, B>,
     rewards: Option<&RewardTerms>,
-    levels: Option<(Price, Price)>,
-) -> Result<Midpoint, NoQuote> {
-    let Some((bid, ask)) = levels else {
-        return Err(NoQuote::OneSided { min_size: rewards.map_or(Qty::ZERO, |terms| terms.min_size) });
+    best: Option<[Level; 2]>,
+) -> Result<(Midpoint, [Level; 2]), NoQuote> {
+    let Some(best) = best else {
+        return Err(NoQuote::OneSided { min_size: scoring_size(rewards) });
     };
+    let [bid, ask] = best.map(|(price, _)| price);
     if bid >= ask {
         return Err(NoQuote::BookBroken);
     }
@@ -298,14 +314,14 @@ fn reference<B>(
     if midpoint.is_below(low) || midpoint.is_above(high) {
         return Err(NoQuote::OutsideMidpoints { midpoint, low, high });
     }
-    Ok(midpoint)
+    Ok((midpoint, best))
 }
 
 /// The least and the most shares of an order: what is configured, raised to what scores with head-room and to the venue's minimum; up
 /// to the configured maximum and, where the strategy chooses, to what the caps pay for. Whole hundredths.
 fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoint) -> Result<[Qty; 2], NoQuote> {
     let params = view.params;
-    let scoring = rewards.map_or(Qty::ZERO, |terms| terms.min_size);
+    let scoring = scoring_size(rewards);
     let needed = scoring.max(view.market.min_order);
     let headroom = u128::from(scoring.micro()) * u128::from(100 + params.min_size_headroom_percent);
     let roomy = u64::try_from(headroom.div_ceil(100)).map_or(Qty::MAX, Qty::from_micro);

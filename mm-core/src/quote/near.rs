@@ -113,6 +113,13 @@ impl<I: Iterator<Item = Level>> Near<'_, I> {
         reader.read.first().copied().or_else(|| reader.pull()).map(|(price, _)| price)
     }
 
+    /// The best level of a side with at least `min_size`.
+    pub(super) fn best_level(&mut self, side: Side, min_size: Qty) -> Option<Level> {
+        let reader = &mut self.sides[usize::from(side == Side::Sell)];
+        let dust = reader.dust(min_size);
+        reader.read.get(dust).copied()
+    }
+
     /// The best price of a side at which at least `min_size` rests once `plus` is put in: what [`best_level`] says of the whole book.
     ///
     /// [`best_level`]: crate::rewards::best_level

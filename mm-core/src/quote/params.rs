@@ -1,6 +1,7 @@
 //! The `[quote]` section: raw, overridden by a market's own keys, checked together, typed.
 
 use super::cost::{CostKeys, CostModel};
+use super::fair::FairRule;
 use super::inventory_model::InventoryModel;
 use crate::domain::{BadDecimal, Nanos, Price, Qty, parse_decimal};
 use serde::{Deserialize, Serialize};
@@ -87,6 +88,22 @@ pub struct RawQuote {
     /// For how long they stop, seconds.
     #[serde(default = "minute")]
     pub news_pause_s: u64,
+    /// How far the fair value lies on the way from the reference midpoint to the micro-price, percent.
+    #[serde(default)]
+    pub micro_price_percent: u64,
+    /// By how much a thousand shares of order flow move the fair value, cents; empty = not at all.
+    #[serde(default)]
+    pub flow_cents_per_1000_shares: String,
+    /// Half of the flow is forgotten after this, seconds.
+    #[serde(default = "ten")]
+    pub flow_half_life_s: u64,
+    /// The most that flow moves the fair value by, cents.
+    #[serde(default = "one")]
+    pub flow_max_cents: String,
+}
+
+fn one() -> String {
+    "1".to_owned()
 }
 
 const fn ten() -> u64 {
@@ -189,6 +206,18 @@ pub struct QuoteOverrides {
     /// See [`RawQuote::news_pause_s`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub news_pause_s: Option<u64>,
+    /// See [`RawQuote::micro_price_percent`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub micro_price_percent: Option<u64>,
+    /// See [`RawQuote::flow_cents_per_1000_shares`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_cents_per_1000_shares: Option<String>,
+    /// See [`RawQuote::flow_half_life_s`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_half_life_s: Option<u64>,
+    /// See [`RawQuote::flow_max_cents`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow_max_cents: Option<String>,
 }
 
 impl fmt::Display for Strategy {
@@ -236,6 +265,10 @@ impl RawQuote {
             news_move_cents: text(&own.news_move_cents, &self.news_move_cents),
             news_window_s: own.news_window_s.unwrap_or(self.news_window_s),
             news_pause_s: own.news_pause_s.unwrap_or(self.news_pause_s),
+            micro_price_percent: own.micro_price_percent.unwrap_or(self.micro_price_percent),
+            flow_cents_per_1000_shares: text(&own.flow_cents_per_1000_shares, &self.flow_cents_per_1000_shares),
+            flow_half_life_s: own.flow_half_life_s.unwrap_or(self.flow_half_life_s),
+            flow_max_cents: text(&own.flow_max_cents, &self.flow_max_cents),
         }
     }
 
@@ -355,6 +388,8 @@ pub struct QuoteParams {
     pub learn: Option<u64>,
     /// A move of the reference midpoint that stops quotes.
     pub news: Option<NewsRule>,
+    /// What quotes are placed around.
+    pub fair: FairRule,
 }
 
 /// A length in cents between `low` and `high` ten-thousandths.
@@ -465,6 +500,12 @@ impl TryFrom<&RawQuote> for QuoteParams {
                     pause: seconds("news_pause_s", raw.news_pause_s)?,
                 })
             })?,
+            fair: FairRule::read(
+                raw.micro_price_percent,
+                &raw.flow_cents_per_1000_shares,
+                raw.flow_half_life_s,
+                &raw.flow_max_cents,
+            )?,
         };
         ordered(
             ("size_shares", &raw.size_shares, params.size),

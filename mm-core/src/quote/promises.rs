@@ -24,6 +24,7 @@ pub fn broken_promise<B: Depth>(view: &View<'_, B>, quotes: &Quotes) -> Option<S
         .iter()
         .find_map(|order| bad_order(view, order).or_else(|| crossing(&rest, orders, order)))
         .or_else(|| not_scoring(view, &rest, orders))
+        .or_else(|| through_the_fair_value(view, &rest, quotes))
 }
 
 /// The terms orders must meet: none where no pool is funded, or where the strategy is said not to care.
@@ -85,6 +86,27 @@ fn crossing(rest: &Sizes, ours: &[NewOrder], order: &NewOrder) -> Option<String>
         _ => false,
     };
     theirs.into_iter().find(meets).map(|(_, level)| format!("meets {level} of the other side: {order:?}"))
+}
+
+/// At or through the fair value, or another one told than sizes and flow make.
+fn through_the_fair_value<B>(view: &View<'_, B>, rest: &Sizes, quotes: &Quotes) -> Option<String> {
+    let min_size = paid(view).map_or(Qty::ZERO, |terms| terms.min_size).micro();
+    let of = |side: Side| rest.iter().filter(move |((s, _), size)| *s == side && **size >= min_size);
+    let level = |((_, price), size): (&(Side, Price), &u64)| (i128::from(price.ten_thousandths()), i128::from(*size));
+    let ((bid, bought), (ask, sold)) = (of(Side::Buy).next_back().map(level)?, of(Side::Sell).next().map(level)?);
+    // each price weighed with the size of the other, over both sizes; twice that is in half ten-thousandths
+    let (all, midpoint) = (bought + sold, bid + ask);
+    let beyond = 2 * (ask * bought + bid * sold) - midpoint * all;
+    let sizes = beyond * i128::from(view.params.fair.micro_percent) / (100 * all);
+    let fair = midpoint + (sizes + i128::from(view.recent.flow)).clamp(bid - ask, ask - bid);
+    if fair != i128::from(quotes.why.fair.value.halves()) {
+        return Some(format!("the fair value is {fair} half ten-thousandths, told is {:?}", quotes.why.fair));
+    }
+    let through = |order: &&NewOrder| match order.in_yes_terms() {
+        (Side::Buy, price) => 2 * i128::from(price.ten_thousandths()) >= fair,
+        (Side::Sell, price) => 2 * i128::from(price.ten_thousandths()) <= fair,
+    };
+    quotes.orders.iter().find(through).map(|order| format!("at or through the fair value of {fair}: {order:?}"))
 }
 
 /// Not strictly inside the reward band around the midpoint these orders make, or one side where both are needed.

@@ -1,6 +1,6 @@
 //! Why something or nothing should rest, with the numbers behind it.
 
-use super::{Strategy, Value};
+use super::{Fair, Strategy, Value};
 use crate::domain::{Price, Qty, SignedUsdc, Timestamp, Usdc};
 use crate::rewards::Midpoint;
 use serde::Serialize;
@@ -11,8 +11,10 @@ use std::fmt;
 pub struct Why {
     /// How they were found.
     pub strategy: Strategy,
-    /// The midpoint they are placed around: the public book without our own orders.
+    /// The midpoint of the public book without our own orders.
     pub reference: Midpoint,
+    /// What they are placed around: the midpoint, or what is made of it.
+    pub fair: Fair,
     /// How many ticks both are moved for what is held; down is negative.
     pub lean_ticks: i32,
     /// What they are expected to bring; `None` where no pool is funded.
@@ -21,8 +23,12 @@ pub struct Why {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { strategy, reference, lean_ticks, value } = self;
-        write!(f, "{strategy}: midpoint {reference}, lean {lean_ticks} ticks")?;
+        let Self { strategy, reference, fair, lean_ticks, value } = self;
+        write!(f, "{strategy}: midpoint {reference}, ")?;
+        if fair.is_moved() {
+            write!(f, "fair {fair}, ")?;
+        }
+        write!(f, "lean {lean_ticks} ticks")?;
         let Some(value) = value else { return Ok(()) };
         let (score, rivals) = (Qty::from_micro(value.score), Qty::from_micro(value.rivals));
         write!(

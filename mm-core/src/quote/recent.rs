@@ -15,6 +15,8 @@ pub struct Recent {
     pub markout: Option<Markout>,
     /// The price moved too far too fast.
     pub jumped: Option<Jumped>,
+    /// What order flow says of the price to come, half ten-thousandths; zero where that is not asked for.
+    pub flow: i16,
 }
 
 /// The mean of recent fills a minute later.

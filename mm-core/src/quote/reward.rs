@@ -35,6 +35,8 @@ struct Ground<'a> {
     extra: f64,
     reference: Midpoint,
     band: Band,
+    /// Costs depend on the distance from it.
+    fair: Midpoint,
     rate: f64,
     rivals: &'a Rivals,
     sizes: Sizes,
@@ -99,11 +101,11 @@ impl Ground<'_> {
         ticks: &'s mut Vec<Tick>,
     ) -> Line<'s> {
         ticks.clear();
-        let price_cost = self.cost.around(self.reference);
+        let price_cost = self.cost.around(self.fair);
         let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public: halves(public) };
         for n in ns {
             let at = range.halves(n);
-            let distance = self.cost.at_distance(self.reference.halves().abs_diff(at));
+            let distance = self.cost.at_distance(self.fair.halves().abs_diff(at));
             let at = f64::from(at);
             let paid = if range.side == Side::Buy { at } else { DOLLAR - at };
             let cost = distance + price_cost.at_price(paid / DOLLAR) + self.extra;
@@ -288,7 +290,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     (near, rivals, search): (&mut Near<'_, I>, &mut Rivals, &mut Search),
     terms: &RewardTerms,
     cost: &CostModel,
-    (reference, public): (Midpoint, [Price; 2]),
+    (reference, fair, public): (Midpoint, Midpoint, [Price; 2]),
     limits: &Limits,
     [least, most]: [Qty; 2],
 ) -> Result<Option<Pair>, NoQuote> {
@@ -305,6 +307,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
         cost,
         extra: view.recent.extra_dollars(),
         reference,
+        fair,
         band,
         rate: dollars(terms.rate_per_day),
         rivals,

@@ -37,8 +37,13 @@ impl Range {
             Side::Buy => (from.saturating_sub(best), from),
             Side::Sell => (best.saturating_sub(from), 10_000 - from),
         };
-        let away = reference.halves().abs_diff(2 * from);
-        let scoring = reach.saturating_sub(away).div_ceil(2).div_ceil(tick);
+        // on the near side of it less is out of reach; beyond it, where the fair value is farther still, more is left to go
+        let (middle, at) = (reference.halves(), 2 * from);
+        let (away, beyond) = match side {
+            Side::Buy => (middle.saturating_sub(at), at.saturating_sub(middle)),
+            Side::Sell => (at.saturating_sub(middle), middle.saturating_sub(at)),
+        };
+        let scoring = reach.saturating_add(beyond).saturating_sub(away).div_ceil(2).div_ceil(tick);
         // neither zero nor a dollar is a price
         let count = scoring.min((room / tick).saturating_sub(u16::from(room.is_multiple_of(tick))) + 1);
         Self { side, inner: from, tick, inside: outward.div_ceil(tick).min(count), count }

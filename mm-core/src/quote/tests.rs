@@ -5,6 +5,7 @@ use crate::protocol::Held;
 use crate::rewards::Ladder;
 use proptest::prelude::*;
 
+mod fair;
 mod rivals;
 
 const ROW: MarketIx = MarketIx(3);
@@ -39,6 +40,10 @@ fn raw() -> RawQuote {
         news_move_cents: String::new(),
         news_window_s: 30,
         news_pause_s: 60,
+        micro_price_percent: 0,
+        flow_cents_per_1000_shares: String::new(),
+        flow_half_life_s: 10,
+        flow_max_cents: "1".to_owned(),
     }
 }
 
@@ -420,6 +425,7 @@ prop_compose! {
             prop::collection::vec((1u16..10_000, 0u64..250_000_000, 0u64..250_000_000), 0..3),
         ),
         (tighten_ticks, raise_size_percent) in (0u16..4, 0u16..80),
+        (percent, flow) in (prop_oneof![Just(0u64), 1u64..=100], prop_oneof![Just(0i16), -300i16..300]),
     ) -> Scene {
         let mut scene = Scene::new();
         let step = tick.ten_thousandths();
@@ -475,6 +481,8 @@ prop_compose! {
             })
             .collect();
         scene.room.left = Usdc::from_micro(left);
+        scene.params.fair = FairRule::read(percent, "", 10, "").expect("allowed");
+        scene.recent.flow = flow;
         scene
     }
 }

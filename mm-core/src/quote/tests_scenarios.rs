@@ -124,6 +124,16 @@ fn without_a_thought_of_rewards_inventory_decides() {
         ("nothing held", &|s| textbook(s, "0")),
         ("60 YES held", &|s| textbook(s, "60")),
         ("150 YES held", &|s| textbook(s, "150")),
+        ("60 YES of the one other outcome held", &|s| {
+            textbook(s, "0");
+            let midpoint = Midpoint::of_halves(10_000);
+            s.linked = vec![Linked { midpoint, yes: shares("60"), no: Qty::ZERO }];
+        }),
+        ("60 YES of both held", &|s| {
+            textbook(s, "60");
+            let midpoint = Midpoint::of_halves(10_000);
+            s.linked = vec![Linked { midpoint, yes: shares("60"), no: Qty::ZERO }];
+        }),
         ("restless", &|s| {
             textbook(s, "60");
             s.params.inventory = InventoryModel::read("0.1", "1").expect("decimals");
@@ -136,6 +146,10 @@ fn without_a_thought_of_rewards_inventory_decides() {
             avellaneda-stoikov: midpoint 0.5, lean 0 ticks, score 2.176871 beside at most 84.353741 around 0.495; a day: reward 1.257862, cost -5.141961, net 6.399823
         150 YES held: BUY YES 0.45x20, BUY NO 0.49x20
             avellaneda-stoikov: midpoint 0.5, lean 0 ticks, score 2.176871 beside at most 84.353741 around 0.495; a day: reward 1.257862, cost -3.847972, net 5.105834
+        60 YES of the one other outcome held: BUY YES 0.49x20, BUY NO 0.47x20
+            avellaneda-stoikov: midpoint 0.5, lean 0 ticks, score 2.176871 beside at most 84.353741 around 0.505; a day: reward 1.257862, cost -5.141961, net 6.399823
+        60 YES of both held: BUY YES 0.48x20, BUY NO 0.48x20
+            avellaneda-stoikov: midpoint 0.5, lean 0 ticks, score 3.673469 beside at most 93.877551 around 0.5; a day: reward 1.882845, cost -5.89126, net 7.774105
         restless: BUY YES 0.41x20, BUY NO 0.49x20
             avellaneda-stoikov: midpoint 0.5, lean 0 ticks, score 2.176871 beside at most 84.353741 around 0.495; a day: reward 1.257862, cost -3.041872, net 4.299734
     "#]].assert_eq(&told);

@@ -53,13 +53,13 @@ pub(super) fn to_signed_usdc(x: f64) -> SignedUsdc {
     SignedUsdc::from_micro(libm::round(x * 1e6) as i64)
 }
 
-/// The value of bids and asks in place of what we have in the book, with the midpoint they make, at a cost that is the model's and what
-/// was learned beside it.
+/// The value of bids and asks in place of what we have in the book, with the midpoint they make, at a cost that is the model's, by their
+/// distance from the fair value, and what was learned beside it.
 pub(super) fn value<I: Iterator<Item = Level>>(
     (near, rivals): (&mut Near<'_, I>, &mut Rivals),
     terms: &RewardTerms,
     (cost, learned): (Option<&CostModel>, f64),
-    reference: Midpoint,
+    fair: Midpoint,
     scoring: Midpoint,
     [bids, asks]: [&[Level]; 2],
 ) -> Value {
@@ -68,9 +68,9 @@ pub(super) fn value<I: Iterator<Item = Level>>(
     let reward = if score > 0.0 { dollars(terms.rate_per_day) * score / (score + rivals) } else { 0.0 };
     let mut costs = 0.0;
     if let Some(cost) = cost {
-        let around = cost.around(reference);
+        let around = cost.around(fair);
         let mut add = |(price, qty): Level, paid: Price| {
-            let distance = cost.at_distance(reference.distance_halves(price));
+            let distance = cost.at_distance(fair.distance_halves(price));
             costs += (distance + around.at_price(halves(paid) / DOLLAR) + learned) * shares(qty);
         };
         bids.iter().for_each(|bid| add(*bid, bid.0));

@@ -133,13 +133,26 @@ impl Drawn {
             .map(|(price, _)| 2 * i64::from(price.ten_thousandths()))
     }
 
+    /// What a share is worth by sizes and flow, half ten-thousandths.
+    fn fair(&self) -> Option<i64> {
+        let counts = self.terms.min_size.micro();
+        let [bid, ask] = [&self.scene.book.bids, &self.scene.book.asks].map(|levels| {
+            let (price, qty) = levels.iter().find(|(_, qty)| qty.micro() >= counts.max(1))?;
+            Some((2 * i64::from(price.ten_thousandths()), i128::from(qty.micro())))
+        });
+        let ((bid, bought), (ask, sold)) = (bid?, ask?);
+        let reach = (ask - bid) / 2;
+        let part = i128::from(reach) * i128::from(self.scene.params.fair.micro_percent);
+        let sizes = i64::try_from(part * (bought - sold) / (100 * (bought + sold))).ok()?;
+        Some((bid + ask) / 2 + (sizes + i64::from(self.scene.flow)).clamp(-reach, reach))
+    }
+
     /// What orders (price in half ten-thousandths, shares) are worth a day.
     fn worth(&self, bid: Option<(i64, f64)>, ask: Option<(i64, f64)>) -> f64 {
         let counts = self.terms.min_size.micro();
         let (public_bid, public_ask) = (self.best(Side::Buy, counts), self.best(Side::Sell, counts));
         let (Some(b), Some(a)) = (public_bid, public_ask) else { return f64::NAN };
-        let reference = (a + b) / 2;
-        debug_assert!((a + b) % 2 == 0, "both are even");
+        let fair = self.fair().expect("both sides are there");
         let (inner_bid, inner_ask) = (b.max(bid.map_or(b, |(p, _)| p)), a.min(ask.map_or(a, |(p, _)| p)));
         let midpoint = (inner_bid + inner_ask) / 2;
         let band = 2 * i64::from(self.terms.max_spread.ten_thousandths());
@@ -159,7 +172,7 @@ impl Drawn {
         let rate = self.terms.rate_per_day.micro() as f64 / 1e6;
         let reward = if score > 0.0 { rate * score / (rivals + score) } else { 0.0 };
         let cost = |order: Option<(i64, f64)>| {
-            order.map_or(0.0, |(p, shares)| self.costs.of((p - reference).abs() as f64 / 200.0) * shares)
+            order.map_or(0.0, |(p, shares)| self.costs.of((p - fair).abs() as f64 / 200.0) * shares)
         };
         reward - cost(bid) - cost(ask)
     }
@@ -170,13 +183,14 @@ impl Drawn {
         let (Some(b), Some(a)) = (self.best(Side::Buy, counts), self.best(Side::Sell, counts)) else {
             return Vec::new();
         };
+        let fair = self.fair().expect("both sides are there");
         let other = if side == Side::Buy { self.best(Side::Sell, 0) } else { self.best(Side::Buy, 0) };
         let tick = 2 * i64::from(self.scene.market.tick.ten_thousandths());
         let doubled = a + b;
         let band = 2 * i64::from(self.terms.max_spread.ten_thousandths());
         let fine = |p: &i64| match side {
-            Side::Buy => 2 * p < doubled && other.is_none_or(|ask| *p < ask),
-            Side::Sell => 2 * p > doubled && other.is_none_or(|bid| *p > bid),
+            Side::Buy => *p < fair && other.is_none_or(|ask| *p < ask),
+            Side::Sell => *p > fair && other.is_none_or(|bid| *p > bid),
         };
         (1..20_000 / tick).map(|n| n * tick).filter(|p| (2 * p - doubled).abs() < 4 * band).filter(fine).collect()
     }

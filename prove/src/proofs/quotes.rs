@@ -9,7 +9,7 @@ use mm_core::domain::{
 use mm_core::inventory::Holdings;
 use mm_core::protocol::Held;
 use mm_core::quote::{
-    Adjust, CostKeys, CostModel, InventoryModel, NoQuote, QuoteParams, Quotes, Recent, Room, Strategy, View,
+    Adjust, CostKeys, CostModel, FairRule, InventoryModel, NoQuote, QuoteParams, Quotes, Recent, Room, Strategy, View,
     broken_promise, quote,
 };
 use mm_core::rewards::{Ladder, Rule};
@@ -21,7 +21,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         id: "quotes-keep-their-promises",
         milestone: 3,
         claim: "Every quote is on the tick, in the venue's range, strictly inside the reward band, large enough to score, \
-                within inventory bounds and never at or through the other side or our own.",
+                within inventory bounds and never at or through the other side, our own or the fair value, wherever sizes and flow \
+                have moved that.",
         quick: true,
         min_cases: 10_000,
         run: |bench| promises_hold(bench, |_, answer| answer),
@@ -96,6 +97,8 @@ pub(super) struct Scene {
     pub(super) held: Holdings,
     pub(super) own: Vec<NewOrder>,
     pub(super) params: QuoteParams,
+    /// What order flow says, half ten-thousandths.
+    pub(super) flow: i16,
 }
 
 const ROW: MarketIx = MarketIx(0);
@@ -118,6 +121,7 @@ impl Scene {
             held: Holdings { yes: held(d), no: held(d), usdc_free: Usdc::MAX },
             own,
             params: params(d),
+            flow: d.one_of(&[0, 0, 0, -600, -120, -15, 40, 200]),
         }
     }
 
@@ -135,7 +139,7 @@ impl Scene {
             room: Room::ALL,
             params: &self.params,
             adjust: Adjust::default(),
-            recent: Recent::default(),
+            recent: Recent { flow: self.flow, ..Recent::default() },
             gate_open: true,
             paused: false,
         }
@@ -226,6 +230,7 @@ fn params(d: &mut Draws) -> QuoteParams {
         require_rewards: false,
         min_size_headroom_percent: d.one_of(&[0, 10]),
         sell_from: d.one_of(&[None, Some(Qty::from_micro(150_000_000))]),
+        fair: FairRule::read(d.one_of(&[0, 0, 40, 100]), "", 10, "").expect("allowed"),
     }
 }
 
@@ -253,7 +258,7 @@ fn count(bench: &Bench) -> u64 {
 fn promises_hold(bench: &mut Bench, spoil: fn(&Scene, Quotes) -> Quotes) -> Verdict {
     let mut evidence = Evidence::default();
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
-    let (mut pairs, mut single) = (0u64, 0u64);
+    let (mut pairs, mut single, mut moved) = (0u64, 0u64, 0u64);
     for n in 0..count(bench) {
         let scene = Scene::draw(bench.seed, n);
         evidence.cases += 1;
@@ -261,6 +266,7 @@ fn promises_hold(bench: &mut Bench, spoil: fn(&Scene, Quotes) -> Quotes) -> Verd
             Err(why) => *reasons.entry(why.name()).or_default() += 1,
             Ok(quotes) => {
                 *(if quotes.orders.len() == 2 { &mut pairs } else { &mut single }) += 1;
+                moved += u64::from(quotes.why.fair.value != quotes.why.reference);
                 let quotes = spoil(&scene, quotes);
                 if let Some(broken) = broken_promise(&scene.view(), &quotes) {
                     evidence.fact("broken", broken);
@@ -272,11 +278,16 @@ fn promises_hold(bench: &mut Bench, spoil: fn(&Scene, Quotes) -> Quotes) -> Verd
     }
     evidence.fact("quoted both sides", pairs);
     evidence.fact("quoted one side", single);
+    evidence.fact("around a fair value off the midpoint", moved);
     for (reason, times) in reasons {
         evidence.fact(reason, times);
     }
     // a quoter that always refuses would keep every promise
-    if pairs < evidence.cases / 10 || single == 0 { Verdict::Refuted(evidence) } else { Verdict::Proved(evidence) }
+    if pairs < evidence.cases / 10 || single == 0 || moved < evidence.cases / 10 {
+        Verdict::Refuted(evidence)
+    } else {
+        Verdict::Proved(evidence)
+    }
 }
 
 /// Every bid in YES terms one tick farther out, every ask too.
