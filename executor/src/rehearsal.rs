@@ -311,6 +311,15 @@ impl Rehearsal {
                 says(OrderId::from_bytes([0xee; 32]))
             }
             OnPost::Status(status) => VenueReply::Answer(Answer::new(status, "")),
+            OnPost::StatusThenTake(status, after) => {
+                self.later(after, Event::Land(id, order));
+                VenueReply::Answer(Answer::new(status, ""))
+            }
+            OnPost::StatusAfterFill(status) => {
+                self.venue.take(id, order);
+                self.fill(id, order.qty);
+                VenueReply::Answer(Answer::new(status, ""))
+            }
             OnPost::NotSent => VenueReply::NotSent("connection refused".into()),
         };
         self.reply(call, reply);
@@ -328,7 +337,12 @@ impl Rehearsal {
         for (id, resting) in ended {
             let live = self.desk.exposure().order(&id).is_some_and(crate::exposure::Tracked::is_live);
             if live && !self.venue.mute {
-                let mut body = Venue::order_json(id, &resting);
+                let mut body = self.venue.order_json(id, &resting);
+                if self.venue.sizeless
+                    && let Some(fields) = body.as_object_mut()
+                {
+                    fields.remove("size_matched");
+                }
                 body["event_type"] = json!("order");
                 body["type"] = json!("CANCELLATION");
                 body["created_at"] = json!("0");

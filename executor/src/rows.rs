@@ -57,8 +57,8 @@ pub enum LedgerRow {
         /// How far settlement is.
         stage: Stage,
     },
-    /// The venue's word on settled shares differs from ours and nothing is under way that explains it: a deposit, a split,
-    /// a merge or a redemption.
+    /// Settled shares are taken to be this many from now on: more than our trades tell came by a deposit or a split, fewer
+    /// left by a merge, a redemption or a transfer and take their cost along.
     Holding {
         /// When it was learnt.
         at: Timestamp,
@@ -68,6 +68,16 @@ pub enum LedgerRow {
         market: ConditionId,
         /// Shares settled.
         confirmed: Qty,
+    },
+    /// The venue's word on a token's settled shares, where it differs from our trades or no longer does. It bounds what may be
+    /// sold and changes nothing else.
+    Balance {
+        /// When it was learnt.
+        at: Timestamp,
+        /// Which token.
+        token: TokenId,
+        /// Shares by the venue's word.
+        shares: Qty,
     },
     /// The day's counters must count as spent: the ledger cannot vouch for them.
     DaySpent {
@@ -109,6 +119,7 @@ impl LedgerRow {
             | Self::Outcome { at, .. }
             | Self::Fill { at, .. }
             | Self::Holding { at, .. }
+            | Self::Balance { at, .. }
             | Self::DaySpent { at }
             | Self::Tightened { at, .. }
             | Self::Halt { at, .. }
@@ -127,6 +138,7 @@ impl LedgerRow {
             Self::Outcome { .. } => "outcome",
             Self::Fill { .. } => "fill",
             Self::Holding { .. } => "holding",
+            Self::Balance { .. } => "balance",
             Self::DaySpent { .. } => "day-spent",
             Self::Tightened { .. } => "tightened",
             Self::Halt { .. } => "halt",

@@ -61,6 +61,8 @@ pub enum Op {
     CancelAll,
     /// Take a policy that is tighter in every field.
     Tighten(Box<Policy>),
+    /// Believe balances that have stood below our trades for minutes: the shares left, and take their cost along.
+    AcceptBalances,
     /// Place nothing more, cancel everything. `status().flat` says when it is confirmed and the process may end.
     Drain,
 }

@@ -3,6 +3,7 @@
 //! Starts shut and halted. Never posts without a durable row, never sends an order twice, never waits for anything. Every
 //! input is absorbed before anything is decided, so a halt that arrived with a ready order keeps that order in.
 
+mod balances;
 mod checks;
 mod io;
 mod operator;
@@ -13,7 +14,10 @@ mod status;
 mod sweep;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_truth;
 
+pub use balances::Apart;
 pub use io::{DeskInput, Effect, Op};
 pub use status::Status;
 
@@ -93,6 +97,7 @@ pub struct Desk {
     ready: Vec<(Approved, Recorded)>,
     errands: BTreeMap<OrderId, orders::Errand>,
     checks: checks::Checks,
+    balances: balances::Balances,
     readings: readings::Readings,
     sweep: Option<sweep::Sweep>,
     /// Confirmed flat, and nothing was posted since.
@@ -132,6 +137,7 @@ impl Desk {
             waiting: BTreeMap::new(),
             ready: Vec::new(),
             checks: checks::Checks::default(),
+            balances: balances::Balances::default(),
             readings: readings::Readings::default(),
             sweep: None,
             flat: false,

@@ -27,6 +27,7 @@ impl Desk {
                 }
                 Err(loosened) => Err(loosened.into_iter().map(|field| field.to_string().into()).collect()),
             },
+            Op::AcceptBalances => self.accept_balances(out),
             Op::Drain => {
                 self.health.draining = true;
                 self.start_sweep(out);

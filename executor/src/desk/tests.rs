@@ -7,18 +7,18 @@ use mm_core::domain::Side::{Buy, Sell};
 use mm_core::domain::{ClientOrderId, Nanos, NewOrder, OrderId, Qty, Timestamp};
 use mm_core::protocol::{FromExecutor, Gate, Held, Refusal, Shut, Stage};
 
-fn armed() -> Rehearsal {
+pub(super) fn armed() -> Rehearsal {
     let stage = Rehearsal::armed(setup(policy(2), false), 2);
     assert!(stage.is_open(), "{:?} {:?} {:?}", stage.gate(), stage.desk.status(), stage.answers);
     stage
 }
 
-fn bid(cents: u16) -> NewOrder {
+pub(super) fn bid(cents: u16) -> NewOrder {
     order(0, Yes, Buy, cents, 20)
 }
 
 /// What the core heard of one order, in words.
-fn heard(stage: &Rehearsal, id: u64) -> Vec<String> {
+pub(super) fn heard(stage: &Rehearsal, id: u64) -> Vec<String> {
     let id = ClientOrderId(id);
     let words = stage.told.iter().filter_map(|message| match message {
         FromExecutor::Accepted { id: of, .. } if *of == id => Some("accepted".to_owned()),
@@ -33,12 +33,12 @@ fn heard(stage: &Rehearsal, id: u64) -> Vec<String> {
     words.collect()
 }
 
-fn hash(stage: &Rehearsal, id: u64) -> OrderId {
+pub(super) fn hash(stage: &Rehearsal, id: u64) -> OrderId {
     stage.desk.exposure().intent(1, ClientOrderId(id)).expect("it was recorded").row.order
 }
 
 /// Places one order under a treatment of posts and says what the core heard in the next `ms` milliseconds.
-fn check(on_post: OnPost, ms: u64, expect: &[&str]) -> Rehearsal {
+pub(super) fn check(on_post: OnPost, ms: u64, expect: &[&str]) -> Rehearsal {
     let mut stage = armed();
     stage.venue.on_post = on_post;
     stage.place(1, bid(40));

@@ -385,6 +385,7 @@ impl Shell {
             Ask::Halt { reason } => Op::Halt { why: reason.into() },
             Ask::CancelAll => Op::CancelAll,
             Ask::Arm => Op::Arm,
+            Ask::AcceptBalances => Op::AcceptBalances,
         };
         let ticket = self.ticket(Some(answer));
         self.pending.push(DeskInput::Operator { ticket, op });

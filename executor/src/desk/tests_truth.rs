@@ -1,0 +1,75 @@
+//! What one answer of the venue may not do: free a cap, end an order, hide one.
+
+use super::Op;
+use super::tests::{check, hash, heard};
+use crate::rehearsal::{OnPost, Rehearsal, order, token_id};
+use crate::rows::LedgerRow;
+use mm_core::domain::Outcome::Yes;
+use mm_core::domain::Side::Sell;
+use mm_core::domain::{Qty, Usdc};
+use mm_core::protocol::Held;
+
+fn shares(n: u64) -> Qty {
+    Qty::from_whole(n).expect("small")
+}
+
+fn cost(stage: &Rehearsal) -> Usdc {
+    stage.desk.exposure().total().cost
+}
+
+/// Twenty shares bought at 0.40 and settled, nothing resting; the balance endpoint says `says`.
+fn bought(says: Option<u64>) -> Rehearsal {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.venue.balance_says = says.map(shares);
+    let id = hash(&stage, 1);
+    stage.fill(id, shares(20));
+    stage.run_ms(6000);
+    assert_eq!(heard(&stage, 1), ["accepted", "fill 20 Matched", "fill 20 Confirmed"]);
+    stage
+}
+
+#[test]
+fn a_balance_that_lags_frees_no_cap() {
+    let mut stage = bought(Some(0));
+    assert_eq!(cost(&stage).to_string(), "8");
+    // It says what may be sold, at once.
+    let held = stage.desk.exposure().held(&token_id(0, Yes));
+    assert_eq!(held, Held { matched: shares(20), confirmed: shares(0) });
+    stage.place(2, order(0, Yes, Sell, 45, 10));
+    stage.run_ms(200);
+    assert_eq!(heard(&stage, 2), ["refused 1"]);
+    // The cache catches up: everything is as it was.
+    stage.venue.balance_says = None;
+    stage.run_ms(61_000);
+    let held = stage.desk.exposure().held(&token_id(0, Yes));
+    assert_eq!(held, Held { matched: shares(20), confirmed: shares(20) });
+    assert!(stage.desk.status().apart.is_empty());
+    assert_eq!(cost(&stage).to_string(), "8");
+}
+
+#[test]
+fn shares_that_left_take_their_cost_along_when_a_person_says_so_after_minutes() {
+    let mut stage = bought(Some(5));
+    stage.operate(Op::AcceptBalances);
+    stage.run_ms(1);
+    assert!(stage.answers.last().is_some_and(Result::is_err), "one reading is no proof: {:?}", stage.answers);
+    stage.run_ms(300_000);
+    assert_eq!(cost(&stage).to_string(), "8", "nobody said so yet");
+    assert!(stage.alerts.iter().any(|alert| alert.contains("an operator accepts")), "{:?}", stage.alerts);
+    stage.operate(Op::AcceptBalances);
+    stage.run_ms(1);
+    assert!(stage.answers.last().is_some_and(Result::is_ok), "{:?}", stage.answers);
+    assert_eq!(cost(&stage).to_string(), "2");
+    assert_eq!(stage.desk.exposure().held(&token_id(0, Yes)), Held { matched: shares(5), confirmed: shares(5) });
+}
+
+#[test]
+fn shares_that_came_count_once_they_have_been_there_for_minutes() {
+    let mut stage = bought(Some(50));
+    assert_eq!(stage.desk.exposure().free_shares(&token_id(0, Yes)), shares(20), "one answer may be wrong");
+    stage.run_ms(180_000);
+    assert_eq!(stage.desk.exposure().held(&token_id(0, Yes)), Held { matched: shares(50), confirmed: shares(50) });
+    assert_eq!(cost(&stage).to_string(), "8", "what came cost nothing, what was bought still does");
+    let rows = stage.ledger.rows();
+    assert_eq!(rows.iter().filter(|row| matches!(row, LedgerRow::Holding { .. })).count(), 1);
+}
