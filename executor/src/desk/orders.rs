@@ -6,7 +6,7 @@ use crate::outcome::{self, Placed, VenueCall, VenueReply};
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
 use mm_core::domain::{Nanos, OrderId, Price, Qty, TimeInForce, Timestamp, TradeId};
-use mm_core::protocol::{FromExecutor, Stage};
+use mm_core::protocol::{FromExecutor, Shut, Stage};
 use mm_core::venue::rest::plain_status;
 use mm_core::venue::user_ws::UserEvent;
 
@@ -128,10 +128,26 @@ impl Desk {
         if tracked.phase == Phase::Open || tracked.after(&Became::Accepted).is_none() {
             return;
         }
-        let posted = tracked.row.at;
+        let (posted, given_up) = (tracked.row.at, !tracked.is_live());
         self.became(order, Became::Accepted, out);
         self.errands.entry(order).or_insert(Errand { posted, ..Errand::default() });
         self.tell(&order, |id| FromExecutor::Accepted { id, order }, out);
+        if given_up {
+            self.revived(order, out);
+        }
+    }
+
+    /// It rests after it was given up: its core was told that it is gone, and a desk that counted as flat is not.
+    fn revived(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        out.push(Effect::Alert(format!("{order} rests after it was given up; cancelling it").into()));
+        self.flat = false;
+        self.want_gone(order);
+        if self.sweep.is_none() && !self.gate().is_open(self.at) {
+            if self.health.halted.is_none() {
+                self.health.pausing = Some(Shut::CheckFailed);
+            }
+            self.start_sweep(out);
+        }
     }
 
     /// It can no longer trade beyond `matched`.
@@ -145,6 +161,11 @@ impl Desk {
             Became::Ended { matched } => matched,
             _ => Qty::ZERO,
         };
+        if became == Became::NeverLanded {
+            let posted = self.errands.get(&order).map_or(tracked.row.at, |errand| errand.posted);
+            let until = posted.plus(self.setup.times.late_landing);
+            self.readings.watch_until = self.readings.watch_until.max(until);
+        }
         self.became(order, became, out);
         self.errands.remove(&order);
         if matched < whole {

@@ -32,6 +32,8 @@ pub(super) struct Readings {
     pub(super) orders_read: Option<Timestamp>,
     pub(super) trades_read: Option<Timestamp>,
     pub(super) probe_at: Timestamp,
+    /// An order that was given up may yet land until then: what rests is read although nothing should.
+    pub(super) watch_until: Timestamp,
     pub(super) trades_soon: bool,
     /// When the oldest order was made of which the venue says that more matched than we saw trades for.
     trades_from: Option<Timestamp>,
@@ -113,7 +115,7 @@ impl Desk {
         }
     }
 
-    /// While orders rest, open orders and trades are read even if the stream looks healthy: PONG proves nothing.
+    /// While orders rest or may yet land, open orders and trades are read even if the stream looks healthy: PONG proves nothing.
     pub(super) fn step_readings(&mut self, out: &mut Vec<Effect>) {
         if self.setup.withhold {
             return;
@@ -121,11 +123,12 @@ impl Desk {
         let at = self.at;
         let live = self.exposure.open_orders() > 0;
         self.health.resting_since = if live { Some(self.health.resting_since.unwrap_or(at)) } else { None };
-        let unsettled = live || self.exposure.unsettled_orders().next().is_some();
+        let watched = at < self.readings.watch_until;
+        let unsettled = live || watched || self.exposure.unsettled_orders().next().is_some();
         if unsettled || self.readings.trades_soon {
             if at >= self.readings.probe_at {
                 self.readings.probe_at = at.plus(self.setup.times.user_probe);
-                if live {
+                if live || watched {
                     self.start_reading(out);
                 }
                 self.start_trades(out);

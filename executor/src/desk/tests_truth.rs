@@ -6,7 +6,7 @@ use crate::rehearsal::{OnPost, Rehearsal, order, token_id};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::Yes;
 use mm_core::domain::Side::Sell;
-use mm_core::domain::{Qty, Usdc};
+use mm_core::domain::{Nanos, Qty, Usdc};
 use mm_core::protocol::Held;
 
 fn shares(n: u64) -> Qty {
@@ -72,4 +72,25 @@ fn shares_that_came_count_once_they_have_been_there_for_minutes() {
     assert_eq!(cost(&stage).to_string(), "8", "what came cost nothing, what was bought still does");
     let rows = stage.ledger.rows();
     assert_eq!(rows.iter().filter(|row| matches!(row, LedgerRow::Holding { .. })).count(), 1);
+}
+
+#[test]
+fn an_order_that_lands_when_all_is_flat_is_found_and_cancelled() {
+    let mut stage = check(OnPost::StatusThenTake(401, Nanos::from_secs(5)), 2000, &["unknown", "canceled 0"]);
+    stage.operate(Op::Halt { why: "drill".into() });
+    stage.run_ms(2000);
+    assert!(stage.desk.status().flat, "{:?}", stage.desk.status());
+    stage.operate(Op::Arm);
+    stage.run_ms(1);
+    assert!(stage.answers.last().is_some_and(Result::is_err), "it may still land: {:?}", stage.answers);
+    stage.run_ms(1500);
+    assert_eq!(stage.resting(), 1, "it has landed");
+    stage.run_ms(6000);
+    assert_eq!(stage.resting(), 0, "{:?}", stage.alerts);
+    assert_eq!(heard(&stage, 1), ["unknown", "canceled 0", "accepted", "canceled 0"]);
+    assert!(stage.desk.status().flat, "confirmed anew: {:?}", stage.desk.status());
+    stage.run_ms(120_000);
+    stage.operate(Op::Arm);
+    stage.run_ms(1);
+    assert!(stage.answers.last().is_some_and(Result::is_ok), "{:?}", stage.answers);
 }
