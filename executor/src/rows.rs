@@ -235,7 +235,7 @@ pub enum Became {
     Unknown {
         /// What was heard instead.
         why: Box<str>,
-        /// One clean look-up settles it (executor.md 3.7, `RejectedUnconfirmed`).
+        /// One clean look at everything settles it (executor.md 3.7, `RejectedUnconfirmed`).
         likely_rejected: bool,
     },
     /// Absent everywhere for the whole late-landing horizon.

@@ -22,6 +22,8 @@ const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
 pub(super) struct Errand {
     /// When its POST left, or may have.
     posted: Timestamp,
+    /// Since when nothing proves what became of it.
+    doubted: Timestamp,
     /// It shall go.
     cancel: bool,
     cancel_at: Option<Timestamp>,
@@ -119,6 +121,7 @@ impl Desk {
         self.want_gone(order);
         let at = self.at;
         let errand = self.errands.entry(order).or_default();
+        errand.doubted = at;
         errand.look_at = Some(at.plus(doubled(&mut errand.look_wait, LOOK_WAITS)));
     }
 
@@ -297,17 +300,22 @@ impl Desk {
     /// "Not found" does not mean "never landed": only one of a few endpoints said so, and a throttled POST may be late.
     fn absent(&mut self, order: OrderId, out: &mut Vec<Effect>) {
         let Some(tracked) = self.exposure.order(&order) else { return };
-        let posted = self.errands.get(&order).map_or(tracked.row.at, |errand| errand.posted);
+        let (posted, doubted) =
+            self.errands.get(&order).map_or((tracked.row.at, self.at), |errand| (errand.posted, errand.doubted));
+        // Open orders and trades must have been read whole since, and have not told of it.
+        let read = self.readings.orders_read.min(self.readings.trades_read);
         if tracked.phase == (Phase::Unknown { likely_rejected: true }) && tracked.fills.is_empty() {
-            self.end(order, Became::NeverLanded, out);
+            if read.is_some_and(|read| read >= doubted) {
+                self.end(order, Became::NeverLanded, out);
+            } else {
+                self.readings.probe_at = self.at;
+            }
             return;
         }
         let mut horizon = posted.plus(self.setup.times.late_landing);
         if let TimeInForce::Gtd(end) = tracked.row.tif {
             horizon = horizon.max(end.plus(EXPIRY_MARGIN));
         }
-        // Open orders and trades must have been read whole after the horizon, and have not told of it.
-        let read = self.readings.orders_read.min(self.readings.trades_read);
         if self.at >= horizon && read.is_some_and(|read| read >= horizon) {
             let matched = tracked.traded();
             let became = match tracked.phase {

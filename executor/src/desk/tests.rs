@@ -192,9 +192,11 @@ fn an_order_that_lands_late_is_found_and_cancelled() {
 fn answers_that_mean_no() {
     check(OnPost::Reject, 500, &["rejected"]);
     check(OnPost::NotSent, 500, &["rejected"]);
-    // Very likely not taken: one clean look settles it.
-    check(OnPost::Status(429), 2000, &["unknown", "canceled 0"]);
+    // Very likely not taken: one clean look at everything settles it.
+    check(OnPost::Status(503), 2000, &["unknown", "canceled 0"]);
     check(OnPost::Status(401), 2000, &["unknown", "canceled 0"]);
+    // Anybody's: as good as no answer.
+    check(OnPost::Status(429), 100_000, &["unknown"]);
 }
 
 #[test]

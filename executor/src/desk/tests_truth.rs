@@ -1,7 +1,7 @@
 //! What one answer of the venue may not do: free a cap, end an order, hide one.
 
 use super::Op;
-use super::tests::{check, hash, heard};
+use super::tests::{armed, bid, check, hash, heard};
 use crate::rehearsal::{OnPost, Rehearsal, order, token_id};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::Yes;
@@ -15,6 +15,13 @@ fn shares(n: u64) -> Qty {
 
 fn cost(stage: &Rehearsal) -> Usdc {
     stage.desk.exposure().total().cost
+}
+
+/// What the desk counts as at risk is at least what the venue's own books say.
+fn covers_the_truth(stage: &Rehearsal) {
+    let counted = u128::from(stage.desk.exposure().total().worst_case().micro());
+    let truth = stage.venue.worst_case(None);
+    assert!(counted >= truth, "{counted} counted, {truth} at risk at {}; {:?}", stage.at, heard(stage, 1));
 }
 
 /// Twenty shares bought at 0.40 and settled, nothing resting; the balance endpoint says `says`.
@@ -93,4 +100,18 @@ fn an_order_that_lands_when_all_is_flat_is_found_and_cancelled() {
     stage.operate(Op::Arm);
     stage.run_ms(1);
     assert!(stage.answers.last().is_some_and(Result::is_ok), "{:?}", stage.answers);
+}
+
+#[test]
+fn a_look_up_that_knows_nothing_frees_nothing_alone() {
+    let mut stage = armed();
+    (stage.venue.on_post, stage.venue.forgetful, stage.venue.mute) = (OnPost::StatusAfterFill(401), true, true);
+    stage.place(1, bid(40));
+    for _ in 0..800 {
+        stage.run_ms(10);
+        covers_the_truth(&stage);
+    }
+    assert!(heard(&stage, 1).starts_with(&["unknown".to_owned()]));
+    assert!(heard(&stage, 1).contains(&"fill 20 Matched".to_owned()), "{:?}", heard(&stage, 1));
+    assert_eq!(cost(&stage).to_string(), "8");
 }
