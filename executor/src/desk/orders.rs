@@ -32,6 +32,8 @@ pub(super) struct Errand {
     cancel_acked: bool,
     /// The stream said it ended, with this much matched.
     stream_end: Option<Qty>,
+    /// A look-up said it ended: with this much matched, first said then.
+    gone: Option<(Qty, Timestamp)>,
     look_at: Option<Timestamp>,
     look_wait: Nanos,
 }
@@ -284,9 +286,11 @@ impl Desk {
                     self.seen_resting();
                     self.heed_matched(order, found.size_matched);
                 }
-                "MATCHED" => self.end(order, Became::Ended { matched: found.size_matched }, out),
-                status if status.starts_with("CANCEL") || status == "INVALID" || status == "EXPIRED" => {
-                    self.end(order, Became::Ended { matched: found.size_matched }, out);
+                status if status == "MATCHED" || is_withdrawn(status) => {
+                    errand.look_at = Some(again);
+                    let (known, since) = errand.gone.unwrap_or((Qty::ZERO, at));
+                    errand.gone = Some((known.max(found.size_matched), since));
+                    self.settle_gone(order, out);
                 }
                 _ => errand.look_at = Some(again),
             },
@@ -294,6 +298,28 @@ impl Desk {
                 errand.look_at = Some(again);
                 self.absent(order, out);
             }
+        }
+    }
+
+    /// What of an order can no longer trade is let go when two sources agree how much of it has: the look-up that said it is
+    /// gone, and the stream or a list of trades read whole since. One alone may lag behind a fill.
+    pub(super) fn settle_gone(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        let Some(errand) = self.errands.get(&order) else { return };
+        let (Some(tracked), Some((matched, since))) = (self.exposure.order(&order), errand.gone) else { return };
+        let told_twice = errand.stream_end == Some(matched) || matched >= tracked.row.qty;
+        if told_twice || self.readings.trades_read.is_some_and(|read| read >= since) {
+            let matched = matched.max(tracked.traded()).max(errand.stream_end.unwrap_or(Qty::ZERO));
+            self.end(order, Became::Ended { matched }, out);
+        } else {
+            self.want_trades_of(order);
+        }
+    }
+
+    /// Trades were read whole: enough for the orders that waited for it.
+    pub(super) fn settle_all_gone(&mut self, out: &mut Vec<Effect>) {
+        let gone = self.errands.iter().filter(|(_, errand)| errand.gone.is_some()).map(|(order, _)| *order);
+        for order in gone.collect::<Vec<_>>() {
+            self.settle_gone(order, out);
         }
     }
 
@@ -351,8 +377,7 @@ impl Desk {
                     return;
                 }
                 if event.kind.eq_ignore_ascii_case("CANCELLATION") {
-                    let matched = event.size_matched.unwrap_or(Qty::ZERO);
-                    self.stream_end(order, matched, out);
+                    self.stream_end(order, event.size_matched, out);
                 } else {
                     self.land(order, out);
                     self.heed_matched(order, event.size_matched.unwrap_or(Qty::ZERO));
@@ -370,13 +395,17 @@ impl Desk {
     }
 
     /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too.
-    fn stream_end(&mut self, order: OrderId, matched: Qty, out: &mut Vec<Effect>) {
-        match self.errands.get_mut(&order) {
-            Some(errand) if !errand.cancel_acked => {
+    /// Without a size it says nothing of what can still have traded.
+    fn stream_end(&mut self, order: OrderId, matched: Option<Qty>, out: &mut Vec<Effect>) {
+        let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
+        match (self.errands.get_mut(&order), matched) {
+            (Some(errand), Some(matched)) if !errand.cancel_acked => {
                 errand.stream_end = Some(matched);
                 errand.look_at = Some(self.at);
             }
-            _ => self.end(order, Became::Ended { matched }, out),
+            (Some(errand), None) => errand.look_at = Some(self.at),
+            (_, Some(matched)) => self.end(order, Became::Ended { matched: matched.max(traded) }, out),
+            (None, None) => {}
         }
     }
 
@@ -438,6 +467,11 @@ impl Desk {
             out.push(Effect::Alert(format!("order {order} of our account is not in the ledger; cancelling it").into()));
         }
     }
+}
+
+/// Whether a look-up's status says that the order left the book without having traded whole.
+fn is_withdrawn(status: &str) -> bool {
+    status.starts_with("CANCEL") || status == "INVALID" || status == "EXPIRED"
 }
 
 /// Our order as the taker of a trade: it cannot be, since everything is post-only, and is counted all the same.

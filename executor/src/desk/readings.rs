@@ -229,6 +229,7 @@ impl Desk {
                 let moves: BTreeSet<&TradeId> =
                     self.exposure.unsettled_orders().flat_map(Tracked::unsettled_trades).collect();
                 self.readings.moving.retain(|trade, _| moves.contains(trade));
+                self.settle_all_gone(out);
             }
         }
     }
