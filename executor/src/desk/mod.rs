@@ -220,7 +220,7 @@ impl Desk {
         match pending.purpose {
             Purpose::Post(order) => self.post_replied(order, reply, out),
             Purpose::Cancel(ids) => self.cancel_replied(&ids, reply),
-            Purpose::SweepCancel => self.sweep_cancel_replied(),
+            Purpose::SweepCancel => self.sweep_cancel_replied(reply),
             Purpose::MarketCancel | Purpose::Renew => {}
             Purpose::Reading => self.page_replied(reply, out),
             Purpose::Trades => self.trades_replied(reply, out),
@@ -239,7 +239,7 @@ impl Desk {
         let limit =
             if request.is_cancel() { self.setup.times.cancel_timeout } else { self.setup.times.request_timeout };
         let call = self.pend(purpose, limit);
-        out.push(Effect::Call { call, request });
+        out.push(Effect::Call { call, request, leave_by: self.at.plus(limit) });
     }
 
     fn pend(&mut self, purpose: Purpose, limit: Nanos) -> u64 {

@@ -14,6 +14,8 @@ use mm_core::venue::user_ws::UserEvent;
 const LOOK_WAITS: (Nanos, Nanos) = (Nanos::from_ms(1000), Nanos::from_ms(8000));
 /// First and longest wait between two cancels of an order.
 const CANCEL_WAITS: (Nanos, Nanos) = (Nanos::from_ms(200), Nanos::from_ms(2000));
+/// Look-ups under way at a time; the others wait their turn here, where they cannot stand in the way of lists.
+const LOOKS_MAX: usize = 8;
 /// A GTD order is given this long after its end to vanish.
 const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
 
@@ -28,11 +30,11 @@ pub(super) struct Errand {
     cancel: bool,
     cancel_at: Option<Timestamp>,
     cancel_wait: Nanos,
-    /// The venue's answer to a cancel named it.
-    cancel_acked: bool,
+    /// When the venue's answer to a cancel named it.
+    acked: Option<Timestamp>,
     /// The stream said it ended, with this much matched.
     stream_end: Option<Qty>,
-    /// A look-up said it ended: with this much matched, first said then.
+    /// It is gone by a look-up's word or by a list's, with this much matched; what trades read from then on tell counts.
     gone: Option<(Qty, Timestamp)>,
     look_at: Option<Timestamp>,
     look_wait: Nanos,
@@ -192,7 +194,7 @@ impl Desk {
         let at = self.at;
         let errand = self.errands.entry(order).or_insert(Errand { posted: at, ..Errand::default() });
         errand.cancel = true;
-        if errand.cancel_at.is_none() && !errand.cancel_acked {
+        if errand.cancel_at.is_none() && errand.acked.is_none() {
             errand.cancel_at = Some(at);
         }
     }
@@ -200,6 +202,24 @@ impl Desk {
     pub(super) fn look_soon(&mut self, order: OrderId) {
         if let Some(errand) = self.errands.get_mut(&order) {
             errand.look_at = Some(self.at);
+        }
+    }
+
+    /// A list of what rests, begun at `started`, does not show it.
+    pub(super) fn missing(&mut self, order: OrderId, started: Timestamp, out: &mut Vec<Effect>) {
+        let later = self.at.plus(self.setup.times.zero_gap);
+        let nothing_known = Phase::Unknown { likely_rejected: false };
+        let unknown = self.exposure.order(&order).is_some_and(|tracked| tracked.phase == nothing_known);
+        match self.errands.get_mut(&order) {
+            // The venue said that it cancelled it, and shows it no more: trades read a while later tell how much had matched.
+            // No look-up: there may be a thousand of them.
+            Some(errand) if errand.gone.is_some() || errand.acked.is_some_and(|acked| started >= acked) => {
+                errand.gone = Some(errand.gone.unwrap_or((Qty::ZERO, later)));
+                self.settle_gone(order, out);
+            }
+            // One that nothing is known of keeps to its own waits.
+            Some(errand) if unknown && errand.look_at.is_some() => {}
+            _ => self.look_soon(order),
         }
     }
 
@@ -229,18 +249,24 @@ impl Desk {
                 errand.cancel_at = None;
                 due.push(*order);
             }
-            if errand.look_at.is_some_and(|when| when <= at) {
-                errand.look_at = None;
-                looks.push(*order);
+            if let Some(when) = errand.look_at.filter(|when| *when <= at) {
+                looks.push((when, *order));
             }
             if left {
-                next = [errand.cancel_at, errand.look_at].into_iter().flatten().fold(next, Timestamp::min);
+                let later = [errand.cancel_at, errand.look_at].into_iter().flatten().filter(|when| *when > at);
+                next = later.fold(next, Timestamp::min);
             }
         }
         for ids in due.chunks(VenueCall::CANCEL_MAX) {
             self.call(Purpose::Cancel(ids.to_vec()), VenueCall::Cancel(ids.to_vec()), out);
         }
-        for order in looks {
+        // Those due for the longest first; who finds no room is looked up when an answer has made some.
+        looks.sort_unstable();
+        let under_way = self.calls.values().filter(|pending| matches!(pending.purpose, Purpose::Look(_))).count();
+        for (_, order) in looks.into_iter().take(LOOKS_MAX.saturating_sub(under_way)) {
+            if let Some(errand) = self.errands.get_mut(&order) {
+                errand.look_at = None;
+            }
             self.call(Purpose::Look(order), VenueCall::Order(order), out);
         }
         if next < Timestamp::MAX {
@@ -256,14 +282,14 @@ impl Desk {
             match &answer {
                 // A hint: the stream or a look-up must say it too, and how much had matched.
                 Ok(answer) if answer.canceled.contains(order) => {
-                    errand.cancel_acked = true;
-                    let soon = if errand.stream_end.is_some() { at } else { at.plus(LOOK_WAITS.0) };
-                    errand.look_at = Some(errand.look_at.unwrap_or(soon).min(soon));
+                    errand.acked = Some(at);
+                    errand.look_at = Some(if errand.stream_end.is_some() { at } else { at.plus(LOOK_WAITS.0) });
                 }
                 Ok(_) => {
                     errand.look_at = Some(errand.look_at.unwrap_or(at).min(at));
                     errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS)));
                 }
+                Err(_) if errand.acked.is_some() => {}
                 Err(_) => errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS))),
             }
         }
@@ -278,7 +304,7 @@ impl Desk {
             Ok(Some(found)) => match plain_status(&found.status).as_str() {
                 "LIVE" | "DELAYED" | "UNMATCHED" => {
                     if errand.cancel {
-                        errand.cancel_acked = false;
+                        errand.acked = None;
                         errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
                         errand.look_at = Some(again);
                     }
@@ -399,7 +425,7 @@ impl Desk {
     fn stream_end(&mut self, order: OrderId, matched: Option<Qty>, out: &mut Vec<Effect>) {
         let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
         match (self.errands.get_mut(&order), matched) {
-            (Some(errand), Some(matched)) if !errand.cancel_acked => {
+            (Some(errand), Some(matched)) if errand.acked.is_none() => {
                 errand.stream_end = Some(matched);
                 errand.look_at = Some(self.at);
             }

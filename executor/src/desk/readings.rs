@@ -197,7 +197,7 @@ impl Desk {
             if !self
                 .calling(|purpose| matches!(purpose, Purpose::Look(asked) | Purpose::Post(asked) if *asked == order))
             {
-                self.look_soon(order);
+                self.missing(order, reading.started, out);
             }
         }
     }

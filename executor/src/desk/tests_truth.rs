@@ -2,10 +2,10 @@
 
 use super::Op;
 use super::tests::{armed, bid, check, hash, heard};
-use crate::rehearsal::{OnPost, Rehearsal, order, token_id};
+use crate::rehearsal::{OnPost, Rehearsal, order, setup, standard_limits, token_id, wide_policy};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::Yes;
-use mm_core::domain::Side::Sell;
+use mm_core::domain::Side::{Buy, Sell};
 use mm_core::domain::{Nanos, Qty, Usdc};
 use mm_core::protocol::Held;
 
@@ -144,4 +144,31 @@ fn a_size_that_lags_behind_a_fill_frees_nothing() {
 #[test]
 fn a_cancellation_without_a_size_is_no_word_on_it() {
     cancelled_behind_a_fill(|stage| stage.venue.sizeless = true);
+}
+
+#[test]
+fn a_restart_among_a_thousand_orders_ends_flat_within_the_budget_of_the_lowest_tier() {
+    let mut stage = Rehearsal::armed(setup(wide_policy(), false), 2);
+    for id in 1..=1050u64 {
+        stage.run_ms(if id == 1001 { 50 } else { 0 });
+        stage.venue.on_post = if id > 1000 { OnPost::DropAndLose } else { OnPost::Accept };
+        stage.place(id, order(u16::from(id % 2 == 0), Yes, Buy, 40, 5));
+        stage.run_ms(1);
+    }
+    stage.run_ms(100);
+    assert_eq!(stage.resting(), 1000, "{:?}", stage.alerts);
+    let nth = stage.venue.orders.keys().next().copied().expect("they rest");
+    stage.fill(nth, shares(2));
+    let (venue, ledger) = (std::mem::take(&mut stage.venue), std::mem::take(&mut stage.ledger));
+    let mut again = Rehearsal::restarted(setup(wide_policy(), false), ledger, venue, stage.at);
+    again.limits = standard_limits();
+    again.run_ms(3000);
+    let status = again.desk.status();
+    assert_eq!((again.resting(), status.open_orders, status.flat), (0, 50, false), "those that may yet land");
+    assert!(cost(&again) > Usdc::ZERO, "the fill was found");
+    assert!(status.reasons.iter().all(|reason| !reason.why.contains("geoblock")), "{:?}", status.reasons);
+    again.run_ms(130_000);
+    let status = again.desk.status();
+    assert_eq!((status.open_orders, status.flat), (0, true), "{:?} {:?}", status.reasons, again.alerts);
+    assert!(status.reasons.iter().all(|reason| !reason.why.contains("geoblock")), "{:?}", status.reasons);
 }

@@ -99,7 +99,7 @@ pub struct Venue {
     pub balance_says: Option<Qty>,
     /// Look-ups, lists and the stream's cancellations do not tell yet how much of an order matched.
     pub size_lags: bool,
-    /// The stream's cancellations tell no size at all.
+    /// The stream's cancellations tell no size at all, and come after the answer to the cancel.
     pub sizeless: bool,
     /// The cash account.
     pub usdc: u64,
