@@ -79,7 +79,13 @@ pub enum LedgerRow {
         /// Shares by the venue's word.
         shares: Qty,
     },
-    /// The day's counters must count as spent: the ledger cannot vouch for them.
+    /// The venue's clock and ours agree that this UTC day has begun. Once a ledger holds one, nothing else begins a day.
+    Day {
+        /// When it was noticed: some seconds into the day.
+        at: Timestamp,
+    },
+    /// The counters of the day must count as spent, whichever day the next [`Self::Day`] says it is: the ledger cannot vouch
+    /// for them, and nobody has compared our clock yet.
     DaySpent {
         /// When.
         at: Timestamp,
@@ -120,6 +126,7 @@ impl LedgerRow {
             | Self::Fill { at, .. }
             | Self::Holding { at, .. }
             | Self::Balance { at, .. }
+            | Self::Day { at }
             | Self::DaySpent { at }
             | Self::Tightened { at, .. }
             | Self::Halt { at, .. }
@@ -139,6 +146,7 @@ impl LedgerRow {
             Self::Fill { .. } => "fill",
             Self::Holding { .. } => "holding",
             Self::Balance { .. } => "balance",
+            Self::Day { .. } => "day",
             Self::DaySpent { .. } => "day-spent",
             Self::Tightened { .. } => "tightened",
             Self::Halt { .. } => "halt",
@@ -213,6 +221,9 @@ pub struct RefusedRow {
     pub policy: Digest,
     /// Digest of the exposure it was judged against.
     pub exposure: Digest,
+    /// Refusals since the last one that was written, which were counted and not written.
+    #[serde(default)]
+    pub unwritten: u64,
 }
 
 /// What is known of an order after it was recorded.

@@ -3,6 +3,7 @@
 use super::{Desk, Effect, Purpose};
 use crate::exposure::Phase;
 use crate::outcome::{self, Beat, Geo, Sign, VenueCall, VenueReply};
+use crate::rows::LedgerRow;
 use mm_core::domain::{Nanos, OrderId, Timestamp};
 use mm_core::protocol::{FromExecutor, Shut};
 
@@ -147,7 +148,21 @@ impl Desk {
         if apart > self.setup.times.clock_halt {
             self.halt(&format!("our clock is {} ms off the venue's", apart.ms()), out);
         }
+        self.step_day(out);
         self.try_auto_arm(out);
+    }
+
+    /// Begins a UTC day, and with it fresh caps, only when the venue's clock says so too: never early by what they may be apart.
+    pub(super) fn step_day(&mut self, out: &mut Vec<Effect>) {
+        let times = &self.setup.times;
+        let agreed = self
+            .health
+            .clock
+            .is_some_and(|(read, apart)| self.at < read.plus(times.clock_max_age) && apart <= times.clock_pause);
+        let begun = self.at.minus(times.clock_pause);
+        if agreed && self.exposure.is_new_day(begun) {
+            self.record(LedgerRow::Day { at: begun }, out);
+        }
     }
 
     /// Feeds the venue's dead-man switch, from the deciding loop itself, and only while all else is well.

@@ -159,6 +159,7 @@ impl Desk {
             self.record(LedgerRow::Epoch { at: self.at, epoch, policy: self.setup.policy.digest() }, out);
             self.start_sweep(out);
         }
+        self.step_day(out);
         for input in inputs {
             self.absorb(input, out);
         }
@@ -200,7 +201,7 @@ impl Desk {
     fn absorb(&mut self, input: DeskInput, out: &mut Vec<Effect>) {
         match input {
             DeskInput::CoreUp { uid } => self.core_up(uid, out),
-            DeskInput::CoreLost => self.core_lost(),
+            DeskInput::CoreLost => self.core_lost(out),
             DeskInput::Core(message) => self.core_says(message, out),
             DeskInput::Recorded(_, row) => self.recorded(row),
             DeskInput::LedgerFailed(why) => self.ledger_failed(&why, out),

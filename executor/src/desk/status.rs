@@ -57,7 +57,7 @@ impl Desk {
     #[must_use]
     pub fn status(&self) -> Status {
         let unknown = self.exposure.live_orders().filter(|t| matches!(t.phase, Phase::Unknown { .. })).count();
-        let day = self.exposure.day(self.at);
+        let day = self.exposure.day();
         Status {
             at: self.at,
             gate: self.gate(),

@@ -1,13 +1,13 @@
 //! What one answer of the venue may not do: free a cap, end an order, hide one.
 
-use super::Op;
 use super::tests::{armed, bid, check, hash, heard};
-use crate::rehearsal::{OnPost, Rehearsal, order, setup, standard_limits, token_id, wide_policy};
+use super::{DeskInput, Op};
+use crate::rehearsal::{OnPost, Rehearsal, START, order, policy, setup, standard_limits, token_id, wide_policy};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::Yes;
 use mm_core::domain::Side::{Buy, Sell};
-use mm_core::domain::{Nanos, Qty, Usdc};
-use mm_core::protocol::Held;
+use mm_core::domain::{Nanos, Qty, Timestamp, Usdc};
+use mm_core::protocol::{FromExecutor, Held};
 
 fn shares(n: u64) -> Qty {
     Qty::from_whole(n).expect("small")
@@ -171,4 +171,65 @@ fn a_restart_among_a_thousand_orders_ends_flat_within_the_budget_of_the_lowest_t
     let status = again.desk.status();
     assert_eq!((status.open_orders, status.flat), (0, true), "{:?} {:?}", status.reasons, again.alerts);
     assert!(status.reasons.iter().all(|reason| !reason.why.contains("geoblock")), "{:?}", status.reasons);
+}
+
+#[test]
+fn a_core_whose_line_broke_and_came_back_in_one_turn_finds_its_orders_cancelled() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.input(DeskInput::CoreLost);
+    stage.connect(1, 2);
+    stage.run_ms(2000);
+    assert_eq!(stage.resting(), 0);
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
+    assert!(stage.is_open(), "{:?}", stage.desk.status());
+}
+
+#[test]
+fn refusals_are_counted_and_written_a_few_a_second() {
+    let mut stage = armed();
+    let rows = |stage: &Rehearsal| -> Vec<u64> {
+        let refused = stage.ledger.rows().iter().filter_map(|row| match row {
+            LedgerRow::Refused(row) => Some(row.unwritten),
+            _ => None,
+        });
+        refused.collect()
+    };
+    for id in 1..=2000 {
+        stage.place(id, order(7, Yes, Buy, 40, 20));
+    }
+    stage.run_ms(1);
+    assert_eq!(rows(&stage).len(), 32);
+    assert_eq!(stage.told.iter().filter(|m| matches!(m, FromExecutor::Refused { .. })).count(), 2000, "each is told");
+    stage.run_ms(1000);
+    stage.place(2001, order(7, Yes, Buy, 40, 20));
+    stage.run_ms(1);
+    assert_eq!(rows(&stage).last(), Some(&(2000 - 32)));
+}
+
+#[test]
+fn a_day_begins_when_the_venues_clock_says_so_too() {
+    // A host that is a day ahead: it settles what it finds, and nothing of it belongs to tomorrow.
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    let day = stage.desk.exposure().day();
+    assert_eq!(day.day, START.day());
+    let id = hash(&stage, 1);
+    stage.venue.mute = true;
+    stage.fill(id, shares(20));
+    let (venue, ledger) = (std::mem::take(&mut stage.venue), std::mem::take(&mut stage.ledger));
+    let ahead = Nanos::from_secs(86_400);
+    let mut again = Rehearsal::restarted(setup(policy(2), false), ledger, venue, stage.at.plus(ahead));
+    again.venue.clock_behind = ahead;
+    again.run_ms(5000);
+    assert_eq!(cost(&again).to_string(), "8", "the fill was found");
+    assert_eq!(again.desk.exposure().day().day, day.day, "our clock alone begins no day");
+    assert!(again.desk.exposure().day().bought > day.bought);
+    // At midnight it begins some seconds late, never early.
+    let mut stage = armed();
+    let midnight = Timestamp::from_ms((START.day() + 1) * 86_400_000);
+    stage.run_ms(midnight.since(stage.at).ms() + 2000);
+    assert_eq!(stage.desk.exposure().day().day, START.day());
+    stage.run_ms(6000);
+    assert_eq!(stage.desk.exposure().day().day, START.day() + 1);
+    let days = stage.ledger.rows().iter().filter(|row| matches!(row, LedgerRow::Day { .. })).count();
+    assert_eq!(days, 2);
 }

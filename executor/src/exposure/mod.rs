@@ -75,6 +75,10 @@ pub struct Exposure {
     total: Standing,
     holdings: BTreeMap<TokenId, Holding>,
     day: Day,
+    /// Days begin by [`LedgerRow::Day`] alone.
+    days_told: bool,
+    /// The day the next [`LedgerRow::Day`] tells counts as spent.
+    spent: bool,
     minute: VecDeque<Timestamp>,
     halted: Option<Box<str>>,
 }
@@ -110,9 +114,18 @@ impl Exposure {
             }
             LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
             LedgerRow::Balance { token, shares, .. } => self.holdings.entry(token.clone()).or_default().bound(*shares),
+            LedgerRow::Day { at } => {
+                // The day of a doubted ledger is known now.
+                let spent = std::mem::take(&mut self.spent);
+                if self.begin_day(*at) && spent {
+                    self.spend();
+                }
+                self.days_told = true;
+            }
             LedgerRow::DaySpent { at } => {
                 self.roll(*at);
-                (self.day.bought, self.day.placed) = (Usdc::MAX, Usdc::MAX);
+                self.spend();
+                self.spent = true;
             }
             LedgerRow::Halt { why, .. } => self.halted = Some(why.clone()),
             LedgerRow::Arm { .. } => self.halted = None,
@@ -156,10 +169,16 @@ impl Exposure {
         self.open_count
     }
 
-    /// The counters of the day `at` falls in, or of a later day if one was already reached.
+    /// The counters of the last day that has begun.
     #[must_use]
-    pub fn day(&self, at: Timestamp) -> Day {
-        if at.day() > self.day.day { Day { day: at.day(), ..Day::default() } } else { self.day }
+    pub const fn day(&self) -> Day {
+        self.day
+    }
+
+    /// Whether a [`LedgerRow::Day`] of this moment would be news.
+    #[must_use]
+    pub const fn is_new_day(&self, at: Timestamp) -> bool {
+        at.day() > self.day.day || !self.days_told || self.spent
     }
 
     /// Placements in the 60 seconds before `at`.
@@ -430,8 +449,24 @@ impl Exposure {
         }
     }
 
+    /// A ledger without a [`LedgerRow::Day`] yet goes by the time of its rows.
     fn roll(&mut self, at: Timestamp) {
-        self.day = self.day(at);
+        if !self.days_told && self.begin_day(at) && self.spent {
+            self.spend();
+        }
+    }
+
+    /// Days never go back.
+    fn begin_day(&mut self, at: Timestamp) -> bool {
+        let later = at.day() > self.day.day;
+        if later {
+            self.day = Day { day: at.day(), ..Day::default() };
+        }
+        later
+    }
+
+    const fn spend(&mut self) {
+        (self.day.bought, self.day.placed) = (Usdc::MAX, Usdc::MAX);
     }
 }
 

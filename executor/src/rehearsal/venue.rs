@@ -101,6 +101,8 @@ pub struct Venue {
     pub size_lags: bool,
     /// The stream's cancellations tell no size at all, and come after the answer to the cancel.
     pub sizeless: bool,
+    /// The venue's clock is this far behind ours.
+    pub clock_behind: Nanos,
     /// The cash account.
     pub usdc: u64,
 }
@@ -194,7 +196,7 @@ impl Venue {
                 OnGeo::Silent => None,
             },
             VenueCall::ClosedOnly => ok(json!({ "closed_only": false })),
-            VenueCall::Time => ok(json!(at.secs())),
+            VenueCall::Time => ok(json!(at.minus(self.clock_behind).secs())),
             VenueCall::RenewCredentials => Some(VenueReply::Answer(Answer::new(200, ""))),
         }
     }
