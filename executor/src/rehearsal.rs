@@ -52,6 +52,8 @@ pub struct Rehearsal {
     pub ledger_lies: bool,
     /// The shell sends a lost post once more: a sabotage.
     pub shell_resends: bool,
+    /// The shell takes the answer to a cancel for the order's end, with nothing matched: a sabotage.
+    pub shell_trusts_cancels: bool,
     /// The core sends its lease.
     pub alive: bool,
     /// Local token buckets; without a tier nothing waits.
@@ -96,6 +98,7 @@ impl Rehearsal {
             unrecorded: 0,
             ledger_lies: false,
             shell_resends: false,
+            shell_trusts_cancels: false,
             alive: true,
             limits: Limits::new(None),
             waiting: Waiting::default(),
@@ -375,7 +378,7 @@ impl Rehearsal {
             .collect();
         for (id, resting) in ended {
             let live = self.desk.exposure().order(&id).is_some_and(crate::exposure::Tracked::is_live);
-            if live && !self.venue.mute {
+            if live && (!self.venue.mute || self.shell_trusts_cancels) {
                 let mut body = self.venue.order_json(id, &resting);
                 if self.venue.sizeless
                     && let Some(fields) = body.as_object_mut()
@@ -385,7 +388,11 @@ impl Rehearsal {
                 body["event_type"] = json!("order");
                 body["type"] = json!("CANCELLATION");
                 body["created_at"] = json!("0");
-                let after = if self.venue.sizeless { Nanos::from_ms(60) } else { Nanos::from_ms(20) };
+                let mut after = if self.venue.sizeless { Nanos::from_ms(60) } else { Nanos::from_ms(20) };
+                if self.shell_trusts_cancels {
+                    body["size_matched"] = json!("0");
+                    after = Nanos::from_nanos(LATENCY.nanos() + 1);
+                }
                 self.stream(&body.to_string(), after);
             }
         }

@@ -368,7 +368,8 @@ impl Desk {
         if let TimeInForce::Gtd(end) = tracked.row.tif {
             horizon = horizon.max(end.plus(EXPIRY_MARGIN));
         }
-        if self.at >= horizon && read.is_some_and(|read| read >= horizon) {
+        let listed = self.readings.listed.contains(&order);
+        if !listed && self.at >= horizon && read.is_some_and(|read| read >= horizon) {
             let matched = tracked.traded();
             let became = match tracked.phase {
                 Phase::Unknown { .. } if matched.is_zero() => Became::NeverLanded,

@@ -31,6 +31,8 @@ pub(super) struct Readings {
     /// Start of the last complete reading.
     pub(super) orders_read: Option<Timestamp>,
     pub(super) trades_read: Option<Timestamp>,
+    /// What the last complete list of open orders showed.
+    pub(super) listed: BTreeSet<OrderId>,
     pub(super) probe_at: Timestamp,
     /// An order that was given up may yet land until then: what rests is read although nothing should.
     pub(super) watch_until: Timestamp,
@@ -176,6 +178,7 @@ impl Desk {
     /// A complete list of what rests.
     fn orders_read(&mut self, reading: Reading, out: &mut Vec<Effect>) {
         self.readings.orders_read = Some(reading.started);
+        self.readings.listed = reading.resting.keys().copied().collect();
         self.health.user_word = Some(self.at);
         self.sweep_read(reading.started, reading.resting.len());
         for (order, matched) in &reading.resting {

@@ -233,3 +233,15 @@ fn a_day_begins_when_the_venues_clock_says_so_too() {
     let days = stage.ledger.rows().iter().filter(|row| matches!(row, LedgerRow::Day { .. })).count();
     assert_eq!(days, 2);
 }
+
+#[test]
+fn an_order_that_a_list_shows_is_not_gone_because_a_look_up_does_not_know_it() {
+    let mut stage = check(OnPost::Accept, 130_000, &["accepted"]);
+    (stage.venue.forgetful, stage.venue.cancels_fail) = (true, 8);
+    stage.cancel(1);
+    for _ in 0..2000 {
+        stage.run_ms(10);
+        covers_the_truth(&stage);
+    }
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
+}

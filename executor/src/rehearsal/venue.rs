@@ -101,6 +101,10 @@ pub struct Venue {
     pub size_lags: bool,
     /// The stream's cancellations tell no size at all, and come after the answer to the cancel.
     pub sizeless: bool,
+    /// The list of open orders is empty.
+    pub lists_no_orders: bool,
+    /// Answers to cancels name no order.
+    pub names_no_canceled: bool,
     /// The venue's clock is this far behind ours.
     pub clock_behind: Nanos,
     /// The cash account.
@@ -161,7 +165,7 @@ impl Venue {
                 ok(self.cancel_where(|_, resting| condition(resting.order.token.market.0) == *market))
             }
             VenueCall::OpenOrders { .. } => {
-                let live = self.orders.iter().filter(|(_, resting)| resting.live);
+                let live = self.orders.iter().filter(|(_, resting)| resting.live && !self.lists_no_orders);
                 Some(Self::page(&live.map(|(id, resting)| self.order_json(*id, resting)).collect::<Vec<_>>()))
             }
             VenueCall::Order(id) => match self.orders.get(id).filter(|_| !self.forgetful) {
@@ -208,6 +212,9 @@ impl Venue {
                 resting.live = false;
                 canceled.push(id.to_string());
             }
+        }
+        if self.names_no_canceled {
+            canceled.clear();
         }
         json!({ "canceled": canceled, "not_canceled": {} })
     }
