@@ -5,6 +5,7 @@
 
 mod balances;
 mod checks;
+mod endings;
 mod io;
 mod operator;
 mod orders;

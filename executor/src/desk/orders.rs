@@ -1,43 +1,41 @@
-//! One order's way: posted once, settled by looking, cancelled until it is gone. Never sent again.
+//! One order's way: posted once, cancelled until it is gone. Never sent again. What ends it: [`super::endings`].
 
 use super::{Desk, Effect, Purpose};
 use crate::exposure::{Phase, Tracked};
 use crate::outcome::{self, Placed, VenueCall, VenueReply};
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
-use mm_core::domain::{Nanos, OrderId, Price, Qty, TimeInForce, Timestamp, TradeId};
+use mm_core::domain::{Nanos, OrderId, Price, Qty, Timestamp, TradeId};
 use mm_core::protocol::{FromExecutor, Shut, Stage};
 use mm_core::venue::rest::plain_status;
 use mm_core::venue::user_ws::UserEvent;
 
 /// First and longest wait between two look-ups of an order.
-const LOOK_WAITS: (Nanos, Nanos) = (Nanos::from_ms(1000), Nanos::from_ms(8000));
+pub(super) const LOOK_WAITS: (Nanos, Nanos) = (Nanos::from_ms(1000), Nanos::from_ms(8000));
 /// First and longest wait between two cancels of an order.
 const CANCEL_WAITS: (Nanos, Nanos) = (Nanos::from_ms(200), Nanos::from_ms(2000));
 /// Look-ups under way at a time; the others wait their turn here, where they cannot stand in the way of lists.
 const LOOKS_MAX: usize = 8;
-/// A GTD order is given this long after its end to vanish.
-const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
 
 /// What is being done about a live order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Errand {
     /// When its POST left, or may have.
-    posted: Timestamp,
+    pub(super) posted: Timestamp,
     /// Since when nothing proves what became of it.
-    doubted: Timestamp,
+    pub(super) doubted: Timestamp,
     /// It shall go.
-    cancel: bool,
-    cancel_at: Option<Timestamp>,
+    pub(super) cancel: bool,
+    pub(super) cancel_at: Option<Timestamp>,
     cancel_wait: Nanos,
     /// When the venue's answer to a cancel named it.
-    acked: Option<Timestamp>,
+    pub(super) acked: Option<Timestamp>,
     /// The stream said it ended, with this much matched.
-    stream_end: Option<Qty>,
+    pub(super) stream_end: Option<Qty>,
     /// It is gone by a look-up's word or by a list's, with this much matched; what trades read from then on tell counts.
-    gone: Option<(Qty, Timestamp)>,
-    look_at: Option<Timestamp>,
-    look_wait: Nanos,
+    pub(super) gone: Option<(Qty, Timestamp)>,
+    pub(super) look_at: Option<Timestamp>,
+    pub(super) look_wait: Nanos,
 }
 
 impl Errand {
@@ -48,7 +46,7 @@ impl Errand {
 }
 
 /// The next wait of a doubling series.
-fn doubled(wait: &mut Nanos, (first, longest): (Nanos, Nanos)) -> Nanos {
+pub(super) fn doubled(wait: &mut Nanos, (first, longest): (Nanos, Nanos)) -> Nanos {
     *wait = if *wait == Nanos::ZERO { first } else { Nanos::from_nanos(wait.nanos() * 2).min(longest) };
     *wait
 }
@@ -205,24 +203,6 @@ impl Desk {
         }
     }
 
-    /// A list of what rests, begun at `started`, does not show it.
-    pub(super) fn missing(&mut self, order: OrderId, started: Timestamp, out: &mut Vec<Effect>) {
-        let later = self.at.plus(self.setup.times.zero_gap);
-        let nothing_known = Phase::Unknown { likely_rejected: false };
-        let unknown = self.exposure.order(&order).is_some_and(|tracked| tracked.phase == nothing_known);
-        match self.errands.get_mut(&order) {
-            // The venue said that it cancelled it, and shows it no more: trades read a while later tell how much had matched.
-            // No look-up: there may be a thousand of them.
-            Some(errand) if errand.gone.is_some() || errand.acked.is_some_and(|acked| started >= acked) => {
-                errand.gone = Some(errand.gone.unwrap_or((Qty::ZERO, later)));
-                self.settle_gone(order, out);
-            }
-            // One that nothing is known of keeps to its own waits.
-            Some(errand) if unknown && errand.look_at.is_some() => {}
-            _ => self.look_soon(order),
-        }
-    }
-
     /// Sends what is due: cancels first, in as few calls as possible, then look-ups.
     pub(super) fn step_orders(&mut self, out: &mut Vec<Effect>) {
         let at = self.at;
@@ -295,90 +275,6 @@ impl Desk {
         }
     }
 
-    pub(super) fn look_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
-        let at = self.at;
-        let Some(errand) = self.errands.get_mut(&order) else { return };
-        let again = at.plus(doubled(&mut errand.look_wait, LOOK_WAITS));
-        match outcome::order(reply, order) {
-            Err(_) => errand.look_at = Some(again),
-            Ok(Some(found)) => match plain_status(&found.status).as_str() {
-                "LIVE" | "DELAYED" | "UNMATCHED" => {
-                    if errand.cancel {
-                        errand.acked = None;
-                        errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
-                        errand.look_at = Some(again);
-                    }
-                    self.land(order, out);
-                    self.seen_resting();
-                    self.heed_matched(order, found.size_matched);
-                }
-                status if status == "MATCHED" || is_withdrawn(status) => {
-                    errand.look_at = Some(again);
-                    let (known, since) = errand.gone.unwrap_or((Qty::ZERO, at));
-                    errand.gone = Some((known.max(found.size_matched), since));
-                    self.settle_gone(order, out);
-                }
-                _ => errand.look_at = Some(again),
-            },
-            Ok(None) => {
-                errand.look_at = Some(again);
-                self.absent(order, out);
-            }
-        }
-    }
-
-    /// What of an order can no longer trade is let go when two sources agree how much of it has: the look-up that said it is
-    /// gone, and the stream or a list of trades read whole since. One alone may lag behind a fill.
-    pub(super) fn settle_gone(&mut self, order: OrderId, out: &mut Vec<Effect>) {
-        let Some(errand) = self.errands.get(&order) else { return };
-        let (Some(tracked), Some((matched, since))) = (self.exposure.order(&order), errand.gone) else { return };
-        let told_twice = errand.stream_end == Some(matched) || matched >= tracked.row.qty;
-        if told_twice || self.readings.trades_read.is_some_and(|read| read >= since) {
-            let matched = matched.max(tracked.traded()).max(errand.stream_end.unwrap_or(Qty::ZERO));
-            self.end(order, Became::Ended { matched }, out);
-        } else {
-            self.want_trades_of(order);
-        }
-    }
-
-    /// Trades were read whole: enough for the orders that waited for it.
-    pub(super) fn settle_all_gone(&mut self, out: &mut Vec<Effect>) {
-        let gone = self.errands.iter().filter(|(_, errand)| errand.gone.is_some()).map(|(order, _)| *order);
-        for order in gone.collect::<Vec<_>>() {
-            self.settle_gone(order, out);
-        }
-    }
-
-    /// "Not found" does not mean "never landed": only one of a few endpoints said so, and a throttled POST may be late.
-    fn absent(&mut self, order: OrderId, out: &mut Vec<Effect>) {
-        let Some(tracked) = self.exposure.order(&order) else { return };
-        let (posted, doubted) =
-            self.errands.get(&order).map_or((tracked.row.at, self.at), |errand| (errand.posted, errand.doubted));
-        // Open orders and trades must have been read whole since, and have not told of it.
-        let read = self.readings.orders_read.min(self.readings.trades_read);
-        if tracked.phase == (Phase::Unknown { likely_rejected: true }) && tracked.fills.is_empty() {
-            if read.is_some_and(|read| read >= doubted) {
-                self.end(order, Became::NeverLanded, out);
-            } else {
-                self.readings.probe_at = self.at;
-            }
-            return;
-        }
-        let mut horizon = posted.plus(self.setup.times.late_landing);
-        if let TimeInForce::Gtd(end) = tracked.row.tif {
-            horizon = horizon.max(end.plus(EXPIRY_MARGIN));
-        }
-        let listed = self.readings.listed.contains(&order);
-        if !listed && self.at >= horizon && read.is_some_and(|read| read >= horizon) {
-            let matched = tracked.traded();
-            let became = match tracked.phase {
-                Phase::Unknown { .. } if matched.is_zero() => Became::NeverLanded,
-                _ => Became::Ended { matched },
-            };
-            self.end(order, became, out);
-        }
-    }
-
     /// The venue says this much matched: if no trade was seen for it, ask for trades.
     pub(super) fn heed_matched(&mut self, order: OrderId, matched: Qty) {
         if self.exposure.order(&order).is_some_and(|tracked| matched > tracked.traded()) {
@@ -418,21 +314,6 @@ impl Desk {
                 }
             }
             UserEvent::Unknown { .. } => {}
-        }
-    }
-
-    /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too.
-    /// Without a size it says nothing of what can still have traded.
-    fn stream_end(&mut self, order: OrderId, matched: Option<Qty>, out: &mut Vec<Effect>) {
-        let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
-        match (self.errands.get_mut(&order), matched) {
-            (Some(errand), Some(matched)) if errand.acked.is_none() => {
-                errand.stream_end = Some(matched);
-                errand.look_at = Some(self.at);
-            }
-            (Some(errand), None) => errand.look_at = Some(self.at),
-            (_, Some(matched)) => self.end(order, Became::Ended { matched: matched.max(traded) }, out),
-            (None, None) => {}
         }
     }
 
@@ -494,11 +375,6 @@ impl Desk {
             out.push(Effect::Alert(format!("order {order} of our account is not in the ledger; cancelling it").into()));
         }
     }
-}
-
-/// Whether a look-up's status says that the order left the book without having traded whole.
-fn is_withdrawn(status: &str) -> bool {
-    status.starts_with("CANCEL") || status == "INVALID" || status == "EXPIRED"
 }
 
 /// Our order as the taker of a trade: it cannot be, since everything is post-only, and is counted all the same.

@@ -103,6 +103,8 @@ pub struct Venue {
     pub sizeless: bool,
     /// The list of open orders is empty.
     pub lists_no_orders: bool,
+    /// Cancels are answered and cancel nothing.
+    pub refuses_cancels: bool,
     /// Answers to cancels name no order.
     pub names_no_canceled: bool,
     /// The venue's clock is this far behind ours.
@@ -208,7 +210,7 @@ impl Venue {
     fn cancel_where(&mut self, chosen: impl Fn(&OrderId, &Resting) -> bool) -> serde_json::Value {
         let mut canceled = Vec::new();
         for (id, resting) in &mut self.orders {
-            if resting.live && chosen(id, resting) {
+            if resting.live && !self.refuses_cancels && chosen(id, resting) {
                 resting.live = false;
                 canceled.push(id.to_string());
             }

@@ -196,7 +196,15 @@ async fn the_next_core_is_let_in_only_when_the_desk_has_heard_of_the_first_ones_
         tokio::task::yield_now().await;
     }
     let (mut reader, _writer) = connect().await;
-    let told = reader.recv::<FromExecutor>().await.expect("an answer");
+    let let_in = async {
+        while !line.is_up() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = tokio::select! {
+        told = reader.recv::<FromExecutor>() => told.expect("an answer"),
+        () = let_in => panic!("the next core was let in too soon"),
+    };
     assert!(matches!(told, FromExecutor::Goodbye { why: SessionError::Busy }), "{told:?}");
     for _ in 0..2 {
         inputs.recv().await.expect("the first core");
