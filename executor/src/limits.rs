@@ -4,6 +4,7 @@
 //! of the cancel bucket that nothing else may use, so a flood of anything cannot starve it.
 
 use crate::config::Buckets;
+use crate::outcome::VenueCall;
 use governor::clock::{Clock, Reference};
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos as GovernorNanos;
@@ -23,15 +24,43 @@ pub enum Class {
     Cancel,
     /// The dead-man switch.
     Heartbeat,
-    /// Looking.
+    /// Whether we may trade at all: place, account, clock.
+    Check,
+    /// Lists of what rests and what traded: they settle many orders at once.
     Read,
+    /// One order, one balance: many of them may wait. Of the same bucket as [`Self::Read`], behind it.
+    Look,
     /// New orders.
     Place,
 }
 
 impl Class {
     /// All classes, first served first.
-    pub const ALL: [Self; 5] = [Self::CancelAll, Self::Cancel, Self::Heartbeat, Self::Read, Self::Place];
+    pub const ALL: [Self; 7] =
+        [Self::CancelAll, Self::Cancel, Self::Heartbeat, Self::Check, Self::Read, Self::Look, Self::Place];
+
+    /// What a call competes with, and what it costs.
+    #[must_use]
+    pub fn of(call: &VenueCall) -> (Self, u32) {
+        match call {
+            VenueCall::CancelAll => (Self::CancelAll, 1),
+            VenueCall::Cancel(ids) => (Self::Cancel, u32::try_from(ids.len()).unwrap_or(u32::MAX)),
+            VenueCall::CancelMarket(_) => (Self::Cancel, 1),
+            // Without credentials nothing can be cancelled.
+            VenueCall::Heartbeat { .. } | VenueCall::RenewCredentials => (Self::Heartbeat, 1),
+            VenueCall::Geoblock | VenueCall::ClosedOnly | VenueCall::Time => (Self::Check, 1),
+            VenueCall::OpenOrders { .. } | VenueCall::Trades { .. } => (Self::Read, 1),
+            VenueCall::Order(_) | VenueCall::Balance(_) | VenueCall::Scoring(_) => (Self::Look, 1),
+        }
+    }
+
+    /// The bucket a class takes from.
+    const fn bucket(self) -> usize {
+        match self {
+            Self::Look => Self::Read as usize,
+            own => own as usize,
+        }
+    }
 }
 
 /// Share of the order bucket we use, in percent: the rest absorbs what the venue counts differently.
@@ -42,6 +71,8 @@ const CANCEL_ALL_PERCENT: u32 = 20;
 const READ: (u32, u32) = (8, 40);
 /// One beat every few seconds, and an immediate second after a mismatch.
 const HEARTBEAT: (u32, u32) = (2, 10);
+/// Three checks, each once a minute at most, and again after a failure.
+const CHECK: (u32, u32) = (2, 10);
 
 /// A moment on the fed clock, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,8 +111,8 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, FedClock, NoOpMiddleware<At>>
 /// The buckets of one signer. Without a tier nothing is limited (only the simulator allows that).
 pub struct Limits {
     clock: FedClock,
-    buckets: Option<[Bucket; 5]>,
-    bursts: [u32; 5],
+    buckets: Option<[Bucket; 7]>,
+    bursts: [u32; 7],
 }
 
 impl Limits {
@@ -89,7 +120,7 @@ impl Limits {
     #[must_use]
     pub fn new(tier: Option<Buckets>) -> Self {
         let clock = FedClock::default();
-        let Some(tier) = tier else { return Self { clock, buckets: None, bursts: [u32::MAX; 5] } };
+        let Some(tier) = tier else { return Self { clock, buckets: None, bursts: [u32::MAX; 7] } };
         let percent = |n: u32, percent: u32| n * percent / 100;
         let rates = Class::ALL.map(|class| match class {
             Class::CancelAll => {
@@ -99,7 +130,8 @@ impl Limits {
                 (percent(tier.cancels, 100 - CANCEL_ALL_PERCENT), percent(tier.cancels_burst, 100 - CANCEL_ALL_PERCENT))
             }
             Class::Heartbeat => HEARTBEAT,
-            Class::Read => READ,
+            Class::Check => CHECK,
+            Class::Read | Class::Look => READ,
             Class::Place => (percent(tier.orders, PLACE_PERCENT), percent(tier.orders_burst, PLACE_PERCENT)),
         });
         let bucket = |(rate, burst): (u32, u32)| {
@@ -117,7 +149,7 @@ impl Limits {
     pub fn take(&self, at: Timestamp, class: Class, cost: u32) -> Result<(), Nanos> {
         self.clock.0.fetch_max(at.nanos(), Ordering::Relaxed);
         let Some(buckets) = &self.buckets else { return Ok(()) };
-        let ix = class as usize;
+        let ix = class.bucket();
         let cost = NonZeroU32::new(cost.clamp(1, self.bursts[ix])).unwrap_or(NonZeroU32::MIN);
         match buckets[ix].check_n(cost) {
             Ok(Ok(())) => Ok(()),
@@ -132,7 +164,22 @@ impl Limits {
 
 /// Calls waiting for tokens: first by class, then in their order.
 pub struct Waiting<T> {
-    queues: [std::collections::VecDeque<(u32, T)>; 5],
+    queues: [std::collections::VecDeque<Queued<T>>; 7],
+}
+
+struct Queued<T> {
+    cost: u32,
+    leave_by: Timestamp,
+    call: T,
+}
+
+/// A call that waits no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next<T> {
+    /// Its class had tokens.
+    Leaves(T),
+    /// It waited for too long: whoever wanted it has given it up, or will before an answer can come.
+    Overdue(T),
 }
 
 impl<T> Default for Waiting<T> {
@@ -145,28 +192,38 @@ impl<T> Waiting<T> {
     /// Most calls of one class that may wait; a desk that asks for more is answered at once that nothing was sent.
     pub const MAX: usize = 256;
 
-    /// Puts a call behind those of its class.
+    /// Puts a call behind those of its class. It leaves before `leave_by` or not at all.
     ///
     /// # Errors
     /// The call, when [`Self::MAX`] wait already.
-    pub fn push(&mut self, class: Class, cost: u32, call: T) -> Result<(), T> {
+    pub fn push(&mut self, class: Class, cost: u32, leave_by: Timestamp, call: T) -> Result<(), T> {
         let queue = &mut self.queues[class as usize];
         if queue.len() >= Self::MAX {
             return Err(call);
         }
-        queue.push_back((cost, call));
+        queue.push_back(Queued { cost, leave_by, call });
         Ok(())
     }
 
-    /// The next call whose class has tokens now; otherwise how long until one has, if any waits.
-    pub fn pop(&mut self, limits: &Limits, at: Timestamp) -> Result<T, Option<Nanos>> {
+    /// The next call whose class has tokens now, or that waited for too long; otherwise how long until one has, if any waits.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn pop(&mut self, limits: &Limits, at: Timestamp) -> Result<Next<T>, Option<Nanos>> {
         let mut wait: Option<Nanos> = None;
         for class in Class::ALL {
             let queue = &mut self.queues[class as usize];
-            let Some((cost, _)) = queue.front() else { continue };
-            match limits.take(at, class, *cost) {
-                Ok(()) => return Ok(queue.pop_front().expect("there is a front").1),
-                Err(longer) => wait = Some(wait.map_or(longer, |known| known.min(longer))),
+            let Some(front) = queue.front() else { continue };
+            let overdue = at >= front.leave_by;
+            match if overdue { Ok(()) } else { limits.take(at, class, front.cost) } {
+                Ok(()) => {
+                    let call = queue.pop_front().expect("there is a front").call;
+                    return Ok(if overdue { Next::Overdue(call) } else { Next::Leaves(call) });
+                }
+                Err(longer) => {
+                    let longer = longer.min(front.leave_by.since(at));
+                    wait = Some(wait.map_or(longer, |known| known.min(longer)));
+                }
             }
         }
         Err(wait)

@@ -1,6 +1,6 @@
 //! Words on `view.sock` and `op.sock`: one question, one answer, length-prefixed JSON like the core's.
 //!
-//! Everyone who may connect may make the house safer; only the operator's socket may arm.
+//! Everyone who may connect may make the house safer; only the operator's socket may arm or free a cap.
 
 use crate::desk;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub enum Ask {
     CancelAll,
     /// Open the latch. Only on `op.sock`.
     Arm,
+    /// Believe balances that have stood below our trades for minutes. Only on `op.sock`.
+    AcceptBalances,
 }
 
 /// Most characters of a halt's reason.

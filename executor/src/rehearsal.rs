@@ -6,12 +6,15 @@
 mod fixtures;
 mod venue;
 
-pub use fixtures::{START, condition, order, policy, policy_with, setup, times, token_id};
+pub use fixtures::{
+    START, condition, order, policy, policy_with, setup, standard_limits, times, token_id, wide_policy,
+};
 pub use venue::{OnGeo, OnPost, Resting, Venue};
 
 use crate::desk::{Desk, DeskInput, Effect, Op, Setup};
 use crate::ledger::{Ledger as _, MemoryLedger};
-use crate::outcome::{Answer, Lost, VenueReply};
+use crate::limits::{Class, Limits, Next, Waiting};
+use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
 use crate::rows::LedgerRow;
 use mm_core::domain::{ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Timestamp, Token};
 use mm_core::protocol::{FromExecutor, Gate, PROTOCOL_VERSION, ToExecutor};
@@ -49,8 +52,14 @@ pub struct Rehearsal {
     pub ledger_lies: bool,
     /// The shell sends a lost post once more: a sabotage.
     pub shell_resends: bool,
+    /// The shell takes the answer to a cancel for the order's end, with nothing matched: a sabotage.
+    pub shell_trusts_cancels: bool,
     /// The core sends its lease.
     pub alive: bool,
+    /// Local token buckets; without a tier nothing waits.
+    pub limits: Limits,
+    waiting: Waiting<(u64, VenueCall)>,
+    pump_at: Option<Timestamp>,
     /// Where rows go when the ledger lies.
     nowhere: MemoryLedger,
     inbox: BTreeMap<(Timestamp, u64), Event>,
@@ -61,6 +70,10 @@ enum Event {
     Input(Box<DeskInput>),
     Land(OrderId, NewOrder),
     Alive,
+}
+
+fn not_sent(call: u64) -> DeskInput {
+    DeskInput::Reply { call, reply: VenueReply::NotSent("it waited for our own rate limit for too long".into()) }
 }
 
 impl Rehearsal {
@@ -85,7 +98,11 @@ impl Rehearsal {
             unrecorded: 0,
             ledger_lies: false,
             shell_resends: false,
+            shell_trusts_cancels: false,
             alive: true,
+            limits: Limits::new(None),
+            waiting: Waiting::default(),
+            pump_at: None,
             nowhere: MemoryLedger::new(),
             inbox: BTreeMap::new(),
             seq: 0,
@@ -163,7 +180,11 @@ impl Rehearsal {
         let end = self.at.plus(Nanos::from_ms(ms));
         for _ in 0..TURNS_MAX {
             let event = self.inbox.keys().next().map(|(when, _)| *when);
-            let next = [event, self.desk.next_deadline()].into_iter().flatten().min().filter(|when| *when <= end);
+            let next = [event, self.desk.next_deadline(), self.pump_at]
+                .into_iter()
+                .flatten()
+                .min()
+                .filter(|when| *when <= end);
             let Some(when) = next else {
                 self.at = end;
                 return;
@@ -188,6 +209,7 @@ impl Rehearsal {
             for effect in effects {
                 self.perform(effect);
             }
+            self.pump();
         }
         panic!("the desk does not come to rest");
     }
@@ -243,12 +265,10 @@ impl Rehearsal {
                     self.venue.posts.push((self.at, id));
                 }
             }
-            Effect::Call { call, request } => {
-                if let Some(reply) = self.venue.answer(&request, self.at) {
-                    self.reply(call, reply);
-                }
-                if request.is_cancel() {
-                    self.tell_cancels();
+            Effect::Call { call, request, leave_by } => {
+                let (class, cost) = Class::of(&request);
+                if let Err((call, _)) = self.waiting.push(class, cost, leave_by, (call, request)) {
+                    self.input(not_sent(call));
                 }
             }
             Effect::Tell(message) => self.told.push(message),
@@ -259,6 +279,28 @@ impl Rehearsal {
                 self.later(LATENCY, Event::Input(Box::new(DeskInput::UserLink { up: true })));
             }
             Effect::SignOnly { .. } | Effect::Hangup | Effect::Latch { .. } | Effect::Unlatch => {}
+        }
+    }
+
+    /// Makes every waiting call that has tokens, as the shell does.
+    fn pump(&mut self) {
+        self.pump_at = None;
+        loop {
+            match self.waiting.pop(&self.limits, self.at) {
+                Ok(Next::Leaves((call, request))) => {
+                    if let Some(reply) = self.venue.answer(&request, self.at) {
+                        self.reply(call, reply);
+                    }
+                    if request.is_cancel() {
+                        self.tell_cancels();
+                    }
+                }
+                Ok(Next::Overdue((call, _))) => self.input(not_sent(call)),
+                Err(wait) => {
+                    self.pump_at = wait.map(|wait| self.at.plus(wait));
+                    return;
+                }
+            }
         }
     }
 
@@ -311,6 +353,15 @@ impl Rehearsal {
                 says(OrderId::from_bytes([0xee; 32]))
             }
             OnPost::Status(status) => VenueReply::Answer(Answer::new(status, "")),
+            OnPost::StatusThenTake(status, after) => {
+                self.later(after, Event::Land(id, order));
+                VenueReply::Answer(Answer::new(status, ""))
+            }
+            OnPost::StatusAfterFill(status) => {
+                self.venue.take(id, order);
+                self.fill(id, order.qty);
+                VenueReply::Answer(Answer::new(status, ""))
+            }
             OnPost::NotSent => VenueReply::NotSent("connection refused".into()),
         };
         self.reply(call, reply);
@@ -327,12 +378,22 @@ impl Rehearsal {
             .collect();
         for (id, resting) in ended {
             let live = self.desk.exposure().order(&id).is_some_and(crate::exposure::Tracked::is_live);
-            if live && !self.venue.mute {
-                let mut body = Venue::order_json(id, &resting);
+            if live && (!self.venue.mute || self.shell_trusts_cancels) {
+                let mut body = self.venue.order_json(id, &resting);
+                if self.venue.sizeless
+                    && let Some(fields) = body.as_object_mut()
+                {
+                    fields.remove("size_matched");
+                }
                 body["event_type"] = json!("order");
                 body["type"] = json!("CANCELLATION");
                 body["created_at"] = json!("0");
-                self.stream(&body.to_string(), Nanos::from_ms(20));
+                let mut after = if self.venue.sizeless { Nanos::from_ms(60) } else { Nanos::from_ms(20) };
+                if self.shell_trusts_cancels {
+                    body["size_matched"] = json!("0");
+                    after = Nanos::from_nanos(LATENCY.nanos() + 1);
+                }
+                self.stream(&body.to_string(), after);
             }
         }
     }

@@ -57,8 +57,8 @@ pub enum LedgerRow {
         /// How far settlement is.
         stage: Stage,
     },
-    /// The venue's word on settled shares differs from ours and nothing is under way that explains it: a deposit, a split,
-    /// a merge or a redemption.
+    /// Settled shares are taken to be this many from now on: more than our trades tell came by a deposit or a split, fewer
+    /// left by a merge, a redemption or a transfer and take their cost along.
     Holding {
         /// When it was learnt.
         at: Timestamp,
@@ -69,7 +69,23 @@ pub enum LedgerRow {
         /// Shares settled.
         confirmed: Qty,
     },
-    /// The day's counters must count as spent: the ledger cannot vouch for them.
+    /// The venue's word on a token's settled shares, where it differs from our trades or no longer does. It bounds what may be
+    /// sold and changes nothing else.
+    Balance {
+        /// When it was learnt.
+        at: Timestamp,
+        /// Which token.
+        token: TokenId,
+        /// Shares by the venue's word.
+        shares: Qty,
+    },
+    /// The venue's clock and ours agree that this UTC day has begun. Once a ledger holds one, nothing else begins a day.
+    Day {
+        /// When it was noticed: some seconds into the day.
+        at: Timestamp,
+    },
+    /// The counters of the day must count as spent, whichever day the next [`Self::Day`] says it is: the ledger cannot vouch
+    /// for them, and nobody has compared our clock yet.
     DaySpent {
         /// When.
         at: Timestamp,
@@ -109,6 +125,8 @@ impl LedgerRow {
             | Self::Outcome { at, .. }
             | Self::Fill { at, .. }
             | Self::Holding { at, .. }
+            | Self::Balance { at, .. }
+            | Self::Day { at }
             | Self::DaySpent { at }
             | Self::Tightened { at, .. }
             | Self::Halt { at, .. }
@@ -127,6 +145,8 @@ impl LedgerRow {
             Self::Outcome { .. } => "outcome",
             Self::Fill { .. } => "fill",
             Self::Holding { .. } => "holding",
+            Self::Balance { .. } => "balance",
+            Self::Day { .. } => "day",
             Self::DaySpent { .. } => "day-spent",
             Self::Tightened { .. } => "tightened",
             Self::Halt { .. } => "halt",
@@ -201,6 +221,9 @@ pub struct RefusedRow {
     pub policy: Digest,
     /// Digest of the exposure it was judged against.
     pub exposure: Digest,
+    /// Refusals since the last one that was written, which were counted and not written.
+    #[serde(default)]
+    pub unwritten: u64,
 }
 
 /// What is known of an order after it was recorded.
@@ -223,7 +246,7 @@ pub enum Became {
     Unknown {
         /// What was heard instead.
         why: Box<str>,
-        /// One clean look-up settles it (executor.md 3.7, `RejectedUnconfirmed`).
+        /// One clean look at everything settles it (executor.md 3.7, `RejectedUnconfirmed`).
         likely_rejected: bool,
     },
     /// Absent everywhere for the whole late-landing horizon.

@@ -30,19 +30,26 @@ const QUESTION_IDLE_MAX: Duration = Duration::from_secs(60);
 /// The way to the connected core, if there is one.
 #[derive(Clone, Default)]
 pub struct CoreLine {
-    outbound: Arc<Mutex<Option<mpsc::Sender<FromExecutor>>>>,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Default)]
+struct Line {
+    outbound: Option<mpsc::Sender<FromExecutor>>,
+    /// A session has it: until the desk has heard that it ended, also when it was hung up on.
+    taken: bool,
 }
 
 impl CoreLine {
     /// Queues a message. Without a core it is dropped; when the queue is full the core is cut off and this says `false`.
     pub fn tell(&self, message: FromExecutor) -> bool {
-        let mut slot = self.slot();
-        let Some(sender) = slot.as_ref() else { return true };
+        let mut line = self.lock();
+        let Some(sender) = line.outbound.as_ref() else { return true };
         match sender.try_send(message) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Closed(_)) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                *slot = None;
+                line.outbound = None;
                 false
             }
         }
@@ -50,29 +57,33 @@ impl CoreLine {
 
     /// Ends the session after what was told.
     pub fn hang_up(&self) {
-        *self.slot() = None;
+        self.lock().outbound = None;
     }
 
     /// Whether a core is connected.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.slot().is_some()
+        self.lock().outbound.is_some()
     }
 
     /// Takes the line for one core; `None` while another has it.
     fn take(&self) -> Option<mpsc::Receiver<FromExecutor>> {
-        let mut slot = self.slot();
-        // A closed queue belongs to a session that ended without having been hung up on.
-        if slot.as_ref().is_some_and(|sender| !sender.is_closed()) {
+        let mut line = self.lock();
+        if line.taken {
             return None;
         }
         let (sender, receiver) = mpsc::channel(OUTBOUND_MAX);
-        *slot = Some(sender);
+        *line = Line { outbound: Some(sender), taken: true };
         Some(receiver)
     }
 
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<mpsc::Sender<FromExecutor>>> {
-        self.outbound.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The desk has heard that the session ended: from here on the next may begin.
+    fn free(&self) {
+        self.lock().taken = false;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,9 +135,12 @@ async fn core_session(stream: UnixStream, allowed: &Allowed, line: &CoreLine, in
     };
     let told = inbox.send(DeskInput::CoreUp { uid }).await.is_ok() && inbox.send(DeskInput::Core(first)).await.is_ok();
     let parting = if told { talk(&mut reader, &mut writer, &mut queue, inbox).await } else { None };
-    // Before the desk hears of the loss, so that what it says next is not queued for the dead.
+    // Before the desk hears of the loss, so that what it says next is not queued for the dead; and the next core only after it,
+    // so that the desk never takes the end of one for the end of the other.
+    line.hang_up();
     drop(queue);
     let _ = inbox.send(DeskInput::CoreLost).await;
+    line.free();
     if let Some(why) = parting {
         part(&mut writer, why).await;
     }
@@ -234,7 +248,9 @@ async fn question_session(stream: UnixStream, allowed: &Allowed, may_arm: bool, 
     loop {
         let (told, last) = match timeout(QUESTION_IDLE_MAX, reader.recv::<Ask>()).await {
             Err(_) => return,
-            Ok(Ok(Ask::Arm)) if !may_arm => (refuse("arming needs the operator's socket, op.sock".into()), false),
+            Ok(Ok(Ask::Arm | Ask::AcceptBalances)) if !may_arm => {
+                (refuse("this needs the operator's socket, op.sock".into()), false)
+            }
             Ok(Ok(Ask::Halt { reason })) if reason.chars().count() > REASON_MAX => {
                 (refuse(format!("a reason has at most {REASON_MAX} characters")), false)
             }

@@ -1,15 +1,14 @@
-//! Periodic checks: geoblock, closed-only, clock, heartbeat, balances, scoring; and what any reply says of the venue.
+//! Periodic checks: geoblock, closed-only, clock, heartbeat, scoring; and what any reply says of the venue.
 
 use super::{Desk, Effect, Purpose};
 use crate::exposure::Phase;
 use crate::outcome::{self, Beat, Geo, Sign, VenueCall, VenueReply};
 use crate::rows::LedgerRow;
-use mm_core::domain::{Nanos, OrderId, Timestamp, TokenId, Usdc};
+use mm_core::domain::{Nanos, OrderId, Timestamp};
 use mm_core::protocol::{FromExecutor, Shut};
-use std::collections::BTreeSet;
 
 /// A check that failed is tried again after this, or after its period if that is shorter.
-const RETRY: Nanos = Nanos::from_secs(5);
+pub(super) const RETRY: Nanos = Nanos::from_secs(5);
 /// A lost beat is sent again after this.
 const BEAT_RETRY: Nanos = Nanos::from_secs(1);
 /// Refused heartbeats in a row that mean somebody else feeds the chain.
@@ -21,8 +20,6 @@ const RESTART_WAIT: Nanos = Nanos::from_secs(5);
 const DISABLED_WAIT: Nanos = Nanos::from_secs(30);
 /// Longest wait a venue's hint is believed.
 const HINT_MAX_S: u64 = 300;
-/// Fills settle in bursts: balances are asked this long after the first.
-const BALANCE_DELAY: Nanos = Nanos::from_secs(1);
 /// Between two questions whether orders score, and most orders in one.
 const SCORING_EVERY: Nanos = Nanos::from_secs(60);
 const SCORING_MAX: usize = 500;
@@ -40,10 +37,6 @@ pub(super) struct Checks {
     /// The last beat's answer was lost: the chain's id is uncertain.
     beat_lost: bool,
     beats_refused: u32,
-    balance_at: Option<Timestamp>,
-    wanted: BTreeSet<TokenId>,
-    asked: BTreeSet<Option<TokenId>>,
-    usdc: Option<Usdc>,
 }
 
 impl Desk {
@@ -155,7 +148,21 @@ impl Desk {
         if apart > self.setup.times.clock_halt {
             self.halt(&format!("our clock is {} ms off the venue's", apart.ms()), out);
         }
+        self.step_day(out);
         self.try_auto_arm(out);
+    }
+
+    /// Begins a UTC day, and with it fresh caps, only when the venue's clock says so too: never early by what they may be apart.
+    pub(super) fn step_day(&mut self, out: &mut Vec<Effect>) {
+        let times = &self.setup.times;
+        let agreed = self
+            .health
+            .clock
+            .is_some_and(|(read, apart)| self.at < read.plus(times.clock_max_age) && apart <= times.clock_pause);
+        let begun = self.at.minus(times.clock_pause);
+        if agreed && self.exposure.is_new_day(begun) {
+            self.record(LedgerRow::Day { at: begun }, out);
+        }
     }
 
     /// Feeds the venue's dead-man switch, from the deciding loop itself, and only while all else is well.
@@ -199,71 +206,6 @@ impl Desk {
                 self.checks.beat_lost = true;
                 self.checks.beat_at = self.at.plus(BEAT_RETRY);
             }
-        }
-    }
-
-    pub(super) fn want_all_balances(&mut self, out: &mut Vec<Effect>) {
-        if self.setup.withhold {
-            // No wallet stands behind withheld orders: the core is shown what policy would let it use.
-            let usdc = self.setup.policy.caps().max_total_usdc;
-            out.push(Effect::Tell(FromExecutor::Balance { usdc, tokens: Vec::new() }));
-            return;
-        }
-        let known =
-            self.session.tokens().map(|(_, token)| token).filter(|token| self.setup.policy.token(token).is_some());
-        self.checks.wanted = known.cloned().collect();
-        self.checks.balance_at = Some(self.at);
-    }
-
-    pub(super) fn want_balances(&mut self, token: &TokenId) {
-        self.checks.wanted.insert(token.clone());
-        let soon = self.at.plus(BALANCE_DELAY);
-        self.checks.balance_at = Some(self.checks.balance_at.unwrap_or(soon).min(soon));
-    }
-
-    fn step_balances(&mut self, out: &mut Vec<Effect>) {
-        let Some(when) = self.checks.balance_at else { return };
-        if self.at < when {
-            self.wake_at(when);
-            return;
-        }
-        if !self.checks.asked.is_empty() {
-            return;
-        }
-        self.checks.balance_at = None;
-        let wanted = std::mem::take(&mut self.checks.wanted);
-        for token in std::iter::once(None).chain(wanted.into_iter().map(Some)) {
-            self.checks.asked.insert(token.clone());
-            self.call(Purpose::Balance(token.clone()), VenueCall::Balance(token), out);
-        }
-    }
-
-    pub(super) fn balance_replied(&mut self, token: Option<TokenId>, reply: &VenueReply, out: &mut Vec<Effect>) {
-        self.checks.asked.remove(&token);
-        match (outcome::balance(reply), token) {
-            (Ok((usdc, _)), None) => self.checks.usdc = Some(usdc),
-            (Ok((_, shares)), Some(token)) => {
-                // Compared only while nothing is under way: then a difference is a deposit, a split, a merge or the like.
-                if self.exposure.is_settled(&token)
-                    && self.exposure.held(&token).confirmed != shares
-                    && let Some((market, _, _)) = self.setup.policy.token(&token)
-                {
-                    let market = market.condition.clone();
-                    self.record(LedgerRow::Holding { at: self.at, token, market, confirmed: shares }, out);
-                }
-            }
-            (Err(_), token) => {
-                self.checks.wanted.extend(token);
-                self.checks.balance_at = Some(self.at.plus(RETRY));
-            }
-        }
-        if self.checks.asked.is_empty()
-            && let Some(usdc) = self.checks.usdc
-            && self.session.is_up()
-        {
-            let tokens = self.session.tokens().map(|(number, token)| (*number, self.exposure.held(token)));
-            let tokens = tokens.filter(|(_, held)| !held.matched.is_zero() || !held.confirmed.is_zero()).collect();
-            out.push(Effect::Tell(FromExecutor::Balance { usdc, tokens }));
         }
     }
 

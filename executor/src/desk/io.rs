@@ -4,7 +4,7 @@ use crate::outcome::{VenueCall, VenueReply};
 use crate::policy::{Approved, Policy};
 use crate::recorded::Recorded;
 use crate::rows::LedgerRow;
-use mm_core::domain::ClientOrderId;
+use mm_core::domain::{ClientOrderId, Timestamp};
 use mm_core::protocol::{FromExecutor, ToExecutor};
 use mm_core::venue::user_ws::UserEvent;
 
@@ -61,6 +61,8 @@ pub enum Op {
     CancelAll,
     /// Take a policy that is tighter in every field.
     Tighten(Box<Policy>),
+    /// Believe balances that have stood below our trades for minutes: the shares left, and take their cost along.
+    AcceptBalances,
     /// Place nothing more, cancel everything. `status().flat` says when it is confirmed and the process may end.
     Drain,
 }
@@ -93,6 +95,8 @@ pub enum Effect {
         call: u64,
         /// The call.
         request: VenueCall,
+        /// It leaves before this moment or not at all: the desk gives it up soon after.
+        leave_by: Timestamp,
     },
     /// Tell the core. Dropped when none is connected.
     Tell(FromExecutor),

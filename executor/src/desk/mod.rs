@@ -3,7 +3,9 @@
 //! Starts shut and halted. Never posts without a durable row, never sends an order twice, never waits for anything. Every
 //! input is absorbed before anything is decided, so a halt that arrived with a ready order keeps that order in.
 
+mod balances;
 mod checks;
+mod endings;
 mod io;
 mod operator;
 mod orders;
@@ -13,7 +15,10 @@ mod status;
 mod sweep;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_truth;
 
+pub use balances::Apart;
 pub use io::{DeskInput, Effect, Op};
 pub use status::Status;
 
@@ -93,6 +98,7 @@ pub struct Desk {
     ready: Vec<(Approved, Recorded)>,
     errands: BTreeMap<OrderId, orders::Errand>,
     checks: checks::Checks,
+    balances: balances::Balances,
     readings: readings::Readings,
     sweep: Option<sweep::Sweep>,
     /// Confirmed flat, and nothing was posted since.
@@ -132,6 +138,7 @@ impl Desk {
             waiting: BTreeMap::new(),
             ready: Vec::new(),
             checks: checks::Checks::default(),
+            balances: balances::Balances::default(),
             readings: readings::Readings::default(),
             sweep: None,
             flat: false,
@@ -153,6 +160,7 @@ impl Desk {
             self.record(LedgerRow::Epoch { at: self.at, epoch, policy: self.setup.policy.digest() }, out);
             self.start_sweep(out);
         }
+        self.step_day(out);
         for input in inputs {
             self.absorb(input, out);
         }
@@ -194,7 +202,7 @@ impl Desk {
     fn absorb(&mut self, input: DeskInput, out: &mut Vec<Effect>) {
         match input {
             DeskInput::CoreUp { uid } => self.core_up(uid, out),
-            DeskInput::CoreLost => self.core_lost(),
+            DeskInput::CoreLost => self.core_lost(out),
             DeskInput::Core(message) => self.core_says(message, out),
             DeskInput::Recorded(_, row) => self.recorded(row),
             DeskInput::LedgerFailed(why) => self.ledger_failed(&why, out),
@@ -214,7 +222,7 @@ impl Desk {
         match pending.purpose {
             Purpose::Post(order) => self.post_replied(order, reply, out),
             Purpose::Cancel(ids) => self.cancel_replied(&ids, reply),
-            Purpose::SweepCancel => self.sweep_cancel_replied(),
+            Purpose::SweepCancel => self.sweep_cancel_replied(reply),
             Purpose::MarketCancel | Purpose::Renew => {}
             Purpose::Reading => self.page_replied(reply, out),
             Purpose::Trades => self.trades_replied(reply, out),
@@ -233,7 +241,7 @@ impl Desk {
         let limit =
             if request.is_cancel() { self.setup.times.cancel_timeout } else { self.setup.times.request_timeout };
         let call = self.pend(purpose, limit);
-        out.push(Effect::Call { call, request });
+        out.push(Effect::Call { call, request, leave_by: self.at.plus(limit) });
     }
 
     fn pend(&mut self, purpose: Purpose, limit: Nanos) -> u64 {

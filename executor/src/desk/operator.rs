@@ -27,6 +27,7 @@ impl Desk {
                 }
                 Err(loosened) => Err(loosened.into_iter().map(|field| field.to_string().into()).collect()),
             },
+            Op::AcceptBalances => self.accept_balances(out),
             Op::Drain => {
                 self.health.draining = true;
                 self.start_sweep(out);
@@ -42,9 +43,13 @@ impl Desk {
         let reasons = self.health.reasons(self.at, &self.setup.times);
         let mut blockers: Vec<Box<str>> =
             reasons.into_iter().filter(|reason| MUST_HOLD.contains(&reason.shut)).map(|reason| reason.why).collect();
-        if !self.flat {
-            let open = self.exposure.open_orders();
+        let open = self.exposure.open_orders();
+        if !self.flat || open > 0 {
             blockers.push(format!("not confirmed flat: {open} orders rest, may rest or are unknown").into());
+        }
+        if self.at < self.readings.watch_until {
+            let left = self.readings.watch_until.since(self.at).ms().div_ceil(1000);
+            blockers.push(format!("an order that was given up may still land: wait {left} s").into());
         }
         if self.health.draining {
             blockers.push("shutting down".into());

@@ -1,37 +1,41 @@
-//! One order's way: posted once, settled by looking, cancelled until it is gone. Never sent again.
+//! One order's way: posted once, cancelled until it is gone. Never sent again. What ends it: [`super::endings`].
 
 use super::{Desk, Effect, Purpose};
 use crate::exposure::{Phase, Tracked};
 use crate::outcome::{self, Placed, VenueCall, VenueReply};
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
-use mm_core::domain::{Nanos, OrderId, Price, Qty, TimeInForce, Timestamp, TradeId};
-use mm_core::protocol::{FromExecutor, Stage};
+use mm_core::domain::{Nanos, OrderId, Price, Qty, Timestamp, TradeId};
+use mm_core::protocol::{FromExecutor, Shut, Stage};
 use mm_core::venue::rest::plain_status;
 use mm_core::venue::user_ws::UserEvent;
 
 /// First and longest wait between two look-ups of an order.
-const LOOK_WAITS: (Nanos, Nanos) = (Nanos::from_ms(1000), Nanos::from_ms(8000));
+pub(super) const LOOK_WAITS: (Nanos, Nanos) = (Nanos::from_ms(1000), Nanos::from_ms(8000));
 /// First and longest wait between two cancels of an order.
 const CANCEL_WAITS: (Nanos, Nanos) = (Nanos::from_ms(200), Nanos::from_ms(2000));
-/// A GTD order is given this long after its end to vanish.
-const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
+/// Look-ups under way at a time; the others wait their turn here, where they cannot stand in the way of lists.
+const LOOKS_MAX: usize = 8;
 
 /// What is being done about a live order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Errand {
     /// When its POST left, or may have.
-    posted: Timestamp,
+    pub(super) posted: Timestamp,
+    /// Since when nothing proves what became of it.
+    pub(super) doubted: Timestamp,
     /// It shall go.
-    cancel: bool,
-    cancel_at: Option<Timestamp>,
+    pub(super) cancel: bool,
+    pub(super) cancel_at: Option<Timestamp>,
     cancel_wait: Nanos,
-    /// The venue's answer to a cancel named it.
-    cancel_acked: bool,
+    /// When the venue's answer to a cancel named it.
+    pub(super) acked: Option<Timestamp>,
     /// The stream said it ended, with this much matched.
-    stream_end: Option<Qty>,
-    look_at: Option<Timestamp>,
-    look_wait: Nanos,
+    pub(super) stream_end: Option<Qty>,
+    /// It is gone by a look-up's word or by a list's, with this much matched; what trades read from then on tell counts.
+    pub(super) gone: Option<(Qty, Timestamp)>,
+    pub(super) look_at: Option<Timestamp>,
+    pub(super) look_wait: Nanos,
 }
 
 impl Errand {
@@ -42,7 +46,7 @@ impl Errand {
 }
 
 /// The next wait of a doubling series.
-fn doubled(wait: &mut Nanos, (first, longest): (Nanos, Nanos)) -> Nanos {
+pub(super) fn doubled(wait: &mut Nanos, (first, longest): (Nanos, Nanos)) -> Nanos {
     *wait = if *wait == Nanos::ZERO { first } else { Nanos::from_nanos(wait.nanos() * 2).min(longest) };
     *wait
 }
@@ -119,6 +123,7 @@ impl Desk {
         self.want_gone(order);
         let at = self.at;
         let errand = self.errands.entry(order).or_default();
+        errand.doubted = at;
         errand.look_at = Some(at.plus(doubled(&mut errand.look_wait, LOOK_WAITS)));
     }
 
@@ -128,10 +133,26 @@ impl Desk {
         if tracked.phase == Phase::Open || tracked.after(&Became::Accepted).is_none() {
             return;
         }
-        let posted = tracked.row.at;
+        let (posted, given_up) = (tracked.row.at, !tracked.is_live());
         self.became(order, Became::Accepted, out);
         self.errands.entry(order).or_insert(Errand { posted, ..Errand::default() });
         self.tell(&order, |id| FromExecutor::Accepted { id, order }, out);
+        if given_up {
+            self.revived(order, out);
+        }
+    }
+
+    /// It rests after it was given up: its core was told that it is gone, and a desk that counted as flat is not.
+    fn revived(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        out.push(Effect::Alert(format!("{order} rests after it was given up; cancelling it").into()));
+        self.flat = false;
+        self.want_gone(order);
+        if self.sweep.is_none() && !self.gate().is_open(self.at) {
+            if self.health.halted.is_none() {
+                self.health.pausing = Some(Shut::CheckFailed);
+            }
+            self.start_sweep(out);
+        }
     }
 
     /// It can no longer trade beyond `matched`.
@@ -145,6 +166,11 @@ impl Desk {
             Became::Ended { matched } => matched,
             _ => Qty::ZERO,
         };
+        if became == Became::NeverLanded {
+            let posted = self.errands.get(&order).map_or(tracked.row.at, |errand| errand.posted);
+            let until = posted.plus(self.setup.times.late_landing);
+            self.readings.watch_until = self.readings.watch_until.max(until);
+        }
         self.became(order, became, out);
         self.errands.remove(&order);
         if matched < whole {
@@ -166,7 +192,7 @@ impl Desk {
         let at = self.at;
         let errand = self.errands.entry(order).or_insert(Errand { posted: at, ..Errand::default() });
         errand.cancel = true;
-        if errand.cancel_at.is_none() && !errand.cancel_acked {
+        if errand.cancel_at.is_none() && errand.acked.is_none() {
             errand.cancel_at = Some(at);
         }
     }
@@ -203,18 +229,24 @@ impl Desk {
                 errand.cancel_at = None;
                 due.push(*order);
             }
-            if errand.look_at.is_some_and(|when| when <= at) {
-                errand.look_at = None;
-                looks.push(*order);
+            if let Some(when) = errand.look_at.filter(|when| *when <= at) {
+                looks.push((when, *order));
             }
             if left {
-                next = [errand.cancel_at, errand.look_at].into_iter().flatten().fold(next, Timestamp::min);
+                let later = [errand.cancel_at, errand.look_at].into_iter().flatten().filter(|when| *when > at);
+                next = later.fold(next, Timestamp::min);
             }
         }
         for ids in due.chunks(VenueCall::CANCEL_MAX) {
             self.call(Purpose::Cancel(ids.to_vec()), VenueCall::Cancel(ids.to_vec()), out);
         }
-        for order in looks {
+        // Those due for the longest first; who finds no room is looked up when an answer has made some.
+        looks.sort_unstable();
+        let under_way = self.calls.values().filter(|pending| matches!(pending.purpose, Purpose::Look(_))).count();
+        for (_, order) in looks.into_iter().take(LOOKS_MAX.saturating_sub(under_way)) {
+            if let Some(errand) = self.errands.get_mut(&order) {
+                errand.look_at = None;
+            }
             self.call(Purpose::Look(order), VenueCall::Order(order), out);
         }
         if next < Timestamp::MAX {
@@ -230,70 +262,16 @@ impl Desk {
             match &answer {
                 // A hint: the stream or a look-up must say it too, and how much had matched.
                 Ok(answer) if answer.canceled.contains(order) => {
-                    errand.cancel_acked = true;
-                    let soon = if errand.stream_end.is_some() { at } else { at.plus(LOOK_WAITS.0) };
-                    errand.look_at = Some(errand.look_at.unwrap_or(soon).min(soon));
+                    errand.acked = Some(at);
+                    errand.look_at = Some(if errand.stream_end.is_some() { at } else { at.plus(LOOK_WAITS.0) });
                 }
                 Ok(_) => {
                     errand.look_at = Some(errand.look_at.unwrap_or(at).min(at));
                     errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS)));
                 }
+                Err(_) if errand.acked.is_some() => {}
                 Err(_) => errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS))),
             }
-        }
-    }
-
-    pub(super) fn look_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
-        let at = self.at;
-        let Some(errand) = self.errands.get_mut(&order) else { return };
-        let again = at.plus(doubled(&mut errand.look_wait, LOOK_WAITS));
-        match outcome::order(reply, order) {
-            Err(_) => errand.look_at = Some(again),
-            Ok(Some(found)) => match plain_status(&found.status).as_str() {
-                "LIVE" | "DELAYED" | "UNMATCHED" => {
-                    if errand.cancel {
-                        errand.cancel_acked = false;
-                        errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
-                        errand.look_at = Some(again);
-                    }
-                    self.land(order, out);
-                    self.seen_resting();
-                    self.heed_matched(order, found.size_matched);
-                }
-                "MATCHED" => self.end(order, Became::Ended { matched: found.size_matched }, out),
-                status if status.starts_with("CANCEL") || status == "INVALID" || status == "EXPIRED" => {
-                    self.end(order, Became::Ended { matched: found.size_matched }, out);
-                }
-                _ => errand.look_at = Some(again),
-            },
-            Ok(None) => {
-                errand.look_at = Some(again);
-                self.absent(order, out);
-            }
-        }
-    }
-
-    /// "Not found" does not mean "never landed": only one of a few endpoints said so, and a throttled POST may be late.
-    fn absent(&mut self, order: OrderId, out: &mut Vec<Effect>) {
-        let Some(tracked) = self.exposure.order(&order) else { return };
-        let posted = self.errands.get(&order).map_or(tracked.row.at, |errand| errand.posted);
-        if tracked.phase == (Phase::Unknown { likely_rejected: true }) && tracked.fills.is_empty() {
-            self.end(order, Became::NeverLanded, out);
-            return;
-        }
-        let mut horizon = posted.plus(self.setup.times.late_landing);
-        if let TimeInForce::Gtd(end) = tracked.row.tif {
-            horizon = horizon.max(end.plus(EXPIRY_MARGIN));
-        }
-        // Open orders and trades must have been read whole after the horizon, and have not told of it.
-        let read = self.readings.orders_read.min(self.readings.trades_read);
-        if self.at >= horizon && read.is_some_and(|read| read >= horizon) {
-            let matched = tracked.traded();
-            let became = match tracked.phase {
-                Phase::Unknown { .. } if matched.is_zero() => Became::NeverLanded,
-                _ => Became::Ended { matched },
-            };
-            self.end(order, became, out);
         }
     }
 
@@ -322,8 +300,7 @@ impl Desk {
                     return;
                 }
                 if event.kind.eq_ignore_ascii_case("CANCELLATION") {
-                    let matched = event.size_matched.unwrap_or(Qty::ZERO);
-                    self.stream_end(order, matched, out);
+                    self.stream_end(order, event.size_matched, out);
                 } else {
                     self.land(order, out);
                     self.heed_matched(order, event.size_matched.unwrap_or(Qty::ZERO));
@@ -337,17 +314,6 @@ impl Desk {
                 }
             }
             UserEvent::Unknown { .. } => {}
-        }
-    }
-
-    /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too.
-    fn stream_end(&mut self, order: OrderId, matched: Qty, out: &mut Vec<Effect>) {
-        match self.errands.get_mut(&order) {
-            Some(errand) if !errand.cancel_acked => {
-                errand.stream_end = Some(matched);
-                errand.look_at = Some(self.at);
-            }
-            _ => self.end(order, Became::Ended { matched }, out),
         }
     }
 

@@ -31,7 +31,11 @@ pub(super) struct Readings {
     /// Start of the last complete reading.
     pub(super) orders_read: Option<Timestamp>,
     pub(super) trades_read: Option<Timestamp>,
+    /// What the last complete list of open orders showed.
+    pub(super) listed: BTreeSet<OrderId>,
     pub(super) probe_at: Timestamp,
+    /// An order that was given up may yet land until then: what rests is read although nothing should.
+    pub(super) watch_until: Timestamp,
     pub(super) trades_soon: bool,
     /// When the oldest order was made of which the venue says that more matched than we saw trades for.
     trades_from: Option<Timestamp>,
@@ -113,7 +117,7 @@ impl Desk {
         }
     }
 
-    /// While orders rest, open orders and trades are read even if the stream looks healthy: PONG proves nothing.
+    /// While orders rest or may yet land, open orders and trades are read even if the stream looks healthy: PONG proves nothing.
     pub(super) fn step_readings(&mut self, out: &mut Vec<Effect>) {
         if self.setup.withhold {
             return;
@@ -121,11 +125,12 @@ impl Desk {
         let at = self.at;
         let live = self.exposure.open_orders() > 0;
         self.health.resting_since = if live { Some(self.health.resting_since.unwrap_or(at)) } else { None };
-        let unsettled = live || self.exposure.unsettled_orders().next().is_some();
+        let watched = at < self.readings.watch_until;
+        let unsettled = live || watched || self.exposure.unsettled_orders().next().is_some();
         if unsettled || self.readings.trades_soon {
             if at >= self.readings.probe_at {
                 self.readings.probe_at = at.plus(self.setup.times.user_probe);
-                if live {
+                if live || watched {
                     self.start_reading(out);
                 }
                 self.start_trades(out);
@@ -173,6 +178,7 @@ impl Desk {
     /// A complete list of what rests.
     fn orders_read(&mut self, reading: Reading, out: &mut Vec<Effect>) {
         self.readings.orders_read = Some(reading.started);
+        self.readings.listed = reading.resting.keys().copied().collect();
         self.health.user_word = Some(self.at);
         self.sweep_read(reading.started, reading.resting.len());
         for (order, matched) in &reading.resting {
@@ -194,7 +200,7 @@ impl Desk {
             if !self
                 .calling(|purpose| matches!(purpose, Purpose::Look(asked) | Purpose::Post(asked) if *asked == order))
             {
-                self.look_soon(order);
+                self.missing(order, reading.started, out);
             }
         }
     }
@@ -226,6 +232,7 @@ impl Desk {
                 let moves: BTreeSet<&TradeId> =
                     self.exposure.unsettled_orders().flat_map(Tracked::unsettled_trades).collect();
                 self.readings.moving.retain(|trade, _| moves.contains(trade));
+                self.settle_all_gone(out);
             }
         }
     }

@@ -16,6 +16,33 @@ const ANSWERS_MAX: usize = 20_000;
 /// Rows of a core's token table.
 const TOKENS_MAX: usize = 4096;
 
+/// Refusals that are written in one second; the others are counted. Whoever asks for a thousand impossible orders must not fill
+/// the disk, nor the queue that approved ones wait in.
+const REFUSED_ROWS_MAX: u32 = 32;
+
+/// How many refusals were written of late.
+#[derive(Debug, Default)]
+struct Refusals {
+    second: u64,
+    written: u32,
+    unwritten: u64,
+}
+
+impl Refusals {
+    /// How many were left out before this one; `None` when this one is left out too.
+    fn write(&mut self, at: Timestamp) -> Option<u64> {
+        if at.secs() != self.second {
+            (self.second, self.written) = (at.secs(), 0);
+        }
+        if self.written == REFUSED_ROWS_MAX {
+            self.unwritten += 1;
+            return None;
+        }
+        self.written += 1;
+        Some(std::mem::take(&mut self.unwritten))
+    }
+}
+
 /// The one core.
 #[derive(Default)]
 pub(super) struct Session {
@@ -27,6 +54,7 @@ pub(super) struct Session {
     /// Last answer to each order, with the digest of what was asked.
     answers: BTreeMap<ClientOrderId, (Digest, Option<FromExecutor>)>,
     forgotten: Option<ClientOrderId>,
+    refusals: Refusals,
     pub(super) welcome_due: bool,
 }
 
@@ -66,12 +94,19 @@ impl Desk {
     pub(super) fn core_up(&mut self, _uid: u32, out: &mut Vec<Effect>) {
         if self.session.up {
             out.push(Effect::Alert("a second core was let in: the first counts as gone".into()));
-            self.core_lost();
+            self.core_lost(out);
         }
         self.session.up = true;
     }
 
-    pub(super) fn core_lost(&mut self) {
+    pub(super) fn core_lost(&mut self, out: &mut Vec<Effect>) {
+        // Here and not at the end of the turn: a core that is back in the same one would hide that its line broke.
+        if self.session.is_up() && self.was_open && self.health.halted.is_none() && !self.health.draining {
+            self.was_open = false;
+            if self.health.pausing.is_none() {
+                self.pause(Shut::CoreSilent, out);
+            }
+        }
         self.session.up = false;
         self.session.greeted = false;
         self.session.welcome_due = false;
@@ -106,7 +141,7 @@ impl Desk {
     fn goodbye(&mut self, why: SessionError, out: &mut Vec<Effect>) {
         out.push(Effect::Tell(FromExecutor::Goodbye { why }));
         out.push(Effect::Hangup);
-        self.core_lost();
+        self.core_lost(out);
     }
 
     fn hello(
@@ -179,9 +214,11 @@ impl Desk {
         let policy = self.setup.policy.digest();
         match decide(&self.setup.policy, &self.exposure, self.gate(), self.at, &ask) {
             Err(why) => {
-                let token = ask.token.cloned();
-                let row = RefusedRow { at: self.at, run, id, payload, token, why: why.clone(), policy, exposure };
-                self.record(LedgerRow::Refused(Box::new(row)), out);
+                if let Some(unwritten) = self.session.refusals.write(self.at) {
+                    let (at, token, why) = (self.at, ask.token.cloned(), why.clone());
+                    let row = RefusedRow { at, run, id, payload, token, why, policy, exposure, unwritten };
+                    self.record(LedgerRow::Refused(Box::new(row)), out);
+                }
                 self.answer(id, payload, FromExecutor::Refused { id, why }, out);
             }
             Ok(approved) => {

@@ -1,9 +1,9 @@
 //! The desk's standing as plain data, for `executor status`.
 
-use super::Desk;
+use super::{Apart, Desk};
 use crate::exposure::Phase;
 use crate::gate::Reason;
-use mm_core::domain::{Digest, Timestamp, Usdc};
+use mm_core::domain::{Digest, Timestamp, TokenId, Usdc};
 use mm_core::protocol::{Caps, Gate};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,8 @@ pub struct Status {
     pub day_bought_usdc: Usdc,
     /// Placements of the UTC day.
     pub day_placed_usdc: Usdc,
+    /// Tokens of which the venue tells another balance than our trades.
+    pub apart: Vec<(TokenId, Apart)>,
     /// Caps.
     pub caps: Caps,
     /// The policy in force.
@@ -55,7 +57,7 @@ impl Desk {
     #[must_use]
     pub fn status(&self) -> Status {
         let unknown = self.exposure.live_orders().filter(|t| matches!(t.phase, Phase::Unknown { .. })).count();
-        let day = self.exposure.day(self.at);
+        let day = self.exposure.day();
         Status {
             at: self.at,
             gate: self.gate(),
@@ -73,6 +75,7 @@ impl Desk {
             bought_usdc: self.exposure.total().cost,
             day_bought_usdc: day.bought,
             day_placed_usdc: day.placed,
+            apart: self.balances_apart(),
             caps: self.setup.policy.told(),
             policy: self.setup.policy.digest(),
             withhold: self.setup.withhold,

@@ -4,7 +4,7 @@
 
 use super::{Desk, Effect, Purpose};
 use crate::exposure::Phase;
-use crate::outcome::VenueCall;
+use crate::outcome::{self, VenueCall, VenueReply};
 use crate::rows::Became;
 use mm_core::domain::{Nanos, OrderId, Qty, Timestamp};
 
@@ -113,8 +113,11 @@ impl Desk {
         self.waiting.contains_key(order) || self.ready.iter().any(|(_, row)| row.order() == *order)
     }
 
-    pub(super) fn sweep_cancel_replied(&mut self) {
+    pub(super) fn sweep_cancel_replied(&mut self, reply: &VenueReply) {
         let at = self.at;
+        if let Ok(answer) = outcome::cancel(reply) {
+            self.cancel_replied(&answer.canceled, reply);
+        }
         if let Some(sweep) = &mut self.sweep {
             sweep.answered += 1;
             sweep.read_at = if sweep.answered == 1 { at } else { sweep.read_at };

@@ -7,18 +7,18 @@ use mm_core::domain::Side::{Buy, Sell};
 use mm_core::domain::{ClientOrderId, Nanos, NewOrder, OrderId, Qty, Timestamp};
 use mm_core::protocol::{FromExecutor, Gate, Held, Refusal, Shut, Stage};
 
-fn armed() -> Rehearsal {
+pub(super) fn armed() -> Rehearsal {
     let stage = Rehearsal::armed(setup(policy(2), false), 2);
     assert!(stage.is_open(), "{:?} {:?} {:?}", stage.gate(), stage.desk.status(), stage.answers);
     stage
 }
 
-fn bid(cents: u16) -> NewOrder {
+pub(super) fn bid(cents: u16) -> NewOrder {
     order(0, Yes, Buy, cents, 20)
 }
 
 /// What the core heard of one order, in words.
-fn heard(stage: &Rehearsal, id: u64) -> Vec<String> {
+pub(super) fn heard(stage: &Rehearsal, id: u64) -> Vec<String> {
     let id = ClientOrderId(id);
     let words = stage.told.iter().filter_map(|message| match message {
         FromExecutor::Accepted { id: of, .. } if *of == id => Some("accepted".to_owned()),
@@ -33,12 +33,12 @@ fn heard(stage: &Rehearsal, id: u64) -> Vec<String> {
     words.collect()
 }
 
-fn hash(stage: &Rehearsal, id: u64) -> OrderId {
+pub(super) fn hash(stage: &Rehearsal, id: u64) -> OrderId {
     stage.desk.exposure().intent(1, ClientOrderId(id)).expect("it was recorded").row.order
 }
 
 /// Places one order under a treatment of posts and says what the core heard in the next `ms` milliseconds.
-fn check(on_post: OnPost, ms: u64, expect: &[&str]) -> Rehearsal {
+pub(super) fn check(on_post: OnPost, ms: u64, expect: &[&str]) -> Rehearsal {
     let mut stage = armed();
     stage.venue.on_post = on_post;
     stage.place(1, bid(40));
@@ -184,7 +184,8 @@ fn an_order_that_never_landed_holds_its_reservation_for_the_whole_horizon() {
 fn an_order_that_lands_late_is_found_and_cancelled() {
     let mut stage = check(OnPost::TakeLate(mm_core::domain::Nanos::from_secs(60)), 50_000, &["unknown"]);
     stage.run_ms(30_000);
-    assert_eq!(heard(&stage, 1), ["unknown", "accepted", "canceled 0"]);
+    // Whether it is seen resting before the next cancel meets it is chance.
+    assert_eq!(heard(&stage, 1).last().map(String::as_str), Some("canceled 0"), "{:?}", heard(&stage, 1));
     assert_eq!(stage.resting(), 0);
 }
 
@@ -192,9 +193,11 @@ fn an_order_that_lands_late_is_found_and_cancelled() {
 fn answers_that_mean_no() {
     check(OnPost::Reject, 500, &["rejected"]);
     check(OnPost::NotSent, 500, &["rejected"]);
-    // Very likely not taken: one clean look settles it.
-    check(OnPost::Status(429), 2000, &["unknown", "canceled 0"]);
+    // Very likely not taken: one clean look at everything settles it.
+    check(OnPost::Status(503), 2000, &["unknown", "canceled 0"]);
     check(OnPost::Status(401), 2000, &["unknown", "canceled 0"]);
+    // Anybody's: as good as no answer.
+    check(OnPost::Status(429), 100_000, &["unknown"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Reservations are rounded against us and are released only by evidence that an order can no longer trade. Days are UTC
 //! days and never go back. Nothing here reads a clock: `at` is an argument.
 
+mod holding;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tests;
 pub use order::{Phase, Tracked, is_settled};
 
 use crate::rows::{Became, IntentRow, LedgerRow};
+use holding::Holding;
 use mm_core::domain::{
     ClientOrderId, ConditionId, Digest, Nanos, NewOrder, OrderId, Price, Qty, Side, Timestamp, TokenId, TradeId, Usdc,
 };
@@ -52,24 +54,6 @@ pub struct Day {
     pub placed: Usdc,
 }
 
-/// Shares of one token.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Holding {
-    market: Option<ConditionId>,
-    /// Buys less sells, from the moment they match.
-    matched: Qty,
-    /// Settled buys less sells from the moment they match: may be sold.
-    confirmed: Qty,
-    /// Shares behind `cost`.
-    costed: Qty,
-    /// What `costed` was bought for.
-    cost: Usdc,
-    /// Shares open sells have reserved.
-    reserved: Qty,
-    /// Trades that are neither confirmed nor failed.
-    unsettled: u32,
-}
-
 /// The fold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exposure {
@@ -91,6 +75,10 @@ pub struct Exposure {
     total: Standing,
     holdings: BTreeMap<TokenId, Holding>,
     day: Day,
+    /// Days begin by [`LedgerRow::Day`] alone.
+    days_told: bool,
+    /// The day the next [`LedgerRow::Day`] tells counts as spent.
+    spent: bool,
     minute: VecDeque<Timestamp>,
     halted: Option<Box<str>>,
 }
@@ -125,9 +113,19 @@ impl Exposure {
                 self.fill(*at, order, trade, *price, *qty, *stage);
             }
             LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
+            LedgerRow::Balance { token, shares, .. } => self.holdings.entry(token.clone()).or_default().bound(*shares),
+            LedgerRow::Day { at } => {
+                // The day of a doubted ledger is known now.
+                let spent = std::mem::take(&mut self.spent);
+                if self.begin_day(*at) && spent {
+                    self.spend();
+                }
+                self.days_told = true;
+            }
             LedgerRow::DaySpent { at } => {
                 self.roll(*at);
-                (self.day.bought, self.day.placed) = (Usdc::MAX, Usdc::MAX);
+                self.spend();
+                self.spent = true;
             }
             LedgerRow::Halt { why, .. } => self.halted = Some(why.clone()),
             LedgerRow::Arm { .. } => self.halted = None,
@@ -171,10 +169,16 @@ impl Exposure {
         self.open_count
     }
 
-    /// The counters of the day `at` falls in, or of a later day if one was already reached.
+    /// The counters of the last day that has begun.
     #[must_use]
-    pub fn day(&self, at: Timestamp) -> Day {
-        if at.day() > self.day.day { Day { day: at.day(), ..Day::default() } } else { self.day }
+    pub const fn day(&self) -> Day {
+        self.day
+    }
+
+    /// Whether a [`LedgerRow::Day`] of this moment would be news.
+    #[must_use]
+    pub const fn is_new_day(&self, at: Timestamp) -> bool {
+        at.day() > self.day.day || !self.days_told || self.spent
     }
 
     /// Placements in the 60 seconds before `at`.
@@ -188,15 +192,21 @@ impl Exposure {
     /// Settled shares of a token that no open sell has reserved.
     #[must_use]
     pub fn free_shares(&self, token: &TokenId) -> Qty {
-        self.holdings.get(token).map_or(Qty::ZERO, |held| held.confirmed.saturating_sub(held.reserved))
+        self.holdings.get(token).map_or(Qty::ZERO, |held| held.sellable().saturating_sub(held.reserved))
     }
 
-    /// Shares of a token.
+    /// Shares of a token; as confirmed counts only what the venue's last word on the balance allows.
     #[must_use]
     pub fn held(&self, token: &TokenId) -> Held {
         self.holdings
             .get(token)
-            .map_or(Held::default(), |held| Held { matched: held.matched, confirmed: held.confirmed })
+            .map_or(Held::default(), |held| Held { matched: held.matched, confirmed: held.sellable() })
+    }
+
+    /// Settled shares of a token by its trades, and the venue's word where that is lower.
+    #[must_use]
+    pub fn settled(&self, token: &TokenId) -> (Qty, Option<Qty>) {
+        self.holdings.get(token).map_or((Qty::ZERO, None), |held| (held.confirmed, held.told))
     }
 
     /// Whether nothing is under way on a token, so that a reading of its balance can be compared with the fold.
@@ -355,10 +365,7 @@ impl Exposure {
                 self.day.bought = self.day.bought.saturating_add(cost);
                 self.add_cost(&row.market, cost);
             }
-            Side::Sell => {
-                held.matched = held.matched.saturating_sub(qty);
-                held.confirmed = held.confirmed.saturating_sub(qty);
-            }
+            Side::Sell => held.sold(qty),
         }
     }
 
@@ -386,17 +393,14 @@ impl Exposure {
                 held.cost = held.cost.saturating_sub(cost);
                 self.take_cost(&row.market, cost);
             }
-            Side::Sell => {
-                held.matched = held.matched.saturating_add(qty);
-                held.confirmed = held.confirmed.saturating_add(qty);
-            }
+            Side::Sell => held.unsold(qty),
         }
     }
 
     fn hold(&mut self, token: &TokenId, market: &ConditionId, confirmed: Qty) {
         let held = self.holdings.entry(token.clone()).or_default();
         held.market = Some(market.clone());
-        (held.matched, held.confirmed) = (confirmed, confirmed);
+        (held.matched, held.confirmed, held.told) = (confirmed, confirmed, None);
         // Shares that left without a sale of ours take their cost along; shares that came have none.
         let gone = held.costed.saturating_sub(confirmed);
         let released = held.release(gone);
@@ -445,25 +449,24 @@ impl Exposure {
         }
     }
 
+    /// A ledger without a [`LedgerRow::Day`] yet goes by the time of its rows.
     fn roll(&mut self, at: Timestamp) {
-        self.day = self.day(at);
+        if !self.days_told && self.begin_day(at) && self.spent {
+            self.spend();
+        }
     }
-}
 
-impl Holding {
-    /// Takes `qty` shares and their part of the cost away; what stays is rounded up, against us. Returns what left.
-    fn release(&mut self, qty: Qty) -> Usdc {
-        let stays = self.costed.saturating_sub(qty);
-        let left = if self.costed.is_zero() {
-            Usdc::ZERO
-        } else {
-            let scaled = u128::from(self.cost.micro()) * u128::from(stays.micro());
-            let micro = scaled.div_ceil(u128::from(self.costed.micro()));
-            Usdc::from_micro(u64::try_from(micro).expect("a part of the cost is at most the cost"))
-        };
-        let released = self.cost.saturating_sub(left);
-        (self.costed, self.cost) = (stays, left);
-        released
+    /// Days never go back.
+    fn begin_day(&mut self, at: Timestamp) -> bool {
+        let later = at.day() > self.day.day;
+        if later {
+            self.day = Day { day: at.day(), ..Day::default() };
+        }
+        later
+    }
+
+    const fn spend(&mut self) {
+        (self.day.bought, self.day.placed) = (Usdc::MAX, Usdc::MAX);
     }
 }
 

@@ -14,7 +14,7 @@ pub enum Phase {
     Open,
     /// Sent, and nothing proves what became of it: counts as resting.
     Unknown {
-        /// One clean look-up settles it.
+        /// One clean look at everything settles it.
         likely_rejected: bool,
     },
     /// It can no longer rest or land.

@@ -1,1 +1,217 @@
+use super::*;
+use mm_core::domain::{Outcome, TimeInForce, cost_ceil};
+use mm_core::protocol::Gate;
+use proptest::prelude::*;
 
+const ORDERS: u8 = 6;
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_ms(1_780_795_800_000 + ms)
+}
+
+fn hash(n: u8) -> OrderId {
+    OrderId::from_bytes([n + 1; 32])
+}
+
+fn shares(n: u64) -> Qty {
+    Qty::from_whole(n).expect("small")
+}
+
+/// Orders 0 to 3 buy, the others sell; even ones in the first market.
+fn intent(n: u8) -> LedgerRow {
+    use crate::rehearsal::{condition, token_id};
+    let market = u16::from(n % 2);
+    let side = if n < 4 { Side::Buy } else { Side::Sell };
+    let (price, qty) = (Price::from_ten_thousandths(3333 + u16::from(n)).expect("below one"), shares(20));
+    LedgerRow::Intent(Box::new(IntentRow {
+        at: at(0),
+        epoch: 1,
+        run: 1,
+        id: ClientOrderId(u64::from(n) + 1),
+        payload: Digest([0; 32]),
+        order: hash(n),
+        salt: 1,
+        at_ms: 0,
+        market: condition(market),
+        outcome: Outcome::Yes,
+        token: token_id(market, Outcome::Yes),
+        neg_risk: false,
+        side,
+        price,
+        qty,
+        tif: TimeInForce::Gtc,
+        reserve: if side == Side::Buy { cost_ceil(price, qty) } else { Usdc::ZERO },
+        gate: Gate::Unchecked,
+        policy: Digest([0; 32]),
+        exposure: Digest([0; 32]),
+    }))
+}
+
+fn outcome(n: u8, became: Became) -> LedgerRow {
+    LedgerRow::Outcome { at: at(1), order: hash(n), became }
+}
+
+/// A trade of an order, at the order's own price.
+fn fill(n: u8, trade: u8, qty: u64, stage: Stage) -> LedgerRow {
+    let price = Price::from_ten_thousandths(3333 + u16::from(n)).expect("below one");
+    let trade = TradeId::parse(&format!("trade-{n}-{trade}")).expect("a name");
+    LedgerRow::Fill { at: at(2), order: hash(n), trade, price, qty: shares(qty), stage }
+}
+
+fn rows() -> impl Strategy<Value = LedgerRow> {
+    let became = prop_oneof![
+        Just(Became::Accepted),
+        Just(Became::Unknown { why: "".into(), likely_rejected: false }),
+        Just(Became::NeverLanded),
+        (0u64..=20).prop_map(|n| Became::Ended { matched: shares(n) }),
+    ];
+    let stage = prop_oneof![
+        Just(Stage::Matched),
+        Just(Stage::Mined),
+        Just(Stage::Confirmed),
+        Just(Stage::Failed),
+        Just(Stage::Retrying)
+    ];
+    prop_oneof![
+        (0..ORDERS, became).prop_map(|(n, became)| outcome(n, became)),
+        (0..ORDERS, 0u8..3, 1u64..7, stage).prop_map(|(n, trade, qty, stage)| fill(n, trade, qty, stage)),
+        (0u16..2, 0u64..50).prop_map(|(n, shares_told)| LedgerRow::Balance {
+            at: at(3),
+            token: crate::rehearsal::token_id(n, Outcome::Yes),
+            shares: shares(shares_told),
+        }),
+        (0u64..200_000_000).prop_map(|ms| LedgerRow::Day { at: at(ms) }),
+    ]
+}
+
+/// Open part and number of live orders by going through all of them, in all or in one market.
+fn recount(exposure: &Exposure, market: Option<u16>) -> (Usdc, u32) {
+    let orders = (0..ORDERS).filter(|n| market.is_none_or(|market| u16::from(n % 2) == market));
+    orders.filter_map(|n| exposure.order(&hash(n))).fold((Usdc::ZERO, 0), |(open, live), tracked| {
+        let traded: u64 = tracked.fills.values().map(|(_, qty, _)| qty.micro()).sum();
+        let (most, is_live) = match tracked.phase {
+            Phase::Ended { matched } => (matched.micro(), 0),
+            _ => (tracked.row.qty.micro(), 1),
+        };
+        let left = Qty::from_micro(most.saturating_sub(traded));
+        let cost = if tracked.row.side == Side::Buy { cost_ceil(tracked.row.price, left) } else { Usdc::ZERO };
+        (open.saturating_add(cost), live + is_live)
+    })
+}
+
+proptest! {
+    /// The running sums are what going through every order gives, and nothing but an end, a failed trade or a sale that
+    /// settled ever lowers what is at risk.
+    #[test]
+    fn sums_hold_and_only_proof_lowers_them(steps in proptest::collection::vec(rows(), 1..60)) {
+        let mut exposure = Exposure::default();
+        for n in 0..ORDERS {
+            exposure.apply(&intent(n));
+        }
+        for row in steps {
+            let before = exposure.total().worst_case();
+            exposure.apply(&row);
+            prop_assert_eq!((exposure.total().open, exposure.open_orders()), recount(&exposure, None));
+            let mut cost = Usdc::ZERO;
+            for n in 0..2 {
+                let standing = exposure.market(&crate::rehearsal::condition(n));
+                prop_assert_eq!(standing.open, recount(&exposure, Some(n)).0);
+                cost = cost.saturating_add(standing.cost);
+            }
+            prop_assert_eq!(exposure.total().cost, cost);
+            let proof = match &row {
+                LedgerRow::Outcome { became, .. } => became.is_terminal(),
+                LedgerRow::Fill { order, stage, .. } => {
+                    let sale = exposure.order(order).is_some_and(|t| t.row.side == Side::Sell);
+                    *stage == Stage::Failed || (sale && *stage == Stage::Confirmed)
+                }
+                _ => false,
+            };
+            prop_assert!(proof || exposure.total().worst_case() >= before, "{:?}", row);
+        }
+    }
+}
+
+#[test]
+fn a_balance_bounds_what_may_be_sold_and_moves_with_sales() {
+    use crate::rehearsal::token_id;
+    let token = token_id(0, Outcome::Yes);
+    let mut exposure = Exposure::default();
+    for row in [intent(0), outcome(0, Became::Accepted), fill(0, 0, 20, Stage::Confirmed)] {
+        exposure.apply(&row);
+    }
+    let at = at(9);
+    let says = |n| LedgerRow::Balance { at, token: token_id(0, Outcome::Yes), shares: shares(n) };
+    exposure.apply(&says(12));
+    assert_eq!(exposure.free_shares(&token), shares(12));
+    for row in [intent(4), fill(4, 0, 5, Stage::Matched)] {
+        exposure.apply(&row);
+    }
+    assert_eq!(exposure.settled(&token), (shares(15), Some(shares(7))));
+    exposure.apply(&fill(4, 0, 5, Stage::Failed));
+    assert_eq!(exposure.settled(&token), (shares(20), Some(shares(12))));
+    exposure.apply(&says(30));
+    assert_eq!(exposure.settled(&token), (shares(20), None), "more than we know of is not ours to sell yet");
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+#[test]
+fn a_day_begins_by_its_own_row_once_and_never_goes_back() {
+    let mut exposure = Exposure::default();
+    exposure.apply(&LedgerRow::Day { at: at(0) });
+    for row in [intent(0), fill(0, 0, 5, Stage::Matched)] {
+        exposure.apply(&row);
+    }
+    let today = exposure.day();
+    assert!(!today.bought.is_zero() && !today.placed.is_zero());
+    // A row of ours that is stamped a day ahead: our clock alone says so.
+    let LedgerRow::Fill { order, price, .. } = fill(0, 0, 1, Stage::Matched) else { unreachable!("a fill") };
+    let trade = TradeId::parse("late").expect("a name");
+    let ahead = LedgerRow::Fill { at: at(DAY_MS), order, trade, price, qty: shares(1), stage: Stage::Matched };
+    exposure.apply(&ahead);
+    assert_eq!(exposure.day().day, today.day);
+    assert!(exposure.day().bought > today.bought, "it is charged all the same");
+    exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
+    assert_eq!(exposure.day(), Day { day: today.day + 1, ..Day::default() });
+    exposure.apply(&fill(0, 7, 1, Stage::Matched));
+    let tomorrow = exposure.day();
+    exposure.apply(&LedgerRow::Day { at: at(0) });
+    assert_eq!(exposure.day(), tomorrow);
+}
+
+#[test]
+fn a_doubted_ledger_spends_the_day_the_venue_tells_and_no_other() {
+    let spent = |exposure: &Exposure| exposure.day().bought == Usdc::MAX && exposure.day().placed == Usdc::MAX;
+    for behind in [true, false] {
+        let mut exposure = Exposure::default();
+        exposure.apply(&LedgerRow::Day { at: at(0) });
+        exposure.apply(&LedgerRow::DaySpent { at: at(0) });
+        assert!(spent(&exposure));
+        // Our clock may have been a day behind when we started, or right.
+        let today = if behind { DAY_MS } else { 0 };
+        exposure.apply(&LedgerRow::Day { at: at(today) });
+        assert!(spent(&exposure), "{behind}");
+        exposure.apply(&LedgerRow::Day { at: at(today + DAY_MS) });
+        assert!(!spent(&exposure), "{behind}");
+    }
+}
+
+#[test]
+fn a_ledger_from_before_days_were_told_counts_as_it_did() {
+    let mut exposure = Exposure::default();
+    exposure.apply(&intent(0));
+    let day = exposure.day();
+    assert_eq!(day.day, at(0).day());
+    exposure.apply(&LedgerRow::Fill {
+        at: at(DAY_MS),
+        order: hash(0),
+        trade: TradeId::parse("old").expect("a name"),
+        price: Price::from_ten_thousandths(3333).expect("below one"),
+        qty: shares(1),
+        stage: Stage::Matched,
+    });
+    assert_eq!(exposure.day().day, day.day + 1);
+    exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
+    assert!(!exposure.day().bought.is_zero(), "the first telling of the day that runs keeps what was counted");
+}

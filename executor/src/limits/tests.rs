@@ -49,15 +49,51 @@ fn waiting_calls_are_served_by_class_then_in_order() {
     let limits = standard();
     let mut waiting = Waiting::default();
     for (class, name) in [
+        (Class::Look, "look"),
         (Class::Read, "read 1"),
+        (Class::Check, "check"),
         (Class::Cancel, "cancel 1"),
         (Class::Read, "read 2"),
         (Class::CancelAll, "cancel all"),
         (Class::Heartbeat, "beat"),
     ] {
-        waiting.push(class, 1, name).expect("room");
+        waiting.push(class, 1, at(1000), name).expect("room");
     }
     let order: Vec<_> = std::iter::from_fn(|| waiting.pop(&limits, at(0)).ok()).collect();
-    assert_eq!(order, ["cancel all", "cancel 1", "beat", "read 1", "read 2"]);
+    assert_eq!(order, ["cancel all", "cancel 1", "beat", "check", "read 1", "read 2", "look"].map(Next::Leaves));
     assert_eq!(waiting.pop(&limits, at(0)), Err(None));
+}
+
+#[test]
+fn a_call_that_waited_for_too_long_does_not_leave() {
+    let limits = standard();
+    passed(&limits, at(0), Class::Read, 1000);
+    let mut waiting = Waiting::default();
+    waiting.push(Class::Look, 1, at(100), "look").expect("room");
+    waiting.push(Class::Read, 1, at(1000), "read").expect("room");
+    let wait = waiting.pop(&limits, at(0)).expect_err("the bucket is empty");
+    assert!(wait.is_some_and(|wait| wait <= Nanos::from_ms(100)), "the overdue one is told in time: {wait:?}");
+    assert_eq!(waiting.pop(&limits, at(100)), Ok(Next::Overdue("look")));
+    assert_eq!(waiting.pop(&limits, at(200)), Ok(Next::Leaves("read")));
+}
+
+#[test]
+fn looks_take_what_readings_leave() {
+    let limits = standard();
+    let mut waiting = Waiting::default();
+    for n in 0..200 {
+        waiting.push(Class::Look, 1, at(100_000), n).expect("room");
+    }
+    while waiting.pop(&limits, at(0)).is_ok() {}
+    waiting.push(Class::Read, 1, at(100_000), 1000).expect("room");
+    assert_eq!(waiting.pop(&limits, at(125)), Ok(Next::Leaves(1000)), "the first token goes to the list");
+}
+
+#[test]
+fn the_largest_cancel_call_leaves_before_it_is_overdue_even_from_an_empty_bucket() {
+    let limits = standard();
+    passed(&limits, at(0), Class::Cancel, 1000);
+    let cost = u32::try_from(VenueCall::CANCEL_MAX).expect("small");
+    let wait = limits.take(at(0), Class::Cancel, cost).expect_err("empty");
+    assert!(wait < crate::rehearsal::times().cancel_timeout, "{wait:?}");
 }

@@ -31,7 +31,7 @@ pub enum Placed {
     Accepted,
     /// The venue says no with a reason it documents.
     Rejected(Box<str>),
-    /// It very likely did not take it: hold until one clean look-up.
+    /// It very likely did not take it: hold until a look-up, the list of open orders and that of trades know nothing of it.
     RejectedUnconfirmed(Box<str>),
     /// Anything else: it may rest.
     Unknown(Box<str>),
@@ -94,14 +94,18 @@ pub fn placed(reply: &VenueReply, ours: OrderId) -> Placed {
             Ok(entry) => entry_proves(&entry, ours),
             Err(_) => unknown(),
         },
-        // No effect, by the venue's own rules, yet a proxy may answer in its place: one look settles it.
+        // Without the signer's limiter's headers anything between us and the venue may have said it, after the effect too.
+        429 if !answer.limiter => Placed::Unknown(status_text(answer)),
+        // No effect, by the venue's own rules, yet a proxy may answer in its place: it is looked for before it is let go.
         401 | 425 | 429 | 503 => Placed::RejectedUnconfirmed(status_text(answer)),
         403 => match error_text(&answer.body) {
             Some(text) if texts::is_region(&text) => Placed::Rejected(short(&text)),
             _ => Placed::RejectedUnconfirmed(status_text(answer)),
         },
-        400..=499 => match error_text(&answer.body) {
-            Some(text) => by_text(&text),
+        // A text that was never seen is no documented no.
+        400..=499 => match error_text(&answer.body).map(|text| by_text(&text)) {
+            Some(Placed::RejectedUnconfirmed(why)) => Placed::Unknown(why),
+            Some(placed) => placed,
             None => unknown(),
         },
         _ => unknown(),

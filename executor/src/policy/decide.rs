@@ -160,7 +160,7 @@ pub fn decide(
     if exposure.placed_last_minute(at) >= caps.max_orders_per_minute {
         why.push(Refusal::Rate);
     }
-    let day = exposure.day(at);
+    let day = exposure.day();
     if order.side == Side::Buy {
         let bought = day.bought.saturating_add(exposure.total().open).saturating_add(reserve);
         if bought > caps.max_day_bought_usdc {

@@ -1,8 +1,10 @@
 //! Markets, caps and times that rehearsals share.
 
+use crate::config::Buckets;
 use crate::desk::Setup;
 use crate::eip712::Chain;
 use crate::gate::GateTimes;
+use crate::limits::Limits;
 use crate::policy::{AllowedMarket, Policy, PolicyCaps};
 use crate::sign::Account;
 use alloy_primitives::Address;
@@ -63,6 +65,28 @@ pub fn policy_with(caps: PolicyCaps, markets: u16) -> Policy {
         min_order: Qty::from_whole(5).expect("small"),
     };
     Policy::new(caps, (0..markets).map(market).collect()).expect("distinct tokens")
+}
+
+/// Caps that keep nothing from a house of a thousand orders.
+#[must_use]
+pub fn wide_policy() -> Policy {
+    let usdc = |n| Usdc::from_whole(n).expect("small");
+    let caps = PolicyCaps {
+        max_market_usdc: usdc(1_000_000),
+        max_total_usdc: usdc(1_000_000),
+        max_day_bought_usdc: usdc(1_000_000),
+        max_day_placed_usdc: usdc(1_000_000),
+        max_open_orders: 5000,
+        max_orders_per_minute: 5000,
+        ..*policy(1).caps()
+    };
+    policy_with(caps, 2)
+}
+
+/// The buckets of the lowest tier (`clob-rest.md` section 16).
+#[must_use]
+pub fn standard_limits() -> Limits {
+    Limits::new(Some(Buckets { orders: 40, orders_burst: 60, cancels: 80, cancels_burst: 120 }))
 }
 
 /// The times of the example configuration, with a shorter gap between readings.

@@ -22,8 +22,12 @@ pub enum OnPost {
     Reject,
     /// Takes it and names another order.
     OtherId,
-    /// Answers with this status and an empty body.
+    /// Does not take it and answers with this status and an empty body.
     Status(u16),
+    /// Answers with this status and an empty body, and takes it this long afterwards.
+    StatusThenTake(u16, Nanos),
+    /// Takes it, fills it whole and answers with this status and an empty body.
+    StatusAfterFill(u16),
     /// Nothing was sent.
     NotSent,
 }
@@ -91,6 +95,20 @@ pub struct Venue {
     pub trades_since: Vec<Timestamp>,
     /// Times anything was cancelled.
     pub cancel_alls: u32,
+    /// What the balance endpoint says of every token, instead of the truth.
+    pub balance_says: Option<Qty>,
+    /// Look-ups, lists and the stream's cancellations do not tell yet how much of an order matched.
+    pub size_lags: bool,
+    /// The stream's cancellations tell no size at all, and come after the answer to the cancel.
+    pub sizeless: bool,
+    /// The list of open orders is empty.
+    pub lists_no_orders: bool,
+    /// Cancels are answered and cancel nothing.
+    pub refuses_cancels: bool,
+    /// Answers to cancels name no order.
+    pub names_no_canceled: bool,
+    /// The venue's clock is this far behind ours.
+    pub clock_behind: Nanos,
     /// The cash account.
     pub usdc: u64,
 }
@@ -100,8 +118,9 @@ impl Venue {
         self.orders.entry(id).or_insert(Resting { order, matched: Qty::ZERO, live: true });
     }
 
-    pub(super) fn order_json(id: OrderId, resting: &Resting) -> serde_json::Value {
+    pub(super) fn order_json(&self, id: OrderId, resting: &Resting) -> serde_json::Value {
         let (token, order) = (resting.order.token, resting.order);
+        let told = if self.size_lags { Qty::ZERO } else { resting.matched };
         let status = match (resting.live, resting.matched == order.qty) {
             (true, _) => "LIVE",
             (false, true) => "MATCHED",
@@ -109,7 +128,7 @@ impl Venue {
         };
         json!({ "id": id.to_string(), "status": status, "owner": "", "maker_address": "", "side": order.side.as_str(),
                 "market": condition(token.market.0), "asset_id": token_id(token.market.0, token.outcome),
-                "original_size": order.qty.to_string(), "size_matched": resting.matched.to_string(),
+                "original_size": order.qty.to_string(), "size_matched": told.to_string(),
                 "price": order.price.to_string(), "associate_trades": null, "outcome": "", "created_at": 0,
                 "expiration": "0", "order_type": "GTC" })
     }
@@ -148,11 +167,11 @@ impl Venue {
                 ok(self.cancel_where(|_, resting| condition(resting.order.token.market.0) == *market))
             }
             VenueCall::OpenOrders { .. } => {
-                let live = self.orders.iter().filter(|(_, resting)| resting.live);
-                Some(Self::page(&live.map(|(id, resting)| Self::order_json(*id, resting)).collect::<Vec<_>>()))
+                let live = self.orders.iter().filter(|(_, resting)| resting.live && !self.lists_no_orders);
+                Some(Self::page(&live.map(|(id, resting)| self.order_json(*id, resting)).collect::<Vec<_>>()))
             }
             VenueCall::Order(id) => match self.orders.get(id).filter(|_| !self.forgetful) {
-                Some(resting) => ok(Self::order_json(*id, resting)),
+                Some(resting) => ok(self.order_json(*id, resting)),
                 None => ok(serde_json::Value::Null),
             },
             VenueCall::Trades { since, .. } => {
@@ -171,7 +190,10 @@ impl Venue {
                 ok(json!(ids.iter().map(|id| (id.to_string(), true)).collect::<BTreeMap<_, _>>()))
             }
             VenueCall::Balance(None) => ok(json!({ "balance": self.usdc.to_string() })),
-            VenueCall::Balance(Some(token)) => ok(json!({ "balance": self.held(token).micro().to_string() })),
+            VenueCall::Balance(Some(token)) => {
+                let shares = self.balance_says.unwrap_or_else(|| self.held(token));
+                ok(json!({ "balance": shares.micro().to_string() }))
+            }
             VenueCall::Geoblock => match self.on_geo {
                 OnGeo::Clear => ok(json!({ "blocked": false, "ip": "203.0.113.42", "country": "IE", "region": "" })),
                 OnGeo::Blocked => ok(json!({ "blocked": true, "ip": "203.0.113.42", "country": "US", "region": "NY" })),
@@ -180,7 +202,7 @@ impl Venue {
                 OnGeo::Silent => None,
             },
             VenueCall::ClosedOnly => ok(json!({ "closed_only": false })),
-            VenueCall::Time => ok(json!(at.secs())),
+            VenueCall::Time => ok(json!(at.minus(self.clock_behind).secs())),
             VenueCall::RenewCredentials => Some(VenueReply::Answer(Answer::new(200, ""))),
         }
     }
@@ -188,10 +210,13 @@ impl Venue {
     fn cancel_where(&mut self, chosen: impl Fn(&OrderId, &Resting) -> bool) -> serde_json::Value {
         let mut canceled = Vec::new();
         for (id, resting) in &mut self.orders {
-            if resting.live && chosen(id, resting) {
+            if resting.live && !self.refuses_cancels && chosen(id, resting) {
                 resting.live = false;
                 canceled.push(id.to_string());
             }
+        }
+        if self.names_no_canceled {
+            canceled.clear();
         }
         json!({ "canceled": canceled, "not_canceled": {} })
     }

@@ -172,3 +172,44 @@ async fn arming_needs_the_operators_socket() {
         assert_eq!(matches!(told, Told::Done { .. }), may_arm, "{told:?}");
     }
 }
+
+#[tokio::test]
+async fn the_next_core_is_let_in_only_when_the_desk_has_heard_of_the_first_ones_end() {
+    let (_dir, path) = socket();
+    // One place, and the desk reads nothing by itself.
+    let (inbox, mut inputs) = mpsc::channel(2);
+    let line = CoreLine::default();
+    let server = uds::bind(&path).expect("bound");
+    tokio::spawn(serve_core(server, Allowed::new(&[]), line.clone(), inbox));
+    let connect = async || {
+        let (reader, mut writer) = uds::split(UnixStream::connect(&path).await.expect("connected"));
+        writer.send(&hello(PROTOCOL_VERSION)).await.expect("sent");
+        (reader, writer)
+    };
+    let first = connect().await;
+    while !line.is_up() || inputs.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    // Its end cannot be told yet: the desk's inbox is full.
+    drop(first);
+    while line.is_up() {
+        tokio::task::yield_now().await;
+    }
+    let (mut reader, _writer) = connect().await;
+    let let_in = async {
+        while !line.is_up() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let told = tokio::select! {
+        told = reader.recv::<FromExecutor>() => told.expect("an answer"),
+        () = let_in => panic!("the next core was let in too soon"),
+    };
+    assert!(matches!(told, FromExecutor::Goodbye { why: SessionError::Busy }), "{told:?}");
+    for _ in 0..2 {
+        inputs.recv().await.expect("the first core");
+    }
+    assert!(matches!(inputs.recv().await, Some(DeskInput::CoreLost)));
+    let _second = connect().await;
+    assert!(matches!(inputs.recv().await, Some(DeskInput::CoreUp { .. })));
+}

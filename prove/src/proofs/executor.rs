@@ -80,10 +80,14 @@ pub(crate) const PROOFS: &[Proof] = &[
 ];
 
 /// A named, seeded sequence of draws: the same on every machine.
-struct Draws(u64);
+pub(crate) struct Draws(u64);
 
 impl Draws {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         // splitmix64
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -92,11 +96,11 @@ impl Draws {
         (z ^ (z >> 31)) % n
     }
 
-    fn market(&mut self) -> u16 {
+    pub(crate) fn market(&mut self) -> u16 {
         u16::from(self.below(2) == 1)
     }
 
-    fn outcome(&mut self) -> Outcome {
+    pub(crate) fn outcome(&mut self) -> Outcome {
         if self.below(2) == 0 { Outcome::Yes } else { Outcome::No }
     }
 
@@ -112,7 +116,7 @@ impl Draws {
     }
 }
 
-fn verdict(evidence: Evidence, holds: bool) -> Verdict {
+pub(crate) fn verdict(evidence: Evidence, holds: bool) -> Verdict {
     if holds { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
 }
 

@@ -31,6 +31,10 @@ pub(crate) fn arm(config: &Config) -> Result<ExitCode, Failure> {
     told(blocking(async { ask(config, "op.sock", &Ask::Arm).await })?)
 }
 
+pub(crate) fn accept_balances(config: &Config) -> Result<ExitCode, Failure> {
+    told(blocking(async { ask(config, "op.sock", &Ask::AcceptBalances).await })?)
+}
+
 pub(crate) fn halt(config: &Config, reason: String) -> Result<ExitCode, Failure> {
     told(blocking(async { ask(config, "view.sock", &Ask::Halt { reason }).await })?)
 }
@@ -145,6 +149,14 @@ fn screen(status: &Status) -> String {
     for reason in &desk.reasons {
         let age = reason.age_ms.map_or_else(String::new, |ms| format!(" ({ms} ms)"));
         lines.push(format!("shut by      {:?}: {}{age}", reason.shut, reason.why));
+    }
+    for (token, apart) in &desk.apart {
+        let stood =
+            if apart.has_stood() { "stood for minutes: `executor accept-balances` frees their cost" } else { "new" };
+        lines.push(format!(
+            "balance      {token}: {} by our trades, {} by the venue ({stood})",
+            apart.ours, apart.theirs
+        ));
     }
     for blocker in &desk.arm_blockers {
         lines.push(format!("no arm       {blocker}"));

@@ -44,6 +44,8 @@ enum Command {
     },
     /// Open the latch.
     Arm(ConfigFile),
+    /// Believe balances that have stood below our trades for minutes (a merge, a redemption): their cost is freed.
+    AcceptBalances(ConfigFile),
     /// Latch and cancel everything.
     Halt {
         #[command(flatten)]
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::CheckConfig(file) => load(&file.path).and_then(|config| check_config(&config)),
         Command::Status { config, json } => load(&config.path).and_then(|config| client::status(&config, json)),
         Command::Arm(file) => load(&file.path).and_then(|config| client::arm(&config)),
+        Command::AcceptBalances(file) => load(&file.path).and_then(|config| client::accept_balances(&config)),
         Command::Halt { config, reason } => load(&config.path).and_then(|config| client::halt(&config, reason)),
         Command::CancelAll { config, wait_s } => {
             load(&config.path).and_then(|config| client::cancel_all(&config, wait_s))

@@ -7,7 +7,7 @@ use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::key::Key;
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
-use executor::limits::{Class, Limits, Waiting};
+use executor::limits::{Class, Limits, Next, Waiting};
 use executor::operator::{Ask, Status, Told};
 use executor::outcome::{VenueCall, VenueReply};
 use executor::rows::LedgerRow;
@@ -305,12 +305,12 @@ impl Shell {
                 });
             }
             Effect::SignOnly { approved, row } => drop(sign(&self.key, &self.account, approved, row)),
-            Effect::Call { call, request } => {
+            Effect::Call { call, request, leave_by } => {
                 if request == VenueCall::CancelAll {
                     self.last_cancel_all = Some(at);
                 }
-                let (class, cost) = class_of(&request);
-                if let Err((call, _)) = self.waiting.push(class, cost, (call, request)) {
+                let (class, cost) = Class::of(&request);
+                if let Err((call, _)) = self.waiting.push(class, cost, leave_by, (call, request)) {
                     let reply = VenueReply::NotSent("too many calls wait for the rate limit".into());
                     self.pending.push(DeskInput::Reply { call, reply });
                 }
@@ -347,11 +347,16 @@ impl Shell {
         }
     }
 
-    /// Starts every waiting call that has tokens; how long until the next has, if one waits.
+    /// Starts every waiting call that has tokens and answers those that waited for too long; how long until there is more to do.
     fn pump(&mut self, at: Timestamp) -> Option<Nanos> {
         loop {
             let (call, request) = match self.waiting.pop(&self.limits, at) {
-                Ok(ready) => ready,
+                Ok(Next::Leaves(ready)) => ready,
+                Ok(Next::Overdue((call, _))) => {
+                    let reply = VenueReply::NotSent("it waited for our own rate limit for too long".into());
+                    self.pending.push(DeskInput::Reply { call, reply });
+                    continue;
+                }
                 Err(wait) => return wait,
             };
             let (clob, inbox) = (self.clob.clone(), self.inbox.clone());
@@ -385,6 +390,7 @@ impl Shell {
             Ask::Halt { reason } => Op::Halt { why: reason.into() },
             Ask::CancelAll => Op::CancelAll,
             Ask::Arm => Op::Arm,
+            Ask::AcceptBalances => Op::AcceptBalances,
         };
         let ticket = self.ticket(Some(answer));
         self.pending.push(DeskInput::Operator { ticket, op });
@@ -397,17 +403,5 @@ impl Shell {
             self.tickets.insert(ticket, answer);
         }
         ticket
-    }
-}
-
-/// What a call competes with, and what it costs.
-fn class_of(call: &VenueCall) -> (Class, u32) {
-    match call {
-        VenueCall::CancelAll => (Class::CancelAll, 1),
-        VenueCall::Cancel(ids) => (Class::Cancel, u32::try_from(ids.len()).unwrap_or(u32::MAX)),
-        VenueCall::CancelMarket(_) => (Class::Cancel, 1),
-        // Without credentials nothing can be cancelled.
-        VenueCall::Heartbeat { .. } | VenueCall::RenewCredentials => (Class::Heartbeat, 1),
-        _ => (Class::Read, 1),
     }
 }

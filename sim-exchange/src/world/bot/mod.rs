@@ -355,7 +355,7 @@ impl Bot {
                 };
                 wants.asks.push(Ask::Post { call, order: Box::new(order) });
             }
-            Effect::Call { call, request } => {
+            Effect::Call { call, request, .. } => {
                 self.totals.cancels += u64::from(request.is_cancel());
                 wants.asks.push(Ask::Call { call, request });
             }

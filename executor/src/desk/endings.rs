@@ -1,0 +1,136 @@
+//! What proves that an order can trade no more: two sources that agree, or silence everywhere for long enough.
+
+use super::orders::{LOOK_WAITS, doubled};
+use super::{Desk, Effect};
+use crate::exposure::{Phase, Tracked};
+use crate::outcome::{self, VenueReply};
+use crate::rows::Became;
+use mm_core::domain::{Nanos, OrderId, Qty, TimeInForce, Timestamp};
+use mm_core::venue::rest::plain_status;
+
+/// A GTD order is given this long after its end to vanish.
+const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
+
+impl Desk {
+    pub(super) fn look_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
+        let at = self.at;
+        let Some(errand) = self.errands.get_mut(&order) else { return };
+        let again = at.plus(doubled(&mut errand.look_wait, LOOK_WAITS));
+        match outcome::order(reply, order) {
+            Err(_) => errand.look_at = Some(again),
+            Ok(Some(found)) => match plain_status(&found.status).as_str() {
+                "LIVE" | "DELAYED" | "UNMATCHED" => {
+                    if errand.cancel {
+                        errand.acked = None;
+                        errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
+                        errand.look_at = Some(again);
+                    }
+                    self.land(order, out);
+                    self.seen_resting();
+                    self.heed_matched(order, found.size_matched);
+                }
+                status if status == "MATCHED" || is_withdrawn(status) => {
+                    errand.look_at = Some(again);
+                    let (known, since) = errand.gone.unwrap_or((Qty::ZERO, at));
+                    errand.gone = Some((known.max(found.size_matched), since));
+                    self.settle_gone(order, out);
+                }
+                _ => errand.look_at = Some(again),
+            },
+            Ok(None) => {
+                errand.look_at = Some(again);
+                self.absent(order, out);
+            }
+        }
+    }
+
+    /// What of an order can no longer trade is let go when two sources agree how much of it has: the look-up that said it is
+    /// gone, and the stream or a list of trades read whole since. One alone may lag behind a fill.
+    pub(super) fn settle_gone(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        let Some(errand) = self.errands.get(&order) else { return };
+        let (Some(tracked), Some((matched, since))) = (self.exposure.order(&order), errand.gone) else { return };
+        let told_twice = errand.stream_end == Some(matched) || matched >= tracked.row.qty;
+        if told_twice || self.readings.trades_read.is_some_and(|read| read >= since) {
+            let matched = matched.max(tracked.traded()).max(errand.stream_end.unwrap_or(Qty::ZERO));
+            self.end(order, Became::Ended { matched }, out);
+        } else {
+            self.want_trades_of(order);
+        }
+    }
+
+    /// Trades were read whole: enough for the orders that waited for it.
+    pub(super) fn settle_all_gone(&mut self, out: &mut Vec<Effect>) {
+        let gone = self.errands.iter().filter(|(_, errand)| errand.gone.is_some()).map(|(order, _)| *order);
+        for order in gone.collect::<Vec<_>>() {
+            self.settle_gone(order, out);
+        }
+    }
+
+    /// "Not found" does not mean "never landed": only one of a few endpoints said so, and a throttled POST may be late.
+    fn absent(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        let Some(tracked) = self.exposure.order(&order) else { return };
+        let (posted, doubted) =
+            self.errands.get(&order).map_or((tracked.row.at, self.at), |errand| (errand.posted, errand.doubted));
+        // Open orders and trades must have been read whole since, and have not told of it.
+        let read = self.readings.orders_read.min(self.readings.trades_read);
+        if tracked.phase == (Phase::Unknown { likely_rejected: true }) && tracked.fills.is_empty() {
+            if read.is_some_and(|read| read >= doubted) {
+                self.end(order, Became::NeverLanded, out);
+            } else {
+                self.readings.probe_at = self.at;
+            }
+            return;
+        }
+        let mut horizon = posted.plus(self.setup.times.late_landing);
+        if let TimeInForce::Gtd(end) = tracked.row.tif {
+            horizon = horizon.max(end.plus(EXPIRY_MARGIN));
+        }
+        let listed = self.readings.listed.contains(&order);
+        if !listed && self.at >= horizon && read.is_some_and(|read| read >= horizon) {
+            let matched = tracked.traded();
+            let became = match tracked.phase {
+                Phase::Unknown { .. } if matched.is_zero() => Became::NeverLanded,
+                _ => Became::Ended { matched },
+            };
+            self.end(order, became, out);
+        }
+    }
+
+    /// A list of what rests, begun at `started`, does not show it.
+    pub(super) fn missing(&mut self, order: OrderId, started: Timestamp, out: &mut Vec<Effect>) {
+        let later = self.at.plus(self.setup.times.zero_gap);
+        let nothing_known = Phase::Unknown { likely_rejected: false };
+        let unknown = self.exposure.order(&order).is_some_and(|tracked| tracked.phase == nothing_known);
+        match self.errands.get_mut(&order) {
+            // The venue said that it cancelled it, and shows it no more: trades read a while later tell how much had matched.
+            // No look-up: there may be a thousand of them.
+            Some(errand) if errand.gone.is_some() || errand.acked.is_some_and(|acked| started >= acked) => {
+                errand.gone = Some(errand.gone.unwrap_or((Qty::ZERO, later)));
+                self.settle_gone(order, out);
+            }
+            // One that nothing is known of keeps to its own waits.
+            Some(errand) if unknown && errand.look_at.is_some() => {}
+            _ => self.look_soon(order),
+        }
+    }
+
+    /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too.
+    /// Without a size it says nothing of what can still have traded.
+    pub(super) fn stream_end(&mut self, order: OrderId, matched: Option<Qty>, out: &mut Vec<Effect>) {
+        let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
+        match (self.errands.get_mut(&order), matched) {
+            (Some(errand), Some(matched)) if errand.acked.is_none() => {
+                errand.stream_end = Some(matched);
+                errand.look_at = Some(self.at);
+            }
+            (Some(errand), None) => errand.look_at = Some(self.at),
+            (_, Some(matched)) => self.end(order, Became::Ended { matched: matched.max(traded) }, out),
+            (None, None) => {}
+        }
+    }
+}
+
+/// Whether a look-up's status says that the order left the book without having traded whole.
+fn is_withdrawn(status: &str) -> bool {
+    status.starts_with("CANCEL") || status == "INVALID" || status == "EXPIRED"
+}
