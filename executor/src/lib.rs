@@ -19,6 +19,7 @@ pub mod eip712;
 pub mod exposure;
 pub mod gate;
 pub mod harden;
+pub mod host;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -51,6 +51,8 @@ pub struct Rehearsal {
     pub shell_resends: bool,
     /// The core sends its lease.
     pub alive: bool,
+    /// What the desk's clock shows at a moment; `None`: the moment.
+    pub clock: Option<fn(Timestamp) -> Timestamp>,
     /// Where rows go when the ledger lies.
     nowhere: MemoryLedger,
     inbox: BTreeMap<(Timestamp, u64), Event>,
@@ -86,6 +88,7 @@ impl Rehearsal {
             ledger_lies: false,
             shell_resends: false,
             alive: true,
+            clock: None,
             nowhere: MemoryLedger::new(),
             inbox: BTreeMap::new(),
             seq: 0,
@@ -163,7 +166,7 @@ impl Rehearsal {
         let end = self.at.plus(Nanos::from_ms(ms));
         for _ in 0..TURNS_MAX {
             let event = self.inbox.keys().next().map(|(when, _)| *when);
-            let next = [event, self.desk.next_deadline()].into_iter().flatten().min().filter(|when| *when <= end);
+            let next = [event, self.deadline()].into_iter().flatten().min().filter(|when| *when <= end);
             let Some(when) = next else {
                 self.at = end;
                 return;
@@ -184,12 +187,26 @@ impl Rehearsal {
                 }
             }
             let mut effects = Vec::new();
-            self.desk.turn(self.at, inputs, &mut effects);
+            self.desk.turn(self.shown(), inputs, &mut effects);
             for effect in effects {
                 self.perform(effect);
             }
         }
         panic!("the desk does not come to rest");
+    }
+
+    /// What the desk's clock shows now.
+    fn shown(&self) -> Timestamp {
+        self.clock.map_or(self.at, |clock| clock(self.at))
+    }
+
+    /// When the desk's timer fires: it waits as long as its clock says is left, and by a clock that stands still for ever again.
+    fn deadline(&self) -> Option<Timestamp> {
+        let deadline = self.desk.next_deadline()?;
+        match self.clock {
+            None => Some(deadline),
+            Some(_) => Some(self.at.plus(deadline.since(self.shown()).max(Nanos::from_ms(1)))),
+        }
     }
 
     /// Fills `shares` of an order that rests: the venue matches, the stream tells, later it confirms.

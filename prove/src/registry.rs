@@ -17,6 +17,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::edits::PROOFS,
     proofs::replay::PROOFS,
     proofs::executor::PROOFS,
+    proofs::time::PROOFS,
     proofs::keys::PROOFS,
     proofs::process::PROOFS,
     proofs::faults::PROOFS,

@@ -19,5 +19,6 @@ pub(crate) mod roads;
 pub(crate) mod scoring;
 pub(crate) mod server;
 pub(crate) mod theory;
+pub(crate) mod time;
 pub(crate) mod venue;
 pub(crate) mod world;

@@ -5,6 +5,7 @@ use executor::clob::{Clob, Endpoints, Login};
 use executor::config::{Config, KeySource, Profile};
 use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
+use executor::host::HostWatch;
 use executor::key::Key;
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
 use executor::limits::{Class, Limits, Waiting};
@@ -15,7 +16,8 @@ use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
 use executor::user_stream::UserStream;
 use mm_core::domain::{Nanos, Timestamp};
-use mm_core::io::{clock::Clock, uds};
+use mm_core::io::clock::{Clock, Reading};
+use mm_core::io::uds;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,6 +34,9 @@ const TURN_MAX: usize = 512;
 const QUESTIONS_MAX: usize = 32;
 /// Time from a signal to the end, confirmed or not (executor.md 3.17).
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// The machine's clock is looked at as often at least.
+const LOOK_EVERY: Nanos = Nanos::from_secs(1);
 
 /// Exit code when it is not confirmed that nothing rests.
 const NOT_FLAT: u8 = 3;
@@ -117,6 +122,7 @@ fn load_key(config: &Config) -> Result<Key, Failure> {
 struct Shell {
     config: Config,
     clock: Clock,
+    host: HostWatch,
     desk: Desk,
     key: Arc<Key>,
     account: Account,
@@ -191,6 +197,7 @@ impl Shell {
             limits: Limits::new(config.tier.buckets),
             config,
             clock,
+            host: HostWatch::default(),
             desk,
             key,
             account,
@@ -267,9 +274,11 @@ impl Shell {
                 let ticket = self.ticket(None);
                 self.pending.push(DeskInput::Operator { ticket, op: Op::Drain });
             }
-            let mut turn: Vec<DeskInput> = std::mem::take(&mut self.pending);
+            let reading = Reading::of_system();
+            let at = self.clock.at(reading);
+            let mut turn = self.host.look(&self.clock, reading);
+            turn.append(&mut self.pending);
             turn.append(&mut batch);
-            let at = self.clock.now();
             self.desk.turn(at, turn, &mut effects);
             for effect in effects.drain(..) {
                 self.perform(at, effect);
@@ -279,7 +288,7 @@ impl Shell {
                 return Ok(true);
             }
             let deadline = self.desk.next_deadline().map(|deadline| deadline.since(self.clock.now()));
-            wake = [deadline, waits].into_iter().flatten().min();
+            wake = [deadline, waits, Some(LOOK_EVERY)].into_iter().flatten().min();
         }
     }
 
