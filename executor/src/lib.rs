@@ -42,3 +42,4 @@ pub mod user_stream;
 #[doc(hidden)]
 pub mod vectors;
 pub mod wallets;
+pub mod way_out;

@@ -51,6 +51,8 @@ pub struct Rehearsal {
     pub shell_resends: bool,
     /// The core sends its lease.
     pub alive: bool,
+    /// A commit takes this long.
+    pub commit: Nanos,
     /// What the desk's clock shows at a moment; `None`: the moment.
     pub clock: Option<fn(Timestamp) -> Timestamp>,
     /// Where rows go when the ledger lies.
@@ -88,6 +90,7 @@ impl Rehearsal {
             ledger_lies: false,
             shell_resends: false,
             alive: true,
+            commit: COMMIT,
             clock: None,
             nowhere: MemoryLedger::new(),
             inbox: BTreeMap::new(),
@@ -248,7 +251,7 @@ impl Rehearsal {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Record(row) => self.commit(row),
-            Effect::Post { call, approved, row } => {
+            Effect::Post { call, approved, row, .. } => {
                 let recorded =
                     |kept: &LedgerRow| matches!(kept, LedgerRow::Intent(intent) if intent.order == row.order());
                 if !self.ledger.rows().iter().any(recorded) {
@@ -284,7 +287,7 @@ impl Rehearsal {
         match ledger.append(std::slice::from_ref(&row)) {
             Ok(durable) => {
                 for intent in durable {
-                    self.later(COMMIT, Event::Input(Box::new(DeskInput::Recorded(intent.id, intent.row))));
+                    self.later(self.commit, Event::Input(Box::new(DeskInput::Recorded(intent.id, intent.row))));
                 }
             }
             Err(why) => self.input(DeskInput::LedgerFailed(why.0)),

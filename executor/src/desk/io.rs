@@ -4,7 +4,7 @@ use crate::outcome::{VenueCall, VenueReply};
 use crate::policy::{Approved, Policy};
 use crate::recorded::Recorded;
 use crate::rows::LedgerRow;
-use mm_core::domain::{ClientOrderId, Nanos};
+use mm_core::domain::{ClientOrderId, Nanos, Timestamp};
 use mm_core::protocol::{FromExecutor, ToExecutor};
 use mm_core::venue::user_ws::UserEvent;
 
@@ -83,6 +83,8 @@ pub enum Effect {
         approved: Approved,
         /// Its durable row.
         row: Recorded,
+        /// It leaves before this moment, and while [`Desk::lets_out`](super::Desk::lets_out), or stays.
+        until: Timestamp,
     },
     /// With `submit = "withhold"`: sign as if to post, and do not. No answer is expected.
     SignOnly {

@@ -20,7 +20,7 @@ pub use status::Status;
 use crate::exposure::Exposure;
 use crate::gate::{GateTimes, Health};
 use crate::outcome::{Lost, VenueCall, VenueReply};
-use crate::policy::{Approved, Policy};
+use crate::policy::Policy;
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
 use crate::sign::Account;
@@ -88,9 +88,9 @@ pub struct Desk {
     calls: BTreeMap<u64, Pending>,
     session: session::Session,
     /// Approved, row not yet durable.
-    waiting: BTreeMap<OrderId, Approved>,
+    waiting: BTreeMap<OrderId, orders::Cleared>,
     /// Row durable, to be posted at the end of the turn.
-    ready: Vec<(Approved, Recorded)>,
+    ready: Vec<(orders::Cleared, Recorded)>,
     errands: BTreeMap<OrderId, orders::Errand>,
     checks: checks::Checks,
     readings: readings::Readings,
@@ -206,7 +206,7 @@ impl Desk {
             DeskInput::User(event) => self.user_says(*event, out),
             DeskInput::UserLink { up } => self.user_link(up),
             DeskInput::Slept(long) => self.slept(long, out),
-            DeskInput::ClockSet(by) => self.halt(&format!("the machine's clock was set by {} s", by.secs()), out),
+            DeskInput::ClockSet(by) => self.halt(&format!("the machine's clock was set by {} s", by.ms() / 1000), out),
             DeskInput::Operator { ticket, op } => self.operate(ticket, op, out),
         }
     }

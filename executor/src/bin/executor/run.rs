@@ -15,6 +15,7 @@ use executor::rows::LedgerRow;
 use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
 use executor::user_stream::UserStream;
+use executor::way_out::WayOut;
 use mm_core::domain::{Nanos, Timestamp};
 use mm_core::io::clock::{Clock, Reading};
 use mm_core::io::uds;
@@ -129,6 +130,7 @@ struct Shell {
     ledger: LedgerHandle,
     login: Arc<Login>,
     clob: Clob,
+    way: WayOut,
     limits: Limits,
     waiting: Waiting<(u64, VenueCall)>,
     line: CoreLine,
@@ -177,6 +179,7 @@ impl Shell {
         let clob = Clob::new(endpoints, Arc::clone(&login), account, clock.clone(), request, cancel)
             .map_err(|why| why.to_string())?;
 
+        let way = WayOut::new(clock.clone());
         let line = CoreLine::default();
         let renew_user = Arc::new(Notify::new());
         let peers = &config.peers;
@@ -204,6 +207,7 @@ impl Shell {
             ledger: handle,
             login,
             clob,
+            way,
             waiting: Waiting::default(),
             line,
             renew_user,
@@ -280,6 +284,9 @@ impl Shell {
             turn.append(&mut self.pending);
             turn.append(&mut batch);
             self.desk.turn(at, turn, &mut effects);
+            if !self.desk.lets_out() {
+                self.way.shut();
+            }
             for effect in effects.drain(..) {
                 self.perform(at, effect);
             }
@@ -299,7 +306,7 @@ impl Shell {
                     self.pending.push(DeskInput::LedgerFailed(why.to_string().into()));
                 }
             }
-            Effect::Post { call, approved, row } => {
+            Effect::Post { call, approved, row, until } => {
                 // Places never wait for tokens: what was decided now may be wrong in a second, or forbidden.
                 if self.limits.take(at, Class::Place, 1).is_err() {
                     let reply = VenueReply::NotSent("our own rate limit for orders is used up".into());
@@ -307,9 +314,9 @@ impl Shell {
                     return;
                 }
                 let order = sign(&self.key, &self.account, approved, row);
-                let (clob, inbox) = (self.clob.clone(), self.inbox.clone());
+                let (clob, inbox, leave) = (self.clob.clone(), self.inbox.clone(), self.way.leave(until));
                 tokio::spawn(async move {
-                    let reply = clob.post(order).await;
+                    let reply = clob.post(order, leave).await;
                     let _ = inbox.send(DeskInput::Reply { call, reply }).await;
                 });
             }
