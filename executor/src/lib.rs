@@ -26,6 +26,8 @@ pub mod host;
     reason = "a key comes from a file and its blinding from the system"
 )]
 pub mod key;
+#[expect(clippy::disallowed_methods, reason = "it waits with a panicking thread")]
+pub mod killer;
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the ledger is a file")]
 pub mod ledger;
 pub mod limits;

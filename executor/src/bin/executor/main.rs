@@ -9,6 +9,7 @@
 mod client;
 mod log;
 mod run;
+mod signals;
 mod state;
 
 use clap::{Parser, Subcommand};

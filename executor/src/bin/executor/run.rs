@@ -1,5 +1,6 @@
 //! `run`: performs the desk's effects in order and feeds back what happens. One thread decides; the ledger has its own.
 
+use crate::signals::{Signals, Wish};
 use crate::{Failure, say, state};
 use executor::clob::{Clob, Endpoints, Login};
 use executor::config::{Config, KeySource, Profile};
@@ -7,6 +8,7 @@ use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
 use executor::key::Key;
+use executor::killer::{Killer, cancel_on_panic};
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
 use executor::limits::{Class, Limits, Waiting};
 use executor::operator::{Ask, Status, Told};
@@ -22,9 +24,8 @@ use mm_core::io::uds;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Inputs that may wait for the desk; whoever brings more waits.
@@ -39,6 +40,9 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 /// The machine's clock is looked at as often at least.
 const LOOK_EVERY: Nanos = Nanos::from_secs(1);
 
+/// What a panic asks to cancel everything; set before anything can leave.
+static KILLER: OnceLock<Killer> = OnceLock::new();
+
 /// Exit code when it is not confirmed that nothing rests.
 const NOT_FLAT: u8 = 3;
 /// Exit code after the ledger failed.
@@ -46,12 +50,7 @@ const LEDGER_FAILED: u8 = 4;
 
 /// Runs until a signal or a failed ledger; the exit code says whether it is confirmed that nothing rests.
 pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
-    std::panic::set_hook(Box::new(|info| {
-        // Where, never what: a payload could hold anything. Abort: a half-dead key holder helps nobody.
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("executor: panic at {place}\n").as_bytes());
-        std::process::abort();
-    }));
+    cancel_on_panic(&KILLER);
     harden::harden_process().map_err(|why| why.to_string())?;
     harden::check_environment(std::env::vars_os()).map_err(|why| why.to_string())?;
     tracing::subscriber::set_global_default(crate::log::Lines).map_err(|why| why.to_string())?;
@@ -180,6 +179,12 @@ impl Shell {
             .map_err(|why| why.to_string())?;
 
         let way = WayOut::new(clock.clone());
+        if !config.withholds() {
+            let its_login = Arc::new(Login::new(Arc::clone(&key), config.venue.chain));
+            let its_clob = clob.apart(Arc::clone(&its_login)).map_err(|why| why.to_string())?;
+            let killer = Killer::start(its_clob, its_login, way.clone()).map_err(|why| format!("no killer: {why}"))?;
+            assert!(KILLER.set(killer).is_ok(), "one executor runs in a process");
+        }
         let line = CoreLine::default();
         let renew_user = Arc::new(Notify::new());
         let peers = &config.peers;
@@ -218,8 +223,10 @@ impl Shell {
             ledger_failed: false,
             last_cancel_all: None,
         };
+        // Before anybody knows us: a signal that finds no handler would end us with orders resting.
+        let mut signals = Signals::new().map_err(|why| format!("no signals: {why}"))?;
         say(&ready.to_string())?;
-        let flat = shell.turns(&mut inputs, &mut asked).await?;
+        let flat = shell.turns(&mut inputs, &mut asked, &mut signals).await?;
         tracing::info!(event = "end", "{}", if flat { "flat confirmed" } else { "NOT confirmed flat" });
         shell.ledger.close();
         Ok(match (shell.ledger_failed, flat) {
@@ -234,10 +241,8 @@ impl Shell {
         &mut self,
         inputs: &mut mpsc::Receiver<DeskInput>,
         asked: &mut mpsc::Receiver<Question>,
+        signals: &mut Signals,
     ) -> Result<bool, Failure> {
-        let no_signals = |why: std::io::Error| format!("no signals: {why}");
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
         let mut drain_until: Option<tokio::time::Instant> = None;
         let mut effects = Vec::new();
         let mut batch = Vec::new();
@@ -258,8 +263,13 @@ impl Shell {
             let mut must_drain = false;
             tokio::select! {
                 biased;
-                _ = interrupt.recv() => must_drain = true,
-                _ = terminate.recv() => must_drain = true,
+                told = signals.next() => match told {
+                    Wish::Drain => must_drain = true,
+                    Wish::Halt => {
+                        let ticket = self.ticket(None);
+                        self.pending.push(DeskInput::Operator { ticket, op: Op::Halt { why: "a signal".into() } });
+                    }
+                },
                 () = drained => return Ok(false),
                 Some(question) = asked.recv() => self.ask(question),
                 n = inputs.recv_many(&mut batch, TURN_MAX), if self.pending.is_empty() => {
@@ -291,6 +301,9 @@ impl Shell {
                 self.perform(at, effect);
             }
             let waits = self.pump(at);
+            if let Some(killer) = KILLER.get() {
+                killer.learn(&self.login);
+            }
             if drain_until.is_some() && self.desk.status().flat {
                 return Ok(true);
             }
