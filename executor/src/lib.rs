@@ -28,6 +28,8 @@ pub mod host;
 pub mod key;
 #[expect(clippy::disallowed_methods, reason = "it waits with a panicking thread")]
 pub mod killer;
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the marker is a file")]
+pub mod latch;
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the ledger is a file")]
 pub mod ledger;
 pub mod limits;

@@ -9,6 +9,7 @@ use executor::harden;
 use executor::host::HostWatch;
 use executor::key::Key;
 use executor::killer::{Killer, cancel_on_panic};
+use executor::latch::{Latch, Marker};
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
 use executor::limits::{Class, Limits, Waiting};
 use executor::operator::{Ask, Status, Told};
@@ -82,12 +83,17 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
         auto_arm: config.auto_arm,
     };
     tracing::info!(event = "start", epoch, rows = rows.len(), "ledger read");
-    let desk = Desk::recover(setup, rows.iter().chain(&starting), state::latched(&config));
+    let marker = Marker::of(&config.state_dir);
+    let desk = Desk::recover(setup, rows.iter().chain(&starting), marker.read());
+    let latch = Latch::start(marker, |why| {
+        tracing::error!(event = "marker-failed", why = %why, "the latch's marker was not written or not removed");
+    })
+    .map_err(|why| format!("the latch's marker: {why}"))?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
-        .block_on(Shell::serve(config, clock, ledger, key, account, desk))
+        .block_on(Shell::serve(config, clock, ledger, latch, key, account, desk))
 }
 
 fn open_ledger(config: &Config) -> Result<(SqliteLedger, Vec<LedgerRow>), Failure> {
@@ -127,6 +133,7 @@ struct Shell {
     key: Arc<Key>,
     account: Account,
     ledger: LedgerHandle,
+    latch: Latch,
     login: Arc<Login>,
     clob: Clob,
     way: WayOut,
@@ -148,6 +155,7 @@ impl Shell {
         config: Config,
         clock: Clock,
         ledger: SqliteLedger,
+        latch: Latch,
         key: Arc<Key>,
         account: Account,
         desk: Desk,
@@ -210,6 +218,7 @@ impl Shell {
             key,
             account,
             ledger: handle,
+            latch,
             login,
             clob,
             way,
@@ -228,7 +237,14 @@ impl Shell {
         say(&ready.to_string())?;
         let flat = shell.turns(&mut inputs, &mut asked, &mut signals).await?;
         tracing::info!(event = "end", "{}", if flat { "flat confirmed" } else { "NOT confirmed flat" });
-        shell.ledger.close();
+        // Nobody is asked any more: the ledger's thread must not wait for us to listen.
+        drop(inputs);
+        let written = shell.ledger.close();
+        let latched = shell.latch.close();
+        if !(written && latched) {
+            tracing::error!(event = "disk-silent", "the disk did not take the last rows in time");
+            shell.ledger_failed = true;
+        }
         Ok(match (shell.ledger_failed, flat) {
             (true, _) => ExitCode::from(LEDGER_FAILED),
             (false, true) => ExitCode::SUCCESS,
@@ -353,15 +369,9 @@ impl Shell {
             Effect::RenewUserLink => self.renew_user.notify_one(),
             Effect::Latch { why } => {
                 tracing::error!(event = "halted", why = %why, "halted");
-                if let Err(why) = state::latch(&self.config, &why) {
-                    tracing::error!(event = "no-marker", why = %why, "the latch's marker was not written");
-                }
+                self.latch.put(why);
             }
-            Effect::Unlatch => {
-                if let Err(why) = state::unlatch(&self.config) {
-                    tracing::error!(event = "marker-stays", why = %why, "the latch's marker was not removed");
-                }
-            }
+            Effect::Unlatch => self.latch.take(),
             Effect::Answer { ticket, result } => {
                 if let Some(answer) = self.tickets.remove(&ticket) {
                     let told = match result {
