@@ -18,6 +18,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::replay::PROOFS,
     proofs::executor::PROOFS,
     proofs::time::PROOFS,
+    proofs::last_metre::PROOFS,
     proofs::keys::PROOFS,
     proofs::process::PROOFS,
     proofs::faults::PROOFS,

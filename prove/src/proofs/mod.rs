@@ -8,6 +8,7 @@ pub(crate) mod executor;
 pub(crate) mod faults;
 pub(crate) mod house;
 pub(crate) mod keys;
+pub(crate) mod last_metre;
 pub(crate) mod orders;
 pub(crate) mod placement;
 pub(crate) mod process;

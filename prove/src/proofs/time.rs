@@ -1,6 +1,6 @@
 //! M5: the machine's clock is somebody else's to set.
 
-use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proof::{Evidence, Proof, Verdict};
 use executor::desk::Op;
 use executor::rehearsal::{OnGeo, Rehearsal, START, order, policy, setup};
 use mm_core::domain::{Nanos, Outcome, Side, Timestamp};
