@@ -4,10 +4,12 @@
 //! A body is serialized once; the same bytes are signed and sent. Nothing here repeats a request, with one exception: a
 //! cancel answered 401 is sent again after the credentials were derived anew, because cancelling twice does no harm.
 
+mod login;
+
+pub use login::Login;
+
 use crate::auth::{Credentials, Header, login_headers};
-use crate::eip712::Chain;
 use crate::gate::venue_ahead;
-use crate::key::Key;
 use crate::outcome::{self, Answer, Lost, VenueCall, VenueReply};
 use crate::sign::{Account, SignedOrder};
 use crate::way_out::Leave;
@@ -18,8 +20,8 @@ use mm_core::venue::rest::{ApiKeyBody, CancelMarketBody, CancelOrderBody, FIRST_
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde::Serialize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -35,56 +37,6 @@ pub struct Endpoints {
     pub rest: String,
     /// The whole geoblock address.
     pub geoblock: String,
-}
-
-/// Holds the key and the API credentials derived with it.
-pub struct Login {
-    key: Arc<Key>,
-    chain: Chain,
-    current: Mutex<Option<(Arc<Credentials>, Timestamp)>>,
-    /// Held while a login is under way, so that calls that all need one wait for the same.
-    under_way: tokio::sync::Mutex<()>,
-    /// Told whenever credentials were derived.
-    renewed: tokio::sync::Notify,
-}
-
-impl Login {
-    /// A login without credentials yet.
-    #[must_use]
-    pub fn new(key: Arc<Key>, chain: Chain) -> Self {
-        let (current, renewed) = (Mutex::new(None), tokio::sync::Notify::new());
-        Self { key, chain, current, under_way: tokio::sync::Mutex::new(()), renewed }
-    }
-
-    /// The credentials in use and when they were derived.
-    #[must_use]
-    pub fn current(&self) -> Option<(Arc<Credentials>, Timestamp)> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits for the next derivation.
-    pub async fn renewed(&self) {
-        self.renewed.notified().await;
-    }
-
-    /// Takes what another login of the same key uses, if that is newer.
-    pub fn follow(&self, other: &Self) {
-        if let Some((credentials, since)) = other.current()
-            && self.since() < Some(since)
-        {
-            self.set(credentials, since);
-        }
-    }
-
-    /// When the credentials in use were derived.
-    fn since(&self) -> Option<Timestamp> {
-        self.current().map(|(_, since)| since)
-    }
-
-    fn set(&self, credentials: Arc<Credentials>, at: Timestamp) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((credentials, at));
-        self.renewed.notify_waiters();
-    }
 }
 
 /// The venue over REST.

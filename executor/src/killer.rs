@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Time a cancel-all may take before the process ends without it.
 const LIMIT: Duration = Duration::from_secs(3);
+/// How long last words may take.
+const SAY_MAX: Duration = Duration::from_secs(1);
 /// Between two attempts.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -30,18 +32,29 @@ pub struct Killer {
 /// moment; there is none before the process can trade.
 pub fn cancel_on_panic(killer: &'static OnceLock<Killer>) {
     std::panic::set_hook(Box::new(move |info| {
+        let done = killer.get().map(Killer::cancel_all);
         // Where, never what: a payload could hold anything.
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let say = |line: String| {
-            let _ = std::io::stderr().write_all(line.as_bytes());
+        let end = match done {
+            None => "",
+            Some(true) => "executor: cancel-all answered\n",
+            Some(false) => "executor: cancel-all NOT answered\n",
         };
-        say(format!("executor: panic at {place}\n"));
-        if let Some(killer) = killer.get() {
-            let done = killer.cancel_all();
-            say(format!("executor: cancel-all {}\n", if done { "answered" } else { "NOT answered" }));
-        }
+        say(format!("executor: panic at {place}\n{end}"));
         std::process::abort();
     }));
+}
+
+/// Writes to stderr, which may be a terminal that is stopped: nothing waits long for it.
+fn say(words: String) {
+    let (done, said) = sync_channel::<()>(0);
+    let writer = std::thread::Builder::new().spawn(move || {
+        let _ = std::io::stderr().write_all(words.as_bytes());
+        drop(done);
+    });
+    if writer.is_ok() {
+        let _ = said.recv_timeout(SAY_MAX);
+    }
 }
 
 impl Killer {

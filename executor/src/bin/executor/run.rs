@@ -1,5 +1,6 @@
 //! `run`: performs the desk's effects in order and feeds back what happens. One thread decides; the ledger has its own.
 
+use crate::log::Lines;
 use crate::signals::{Signals, Wish};
 use crate::{Failure, say, state};
 use executor::clob::{Clob, Endpoints, Login};
@@ -51,10 +52,17 @@ const LEDGER_FAILED: u8 = 4;
 
 /// Runs until a signal or a failed ledger; the exit code says whether it is confirmed that nothing rests.
 pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
+    let (lines, flush) = Lines::to(std::io::stderr()).map_err(|why| format!("no thread for the log: {why}"))?;
+    let ended = run_logged(config, lines);
+    flush.wait();
+    ended
+}
+
+fn run_logged(config: Config, lines: Lines) -> Result<ExitCode, Failure> {
     cancel_on_panic(&KILLER);
     harden::harden_process().map_err(|why| why.to_string())?;
     harden::check_environment(std::env::vars_os()).map_err(|why| why.to_string())?;
-    tracing::subscriber::set_global_default(crate::log::Lines).map_err(|why| why.to_string())?;
+    tracing::subscriber::set_global_default(lines).map_err(|why| why.to_string())?;
 
     let clock = Clock::new();
     let (mut ledger, rows) = open_ledger(&config)?;
