@@ -25,7 +25,7 @@ static KILLER: OnceLock<Killer> = OnceLock::new();
 #[test]
 #[ignore = "the other test starts it"]
 fn the_child_panics() {
-    let venue = std::env::var(VENUE).expect("where the venue is");
+    let venue = std::env::var_os(VENUE).and_then(|url| url.into_string().ok()).expect("where the venue is");
     let key = Arc::new(Key::throw_away().expect("random bytes"));
     let account = Account::new(Chain::Polygon, SignatureType::Eoa, key.address(), None).expect("an EOA");
     let login = Arc::new(Login::new(key, Chain::Polygon));
