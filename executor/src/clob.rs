@@ -4,19 +4,24 @@
 //! A body is serialized once; the same bytes are signed and sent. Nothing here repeats a request, with one exception: a
 //! cancel answered 401 is sent again after the credentials were derived anew, because cancelling twice does no harm.
 
+mod login;
+
+pub use login::Login;
+
 use crate::auth::{Credentials, Header, login_headers};
-use crate::eip712::Chain;
-use crate::key::Key;
-use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
+use crate::gate::venue_ahead;
+use crate::outcome::{self, Answer, Lost, VenueCall, VenueReply};
 use crate::sign::{Account, SignedOrder};
-use mm_core::domain::Timestamp;
+use crate::way_out::Leave;
+use mm_core::domain::{Nanos, Timestamp};
 use mm_core::io::clock::Clock;
 use mm_core::io::http::{self, HttpError, Timeouts};
 use mm_core::venue::rest::{ApiKeyBody, CancelMarketBody, CancelOrderBody, FIRST_CURSOR, HeartbeatBody};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde::Serialize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -34,42 +39,6 @@ pub struct Endpoints {
     pub geoblock: String,
 }
 
-/// Holds the key and the API credentials derived with it.
-pub struct Login {
-    key: Arc<Key>,
-    chain: Chain,
-    current: Mutex<Option<(Arc<Credentials>, Timestamp)>>,
-    /// Held while a login is under way, so that calls that all need one wait for the same.
-    under_way: tokio::sync::Mutex<()>,
-    /// Told whenever credentials were derived.
-    renewed: tokio::sync::Notify,
-}
-
-impl Login {
-    /// A login without credentials yet.
-    #[must_use]
-    pub fn new(key: Arc<Key>, chain: Chain) -> Self {
-        let (current, renewed) = (Mutex::new(None), tokio::sync::Notify::new());
-        Self { key, chain, current, under_way: tokio::sync::Mutex::new(()), renewed }
-    }
-
-    /// The credentials in use and when they were derived.
-    #[must_use]
-    pub fn current(&self) -> Option<(Arc<Credentials>, Timestamp)> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Waits for the next derivation.
-    pub async fn renewed(&self) {
-        self.renewed.notified().await;
-    }
-
-    fn set(&self, credentials: Credentials, at: Timestamp) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::new(credentials), at));
-        self.renewed.notify_waiters();
-    }
-}
-
 /// The venue over REST.
 #[derive(Clone)]
 pub struct Clob {
@@ -80,6 +49,29 @@ pub struct Clob {
     login: Arc<Login>,
     account: Account,
     clock: Clock,
+    request_limit: Duration,
+    /// Also how long a cancel waits for somebody else's login.
+    cancel_limit: Duration,
+    /// Nanoseconds the venue's clock is ahead of ours.
+    venue_ahead: Arc<AtomicI64>,
+}
+
+/// How a body goes out.
+enum Body {
+    Plain,
+    /// The connection asks for leave when it takes the body.
+    OnLeave(Leave),
+}
+
+impl Body {
+    fn of(self, bytes: Vec<u8>) -> reqwest::Body {
+        match self {
+            Self::Plain => bytes.into(),
+            Self::OnLeave(leave) => reqwest::Body::wrap_stream(futures_util::stream::once(async move {
+                if leave.go() { Ok(bytes) } else { Err(std::io::Error::other("no leave")) }
+            })),
+        }
+    }
 }
 
 /// One request before it is authenticated.
@@ -130,39 +122,67 @@ impl Clob {
             login,
             account,
             clock,
+            request_limit: request,
+            cancel_limit: cancel,
+            venue_ahead: Arc::default(),
         })
     }
 
-    /// `POST /order`, once.
-    pub async fn post(&self, order: SignedOrder) -> VenueReply {
-        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
-        let request = Request::new(Method::POST, "/order").json(&order.into_post(credentials.owner()));
-        self.send_private(&self.place, request).await
+    /// The same venue with connections and a login of its own; what is learnt of its clock is shared.
+    ///
+    /// # Errors
+    /// When the system cannot make a client.
+    pub fn apart(&self, login: Arc<Login>) -> Result<Self, HttpError> {
+        let endpoints = Endpoints::clone(&self.endpoints);
+        let (request, cancel) = (self.request_limit, self.cancel_limit);
+        let new = Self::new(endpoints, login, self.account, self.clock.clone(), request, cancel)?;
+        Ok(Self { venue_ahead: Arc::clone(&self.venue_ahead), ..new })
     }
 
-    /// `POST /orders`, once: 1 to [`BATCH_MAX`] orders, answered in their order.
-    pub async fn post_many(&self, orders: Vec<SignedOrder>) -> VenueReply {
+    /// `POST /order`, once. Its body leaves only while `leave` is good; if it did not, the reply is
+    /// [`VenueReply::NotSent`], whatever became of the connection.
+    pub async fn post(&self, order: SignedOrder, leave: Leave) -> VenueReply {
+        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
+        let request = Request::new(Method::POST, "/order").json(&order.into_post(credentials.owner()));
+        self.send_on_leave(request, leave).await
+    }
+
+    /// `POST /orders`, once: 1 to [`BATCH_MAX`] orders, answered in their order, on one leave for all.
+    pub async fn post_many(&self, orders: Vec<SignedOrder>, leave: Leave) -> VenueReply {
         assert!((1..=BATCH_MAX).contains(&orders.len()), "a batch of {} orders", orders.len());
         let Some((credentials, _)) = self.login.current() else { return no_credentials() };
         let bodies: Vec<_> = orders.into_iter().map(|order| order.into_post(credentials.owner())).collect();
-        self.send_private(&self.place, Request::new(Method::POST, "/orders").json(&bodies)).await
+        self.send_on_leave(Request::new(Method::POST, "/orders").json(&bodies), leave).await
+    }
+
+    async fn send_on_leave(&self, request: Request, mut leave: Leave) -> VenueReply {
+        let body = Body::OnLeave(leave.clone());
+        let reply = tokio::select! {
+            biased;
+            reply = self.send_private(&self.place, request, body) => reply,
+            () = leave.withdrawn() => return held_back(),
+        };
+        match reply {
+            not_sent @ VenueReply::NotSent(_) => not_sent,
+            _ if leave.withdraw() => held_back(),
+            reply => reply,
+        }
     }
 
     /// Every other call.
     pub async fn call(&self, call: &VenueCall) -> VenueReply {
         let request = match call {
-            VenueCall::RenewCredentials => return self.renew().await,
+            VenueCall::RenewCredentials => return self.renew(&self.read, self.login.since()).await,
             VenueCall::Geoblock => {
-                return self.send(&self.read, &self.endpoints.geoblock, Method::GET, Vec::new(), &[]).await;
+                return self
+                    .send(&self.read, &self.endpoints.geoblock, Method::GET, Vec::new(), Body::Plain, &[])
+                    .await;
             }
-            VenueCall::Time => {
-                let url = format!("{}/time", self.endpoints.rest);
-                return self.send(&self.read, &url, Method::GET, Vec::new(), &[]).await;
-            }
+            VenueCall::Time => return self.time().await,
             private => self.describe(private),
         };
         if !call.is_cancel() {
-            return self.send_private(&self.read, request).await;
+            return self.send_private(&self.read, request, Body::Plain).await;
         }
         let again = Request {
             method: request.method.clone(),
@@ -170,13 +190,33 @@ impl Clob {
             query: String::new(),
             body: request.body.clone(),
         };
-        match self.send_private(&self.cancel, request).await {
+        let used = self.login.since();
+        match self.send_private(&self.cancel, request, Body::Plain).await {
             VenueReply::Answer(Answer { status: 401, .. }) => {
-                self.renew().await;
-                self.send_private(&self.cancel, again).await
+                self.renew(&self.cancel, used).await;
+                self.send_private(&self.cancel, again, Body::Plain).await
             }
             reply => reply,
         }
+    }
+
+    /// The venue's clock. Requests are dated by it from then on: with a clock of our own that is off, not even a cancel would pass.
+    async fn time(&self) -> VenueReply {
+        let sent = self.clock.now();
+        let url = format!("{}/time", self.endpoints.rest);
+        let reply = self.send(&self.read, &url, Method::GET, Vec::new(), Body::Plain, &[]).await;
+        if let Ok(secs) = outcome::time(&reply) {
+            self.venue_ahead.store(venue_ahead(sent, self.clock.now(), secs), Ordering::Relaxed);
+        }
+        reply
+    }
+
+    /// Seconds since 1970 by the venue's clock as last read, or by ours.
+    fn unix_s(&self) -> u64 {
+        let now = self.clock.now();
+        let ahead = self.venue_ahead.load(Ordering::Relaxed);
+        let off = Nanos::from_nanos(ahead.unsigned_abs());
+        if ahead < 0 { now.minus(off).secs() } else { now.plus(off).secs() }
     }
 
     fn describe(&self, call: &VenueCall) -> Request {
@@ -214,11 +254,24 @@ impl Clob {
         }
     }
 
-    /// Derives the credentials, and creates them when there are none yet. The reply carries the status alone.
-    async fn renew(&self) -> VenueReply {
-        let derived = self.log_in(Method::GET, "/auth/derive-api-key").await;
+    /// Replaces the credentials that are in use since `used`, unless that was done meanwhile: one login at a time, and who waited for
+    /// it has it too. The reply carries the status alone.
+    async fn renew(&self, client: &Client, used: Option<Timestamp>) -> VenueReply {
+        // Whoever is at it may hang, on a slower road than ours: then there are two logins, which does no harm.
+        let _turn = tokio::time::timeout(self.cancel_limit, self.login.under_way.lock()).await;
+        if self.login.since() != used {
+            return VenueReply::Answer(Answer::new(200, Vec::new()));
+        }
+        self.log_in(client).await
+    }
+
+    /// Derives the credentials, and creates them when there are none yet.
+    async fn log_in(&self, client: &Client) -> VenueReply {
+        let derived = self.ask_for_key(client, Method::GET, "/auth/derive-api-key").await;
         let reply = match derived {
-            VenueReply::Answer(Answer { status: 400 | 404, .. }) => self.log_in(Method::POST, "/auth/api-key").await,
+            VenueReply::Answer(Answer { status: 400 | 404, .. }) => {
+                self.ask_for_key(client, Method::POST, "/auth/api-key").await
+            }
             other => other,
         };
         match reply {
@@ -229,7 +282,7 @@ impl Clob {
                     .and_then(|body| Credentials::new(self.login.key.address(), body).ok());
                 match credentials {
                     Some(credentials) => {
-                        self.login.set(credentials, self.clock.now());
+                        self.login.set(Arc::new(credentials), self.clock.now());
                         VenueReply::Answer(Answer::new(200, Vec::new()))
                     }
                     None => VenueReply::Lost(Lost::Other),
@@ -240,30 +293,36 @@ impl Clob {
         }
     }
 
-    async fn log_in(&self, method: Method, path: &str) -> VenueReply {
-        let headers = login_headers(&self.login.key, self.login.chain, self.clock.now().secs(), 0);
-        self.send(&self.read, &format!("{}{path}", self.endpoints.rest), method, Vec::new(), &headers).await
+    async fn ask_for_key(&self, client: &Client, method: Method, path: &str) -> VenueReply {
+        let headers = login_headers(&self.login.key, self.login.chain, self.unix_s(), 0);
+        let url = format!("{}{path}", self.endpoints.rest);
+        self.send(client, &url, method, Vec::new(), Body::Plain, &headers).await
     }
 
     /// The credentials in use; the first call that needs some logs in.
-    async fn credentials(&self) -> Option<Arc<Credentials>> {
+    async fn credentials(&self, client: &Client) -> Option<Arc<Credentials>> {
         if self.login.current().is_none() {
-            let _guard = self.login.under_way.lock().await;
-            if self.login.current().is_none() {
-                self.renew().await;
-            }
+            self.renew(client, None).await;
         }
         self.login.current().map(|(credentials, _)| credentials)
     }
 
-    async fn send_private(&self, client: &Client, request: Request) -> VenueReply {
-        let Some(credentials) = self.credentials().await else { return no_credentials() };
+    async fn send_private(&self, client: &Client, request: Request, as_body: Body) -> VenueReply {
+        let Some(credentials) = self.credentials(client).await else { return no_credentials() };
         let Request { method, path, query, body } = request;
-        let headers = credentials.request_headers(self.clock.now().secs(), method.as_str(), &path, &body);
-        self.send(client, &format!("{}{path}{query}", self.endpoints.rest), method, body, &headers).await
+        let headers = credentials.request_headers(self.unix_s(), method.as_str(), &path, &body);
+        self.send(client, &format!("{}{path}{query}", self.endpoints.rest), method, body, as_body, &headers).await
     }
 
-    async fn send(&self, client: &Client, url: &str, method: Method, body: Vec<u8>, headers: &[Header]) -> VenueReply {
+    async fn send(
+        &self,
+        client: &Client,
+        url: &str,
+        method: Method,
+        body: Vec<u8>,
+        as_body: Body,
+        headers: &[Header],
+    ) -> VenueReply {
         let mut request = client.request(method, url);
         for (name, value) in headers {
             let Ok(mut value) = HeaderValue::from_str(value) else {
@@ -274,7 +333,10 @@ impl Clob {
             request = request.header(name, value);
         }
         if !body.is_empty() {
-            request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body);
+            request = request
+                .header(reqwest::header::CONTENT_TYPE, "application/json")
+                .header(reqwest::header::CONTENT_LENGTH, body.len())
+                .body(as_body.of(body));
         }
         let answer = match request.send().await {
             Ok(answer) => answer,
@@ -306,6 +368,10 @@ fn classify(why: &reqwest::Error) -> VenueReply {
     } else {
         VenueReply::Lost(Lost::Other)
     }
+}
+
+fn held_back() -> VenueReply {
+    VenueReply::NotSent("held back before it left".into())
 }
 
 fn no_credentials() -> VenueReply {

@@ -19,12 +19,17 @@ pub mod eip712;
 pub mod exposure;
 pub mod gate;
 pub mod harden;
+pub mod host;
 #[expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "a key comes from a file and its blinding from the system"
 )]
 pub mod key;
+#[expect(clippy::disallowed_methods, reason = "it waits with a panicking thread")]
+pub mod killer;
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the marker is a file")]
+pub mod latch;
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the ledger is a file")]
 pub mod ledger;
 pub mod limits;
@@ -41,3 +46,4 @@ pub mod user_stream;
 #[doc(hidden)]
 pub mod vectors;
 pub mod wallets;
+pub mod way_out;

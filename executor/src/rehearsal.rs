@@ -60,6 +60,10 @@ pub struct Rehearsal {
     pub limits: Limits,
     waiting: Waiting<(u64, VenueCall)>,
     pump_at: Option<Timestamp>,
+    /// A commit takes this long.
+    pub commit: Nanos,
+    /// What the desk's clock shows at a moment; `None`: the moment.
+    pub clock: Option<fn(Timestamp) -> Timestamp>,
     /// Where rows go when the ledger lies.
     nowhere: MemoryLedger,
     inbox: BTreeMap<(Timestamp, u64), Event>,
@@ -103,6 +107,8 @@ impl Rehearsal {
             limits: Limits::new(None),
             waiting: Waiting::default(),
             pump_at: None,
+            commit: COMMIT,
+            clock: None,
             nowhere: MemoryLedger::new(),
             inbox: BTreeMap::new(),
             seq: 0,
@@ -180,11 +186,7 @@ impl Rehearsal {
         let end = self.at.plus(Nanos::from_ms(ms));
         for _ in 0..TURNS_MAX {
             let event = self.inbox.keys().next().map(|(when, _)| *when);
-            let next = [event, self.desk.next_deadline(), self.pump_at]
-                .into_iter()
-                .flatten()
-                .min()
-                .filter(|when| *when <= end);
+            let next = [event, self.deadline(), self.pump_at].into_iter().flatten().min().filter(|when| *when <= end);
             let Some(when) = next else {
                 self.at = end;
                 return;
@@ -205,13 +207,27 @@ impl Rehearsal {
                 }
             }
             let mut effects = Vec::new();
-            self.desk.turn(self.at, inputs, &mut effects);
+            self.desk.turn(self.shown(), inputs, &mut effects);
             for effect in effects {
                 self.perform(effect);
             }
             self.pump();
         }
         panic!("the desk does not come to rest");
+    }
+
+    /// What the desk's clock shows now.
+    fn shown(&self) -> Timestamp {
+        self.clock.map_or(self.at, |clock| clock(self.at))
+    }
+
+    /// When the desk's timer fires: it waits as long as its clock says is left, and by a clock that stands still for ever again.
+    fn deadline(&self) -> Option<Timestamp> {
+        let deadline = self.desk.next_deadline()?;
+        match self.clock {
+            None => Some(deadline),
+            Some(_) => Some(self.at.plus(deadline.since(self.shown()).max(Nanos::from_ms(1)))),
+        }
     }
 
     /// Fills `shares` of an order that rests: the venue matches, the stream tells, later it confirms.
@@ -253,7 +269,7 @@ impl Rehearsal {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Record(row) => self.commit(row),
-            Effect::Post { call, approved, row } => {
+            Effect::Post { call, approved, row, .. } => {
                 let recorded =
                     |kept: &LedgerRow| matches!(kept, LedgerRow::Intent(intent) if intent.order == row.order());
                 if !self.ledger.rows().iter().any(recorded) {
@@ -309,7 +325,7 @@ impl Rehearsal {
         match ledger.append(std::slice::from_ref(&row)) {
             Ok(durable) => {
                 for intent in durable {
-                    self.later(COMMIT, Event::Input(Box::new(DeskInput::Recorded(intent.id, intent.row))));
+                    self.later(self.commit, Event::Input(Box::new(DeskInput::Recorded(intent.id, intent.row))));
                 }
             }
             Err(why) => self.input(DeskInput::LedgerFailed(why.0)),

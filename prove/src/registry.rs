@@ -18,6 +18,8 @@ const SLICES: &[&[Proof]] = &[
     proofs::replay::PROOFS,
     proofs::executor::PROOFS,
     proofs::truth::PROOFS,
+    proofs::time::PROOFS,
+    proofs::last_metre::PROOFS,
     proofs::keys::PROOFS,
     proofs::process::PROOFS,
     proofs::faults::PROOFS,

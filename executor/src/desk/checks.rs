@@ -2,6 +2,7 @@
 
 use super::{Desk, Effect, Purpose};
 use crate::exposure::Phase;
+use crate::gate::venue_ahead;
 use crate::outcome::{self, Beat, Geo, Sign, VenueCall, VenueReply};
 use crate::rows::LedgerRow;
 use mm_core::domain::{Nanos, OrderId, Timestamp};
@@ -138,12 +139,7 @@ impl Desk {
             return;
         };
         self.checks.clock_at = self.at.plus(self.setup.times.clock_every);
-        // The venue read its clock between our sending and now, and told whole seconds.
-        let (first, last) = (
-            Timestamp::from_ms(secs.saturating_mul(1000)),
-            Timestamp::from_ms(secs.saturating_add(1).saturating_mul(1000)),
-        );
-        let apart = sent.since(last).max(first.since(self.at));
+        let apart = Nanos::from_nanos(venue_ahead(sent, self.at, secs).unsigned_abs());
         self.health.clock = Some((self.at, apart));
         if apart > self.setup.times.clock_halt {
             self.halt(&format!("our clock is {} ms off the venue's", apart.ms()), out);

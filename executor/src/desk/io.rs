@@ -4,7 +4,7 @@ use crate::outcome::{VenueCall, VenueReply};
 use crate::policy::{Approved, Policy};
 use crate::recorded::Recorded;
 use crate::rows::LedgerRow;
-use mm_core::domain::{ClientOrderId, Timestamp};
+use mm_core::domain::{ClientOrderId, Nanos, Timestamp};
 use mm_core::protocol::{FromExecutor, ToExecutor};
 use mm_core::venue::user_ws::UserEvent;
 
@@ -38,6 +38,10 @@ pub enum DeskInput {
         /// Whether it is up.
         up: bool,
     },
+    /// The machine slept this long.
+    Slept(Nanos),
+    /// The machine's time of day was set, and is this far from what the desk goes by.
+    ClockSet(Nanos),
     /// A person's wish, answered by [`Effect::Answer`] with the same ticket.
     Operator {
         /// The shell's number for the question.
@@ -81,6 +85,8 @@ pub enum Effect {
         approved: Approved,
         /// Its durable row.
         row: Recorded,
+        /// It leaves before this moment, and while [`Desk::lets_out`](super::Desk::lets_out), or stays.
+        until: Timestamp,
     },
     /// With `submit = "withhold"`: sign as if to post, and do not. No answer is expected.
     SignOnly {

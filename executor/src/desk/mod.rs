@@ -25,7 +25,7 @@ pub use status::Status;
 use crate::exposure::Exposure;
 use crate::gate::{GateTimes, Health};
 use crate::outcome::{Lost, VenueCall, VenueReply};
-use crate::policy::{Approved, Policy};
+use crate::policy::Policy;
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
 use crate::sign::Account;
@@ -93,9 +93,9 @@ pub struct Desk {
     calls: BTreeMap<u64, Pending>,
     session: session::Session,
     /// Approved, row not yet durable.
-    waiting: BTreeMap<OrderId, Approved>,
+    waiting: BTreeMap<OrderId, orders::Cleared>,
     /// Row durable, to be posted at the end of the turn.
-    ready: Vec<(Approved, Recorded)>,
+    ready: Vec<(orders::Cleared, Recorded)>,
     errands: BTreeMap<OrderId, orders::Errand>,
     checks: checks::Checks,
     balances: balances::Balances,
@@ -213,6 +213,8 @@ impl Desk {
             }
             DeskInput::User(event) => self.user_says(*event, out),
             DeskInput::UserLink { up } => self.user_link(up),
+            DeskInput::Slept(long) => self.slept(long, out),
+            DeskInput::ClockSet(by) => self.halt(&format!("the machine's clock was set by {} s", by.ms() / 1000), out),
             DeskInput::Operator { ticket, op } => self.operate(ticket, op, out),
         }
     }
@@ -312,15 +314,22 @@ impl Desk {
                 Gate::Shut(shut) => shut,
                 Gate::Unchecked | Gate::Open { .. } => Shut::CheckFailed,
             };
-            // A cancel-all somebody asked for is under way already and is no pause.
-            if self.health.halted.is_none() && self.health.pausing.is_none() && !self.health.draining {
-                self.pause(shut, out);
-            }
+            self.pause(shut, out);
         }
     }
 
-    /// Cancels everything; the gate opens by itself when nothing rests and nothing else shuts it.
+    /// The venue may have cancelled meanwhile, or filled: what was believed before a sleep is not traded on.
+    fn slept(&mut self, long: Nanos, out: &mut Vec<Effect>) {
+        out.push(Effect::Alert(format!("the machine slept for {} ms", long.ms()).into()));
+        self.pause(Shut::Clock, out);
+    }
+
+    /// Cancels everything; the gate opens by itself when nothing rests and nothing else shuts it. A cancel-all that is under way
+    /// already, or a latch, is no pause.
     fn pause(&mut self, shut: Shut, out: &mut Vec<Effect>) {
+        if self.health.halted.is_some() || self.health.pausing.is_some() || self.health.draining {
+            return;
+        }
         let from = self.at.minus(self.setup.times.pause_window);
         while self.pauses.front().is_some_and(|pause| *pause < from) {
             self.pauses.pop_front();

@@ -3,9 +3,10 @@
 use super::{Desk, Effect, Purpose};
 use crate::exposure::{Phase, Tracked};
 use crate::outcome::{self, Placed, VenueCall, VenueReply};
+use crate::policy::Approved;
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
-use mm_core::domain::{Nanos, OrderId, Price, Qty, Timestamp, TradeId};
+use mm_core::domain::{Digest, Nanos, OrderId, Price, Qty, Timestamp, TradeId};
 use mm_core::protocol::{FromExecutor, Shut, Stage};
 use mm_core::venue::rest::plain_status;
 use mm_core::venue::user_ws::UserEvent;
@@ -51,22 +52,49 @@ pub(super) fn doubled(wait: &mut Nanos, (first, longest): (Nanos, Nanos)) -> Nan
     *wait
 }
 
+/// Policy's leave, and what it rests on.
+#[derive(Debug)]
+pub(super) struct Cleared {
+    pub(super) approved: Approved,
+    /// The core's decision is too old from then on.
+    pub(super) until: Timestamp,
+    /// The policy that gave it.
+    pub(super) policy: Digest,
+}
+
 impl Desk {
     pub(super) fn recorded(&mut self, row: Recorded) {
-        if let Some(approved) = self.waiting.remove(&row.order()) {
-            self.ready.push((approved, row));
+        if let Some(cleared) = self.waiting.remove(&row.order()) {
+            self.ready.push((cleared, row));
         }
     }
 
-    /// The last check before the wire: what was approved and recorded leaves only through an open gate.
+    /// Whether orders may leave, as of the last turn. What was let out before and has not left must be held back when not.
+    #[must_use]
+    pub fn lets_out(&self) -> bool {
+        self.gate().is_open(self.at) && self.sweep.is_none() && !self.health.draining
+    }
+
+    /// The last check before the wire: what was approved and recorded leaves only through an open gate, while it is young, and under
+    /// the policy that approved it.
     pub(super) fn post_ready(&mut self, out: &mut Vec<Effect>) {
-        for (approved, row) in std::mem::take(&mut self.ready) {
+        let policy = self.setup.policy.digest();
+        for (cleared, row) in std::mem::take(&mut self.ready) {
             let order = row.order();
-            let open = self.gate().is_open(self.at) && self.sweep.is_none() && !self.health.draining;
             let wanted = self.errands.get(&order).is_none_or(|errand| !errand.cancel);
-            if !open || !wanted {
-                let why: Box<str> =
-                    if wanted { "the gate shut before it left" } else { "cancelled before it left" }.into();
+            let kept_in = if !wanted {
+                Some("cancelled before it left")
+            } else if !self.lets_out() {
+                Some("the gate shut before it left")
+            } else if self.at > cleared.until {
+                Some("it was too old before it left")
+            } else if cleared.policy != policy {
+                Some("the policy changed before it left")
+            } else {
+                None
+            };
+            if let Some(why) = kept_in {
+                let why: Box<str> = why.into();
                 self.became(order, Became::NotSent { why: why.clone() }, out);
                 self.errands.remove(&order);
                 let say = |id| match wanted {
@@ -76,13 +104,14 @@ impl Desk {
                 self.tell(&order, say, out);
             } else if self.setup.withhold {
                 self.flat = false;
-                out.push(Effect::SignOnly { approved, row });
+                out.push(Effect::SignOnly { approved: cleared.approved, row });
                 self.land(order, out);
             } else {
                 self.flat = false;
                 self.errands.insert(order, Errand { posted: self.at, ..Errand::default() });
                 let call = self.pend(Purpose::Post(order), self.setup.times.request_timeout);
-                out.push(Effect::Post { call, approved, row });
+                let until = cleared.until.min(self.health.until(&self.setup.times, true));
+                out.push(Effect::Post { call, approved: cleared.approved, row, until });
             }
         }
     }

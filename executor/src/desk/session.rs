@@ -1,12 +1,13 @@
 //! What the core says. Trusted for nothing: every message is checked, every place goes through policy.
 
+use super::orders::Cleared;
 use super::{Desk, Effect, Purpose};
 use crate::exposure::{Phase, Tracked};
 use crate::outcome::VenueCall;
 use crate::policy::{Ask, decide};
 use crate::rows::{IntentRow, LedgerRow, RefusedRow};
 use crate::sign::{SALT_MAX, order_id};
-use mm_core::domain::{ClientOrderId, Digest, MarketIx, NewOrder, OrderId, Timestamp, Token, TokenId};
+use mm_core::domain::{ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Timestamp, Token, TokenId};
 use mm_core::protocol::{FromExecutor, PROTOCOL_VERSION, Refusal, SessionError, Shut, ToExecutor};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
@@ -160,7 +161,7 @@ impl Desk {
         }
         self.session.learn(tokens)?;
         self.session.greeted = true;
-        self.health.lease = Some((self.at, mm_core::domain::Nanos::ZERO));
+        self.health.lease = Some((self.at, Nanos::ZERO));
         if run != self.exposure.run() {
             // A fresh core never inherits an order it did not place.
             self.record(LedgerRow::Run { at: self.at, run, config }, out);
@@ -248,7 +249,8 @@ impl Desk {
                 };
                 self.remember(id, payload, None);
                 self.record(LedgerRow::Intent(Box::new(row)), out);
-                self.waiting.insert(hash, approved);
+                let until = decided.plus(Nanos::from_ms(self.setup.policy.caps().intent_max_age_ms));
+                self.waiting.insert(hash, Cleared { approved, until, policy });
             }
         }
     }

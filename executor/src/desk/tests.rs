@@ -436,3 +436,55 @@ fn the_same_inputs_give_the_same_effects() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn an_order_whose_row_came_late_stays() {
+    for (commit, expect) in [(1900, "accepted"), (2100, "rejected")] {
+        let mut stage = armed();
+        stage.commit = Nanos::from_ms(commit);
+        stage.place(1, bid(40));
+        stage.run_ms(3000);
+        assert_eq!(heard(&stage, 1), [expect], "{commit} ms: {:?}", stage.alerts);
+        assert_eq!(stage.venue.posts.len(), usize::from(expect == "accepted"));
+        assert_eq!(stage.desk.exposure().total().open.is_zero(), expect == "rejected");
+    }
+}
+
+#[test]
+fn an_order_approved_under_an_older_policy_stays() {
+    let mut stage = armed();
+    stage.commit = Nanos::from_ms(500);
+    stage.place(1, bid(40));
+    stage.run_ms(100);
+    let mut caps = *policy(2).caps();
+    caps.max_open_orders -= 1;
+    stage.operate(Op::Tighten(Box::new(crate::rehearsal::policy_with(caps, 2))));
+    stage.place(2, bid(40));
+    stage.run_ms(1500);
+    assert_eq!(heard(&stage, 1), ["rejected"]);
+    assert_eq!(heard(&stage, 2), ["accepted"]);
+}
+
+#[test]
+fn after_a_sleep_everything_is_cancelled_and_the_gate_opens_again() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.input(DeskInput::Slept(Nanos::from_ms(1500)));
+    stage.run_ms(1000);
+    assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
+    assert!(stage.is_open(), "{:?}", stage.gate());
+    for _ in 0..3 {
+        stage.input(DeskInput::Slept(Nanos::from_ms(1500)));
+        stage.run_ms(1000);
+    }
+    assert_eq!(stage.gate(), Gate::Shut(Shut::Halted), "a machine that keeps sleeping is for a person to look at");
+}
+
+#[test]
+fn a_clock_that_was_set_halts() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.input(DeskInput::ClockSet(Nanos::from_secs(7200)));
+    stage.run_ms(1000);
+    assert_eq!(stage.gate(), Gate::Shut(Shut::Halted));
+    assert_eq!(stage.resting(), 0);
+    assert!(stage.desk.status().halted.is_some_and(|why| why.contains("7200 s")));
+}

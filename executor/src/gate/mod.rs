@@ -214,6 +214,17 @@ impl Health {
     }
 }
 
+/// Nanoseconds the venue's clock is ahead of ours, at the least: it read `secs`, whole seconds since 1970, between our sending and
+/// our receiving. Zero when it may agree.
+#[must_use]
+pub fn venue_ahead(sent: Timestamp, received: Timestamp, secs: u64) -> i64 {
+    let first = Timestamp::from_ms(secs.saturating_mul(1000));
+    let last = Timestamp::from_ms(secs.saturating_add(1).saturating_mul(1000));
+    let (ahead, behind) = (first.since(received).nanos(), sent.since(last).nanos());
+    let signed = |nanos: u64| i64::try_from(nanos).unwrap_or(i64::MAX);
+    if ahead > 0 { signed(ahead) } else { -signed(behind) }
+}
+
 fn fresh(since: Option<Timestamp>, at: Timestamp, age: Nanos) -> bool {
     since.is_some_and(|since| at < since.plus(age))
 }

@@ -203,7 +203,7 @@ fn the_thread_groups_reports_in_order_and_ends_on_failure() {
         handle.record(intent(n)).expect("queued");
     }
     handle.record(intent(1)).expect("queued");
-    handle.close();
+    assert!(handle.close());
     let all: Vec<_> = reported.iter().collect();
     let failures = all.iter().filter(|result| result.is_err()).count();
     assert_eq!(failures, 1, "told once");

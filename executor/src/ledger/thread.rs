@@ -5,12 +5,16 @@
 
 use super::{DurableIntent, Ledger, LedgerFailed};
 use crate::rows::LedgerRow;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::time::Duration;
 
 /// Rows that may wait.
 pub const QUEUE_MAX: usize = 1024;
 /// Most rows of one commit.
 pub const GROUP_ROWS_MAX: usize = 64;
+
+/// How long the end waits for the last commit.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// What became of rows.
 pub type LedgerResult = Result<DurableIntent, LedgerFailed>;
@@ -18,7 +22,7 @@ pub type LedgerResult = Result<DurableIntent, LedgerFailed>;
 /// Hands rows to the thread. Dropping it ends the thread when everything that waits is written.
 pub struct LedgerHandle {
     rows: SyncSender<LedgerRow>,
-    thread: std::thread::JoinHandle<()>,
+    ended: Receiver<()>,
 }
 
 impl LedgerHandle {
@@ -33,11 +37,11 @@ impl LedgerHandle {
         })
     }
 
-    /// Waits until everything that was recorded is written or has failed.
-    pub fn close(self) {
+    /// Waits a little until everything that was recorded is written or has failed; `false`: the disk did not answer.
+    #[must_use]
+    pub fn close(self) -> bool {
         drop(self.rows);
-        // A panic of the thread was told by the panic hook.
-        let _ = self.thread.join();
+        !matches!(self.ended.recv_timeout(CLOSE_MAX), Err(RecvTimeoutError::Timeout))
     }
 }
 
@@ -50,8 +54,13 @@ pub fn start(
     report: impl FnMut(LedgerResult) + Send + 'static,
 ) -> std::io::Result<LedgerHandle> {
     let (rows, queue) = sync_channel(QUEUE_MAX);
-    let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || run(ledger, &queue, report))?;
-    Ok(LedgerHandle { rows, thread })
+    let (end, ended) = sync_channel(0);
+    std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
+        // dropped when the last row is written
+        let _end: SyncSender<()> = end;
+        run(ledger, &queue, report);
+    })?;
+    Ok(LedgerHandle { rows, ended })
 }
 
 fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, mut report: impl FnMut(LedgerResult)) {

@@ -9,10 +9,11 @@ use executor::policy::{AllowedMarket, Approved, Ask, Policy, PolicyCaps, decide}
 use executor::recorded::Recorded;
 use executor::rows::{IntentRow, LedgerRow};
 use executor::sign::{Account, SignedOrder, order_id, sign};
+use executor::way_out::{Leave, WayOut};
 use executor::{eip712::Chain, vectors};
 use mm_core::domain::{
-    ClientOrderId, ConditionId, Digest, MarketIx, NewOrder, OrderId, Outcome, Price, Qty, Side, TickSize, TimeInForce,
-    Timestamp, Token, TokenId, Usdc,
+    ClientOrderId, ConditionId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, TickSize,
+    TimeInForce, Timestamp, Token, TokenId, Usdc,
 };
 use mm_core::io::clock::Clock;
 use mm_core::protocol::Gate;
@@ -20,6 +21,7 @@ use mm_core::venue::order::SignatureType;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -32,7 +34,9 @@ struct Bench {
     server: MockServer,
     clob: Clob,
     key: Arc<Key>,
+    login: Arc<Login>,
     account: Account,
+    way: WayOut,
 }
 
 impl Bench {
@@ -54,8 +58,8 @@ impl Bench {
         let login = Arc::new(Login::new(Arc::clone(&key), Chain::Polygon));
         let endpoints = Endpoints { rest: server.uri(), geoblock: format!("{}/api/geoblock", server.uri()) };
         let short = Duration::from_millis(300);
-        let clob = Clob::new(endpoints, login, account, Clock::new(), short, short).expect("a client");
-        Self { server, clob, key, account }
+        let clob = Clob::new(endpoints, Arc::clone(&login), account, Clock::new(), short, short).expect("a client");
+        Self { server, clob, key, login, account, way: WayOut::new(Clock::new()) }
     }
 
     async fn answer(&self, verb: &str, at: &str, with: ResponseTemplate) {
@@ -76,6 +80,11 @@ impl Bench {
     fn order(&self) -> SignedOrder {
         let (approved, row) = approved(&self.account);
         sign(&self.key, &self.account, approved, row)
+    }
+
+    /// Leave for a minute.
+    fn leave(&self) -> Leave {
+        self.way.leave(Clock::new().now().plus(Nanos::from_secs(60)))
     }
 }
 
@@ -123,7 +132,7 @@ fn approved(account: &Account) -> (Approved, Recorded) {
     let at = Timestamp::from_ms(1_795_219_200_000);
     let yes = token(TOKEN);
     let ask = Ask { id: ClientOrderId(1), decided: at, token: Some(&yes), order };
-    let gate = Gate::Open { until: at.plus(mm_core::domain::Nanos::from_secs(1)) };
+    let gate = Gate::Open { until: at.plus(Nanos::from_secs(1)) };
     let approved = decide(&policy, &Exposure::default(), gate, at, &ask).expect("approved");
     let (salt, at_ms) = (42, at.ms());
     let id = order_id(account, approved.token(), &order, salt, at_ms);
@@ -163,7 +172,7 @@ async fn a_post_carries_the_recorded_order_and_signs_the_bytes_it_sends() {
     bench.answer("POST", "/order", ResponseTemplate::new(200).set_body_string("{}")).await;
     let order = bench.order();
     let id = order.id();
-    assert_eq!(bench.clob.post(order).await, VenueReply::Answer(Answer::new(200, "{}")));
+    assert_eq!(bench.clob.post(order, bench.leave()).await, VenueReply::Answer(Answer::new(200, "{}")));
 
     let seen = bench.seen().await;
     let [request] = &seen[..] else { panic!("{} requests", seen.len()) };
@@ -185,8 +194,92 @@ async fn an_order_that_was_taken_without_an_answer_is_lost_and_sent_once() {
     let bench = Bench::logged_in().await;
     let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(20)).set_body_string("{}");
     bench.answer("POST", "/order", late).await;
-    assert_eq!(bench.clob.post(bench.order()).await, VenueReply::Lost(Lost::Timeout));
+    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Lost(Lost::Timeout));
     assert_eq!(bench.seen().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_order_without_leave_does_not_leave() {
+    let bench = Bench::logged_in().await;
+    bench.answer("POST", "/order", ResponseTemplate::new(200).set_body_string("{}")).await;
+    let shut = bench.leave();
+    bench.way.shut();
+    let late = bench.way.leave(Clock::new().now());
+    for leave in [shut, late] {
+        assert!(matches!(bench.clob.post(bench.order(), leave).await, VenueReply::NotSent(_)));
+    }
+    // and with a connection that stands, too
+    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Answer(Answer::new(200, "{}")));
+    let late = bench.way.leave(Clock::new().now());
+    assert!(matches!(bench.clob.post(bench.order(), late).await, VenueReply::NotSent(_)));
+    assert_eq!(bench.seen().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_order_is_held_back_while_its_connection_does_not_stand() {
+    let bench = Bench::logged_in().await;
+    // TCP stands, TLS never will: what the server sees is the client's first words and the end.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let silent = Endpoints {
+        rest: format!("https://{}", listener.local_addr().expect("an address")),
+        geoblock: "http://127.0.0.1:9".into(),
+    };
+    let wait = Duration::from_secs(60);
+    let clob = Clob::new(silent, Arc::clone(&bench.login), bench.account, Clock::new(), wait, wait).expect("a client");
+    let post = clob.post(bench.order(), bench.leave());
+    let server = async {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut seen = vec![0; 1];
+        stream.read_exact(&mut seen).await.expect("the first word");
+        bench.way.shut();
+        stream.read_to_end(&mut seen).await.expect("the end");
+        seen
+    };
+    let (reply, seen) = tokio::join!(post, server);
+    assert!(matches!(reply, VenueReply::NotSent(_)), "{reply:?}");
+    assert_eq!(seen[0], 22, "a TLS handshake record");
+}
+
+#[tokio::test]
+async fn requests_are_dated_by_the_venue_when_our_clock_is_off() {
+    let bench = Bench::logged_in().await;
+    bench.answer("DELETE", "/cancel-all", ResponseTemplate::new(200)).await;
+    let ours = Clock::new().now().secs();
+    let mut dates = Vec::new();
+    for venue in [ours, ours + 600, ours - 600] {
+        Mock::given(method("GET"))
+            .and(path("/time"))
+            .respond_with(ResponseTemplate::new(200).set_body_string(venue.to_string()))
+            .up_to_n_times(1)
+            .mount(&bench.server)
+            .await;
+        bench.clob.call(&VenueCall::Time).await;
+        bench.clob.call(&VenueCall::CancelAll).await;
+        let seen = bench.seen().await;
+        dates.push(header(seen.last().expect("the cancel"), "poly_timestamp").parse::<u64>().expect("seconds"));
+    }
+    for (dated, venue) in dates.into_iter().zip([ours, ours + 600, ours - 600]) {
+        assert!(dated.abs_diff(venue) <= 30, "{dated} when the venue says {venue}");
+    }
+}
+
+#[tokio::test]
+async fn many_cancels_with_old_credentials_make_one_login_on_their_own_road() {
+    let bench = Bench::logged_in().await;
+    let logins = bench.logins().await;
+    let stale = ResponseTemplate::new(401).set_delay(Duration::from_millis(100));
+    Mock::given(method("DELETE"))
+        .and(path("/cancel-all"))
+        .respond_with(stale)
+        .up_to_n_times(8)
+        .mount(&bench.server)
+        .await;
+    bench.answer("DELETE", "/cancel-all", ResponseTemplate::new(200).set_body_string("{}")).await;
+    let calls = (0..8).map(|_| bench.clob.call(&VenueCall::CancelAll));
+    for reply in futures_util::future::join_all(calls).await {
+        assert_eq!(reply, VenueReply::Answer(Answer::new(200, "{}")));
+    }
+    assert_eq!(bench.logins().await, logins + 1);
 }
 
 #[tokio::test]
@@ -202,7 +295,11 @@ async fn answers_come_back_as_they_came() {
     ] {
         let bench = Bench::logged_in().await;
         bench.answer("POST", "/order", ResponseTemplate::new(status).set_body_string(body)).await;
-        assert_eq!(bench.clob.post(bench.order()).await, VenueReply::Answer(Answer::new(status, body)), "{status}");
+        assert_eq!(
+            bench.clob.post(bench.order(), bench.leave()).await,
+            VenueReply::Answer(Answer::new(status, body)),
+            "{status}"
+        );
         assert_eq!(bench.seen().await.len(), 1, "{status} is not sent again");
     }
 }
@@ -216,7 +313,7 @@ async fn a_429_tells_how_long_and_who() {
         .set_body_string("{}");
     bench.answer("POST", "/order", limited).await;
     let expected = Answer { retry_after_s: Some(7), limiter: true, ..Answer::new(429, "{}") };
-    assert_eq!(bench.clob.post(bench.order()).await, VenueReply::Answer(expected));
+    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Answer(expected));
 }
 
 #[tokio::test]
@@ -224,7 +321,10 @@ async fn redirects_are_not_followed() {
     let bench = Bench::logged_in().await;
     let elsewhere = ResponseTemplate::new(307).insert_header("location", format!("{}/elsewhere", bench.server.uri()));
     bench.answer("POST", "/order", elsewhere).await;
-    assert!(matches!(bench.clob.post(bench.order()).await, VenueReply::Answer(Answer { status: 307, .. })));
+    assert!(matches!(
+        bench.clob.post(bench.order(), bench.leave()).await,
+        VenueReply::Answer(Answer { status: 307, .. })
+    ));
     assert!(bench.seen().await.iter().all(|r| r.url.path() == "/order"));
 }
 
@@ -285,7 +385,7 @@ async fn a_cancel_refused_for_old_credentials_is_sent_again_with_new_ones() {
 async fn a_post_refused_for_old_credentials_is_not_sent_again() {
     let bench = Bench::logged_in().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(401)).mount(&bench.server).await;
-    assert_eq!(bench.clob.post(bench.order()).await, VenueReply::Answer(Answer::new(401, Vec::new())));
+    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Answer(Answer::new(401, Vec::new())));
     assert_eq!(bench.seen().await.len(), 1);
 }
 

@@ -1,5 +1,6 @@
 //! The key holder against a venue and peers on loopback.
 
 mod clob;
+mod killer;
 mod session;
 mod user_stream;

@@ -1,6 +1,6 @@
 //! Real binaries over real sockets: what happens when one of them dies.
 
-use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
 use crate::stack::{Options, Stack, StackError};
 use rustix::process::Signal;
 use std::path::Path;
@@ -47,6 +47,17 @@ pub(crate) const PROOFS: &[Proof] = &[
         run: |bench| in_runtime(geoblocked(bench, true)),
         sabotage_claim: "the endpoint keeps saying that trading is allowed",
         sabotage: Some(|bench| in_runtime(geoblocked(bench, false))),
+    },
+    Proof {
+        id: "every-signal-cancels",
+        milestone: 5,
+        claim: "Whatever signal a person, a terminal or a service manager sends the executor, it cancels everything: it ends flat, or stays \
+                halted.",
+        quick: false,
+        min_cases: 3,
+        run: |bench| in_runtime(signalled(bench, false)),
+        sabotage_claim: "the one signal that no process can catch",
+        sabotage: Some(|bench| in_runtime(signalled(bench, true))),
     },
 ];
 
@@ -150,6 +161,56 @@ async fn geoblocked(bench: &mut Bench, block: bool) -> Result<Verdict, StackErro
     }
     stack.stop().await;
     Ok(found(gone.is_ok(), evidence))
+}
+
+async fn signalled(bench: &mut Bench, killed: bool) -> Result<Verdict, StackError> {
+    let (mut drains, mut halts) = (vec![Signal::HUP, Signal::QUIT], vec![Signal::USR1]);
+    if bench.depth == Depth::Full {
+        drains.extend([Signal::INT, Signal::TERM]);
+        halts.push(Signal::USR2);
+    }
+    let mut stack = quoting_stack(bench, |_| ()).await?;
+    let mut evidence = Evidence::default();
+    let mut failures = Vec::new();
+    for signal in drains.iter().chain(&halts) {
+        if stack.executor.is_none() {
+            stack.start_executor().await?;
+        } else if evidence.cases > drains.len() as u64 {
+            stack.executor_command(&["arm"], Duration::from_secs(10))?;
+        }
+        wait_for(&stack, ORDERS_REST, "orders to rest", |open| open > 0).await?;
+        let mut executor = stack.executor.take().ok_or_else(|| StackError("the executor is not running".to_owned()))?;
+        executor.signal(if killed { Signal::KILL } else { *signal })?;
+        // Well below the venue's own sweep at ten to fifteen seconds.
+        if let Err(why) = wait_for(&stack, Duration::from_secs(8), "the executor to cancel", |open| open == 0).await {
+            failures.push(format!("{signal:?}: {why}"));
+        }
+        if drains.contains(signal) {
+            match executor.ended(Duration::from_secs(15)).await {
+                Ok(status) if status.success() => {}
+                Ok(status) => failures.push(format!("{signal:?}: {status}")),
+                Err(why) => failures.push(format!("{signal:?}: {why}")),
+            }
+        } else {
+            stack.executor = Some(executor);
+            let halted = stack.executor_status().map(|status| status["desk"]["halted"].to_string());
+            match halted {
+                Ok(why) if why.contains("signal") => {}
+                Ok(why) => failures.push(format!("{signal:?}: halted is {why}")),
+                Err(why) => failures.push(format!("{signal:?}: {why}")),
+            }
+        }
+        evidence.cases += 1;
+        if killed {
+            break;
+        }
+    }
+    for failure in &failures {
+        evidence.fact("failure", failure);
+    }
+    evidence.fact("signals", evidence.cases);
+    stack.stop().await;
+    Ok(if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) })
 }
 
 /// The demo's world with another heartbeat limit.

@@ -1,11 +1,16 @@
 //! `run`: performs the desk's effects in order and feeds back what happens. One thread decides; the ledger has its own.
 
+use crate::log::Lines;
+use crate::signals::{Signals, Wish};
 use crate::{Failure, say, state};
 use executor::clob::{Clob, Endpoints, Login};
 use executor::config::{Config, KeySource, Profile};
 use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
+use executor::host::HostWatch;
 use executor::key::Key;
+use executor::killer::{Killer, cancel_on_panic};
+use executor::latch::{Latch, Marker};
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
 use executor::limits::{Class, Limits, Next, Waiting};
 use executor::operator::{Ask, Status, Told};
@@ -14,14 +19,15 @@ use executor::rows::LedgerRow;
 use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
 use executor::user_stream::UserStream;
+use executor::way_out::WayOut;
 use mm_core::domain::{Nanos, Timestamp};
-use mm_core::io::{clock::Clock, uds};
+use mm_core::io::clock::{Clock, Reading};
+use mm_core::io::uds;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Inputs that may wait for the desk; whoever brings more waits.
@@ -33,6 +39,12 @@ const QUESTIONS_MAX: usize = 32;
 /// Time from a signal to the end, confirmed or not (executor.md 3.17).
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
+/// The machine's clock is looked at as often at least.
+const LOOK_EVERY: Nanos = Nanos::from_secs(1);
+
+/// What a panic asks to cancel everything; set before anything can leave.
+static KILLER: OnceLock<Killer> = OnceLock::new();
+
 /// Exit code when it is not confirmed that nothing rests.
 const NOT_FLAT: u8 = 3;
 /// Exit code after the ledger failed.
@@ -40,15 +52,17 @@ const LEDGER_FAILED: u8 = 4;
 
 /// Runs until a signal or a failed ledger; the exit code says whether it is confirmed that nothing rests.
 pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
-    std::panic::set_hook(Box::new(|info| {
-        // Where, never what: a payload could hold anything. Abort: a half-dead key holder helps nobody.
-        let place = info.location().map(ToString::to_string).unwrap_or_default();
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("executor: panic at {place}\n").as_bytes());
-        std::process::abort();
-    }));
+    let (lines, flush) = Lines::to(std::io::stderr()).map_err(|why| format!("no thread for the log: {why}"))?;
+    let ended = run_logged(config, lines);
+    flush.wait();
+    ended
+}
+
+fn run_logged(config: Config, lines: Lines) -> Result<ExitCode, Failure> {
+    cancel_on_panic(&KILLER);
     harden::harden_process().map_err(|why| why.to_string())?;
     harden::check_environment(std::env::vars_os()).map_err(|why| why.to_string())?;
-    tracing::subscriber::set_global_default(crate::log::Lines).map_err(|why| why.to_string())?;
+    tracing::subscriber::set_global_default(lines).map_err(|why| why.to_string())?;
 
     let clock = Clock::new();
     let (mut ledger, rows) = open_ledger(&config)?;
@@ -77,12 +91,17 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
         auto_arm: config.auto_arm,
     };
     tracing::info!(event = "start", epoch, rows = rows.len(), "ledger read");
-    let desk = Desk::recover(setup, rows.iter().chain(&starting), state::latched(&config));
+    let marker = Marker::of(&config.state_dir);
+    let desk = Desk::recover(setup, rows.iter().chain(&starting), marker.read());
+    let latch = Latch::start(marker, |why| {
+        tracing::error!(event = "marker-failed", why = %why, "the latch's marker was not written or not removed");
+    })
+    .map_err(|why| format!("the latch's marker: {why}"))?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
-        .block_on(Shell::serve(config, clock, ledger, key, account, desk))
+        .block_on(Shell::serve(config, clock, ledger, latch, key, account, desk))
 }
 
 fn open_ledger(config: &Config) -> Result<(SqliteLedger, Vec<LedgerRow>), Failure> {
@@ -117,12 +136,15 @@ fn load_key(config: &Config) -> Result<Key, Failure> {
 struct Shell {
     config: Config,
     clock: Clock,
+    host: HostWatch,
     desk: Desk,
     key: Arc<Key>,
     account: Account,
     ledger: LedgerHandle,
+    latch: Latch,
     login: Arc<Login>,
     clob: Clob,
+    way: WayOut,
     limits: Limits,
     waiting: Waiting<(u64, VenueCall)>,
     line: CoreLine,
@@ -141,6 +163,7 @@ impl Shell {
         config: Config,
         clock: Clock,
         ledger: SqliteLedger,
+        latch: Latch,
         key: Arc<Key>,
         account: Account,
         desk: Desk,
@@ -171,6 +194,13 @@ impl Shell {
         let clob = Clob::new(endpoints, Arc::clone(&login), account, clock.clone(), request, cancel)
             .map_err(|why| why.to_string())?;
 
+        let way = WayOut::new(clock.clone());
+        if !config.withholds() {
+            let its_login = Arc::new(Login::new(Arc::clone(&key), config.venue.chain));
+            let its_clob = clob.apart(Arc::clone(&its_login)).map_err(|why| why.to_string())?;
+            let killer = Killer::start(its_clob, its_login, way.clone()).map_err(|why| format!("no killer: {why}"))?;
+            assert!(KILLER.set(killer).is_ok(), "one executor runs in a process");
+        }
         let line = CoreLine::default();
         let renew_user = Arc::new(Notify::new());
         let peers = &config.peers;
@@ -191,12 +221,15 @@ impl Shell {
             limits: Limits::new(config.tier.buckets),
             config,
             clock,
+            host: HostWatch::default(),
             desk,
             key,
             account,
             ledger: handle,
+            latch,
             login,
             clob,
+            way,
             waiting: Waiting::default(),
             line,
             renew_user,
@@ -207,10 +240,19 @@ impl Shell {
             ledger_failed: false,
             last_cancel_all: None,
         };
+        // Before anybody knows us: a signal that finds no handler would end us with orders resting.
+        let mut signals = Signals::new().map_err(|why| format!("no signals: {why}"))?;
         say(&ready.to_string())?;
-        let flat = shell.turns(&mut inputs, &mut asked).await?;
+        let flat = shell.turns(&mut inputs, &mut asked, &mut signals).await?;
         tracing::info!(event = "end", "{}", if flat { "flat confirmed" } else { "NOT confirmed flat" });
-        shell.ledger.close();
+        // Nobody is asked any more: the ledger's thread must not wait for us to listen.
+        drop(inputs);
+        let written = shell.ledger.close();
+        let latched = shell.latch.close();
+        if !(written && latched) {
+            tracing::error!(event = "disk-silent", "the disk did not take the last rows in time");
+            shell.ledger_failed = true;
+        }
         Ok(match (shell.ledger_failed, flat) {
             (true, _) => ExitCode::from(LEDGER_FAILED),
             (false, true) => ExitCode::SUCCESS,
@@ -223,10 +265,8 @@ impl Shell {
         &mut self,
         inputs: &mut mpsc::Receiver<DeskInput>,
         asked: &mut mpsc::Receiver<Question>,
+        signals: &mut Signals,
     ) -> Result<bool, Failure> {
-        let no_signals = |why: std::io::Error| format!("no signals: {why}");
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
         let mut drain_until: Option<tokio::time::Instant> = None;
         let mut effects = Vec::new();
         let mut batch = Vec::new();
@@ -247,8 +287,13 @@ impl Shell {
             let mut must_drain = false;
             tokio::select! {
                 biased;
-                _ = interrupt.recv() => must_drain = true,
-                _ = terminate.recv() => must_drain = true,
+                told = signals.next() => match told {
+                    Wish::Drain => must_drain = true,
+                    Wish::Halt => {
+                        let ticket = self.ticket(None);
+                        self.pending.push(DeskInput::Operator { ticket, op: Op::Halt { why: "a signal".into() } });
+                    }
+                },
                 () = drained => return Ok(false),
                 Some(question) = asked.recv() => self.ask(question),
                 n = inputs.recv_many(&mut batch, TURN_MAX), if self.pending.is_empty() => {
@@ -267,19 +312,27 @@ impl Shell {
                 let ticket = self.ticket(None);
                 self.pending.push(DeskInput::Operator { ticket, op: Op::Drain });
             }
-            let mut turn: Vec<DeskInput> = std::mem::take(&mut self.pending);
+            let reading = Reading::of_system();
+            let at = self.clock.at(reading);
+            let mut turn = self.host.look(&self.clock, reading);
+            turn.append(&mut self.pending);
             turn.append(&mut batch);
-            let at = self.clock.now();
             self.desk.turn(at, turn, &mut effects);
+            if !self.desk.lets_out() {
+                self.way.shut();
+            }
             for effect in effects.drain(..) {
                 self.perform(at, effect);
             }
             let waits = self.pump(at);
+            if let Some(killer) = KILLER.get() {
+                killer.learn(&self.login);
+            }
             if drain_until.is_some() && self.desk.status().flat {
                 return Ok(true);
             }
             let deadline = self.desk.next_deadline().map(|deadline| deadline.since(self.clock.now()));
-            wake = [deadline, waits].into_iter().flatten().min();
+            wake = [deadline, waits, Some(LOOK_EVERY)].into_iter().flatten().min();
         }
     }
 
@@ -290,7 +343,7 @@ impl Shell {
                     self.pending.push(DeskInput::LedgerFailed(why.to_string().into()));
                 }
             }
-            Effect::Post { call, approved, row } => {
+            Effect::Post { call, approved, row, until } => {
                 // Places never wait for tokens: what was decided now may be wrong in a second, or forbidden.
                 if self.limits.take(at, Class::Place, 1).is_err() {
                     let reply = VenueReply::NotSent("our own rate limit for orders is used up".into());
@@ -298,9 +351,9 @@ impl Shell {
                     return;
                 }
                 let order = sign(&self.key, &self.account, approved, row);
-                let (clob, inbox) = (self.clob.clone(), self.inbox.clone());
+                let (clob, inbox, leave) = (self.clob.clone(), self.inbox.clone(), self.way.leave(until));
                 tokio::spawn(async move {
-                    let reply = clob.post(order).await;
+                    let reply = clob.post(order, leave).await;
                     let _ = inbox.send(DeskInput::Reply { call, reply }).await;
                 });
             }
@@ -324,15 +377,9 @@ impl Shell {
             Effect::RenewUserLink => self.renew_user.notify_one(),
             Effect::Latch { why } => {
                 tracing::error!(event = "halted", why = %why, "halted");
-                if let Err(why) = state::latch(&self.config, &why) {
-                    tracing::error!(event = "no-marker", why = %why, "the latch's marker was not written");
-                }
+                self.latch.put(why);
             }
-            Effect::Unlatch => {
-                if let Err(why) = state::unlatch(&self.config) {
-                    tracing::error!(event = "marker-stays", why = %why, "the latch's marker was not removed");
-                }
-            }
+            Effect::Unlatch => self.latch.take(),
             Effect::Answer { ticket, result } => {
                 if let Some(answer) = self.tickets.remove(&ticket) {
                     let told = match result {

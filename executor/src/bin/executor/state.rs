@@ -1,11 +1,12 @@
-//! Files beside the ledger: the latch's marker and the epoch.
+//! The epoch's file beside the ledger.
 //!
-//! The marker holds the latch even when the ledger cannot. The epoch file tells a restored ledger from the one that was
+//! It tells a restored ledger from the one that was
 //! last used: then today's caps count as spent.
 
 use executor::config::Config;
+use executor::latch::sync_folder;
 use executor::rows::LedgerRow;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,34 +16,8 @@ pub(crate) fn ledger_path(config: &Config) -> PathBuf {
     config.state_dir.join("ledger.sqlite")
 }
 
-fn marker_path(config: &Config) -> PathBuf {
-    config.state_dir.join("HALTED")
-}
-
 fn epoch_path(config: &Config) -> PathBuf {
     config.state_dir.join("epoch")
-}
-
-/// Why the latch is down, if a marker says so. A marker that cannot be read is one.
-pub(crate) fn latched(config: &Config) -> Option<Box<str>> {
-    match std::fs::read_to_string(marker_path(config)) {
-        Ok(why) => Some(why.trim().into()),
-        Err(why) if why.kind() == io::ErrorKind::NotFound => None,
-        Err(why) => Some(format!("the latch's marker cannot be read: {why}").into()),
-    }
-}
-
-/// Puts the marker down, durably.
-pub(crate) fn latch(config: &Config, why: &str) -> io::Result<()> {
-    write_durably(&marker_path(config), why)
-}
-
-/// Takes the marker away.
-pub(crate) fn unlatch(config: &Config) -> io::Result<()> {
-    match std::fs::remove_file(marker_path(config)) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
-        _ => sync_folder(&config.state_dir),
-    }
 }
 
 /// The epoch that starts now, and whether the ledger can vouch for today: not if it is older than its epoch file.
@@ -81,9 +56,4 @@ fn write_durably(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&temporary, path)?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
-}
-
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    File::open(folder)?.sync_all()
 }

@@ -340,7 +340,7 @@ impl Bot {
     fn perform(&mut self, effect: Effect, wants: &mut Wants) {
         match effect {
             Effect::Record(row) => self.record(&row, wants),
-            Effect::Post { call, approved, row } => {
+            Effect::Post { call, approved, row, .. } => {
                 self.totals.posts += 1;
                 let order = approved.order();
                 let order = PlaceRequest {
