@@ -26,6 +26,8 @@ pub(super) struct Afoot {
     /// Resting buys of all markets, and of each.
     open: u128,
     open_in: Vec<u128>,
+    /// Buys that other markets have planned in this turn and not placed yet.
+    planned: u128,
     /// Value of holdings in all markets.
     held: u128,
 }
@@ -70,9 +72,12 @@ impl Engine {
                 continue;
             }
             if let Some(plan) = self.plan(ix, runs, out) {
+                let buys = plan.places.iter().filter(|order| order.side == crate::domain::Side::Buy);
+                self.afoot.planned += buys.map(|order| exact(order.notional())).sum::<u128>();
                 plans.push((ix, plan));
             }
         }
+        self.afoot.planned = 0;
         self.touched = touched;
         self.dirty = dirty;
         self.dirty.clear();
@@ -328,7 +333,7 @@ impl Engine {
         Standing { held_here, elsewhere }
     }
 
-    /// Resting buys and holdings of all other markets.
+    /// Resting buys and holdings of all other markets, and what they have planned in this turn.
     fn elsewhere(&mut self, ix: MarketIx) -> Usdc {
         let known = self.afoot.version == Some(self.orders.version()) && self.afoot.open_in.len() == self.markets.len();
         if !known {
@@ -345,7 +350,7 @@ impl Engine {
             }
         }
         let here = self.afoot.open_in[ix.index()] + exact(self.markets[ix.index()].held_value);
-        let all = self.afoot.open + self.afoot.held;
+        let all = self.afoot.open + self.afoot.planned + self.afoot.held;
         Usdc::from_micro(u64::try_from(all - here).unwrap_or(u64::MAX))
     }
 
