@@ -1,5 +1,6 @@
 //! Takes inputs into state: frames, REST books, links, metadata, the executor's messages, a person's wishes.
 
+use super::earnings::Told;
 use super::links::{LinkState, PROBE_MARKETS};
 use super::market::{MarketState, Verdict};
 use super::{Engine, alert, yes};
@@ -66,6 +67,10 @@ impl Engine {
                         let _ = state.book.apply(self.at, &MarketEvent::TickSize { token: yes(ix), tick: market.tick });
                     }
                     state.minutes.note_terms(state.facts.rewards.as_ref(), market.rewards.as_ref());
+                    if state.facts.rewards != market.rewards {
+                        // a share of scores by other terms
+                        state.told = Told::default();
+                    }
                     state.facts = market.clone();
                     state.quoted = market.clone();
                 }
@@ -383,6 +388,14 @@ impl Engine {
             }
             FromExecutor::Canceled { id, .. } | FromExecutor::CancelFailed { id, .. } => *id,
             FromExecutor::Scoring { .. } => return,
+            FromExecutor::Share { market, share } => {
+                let mine = self.score(*market).map(|score| score.q_min);
+                if let Some(state) = self.markets.get_mut(market.index()) {
+                    state.told = Told::new(at, *share, mine);
+                }
+                return;
+            }
+            FromExecutor::Earned { day, amount } => return self.days.earned(at, *day, *amount),
         };
         if let Some(tracked) = self.orders.get(id) {
             self.dirty.insert(tracked.order.token.market);

@@ -36,7 +36,11 @@ pub(super) struct MarketState {
     pub(super) hash: HashRow,
     pub(super) sources: Sources,
     pub(super) expected: Fixed12,
+    /// The same against the most and the least that the rest of the book may score.
+    pub(super) expected_between: [Fixed12; 2],
     pub(super) minutes: super::minutes::Minutes,
+    /// What the venue last said of our part.
+    pub(super) told: super::earnings::Told,
     /// How our fills turned out.
     pub(super) markouts: super::markouts::Markouts,
     /// Where the reference midpoint was lately.
@@ -65,7 +69,9 @@ impl MarketState {
             hash: HashRow::new(),
             sources: Sources::new(),
             expected: Fixed12::ZERO,
+            expected_between: [Fixed12::ZERO; 2],
             minutes: super::minutes::Minutes::default(),
+            told: super::earnings::Told::default(),
             markouts: super::markouts::Markouts::default(),
             jumps: super::jumps::Jumps::default(),
             kept: None,
@@ -227,7 +233,9 @@ mod tests {
             fetch_sent: _,
             resync_sent: _,
             expected: _,
+            expected_between: _,
             minutes: _,
+            told: _,
             markouts,
             jumps,
             kept: _,

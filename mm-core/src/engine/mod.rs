@@ -7,6 +7,7 @@ mod absorb;
 mod budget;
 mod coupling;
 mod decide;
+mod earnings;
 mod fills;
 mod hashes;
 mod horizon;
@@ -42,7 +43,9 @@ mod tests_watch;
 mod tests_worth;
 
 pub use budget::{Budget, Call};
+pub use earnings::{DAYS_KEPT, Day};
 pub use links::link_of;
+pub use markouts::HORIZONS as MARKOUT_HORIZONS;
 pub use minutes::{
     Counts, Gap, MINUTES_KEPT, Minute, ORDERS_LISTED, Rested, ScoringRules, UNSCORED_MAX, Verdict, WhenUnscored,
 };
@@ -58,6 +61,7 @@ use crate::protocol::{Caps, Gate};
 use crate::quote::{QuoteParams, Scratch};
 use crate::risk::{Brake, Stop, Told};
 use decide::Afoot;
+use earnings::Days;
 use hashes::Hashes;
 use links::LinkState;
 use market::MarketState;
@@ -119,6 +123,8 @@ pub struct Engine {
     hashes: Hashes,
     /// Whole sampling intervals since 1970 at the last sample.
     sampled: Option<u64>,
+    /// What was expected and earned by the day.
+    days: Days,
     /// What is left of old evidence from one sample to the next, parts in a thousand million.
     evidence_kept: u64,
     seq: u64,
@@ -173,6 +179,7 @@ impl Engine {
             first: None,
             hashes: Hashes::new(),
             sampled: None,
+            days: Days::default(),
             evidence_kept,
             seq: 0,
             at: Timestamp::EPOCH,
