@@ -9,7 +9,7 @@ use crate::eip712::Chain;
 use crate::key::Key;
 use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
 use crate::sign::{Account, SignedOrder};
-use mm_core::domain::Timestamp;
+use mm_core::domain::{Nanos, Timestamp};
 use mm_core::io::clock::Clock;
 use mm_core::io::http::{self, HttpError, Timeouts};
 use mm_core::venue::rest::{ApiKeyBody, CancelMarketBody, CancelOrderBody, FIRST_CURSOR, HeartbeatBody};
@@ -203,6 +203,11 @@ impl Clob {
             VenueCall::Heartbeat { id } => Request::new(Method::POST, "/v1/heartbeats")
                 .json(&HeartbeatBody { heartbeat_id: Some(id.clone().into_string()) }),
             VenueCall::Scoring(ids) => Request::new(Method::POST, "/orders-scoring").json(ids),
+            VenueCall::Shares => {
+                Request::new(Method::GET, "/rewards/user/percentages").query(format!("?signature_type={wallet}"))
+            }
+            VenueCall::Earned(day) => Request::new(Method::GET, "/rewards/user/total")
+                .query(format!("?date={}&signature_type={wallet}&sponsored=true", date(*day))),
             VenueCall::Balance(None) => Request::new(Method::GET, "/balance-allowance")
                 .query(format!("?asset_type=COLLATERAL&signature_type={wallet}")),
             VenueCall::Balance(Some(token)) => Request::new(Method::GET, "/balance-allowance")
@@ -310,6 +315,13 @@ fn classify(why: &reqwest::Error) -> VenueReply {
 
 fn no_credentials() -> VenueReply {
     VenueReply::NotSent("no API credentials yet".into())
+}
+
+/// A UTC day, counted since 1970, as `YYYY-MM-DD`.
+fn date(day: u32) -> String {
+    let mut text = Timestamp::EPOCH.plus(Nanos::from_secs(u64::from(day) * 86_400)).to_string();
+    text.truncate("YYYY-MM-DD".len());
+    text
 }
 
 /// Percent-encodes everything that is not plainly safe in a query.

@@ -4,6 +4,7 @@
 //! input is absorbed before anything is decided, so a halt that arrived with a ready order keeps that order in.
 
 mod checks;
+mod earnings;
 mod io;
 mod operator;
 mod orders;
@@ -64,6 +65,8 @@ enum Purpose {
     ClosedOnly,
     Clock,
     Scoring(Vec<OrderId>),
+    Shares,
+    Earned(u32),
     Renew,
 }
 
@@ -93,6 +96,7 @@ pub struct Desk {
     ready: Vec<(Approved, Recorded)>,
     errands: BTreeMap<OrderId, orders::Errand>,
     checks: checks::Checks,
+    earnings: earnings::Earnings,
     readings: readings::Readings,
     sweep: Option<sweep::Sweep>,
     /// Confirmed flat, and nothing was posted since.
@@ -132,6 +136,7 @@ impl Desk {
             waiting: BTreeMap::new(),
             ready: Vec::new(),
             checks: checks::Checks::default(),
+            earnings: earnings::Earnings::default(),
             readings: readings::Readings::default(),
             sweep: None,
             flat: false,
@@ -225,6 +230,8 @@ impl Desk {
             Purpose::ClosedOnly => self.closed_only_replied(pending.sent, reply, out),
             Purpose::Clock => self.clock_replied(pending.sent, reply, out),
             Purpose::Scoring(ids) => self.scoring_replied(&ids, reply, out),
+            Purpose::Shares => self.shares_replied(reply, out),
+            Purpose::Earned(day) => self.earned_replied(day, reply, out),
         }
     }
 
