@@ -77,6 +77,7 @@ impl Engine {
             }
         }
         self.link_events();
+        self.ration.due = true;
         self.touch_all();
         Ok(())
     }
@@ -176,7 +177,10 @@ impl Engine {
             self.dirty.insert(ix);
         }
         match result {
-            Ok(()) if state.book.is_synced() => state.waiting_since = None,
+            Ok(()) if state.book.is_synced() => {
+                state.waiting_since = None;
+                self.ration.due |= !was_synced;
+            }
             // A tick change or a resolution: only the first asks for a new book.
             Ok(()) if was_synced && !state.resolved => {
                 state.witness.forget();
@@ -349,6 +353,7 @@ impl Engine {
                 self.impossible = None;
                 self.gate = *gate;
                 self.caps = Some(*caps);
+                self.ration.due = true;
                 return self.touch_all();
             }
             FromExecutor::Goodbye { .. } => return,

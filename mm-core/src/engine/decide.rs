@@ -9,7 +9,7 @@ use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, Quotes, Recent, Room, Scratch, View, Why, quote_with, reference_midpoint};
-use crate::risk::{Limits, Standing, Stop, Thinned, thin};
+use crate::risk::{Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
 
 /// A placement that waits for another order to end is looked at again after this.
@@ -29,10 +29,10 @@ pub(super) struct Afoot {
     /// Buys that other markets have planned in this turn and not placed yet.
     planned: u128,
     /// Value of holdings in all markets.
-    held: u128,
+    pub(super) held: u128,
 }
 
-fn exact(amount: Usdc) -> u128 {
+pub(super) fn exact(amount: Usdc) -> u128 {
     u128::from(amount.micro())
 }
 
@@ -58,6 +58,7 @@ impl Engine {
         }
         self.flatten(runs, out);
         self.couple();
+        self.ration(runs);
         let mut plans: Vec<(MarketIx, Plan)> = Vec::new();
         // Who was left out last time comes first.
         let dirty = std::mem::take(&mut self.dirty);
@@ -156,13 +157,8 @@ impl Engine {
         let at = self.at;
         let held = self.holdings(ix);
         let standing = self.standing(ix, held);
-        let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
-        let limits = limits.within(self.caps);
-        let space = Room {
-            order: limits.order.unwrap_or(Usdc::MAX),
-            market: limits.market,
-            left: limits.market.saturating_sub(standing.held_here),
-        };
+        let limits = self.limits();
+        let space = self.room(limits, standing.held_here);
         self.watch_for_news(ix, (runs, own, held, space), scratch);
         let (want, wish, mut horizon) = self.want((ix, runs), own, held, space, scratch);
         let (decision, mut want) = match want {

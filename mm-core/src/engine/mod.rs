@@ -17,6 +17,7 @@ mod market;
 mod markouts;
 mod minutes;
 mod picture;
+mod ration;
 mod rest;
 mod rows;
 mod sample;
@@ -31,6 +32,8 @@ mod tests;
 mod tests_hashes;
 #[cfg(test)]
 mod tests_minutes;
+#[cfg(test)]
+mod tests_ration;
 #[cfg(test)]
 mod tests_stage;
 #[cfg(test)]
@@ -65,6 +68,7 @@ use earnings::Days;
 use hashes::Hashes;
 use links::LinkState;
 use market::MarketState;
+use ration::Ration;
 use rows::Rows;
 use std::collections::BTreeMap;
 use wakes::Wakes;
@@ -111,6 +115,8 @@ pub struct Engine {
     scratch: Scratch,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
+    /// What a dollar at work must bring.
+    ration: Ration,
     /// Every touched market is decided, whether its last decision stands or not.
     thorough: bool,
     /// Decisions that stood and were not taken again.
@@ -173,6 +179,7 @@ impl Engine {
             own_orders: Vec::new(),
             scratch: Scratch::default(),
             afoot: Afoot::default(),
+            ration: Ration::default(),
             thorough: false,
             left_out: 0,
             wakes: Wakes::new(),

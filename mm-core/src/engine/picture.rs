@@ -18,6 +18,7 @@ impl Engine {
             halted_by: self.brake.reason(self.at),
             hash_checks_off: self.hashes.is_off(),
             markets: (0u16..).map(MarketIx).take(self.markets.len()).map(|ix| self.market_snapshot(ix)).collect(),
+            money_price: self.money_price(),
             days: self.days().copied().collect(),
             totals: self.totals.clone(),
         }
@@ -144,6 +145,8 @@ impl Engine {
         for n in self.markets.iter().flat_map(|state| state.markouts.numbers().chain(state.jumps.numbers())) {
             hash.update(n.to_le_bytes());
         }
+        hash.update(self.ration.price.to_le_bytes());
+        hash.update([u8::from(self.ration.due)]);
         for n in self.days.numbers() {
             hash.update(n.to_le_bytes());
         }

@@ -40,6 +40,7 @@ impl Engine {
                 alert(Alert::NotScoring(ix), out);
             }
         }
+        self.ration.due = true;
         let [expected, least, most] = sums;
         self.days.sample(self.at, expected, [least, most]);
         // Conditions of time alone (start, end) and of minutes (adjusted, left) are looked at no less often than this.

@@ -26,6 +26,9 @@ pub struct Snapshot {
     pub hash_checks_off: bool,
     /// One row a market.
     pub markets: Vec<MarketSnapshot>,
+    /// What a dollar at work must bring a day for all wishes to fit under the limits, nano-dollars; zero: they do.
+    #[serde(default)]
+    pub money_price: u64,
     /// The last days, oldest first.
     #[serde(default)]
     pub days: Vec<Day>,

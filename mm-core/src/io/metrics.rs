@@ -303,6 +303,7 @@ mod tests {
             halted_by: None,
             hash_checks_off: false,
             markets: Vec::new(),
+            money_price: 0,
             days: Vec::new(),
             totals: Totals { frames: 200, slow_road: 10, bad_rest: 2, hashes_proven: 7, ..Totals::default() },
         }
