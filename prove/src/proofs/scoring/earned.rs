@@ -17,14 +17,21 @@ use std::collections::VecDeque;
 /// Units of a share in a millionth.
 const MILLIONTH: u128 = 1_000_000;
 /// An answer is of the minute before the sample, and was on its way for less than this.
-const WINDOW_S: usize = 62;
+const WINDOW: Nanos = Nanos::from_secs(62);
 /// Days are asked for every five minutes.
-const DAY_WINDOW_S: usize = 302;
+const DAY_WINDOW: Nanos = Nanos::from_secs(302);
 
-/// What the venue knew in each of the last seconds.
-#[derive(Default)]
-struct Truth {
-    shares: VecDeque<u128>,
+/// What the venue knew lately, and since when.
+type Truth = VecDeque<(Timestamp, u128)>;
+
+/// Notes what the venue knows now. What it knew before the window is forgotten.
+fn note(truth: &mut Truth, at: Timestamp, known: u128, window: Nanos) {
+    if truth.back().is_none_or(|(_, last)| *last != known) {
+        truth.push_back((at, known));
+    }
+    while truth.get(1).is_some_and(|(until, _)| at.since(*until) > window) {
+        truth.pop_front();
+    }
 }
 
 /// Whose share is held against what was told.
@@ -34,7 +41,7 @@ pub(super) enum Whose {
     Others,
 }
 
-/// Seconds of a world with everybody in it, each looked at.
+/// A world with everybody in it, looked at after each event.
 pub(super) fn as_the_venue_knows(bench: &Bench, whose: Whose) -> Proved {
     let mut evidence = Evidence::default();
     let result = lived(bench, whose, &mut evidence);
@@ -47,33 +54,31 @@ fn lived(bench: &Bench, whose: Whose, evidence: &mut Evidence) -> Result<(), Str
     let start = scenario.start_utc;
     let mut world = World::new(&scenario, start, Options::default()).map_err(|why| why.to_string())?;
     let account = world.crowd().bot().ok_or("the world has no bot")?.account();
-    let mut truths: Vec<Truth> = scenario.markets.iter().map(|_| Truth::default()).collect();
-    let mut days: VecDeque<u128> = VecDeque::new();
+    let mut truths: Vec<Truth> = scenario.markets.iter().map(|_| Truth::new()).collect();
+    let mut days = Truth::new();
     let (mut told, mut inside, mut ranges, mut sums) = (0u64, 0u64, 0u64, 0u64);
     let mut sampled = vec![Timestamp::EPOCH; truths.len()];
-    for second in 1..=60 * bench.depth.pick(15, 40, 240) {
-        let at = start.plus(Nanos::from_secs(second));
+    let end = start.plus(Nanos::from_secs(60 * bench.depth.pick(15, 40, 240)));
+    let mut at = start;
+    while at < end {
+        // from event to event: what the venue knows changes at no other moment
+        at = world.next_deadline().unwrap_or(end).max(at.plus(Nanos::from_nanos(1))).min(end);
         world.advance(at).map_err(|why| why.to_string())?;
         let (shares, earned) = world
             .call(|exchange| {
-                let rows = (0u16..).map(MarketIx).take(truths.len());
-                let share =
-                    |row| exchange.reward_sample(at, row).map_or(0, |s| s.share_of(Maker::Account(account)).units());
-                let shares: Vec<u128> = rows.map(share).collect();
+                let mut shares = Vec::with_capacity(truths.len());
+                for row in (0u16..).map(MarketIx).take(truths.len()) {
+                    let sample = exchange.reward_sample(at, row);
+                    shares.push(sample.map_or(0, |sample| sample.share_of(Maker::Account(account)).units()));
+                }
                 let today = exchange.programme().earnings(at.day(), Maker::Account(account));
                 (shares, today.iter().fold(Fixed12::ZERO, |sum, row| sum.saturating_add(row.amount)))
             })
             .map_err(|why| why.to_string())?;
-        days.push_back(earned.units() / MILLIONTH);
-        if days.len() > DAY_WINDOW_S {
-            days.pop_front();
-        }
+        note(&mut days, at, earned.units() / MILLIONTH, DAY_WINDOW);
         let bot = world.crowd().bot().ok_or("the world has no bot")?;
         for (row, (truth, share)) in truths.iter_mut().zip(shares).enumerate() {
-            truth.shares.push_back(share);
-            if truth.shares.len() > WINDOW_S {
-                truth.shares.pop_front();
-            }
+            note(truth, at, share, WINDOW);
             let ix = MarketIx(u16::try_from(row).map_err(|why| why.to_string())?);
             let Some(minute) = bot.engine().minutes(ix).last().filter(|minute| minute.at != sampled[row]) else {
                 continue;
@@ -82,7 +87,7 @@ fn lived(bench: &Bench, whose: Whose, evidence: &mut Evidence) -> Result<(), Str
             evidence.cases += 1;
             if let Some(share) = minute.earning {
                 told += 1;
-                was_true(share, truth, whose).map_err(|why| format!("second {second}, market {row}: {why}"))?;
+                was_true(share, truth, whose).map_err(|why| format!("{at}, market {row}: {why}"))?;
             }
             if let Some(holds) = holds(minute, share) {
                 ranges += 1;
@@ -93,13 +98,13 @@ fn lived(bench: &Bench, whose: Whose, evidence: &mut Evidence) -> Result<(), Str
             let Some(amount) = day.earned else { continue };
             sums += 1;
             let micro = u128::from(amount.micro());
-            let (least, most) = (days.iter().min(), days.iter().max());
-            if least.is_none_or(|least| micro < *least) || most.is_none_or(|most| micro > *most) {
-                return Err(format!("second {second}: {amount} earned today, the venue knew {least:?} to {most:?}"));
+            if days.iter().all(|(_, known)| *known != micro) {
+                return Err(format!("{at}: {amount} earned today, the venue knew {days:?}"));
             }
         }
     }
-    evidence.fact("told", format_args!("{told} shares of {} samples", evidence.cases));
+    let samples = evidence.cases;
+    evidence.fact("told", format_args!("{told} shares of {samples} samples"));
     evidence.fact("interval", format_args!("{inside} of {ranges} hold the venue's own share of that second"));
     evidence.fact("days", format_args!("{sums} looks at what today earned"));
     if 2 * told < evidence.cases || sums == 0 {
@@ -111,16 +116,12 @@ fn lived(bench: &Bench, whose: Whose, evidence: &mut Evidence) -> Result<(), Str
     Ok(())
 }
 
-/// Whether the venue knew this share in one of the last seconds, or one between two that followed each other.
+/// Whether the venue knew this share at some moment of the window.
 fn was_true(share: Share, truth: &Truth, whose: Whose) -> Result<(), String> {
     let told = u128::from(share.millionths()) * MILLIONTH;
     let of = |share: u128| if whose == Whose::Ours { share } else { Fixed12::ONE.units() - share };
-    let seen: Vec<u128> = truth.shares.iter().map(|share| of(*share)).collect();
-    let known = seen.windows(2).any(|pair| {
-        let (least, most) = (pair[0].min(pair[1]), pair[0].max(pair[1]));
-        told + MILLIONTH >= least && told <= most + MILLIONTH
-    });
-    if known { Ok(()) } else { Err(format!("{share} % were told, the venue knew {seen:?}")) }
+    let known = truth.iter().any(|(_, share)| told.abs_diff(of(*share)) <= MILLIONTH);
+    if known { Ok(()) } else { Err(format!("{share} % were told, the venue knew {truth:?}")) }
 }
 
 /// Whether the interval of a sample holds the venue's share; `None` where there is none to hold.
@@ -151,23 +152,26 @@ pub(super) fn unknown_is_not_zero(bench: &Bench, instead: Option<Share>) -> Prov
     let mut evidence = Evidence::default();
     let result = Scene::new(bench.seed, ADJUST).and_then(|mut scene| {
         let mut draws = Draws(bench.seed);
+        let mut late = vec![None; usize::from(MARKETS)];
         for _ in 0..bench.depth.pick(60, 120, 1_200) {
             scene.books()?;
             scene.idle()?;
             let mut due = Vec::new();
-            let mut late = Vec::new();
+            let mut later = Vec::new();
             for market in (0..MARKETS).map(MarketIx) {
                 let (before, after) = words(&mut draws);
                 for share in &before {
                     let share = share.or(instead);
                     scene.turn(vec![Input::Executor(FromExecutor::Share { market, share })])?;
                 }
-                due.push(before.last().copied().flatten());
-                late.push(after);
+                // a word after the sample is one of the next minute
+                due.push(before.last().copied().unwrap_or(late[market.index()]));
+                later.push(after);
             }
             let moods: Vec<_> = (0..MARKETS).map(|_| super::Mood::draw(&mut draws)).collect();
             scene.minute(&moods)?;
-            for (market, (due, late)) in (0..MARKETS).map(MarketIx).zip(due.into_iter().zip(late)) {
+            late = later;
+            for (market, (due, late)) in (0..MARKETS).map(MarketIx).zip(due.into_iter().zip(late.clone())) {
                 evidence.cases += 1;
                 let minute = scene.world.engine.minutes(market).last().ok_or("no sample")?;
                 if minute.earning != due || minute.beyond.is_some() != (due.is_some() && minute.range.is_some()) {
