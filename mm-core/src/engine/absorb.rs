@@ -8,6 +8,7 @@ use crate::book::{BookError, Sync};
 use crate::domain::{Market, MarketIx, UniverseError};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
 use crate::protocol::{FromExecutor, Gate};
+use crate::rewards::Interval;
 use crate::venue::market_ws::{BadFrame, Read, Road, read};
 
 impl Engine {
@@ -394,9 +395,9 @@ impl Engine {
             FromExecutor::Canceled { id, .. } | FromExecutor::CancelFailed { id, .. } => *id,
             FromExecutor::Scoring { .. } => return,
             FromExecutor::Share { market, share } => {
-                let mine = self.score(*market).map(|score| score.q_min);
+                let scored = self.score(*market).map(|score| (score.q_min, Interval::of(&score)));
                 if let Some(state) = self.markets.get_mut(market.index()) {
-                    state.told = Told::new(at, *share, mine);
+                    state.told = Told::new(at, *share, scored);
                 }
                 return;
             }

@@ -10,8 +10,11 @@ use std::collections::VecDeque;
 
 /// Days remembered, the present one among them.
 pub const DAYS_KEPT: usize = 8;
-/// Books have moved since the venue looked: what its share says of the others is believed to a tenth either way.
-const BELIEVED_PERCENT: u128 = 10;
+/// How the others share the book changes slowly, the book itself at once: between the ends of its interval the word is believed to a quarter
+/// of the way, either way.
+const DOUBT: u128 = WAY / 4;
+/// From one end of an interval to the other.
+const WAY: u128 = 1_000_000;
 /// A share farther than a fifth beyond what the book allows differs (`rewards.md` section 9, rule 6).
 const BEYOND_PERCENT: u128 = 20;
 /// Millionths in units of [`Fixed12`].
@@ -22,14 +25,15 @@ const MILLIONTH: u128 = 1_000_000;
 pub(super) struct Told {
     at: Timestamp,
     share: Option<Share>,
-    /// What the others scored by that word, least and most.
-    rest: Option<[Fixed12; 2]>,
+    /// Where between the ends of the book's interval the others' score then was, nearest and farthest; parts of [`WAY`].
+    place: Option<[u32; 2]>,
 }
 
 impl Told {
-    /// A word that came while our orders scored `mine`, if that could be told.
-    pub(super) fn new(at: Timestamp, share: Option<Share>, mine: Option<Fixed12>) -> Self {
-        Self { at, share, rest: share.zip(mine).and_then(|(share, mine)| rest(share, mine)) }
+    /// A word that came while our orders scored `mine` and the book let expect that much, if both could be told.
+    pub(super) fn new(at: Timestamp, share: Option<Share>, scored: Option<(Fixed12, Interval)>) -> Self {
+        let place = share.zip(scored).and_then(|(share, (mine, book))| place(rest(share, mine)?, &book));
+        Self { at, share, place }
     }
 
     /// The share, if it was told after `since`.
@@ -37,14 +41,21 @@ impl Told {
         self.share.filter(|_| self.at > since)
     }
 
-    /// What the book lets expect, narrowed by the word if it came after `since` and does not contradict.
+    /// What the book lets expect, narrowed by the word if it came after `since` and did not contradict.
     pub(super) fn narrow(&self, book: Interval, since: Timestamp, mine: Fixed12, rate: Usdc) -> Interval {
-        let rest = self.rest.filter(|_| self.at > since);
-        rest.and_then(|rest| book.within(rest, mine, rate)).unwrap_or(book)
+        let [least, most] = [book.high.rest_q_min.units(), book.low.rest_q_min.units()];
+        let at = |part: u32| Fixed12::from_units(least + (most - least) / WAY * u128::from(part));
+        let place = self.place.filter(|_| self.at > since);
+        let narrowed = place.and_then(|[near, far]| {
+            let far = if u128::from(far) == WAY { book.low.rest_q_min } else { at(far) };
+            book.within([at(near), far], mine, rate)
+        });
+        narrowed.unwrap_or(book)
     }
 
-    pub(super) fn digest(&self) -> [u64; 2] {
-        [self.at.nanos(), self.share.map_or(u64::MAX, |share| u64::from(share.millionths()))]
+    pub(super) fn digest(&self) -> [u64; 4] {
+        let [near, far] = self.place.map_or([u64::MAX; 2], |place| place.map(u64::from));
+        [self.at.nanos(), self.share.map_or(u64::MAX, |share| u64::from(share.millionths())), near, far]
     }
 }
 
@@ -56,9 +67,18 @@ fn rest(share: Share, mine: Fixed12) -> Option<[Fixed12; 2]> {
     // halves of a millionth: the share was rounded to the nearest whole one
     let (all, told) = (2 * u128::from(Share::ALL.millionths()), 2 * u128::from(share.millionths()));
     let against = |part: u128| mine.units().saturating_mul(all - part.min(all)) / part;
-    let least = against(told + 1) / 100 * (100 - BELIEVED_PERCENT);
-    let most = (against(told - 1) / 100).saturating_add(1).saturating_mul(100 + BELIEVED_PERCENT);
-    Some([least, most].map(Fixed12::from_units))
+    Some([against(told + 1), against(told - 1).saturating_add(1)].map(Fixed12::from_units))
+}
+
+/// Where between the ends of an interval others score, with the doubt about it; `None` beyond its ends, and where it has only one.
+fn place([least, most]: [Fixed12; 2], book: &Interval) -> Option<[u32; 2]> {
+    let (low, high) = (book.high.rest_q_min.units(), book.low.rest_q_min.units());
+    if most.units() < low || least.units() > high || high - low < WAY {
+        return None;
+    }
+    let part = |rest: Fixed12| (rest.units().clamp(low, high) - low) / ((high - low) / WAY);
+    let ends = [part(least).saturating_sub(DOUBT), (part(most) + 1 + DOUBT)];
+    Some(ends.map(|part| u32::try_from(part.min(WAY)).unwrap_or(u32::MAX)))
 }
 
 /// Whether a share lies farther beyond an interval than the book's doubts explain.
@@ -162,13 +182,13 @@ mod tests {
             let part = against(truth).share.units();
             let told = share(u32::try_from((part + MILLIONTH / 2) / MILLIONTH).expect("a part"));
             let (before, at) = (Timestamp::from_ms(1), Timestamp::from_ms(2));
-            let word = Told::new(at, Some(told), Some(mine));
+            let word = Told::new(at, Some(told), Some((mine, book)));
             let narrow = word.narrow(book, before, mine, rate);
             prop_assert!(narrow.low.share.units() <= part && part <= narrow.high.share.units(), "{narrow:?} without {part}");
             prop_assert!(book.low.share <= narrow.low.share && narrow.high.share <= book.high.share);
             prop_assert!(!is_beyond(told, &book));
             prop_assert_eq!(word.narrow(book, at, mine, rate), book, "a word of the time before says nothing");
-            prop_assert_eq!(Told::new(at, None, Some(mine)).narrow(book, before, mine, rate), book);
+            prop_assert_eq!(Told::new(at, None, Some((mine, book))).narrow(book, before, mine, rate), book);
             prop_assert_eq!(Told::new(at, Some(told), None).narrow(book, before, mine, rate), book);
         }
     }
@@ -181,12 +201,12 @@ mod tests {
         // a half to a third
         let book = Interval { low: against(200), high: against(100) };
         let narrow = |millionths| {
-            let word = Told::new(Timestamp::from_ms(2), Some(share(millionths)), Some(mine));
+            let word = Told::new(Timestamp::from_ms(2), Some(share(millionths)), Some((mine, book)));
             let Interval { low, high } = word.narrow(book, Timestamp::from_ms(1), mine, rate);
             format!("{:.4} {:.4} {}", low.share, high.share, is_beyond(share(millionths), &book))
         };
-        assert_eq!(narrow(400_000), "0.3773 0.4255 false");
-        assert_eq!(narrow(330_000), "0.3333 0.3536 false");
+        assert_eq!(narrow(400_000), "0.3636 0.4444 false");
+        assert_eq!(narrow(330_000), "0.3333 0.5000 false");
         assert_eq!(narrow(250_000), "0.3333 0.5000 true");
         assert_eq!(narrow(610_000), "0.3333 0.5000 true");
         assert_eq!(narrow(0), "0.3333 0.5000 true", "a share of nothing is told, and says nothing of the others");

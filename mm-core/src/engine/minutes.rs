@@ -149,9 +149,10 @@ pub struct Minute {
     pub share: Fixed12,
     /// Dollars that this share of one minute's pool is.
     pub reward: Fixed12,
-    /// Share and reward against the most and the least that the others may score, by the book and by what the venue last said of our
-    /// part; `None` where that cannot be told.
+    /// Share and reward against the most and the least that the rest of the book may score; `None` where that cannot be told.
     pub range: Option<Interval>,
+    /// The same, narrowed by what the venue last said of our part.
+    pub narrowed: Option<Interval>,
     /// The first orders that rested.
     pub orders: [Option<Rested>; ORDERS_LISTED],
     /// First series: whether it should score by the book; `None` where that cannot be told.
@@ -180,8 +181,8 @@ pub(super) struct Scene<'a> {
     /// The last decision wanted quotes.
     pub(super) quoting: bool,
     pub(super) score: Option<&'a ScoreBreakdown>,
-    /// What the score may bring.
-    pub(super) range: Option<Interval>,
+    /// What the score may bring, narrowed by the venue's word.
+    pub(super) narrowed: Option<Interval>,
     /// What the venue said of our part.
     pub(super) earning: Option<Share>,
     /// One for each order of the score.
@@ -202,7 +203,8 @@ impl Minute {
             q_min: q(|s| s.q_min),
             share: q(|s| s.share),
             reward: q(|s| s.minute_reward),
-            range: score.and(scene.range),
+            range: score.map(Interval::of),
+            narrowed: score.and(scene.narrowed),
             orders,
             expected: None,
             told: told(scene.rested),

@@ -93,6 +93,7 @@ impl Engine {
             expected: last.and_then(|minute| minute.expected),
             told: last.and_then(|minute| minute.told),
             range: last.and_then(|minute| minute.range),
+            narrowed: last.and_then(|minute| minute.narrowed),
             earning: last.and_then(|minute| minute.earning),
             unscored: minutes.unscored(),
             adjust: minutes.adjust(&self.config.rewards.rules),

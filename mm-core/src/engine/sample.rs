@@ -23,11 +23,11 @@ impl Engine {
         let mut sums = [Fixed12::ZERO; 3];
         for ix in (0u16..).map(MarketIx).take(self.markets.len()) {
             let scored = self.score(ix);
-            let range = scored.as_ref().map(|score| self.range(ix, score));
-            let minute = self.params[ix.index()].is_some().then(|| self.minute(ix, scored.as_ref(), range));
+            let minute = self.params[ix.index()].is_some().then(|| self.minute(ix, scored.as_ref()));
             self.compare_costs(ix);
             let state = &mut self.markets[ix.index()];
-            if let (Some(scored), Some(Interval { low, high })) = (scored, range) {
+            if let Some(scored) = scored {
+                let Interval { low, high } = Interval::of(&scored);
                 let rewards = [scored.minute_reward, low.minute_reward, high.minute_reward];
                 let [least, most] = &mut state.expected_between;
                 let kept = [&mut state.expected, least, most];
@@ -72,7 +72,7 @@ impl Engine {
     }
 
     /// The sample of a quoted market as of now.
-    fn minute(&self, ix: MarketIx, score: Option<&ScoreBreakdown>, range: Option<Interval>) -> Minute {
+    fn minute(&self, ix: MarketIx, score: Option<&ScoreBreakdown>) -> Minute {
         let state = &self.markets[ix.index()];
         let since = state.minutes.since();
         let terms = state.facts.rewards.as_ref();
@@ -100,14 +100,14 @@ impl Engine {
             trusted: state.book.is_synced() && state.book.doubt().is_none(),
             quoting: state.is_quoting(),
             score,
-            range,
+            narrowed: score.map(|score| self.narrowed(ix, score)),
             earning: state.told.share_since(since),
             rested: &rested,
         })
     }
 
     /// What a score may bring, by the book and by what the venue said of our part since the last sample.
-    fn range(&self, ix: MarketIx, score: &ScoreBreakdown) -> Interval {
+    fn narrowed(&self, ix: MarketIx, score: &ScoreBreakdown) -> Interval {
         let state = &self.markets[ix.index()];
         let rate = state.facts.rewards.as_ref().map(|terms| terms.rate_per_day).unwrap_or_default();
         state.told.narrow(Interval::of(score), state.minutes.since(), score.q_min, rate)

@@ -113,6 +113,9 @@ pub struct ScoringSnapshot {
     /// Share and reward of the last sample, against the most and the least that all others may score.
     #[serde(default)]
     pub range: Option<Interval>,
+    /// The same, narrowed by what the venue last said of our part.
+    #[serde(default)]
+    pub narrowed: Option<Interval>,
     /// What the venue said our part is; absent: nothing.
     #[serde(default)]
     pub earning: Option<Share>,

@@ -46,14 +46,14 @@ fn rested(words: &str) -> Vec<Rested> {
 
 fn check(orders: &str, q_min: u128, change: impl FnOnce(&mut Scene<'_>), expected: &str) {
     let (rested, score) = (rested(orders), score(1, 1, q_min));
-    let (at, range) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
+    let (at, narrowed) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
     let mut scene = Scene {
         at,
         funded: true,
         trusted: true,
         quoting: true,
         score: Some(&score),
-        range,
+        narrowed,
         earning: None,
         rested: &rested,
     };
@@ -99,7 +99,7 @@ fn a_sample_is_told_by_book_and_venue_and_silence_is_no_yes() {
         trusted: true,
         quoting: true,
         score: Some(&nobody),
-        range: None,
+        narrowed: None,
         earning: None,
         rested: &orders,
     };
@@ -119,14 +119,14 @@ fn rules(unscored: u32, when_unscored: WhenUnscored) -> ScoringRules {
 
 fn minute(n: u64, verdict: Verdict, gap: Option<Gap>) -> Minute {
     let score = score(1, 1, 1);
-    let (at, range) = (Timestamp::from_ms(n * 60_000), Some(Interval::of(&score)));
+    let (at, narrowed) = (Timestamp::from_ms(n * 60_000), Some(Interval::of(&score)));
     let scene = Scene {
         at,
         funded: true,
         trusted: true,
         quoting: true,
         score: Some(&score),
-        range,
+        narrowed,
         earning: None,
         rested: &[],
     };
@@ -136,19 +136,19 @@ fn minute(n: u64, verdict: Verdict, gap: Option<Gap>) -> Minute {
 #[test]
 fn a_share_that_cannot_be_told_is_no_share_of_nothing() {
     let (rested, score) = (rested("bid ask"), score(1, 1, 1));
-    let (at, range) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
+    let (at, narrowed) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
     let scene = Scene {
         at,
         funded: true,
         trusted: true,
         quoting: true,
         score: Some(&score),
-        range,
+        narrowed,
         earning: None,
         rested: &rested,
     };
     let range = |scene: &Scene<'_>| Minute::of(scene).range;
-    assert_eq!(range(&scene), scene.range);
+    assert_eq!(range(&scene), Some(Interval::of(&score)));
     assert_eq!(range(&Scene { trusted: false, ..scene }), None);
     assert_eq!(range(&Scene { funded: false, ..scene }), None);
     assert_eq!(range(&Scene { score: None, ..scene }), None);
@@ -379,13 +379,13 @@ fn what_the_venue_says_of_our_part_narrows_the_range_and_touches_no_verdict() {
         assert!(!edits, "it decides nothing: {out:?}");
         rig.minute(Some(true));
         let minute = last(&rig);
-        let narrowed = minute.range.expect("a trusted book");
+        let narrowed = minute.narrowed.expect("a trusted book");
         assert_eq!(minute.earning, kept);
         assert_eq!(minute.beyond, kept.map(|kept| Some(kept) != told));
         assert_eq!(narrowed != range, said == told && said.is_some(), "{narrowed:?}");
         assert!(range.low.share <= narrowed.low.share && narrowed.high.share <= range.high.share);
-        let book_alone = Minute { range: Some(range), earning: None, beyond: None, at: minute.at, ..book };
-        let told_alone = Minute { range: Some(range), earning: None, beyond: None, ..minute };
+        let book_alone = Minute { narrowed: None, earning: None, beyond: None, at: minute.at, ..book };
+        let told_alone = Minute { narrowed: None, earning: None, beyond: None, ..minute };
         let ages = |m: Minute| Minute { orders: [None; ORDERS_LISTED], ..m };
         assert_eq!(ages(told_alone), ages(book_alone), "the other series stay as they are");
     }

@@ -5,10 +5,9 @@ use super::{ADJUST, finish};
 use crate::noise::{Draws, MARKETS};
 use crate::proof::{Bench, Evidence, Verdict as Proved};
 use mm_core::domain::{MarketIx, Nanos, Share, Timestamp};
-use mm_core::engine::Minute;
 use mm_core::event::Input;
 use mm_core::protocol::FromExecutor;
-use mm_core::rewards::Fixed12;
+use mm_core::rewards::{Fixed12, Interval};
 use sim_exchange::rewards::Maker;
 use sim_exchange::scenario::Scenario;
 use sim_exchange::world::{Options, World};
@@ -56,7 +55,7 @@ fn lived(bench: &Bench, whose: Whose, evidence: &mut Evidence) -> Result<(), Str
     let account = world.crowd().bot().ok_or("the world has no bot")?.account();
     let mut truths: Vec<Truth> = scenario.markets.iter().map(|_| Truth::new()).collect();
     let mut days = Truth::new();
-    let (mut told, mut inside, mut ranges, mut sums) = (0u64, 0u64, 0u64, 0u64);
+    let (mut told, mut inside, mut close, mut ranges, mut sums) = (0u64, 0u64, 0u64, 0u64, 0u64);
     let mut sampled = vec![Timestamp::EPOCH; truths.len()];
     let end = start.plus(Nanos::from_secs(60 * bench.depth.pick(15, 40, 240)));
     let mut at = start;
@@ -89,9 +88,10 @@ fn lived(bench: &Bench, whose: Whose, evidence: &mut Evidence) -> Result<(), Str
                 told += 1;
                 was_true(share, truth, whose).map_err(|why| format!("{at}, market {row}: {why}"))?;
             }
-            if let Some(holds) = holds(minute, share) {
+            if share > 0 && minute.q_min != Fixed12::ZERO && minute.range.is_some() {
                 ranges += 1;
-                inside += u64::from(holds);
+                inside += u64::from(holds(minute.range, share));
+                close += u64::from(holds(minute.narrowed, share));
             }
         }
         for day in bot.engine().days().filter(|day| u64::from(day.day) == at.day()) {
@@ -106,6 +106,7 @@ fn lived(bench: &Bench, whose: Whose, evidence: &mut Evidence) -> Result<(), Str
     let samples = evidence.cases;
     evidence.fact("told", format_args!("{told} shares of {samples} samples"));
     evidence.fact("interval", format_args!("{inside} of {ranges} hold the venue's own share of that second"));
+    evidence.fact("narrowed", format_args!("{close} of {ranges} do when the venue's word narrows them"));
     evidence.fact("days", format_args!("{sums} looks at what today earned"));
     if 2 * told < evidence.cases || sums == 0 {
         return Err("too little was told".into());
@@ -124,10 +125,9 @@ fn was_true(share: Share, truth: &Truth, whose: Whose) -> Result<(), String> {
     if known { Ok(()) } else { Err(format!("{share} % were told, the venue knew {truth:?}")) }
 }
 
-/// Whether the interval of a sample holds the venue's share; `None` where there is none to hold.
-fn holds(minute: &Minute, share: u128) -> Option<bool> {
-    let range = minute.range.filter(|_| share > 0 && minute.q_min != Fixed12::ZERO)?;
-    Some(range.low.share.units() <= share && share <= range.high.share.units())
+/// Whether an interval holds the venue's share.
+fn holds(range: Option<Interval>, share: u128) -> bool {
+    range.is_some_and(|range| range.low.share.units() <= share && share <= range.high.share.units())
 }
 
 /// What is said of a share in one minute: before the sample, and after it.
