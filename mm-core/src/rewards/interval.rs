@@ -1,7 +1,8 @@
 //! Our share as an interval: against the most and against the least that all others may score.
 //!
 //! The public book alone gives its widest form; what else is known of the others' score narrows it. Knowledge that contradicts the book
-//! narrows nothing.
+//! narrows nothing. The low end is a bound. The high end is one only while the others' orders are old enough to score: no book tells
+//! their age.
 
 use super::{Fixed12, Outlook, ScoreBreakdown};
 use crate::domain::Usdc;

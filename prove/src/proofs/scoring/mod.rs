@@ -72,8 +72,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         id: "earned-is-what-the-venue-knows",
         milestone: 6,
         claim: "In a world with everybody in it our part of each market and the dollars of the day, as asked for by the executor and kept \
-                by the engine, are those the venue knew when it was asked, and the share's interval holds the venue's own share in 95 of \
-                100 samples.",
+                by the engine, are those the venue knew when it was asked, and the venue's own share is at least the low end of the \
+                share's interval in 98 of 100 samples.",
         quick: true,
         min_cases: 80,
         run: |bench| earned::as_the_venue_knows(bench, Whose::Ours),
