@@ -243,6 +243,11 @@ impl Clob {
             VenueCall::Heartbeat { id } => Request::new(Method::POST, "/v1/heartbeats")
                 .json(&HeartbeatBody { heartbeat_id: Some(id.clone().into_string()) }),
             VenueCall::Scoring(ids) => Request::new(Method::POST, "/orders-scoring").json(ids),
+            VenueCall::Shares => {
+                Request::new(Method::GET, "/rewards/user/percentages").query(format!("?signature_type={wallet}"))
+            }
+            VenueCall::Earned(day) => Request::new(Method::GET, "/rewards/user/total")
+                .query(format!("?date={}&signature_type={wallet}&sponsored=true", date(*day))),
             VenueCall::Balance(None) => Request::new(Method::GET, "/balance-allowance")
                 .query(format!("?asset_type=COLLATERAL&signature_type={wallet}")),
             VenueCall::Balance(Some(token)) => Request::new(Method::GET, "/balance-allowance")
@@ -376,6 +381,13 @@ fn held_back() -> VenueReply {
 
 fn no_credentials() -> VenueReply {
     VenueReply::NotSent("no API credentials yet".into())
+}
+
+/// A UTC day, counted since 1970, as `YYYY-MM-DD`.
+fn date(day: u32) -> String {
+    let mut text = Timestamp::EPOCH.plus(Nanos::from_secs(u64::from(day) * 86_400)).to_string();
+    text.truncate("YYYY-MM-DD".len());
+    text
 }
 
 /// Percent-encodes everything that is not plainly safe in a query.

@@ -28,7 +28,7 @@ pub enum Class {
     Check,
     /// Lists of what rests and what traded: they settle many orders at once.
     Read,
-    /// One order, one balance: many of them may wait. Of the same bucket as [`Self::Read`], behind it.
+    /// One order, one balance, what was earned: many of them may wait. Of the same bucket as [`Self::Read`], behind it.
     Look,
     /// New orders.
     Place,
@@ -50,7 +50,11 @@ impl Class {
             VenueCall::Heartbeat { .. } | VenueCall::RenewCredentials => (Self::Heartbeat, 1),
             VenueCall::Geoblock | VenueCall::ClosedOnly | VenueCall::Time => (Self::Check, 1),
             VenueCall::OpenOrders { .. } | VenueCall::Trades { .. } => (Self::Read, 1),
-            VenueCall::Order(_) | VenueCall::Balance(_) | VenueCall::Scoring(_) => (Self::Look, 1),
+            VenueCall::Order(_)
+            | VenueCall::Balance(_)
+            | VenueCall::Scoring(_)
+            | VenueCall::Shares
+            | VenueCall::Earned(_) => (Self::Look, 1),
         }
     }
 

@@ -3,12 +3,13 @@
 //! The core is trusted for nothing: every type here refuses unknown fields and out-of-range numbers when it is decoded.
 
 use crate::domain::{
-    ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Price, Qty, Timestamp, Token, TokenId, TradeId, Usdc,
+    ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Price, Qty, Share, Timestamp, Token, TokenId, TradeId,
+    Usdc,
 };
 use serde::{Deserialize, Serialize};
 
 /// Version of everything in this module. Both sides must have the same.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// Largest frame either side may send, in bytes (architecture, section 12 point 13).
 pub const FRAME_MAX: usize = 256 * 1024;
@@ -140,6 +141,21 @@ pub enum FromExecutor {
         id: ClientOrderId,
         /// `None`: no answer, never a yes.
         scoring: Option<bool>,
+    },
+    /// Our part of a market's rewards as of now, as the venue says; asked once a minute for all.
+    Share {
+        /// Which market.
+        market: MarketIx,
+        /// `None`: no answer, never nothing.
+        share: Option<Share>,
+    },
+    /// What all our orders earned on a UTC day, as the venue says: so far, or in all once it is over. It is paid out around midnight, from
+    /// one dollar upwards. Without an answer there is no message.
+    Earned {
+        /// The day, counted since 1970.
+        day: u32,
+        /// Dollars, rounded down.
+        amount: Usdc,
     },
 }
 

@@ -50,6 +50,7 @@ impl Desk {
         self.due(self.checks.closed_only_at, &Purpose::ClosedOnly, VenueCall::ClosedOnly, out);
         self.step_balances(out);
         self.step_scoring(out);
+        self.step_earnings(out);
     }
 
     /// Makes a check's call when it is due and none is under way.

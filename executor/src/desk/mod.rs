@@ -5,6 +5,7 @@
 
 mod balances;
 mod checks;
+mod earnings;
 mod endings;
 mod io;
 mod operator;
@@ -69,6 +70,8 @@ enum Purpose {
     ClosedOnly,
     Clock,
     Scoring(Vec<OrderId>),
+    Shares,
+    Earned(u32),
     Renew,
 }
 
@@ -99,6 +102,7 @@ pub struct Desk {
     errands: BTreeMap<OrderId, orders::Errand>,
     checks: checks::Checks,
     balances: balances::Balances,
+    earnings: earnings::Earnings,
     readings: readings::Readings,
     sweep: Option<sweep::Sweep>,
     /// Confirmed flat, and nothing was posted since.
@@ -139,6 +143,7 @@ impl Desk {
             ready: Vec::new(),
             checks: checks::Checks::default(),
             balances: balances::Balances::default(),
+            earnings: earnings::Earnings::default(),
             readings: readings::Readings::default(),
             sweep: None,
             flat: false,
@@ -235,6 +240,8 @@ impl Desk {
             Purpose::ClosedOnly => self.closed_only_replied(pending.sent, reply, out),
             Purpose::Clock => self.clock_replied(pending.sent, reply, out),
             Purpose::Scoring(ids) => self.scoring_replied(&ids, reply, out),
+            Purpose::Shares => self.shares_replied(reply, out),
+            Purpose::Earned(day) => self.earned_replied(day, reply, out),
         }
     }
 

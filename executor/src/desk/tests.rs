@@ -1,6 +1,6 @@
 use super::{DeskInput, Op};
 use crate::exposure::Phase;
-use crate::rehearsal::{OnGeo, OnPost, Rehearsal, START, Venue, order, policy, setup};
+use crate::rehearsal::{OnGeo, OnPost, Rehearsal, START, Venue, condition, order, policy, setup};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::{No, Yes};
 use mm_core::domain::Side::{Buy, Sell};
@@ -487,4 +487,48 @@ fn a_clock_that_was_set_halts() {
     assert_eq!(stage.gate(), Gate::Shut(Shut::Halted));
     assert_eq!(stage.resting(), 0);
     assert!(stage.desk.status().halted.is_some_and(|why| why.contains("7200 s")));
+}
+
+/// What the core heard of shares and days.
+fn heard_of_earnings(stage: &Rehearsal) -> Vec<String> {
+    let words = stage.told.iter().filter_map(|message| match message {
+        FromExecutor::Share { market, share } => {
+            Some(format!("{} {}", market.0, share.map_or("?".to_owned(), |share| share.to_string())))
+        }
+        FromExecutor::Earned { day, amount } => Some(format!("day {day} {amount}")),
+        _ => None,
+    });
+    words.collect()
+}
+
+#[test]
+fn earnings_are_asked_for_now_and_then_and_silence_is_told_as_silence() {
+    let mut stage = armed();
+    let today = u32::try_from(START.day()).expect("a day");
+    assert_eq!(stage.venue.days_asked, [today, today - 1], "asked for as soon as somebody listens");
+    assert!(heard_of_earnings(&stage).is_empty(), "no answer is no amount");
+    // only what rests can have a share
+    stage.place(1, bid(40));
+    stage.run_ms(1_000);
+    stage.venue.shares = Some(serde_json::json!({ condition(1).to_string(): 12.5, "0xstrange": 3 }));
+    stage.venue.earned = Some(serde_json::json!([{ "earnings": "1.5", "asset_rate": 1 }]));
+    stage.run_ms(15_000);
+    stage.told.clear();
+    stage.run_ms(60_000);
+    assert_eq!(heard_of_earnings(&stage), ["0 ?", "1 12.5"], "once a minute, and a market left out is not known");
+    stage.venue.shares = Some(serde_json::json!([]));
+    stage.told.clear();
+    stage.run_ms(240_000);
+    let heard = heard_of_earnings(&stage);
+    assert_eq!(
+        heard.iter().filter(|words| *words == "1 ?").count(),
+        4,
+        "an answer of another shape says nothing: {heard:?}"
+    );
+    assert!(
+        heard.contains(&format!("day {today} 1.5")) && heard.contains(&format!("day {} 1.5", today - 1)),
+        "{heard:?}"
+    );
+    assert_eq!(stage.venue.days_asked.len(), 4, "two days every five minutes");
+    assert!(stage.is_open(), "none of this shuts anything");
 }

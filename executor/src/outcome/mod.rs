@@ -12,7 +12,8 @@ mod texts;
 
 pub use listed::{ListedOrder, ListedPart, ListedTrade};
 pub use reads::{
-    Beat, Cancels, Geo, balance, cancel, closed_only, geoblock, heartbeat, open_orders, order, scoring, time, trades,
+    Beat, Cancels, Geo, balance, cancel, closed_only, earned, geoblock, heartbeat, open_orders, order, scoring, shares,
+    time, trades,
 };
 pub use reply::{Answer, Lost, VenueCall, VenueReply};
 

@@ -3,6 +3,7 @@
 use super::listed::{ListedOrder, ListedTrade};
 use super::{VenueReply, error_text, short};
 use mm_core::domain::{OrderId, Qty, Usdc};
+use mm_core::venue::earnings::{EarnedRow, Percentages, dollars};
 use mm_core::venue::rest::{BalanceAllowance, CancelReply, ClosedOnlyBody, GeoblockBody, HeartbeatReply, Page};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -153,4 +154,21 @@ pub fn balance(reply: &VenueReply) -> Result<(Usdc, Qty), Box<str>> {
 /// Why nothing was learnt.
 pub fn scoring(reply: &VenueReply) -> Result<BTreeMap<OrderId, bool>, Box<str>> {
     body_of(reply)
+}
+
+/// `GET /rewards/user/percentages`.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn shares(reply: &VenueReply) -> Result<Percentages, Box<str>> {
+    body_of(reply)
+}
+
+/// `GET /rewards/user/total`: dollars of all currencies.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn earned(reply: &VenueReply) -> Result<Usdc, Box<str>> {
+    let rows: Vec<EarnedRow> = body_of(reply)?;
+    dollars(&rows).ok_or_else(|| "an amount that is none".into())
 }

@@ -32,6 +32,10 @@ pub enum VenueCall {
     },
     /// `POST /orders-scoring`.
     Scoring(Vec<OrderId>),
+    /// `GET /rewards/user/percentages`.
+    Shares,
+    /// `GET /rewards/user/total` of a UTC day, counted since 1970, sponsored pools and all.
+    Earned(u32),
     /// `GET /balance-allowance`: dollars, or one token's shares.
     Balance(Option<TokenId>),
     /// The geoblock endpoint; no authentication.

@@ -111,6 +111,12 @@ pub struct Venue {
     pub clock_behind: Nanos,
     /// The cash account.
     pub usdc: u64,
+    /// The answer about our part of all markets, and the one about a day; without one the question is lost.
+    pub shares: Option<serde_json::Value>,
+    /// See [`Self::shares`].
+    pub earned: Option<serde_json::Value>,
+    /// Days that were asked for.
+    pub days_asked: Vec<u32>,
 }
 
 impl Venue {
@@ -188,6 +194,11 @@ impl Venue {
             VenueCall::Heartbeat { .. } => ok(json!({ "heartbeat_id": format!("beat-{}", at.ms()) })),
             VenueCall::Scoring(ids) => {
                 ok(json!(ids.iter().map(|id| (id.to_string(), true)).collect::<BTreeMap<_, _>>()))
+            }
+            VenueCall::Shares => ok(self.shares.clone()?),
+            VenueCall::Earned(day) => {
+                self.days_asked.push(*day);
+                ok(self.earned.clone()?)
             }
             VenueCall::Balance(None) => ok(json!({ "balance": self.usdc.to_string() })),
             VenueCall::Balance(Some(token)) => {

@@ -431,6 +431,8 @@ async fn calls_have_the_documented_shape() {
         ),
         (VenueCall::Heartbeat { id: "".into() }, "POST /v1/heartbeats {\"heartbeat_id\":\"\"}".into()),
         (VenueCall::Scoring(vec![id(4)]), format!("POST /orders-scoring [\"{}\"]", id(4))),
+        (VenueCall::Shares, "GET /rewards/user/percentages?signature_type=0 ".into()),
+        (VenueCall::Earned(20_610), "GET /rewards/user/total?date=2026-06-06&signature_type=0&sponsored=true ".into()),
         (VenueCall::Balance(None), "GET /balance-allowance?asset_type=COLLATERAL&signature_type=0 ".into()),
         (
             VenueCall::Balance(Some(TokenId::parse("123").expect("a token"))),

@@ -59,6 +59,20 @@ pub fn parse_decimal(text: &str, scale: u32) -> Result<u64, BadDecimal> {
     value.checked_mul(10u64.pow(missing)).ok_or(BadDecimal::TooLarge)
 }
 
+/// As [`parse_decimal`], with the digits beyond `scale` cut off instead of refused.
+///
+/// # Errors
+/// The same, never [`BadDecimal::TooFine`].
+pub fn parse_decimal_down(text: &str, scale: u32) -> Result<u64, BadDecimal> {
+    let fine = text
+        .split_once('.')
+        .filter(|(_, rest)| rest.len() > scale as usize && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    match fine {
+        Some((whole, rest)) => parse_decimal(&format!("{whole}.{}", &rest[..scale as usize]), scale),
+        None => parse_decimal(text, scale),
+    }
+}
+
 /// Writes `units` of `10^-scale` the way the venue does: no trailing zeros, `0.1` with its leading zero.
 ///
 /// # Errors

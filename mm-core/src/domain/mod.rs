@@ -10,15 +10,17 @@ mod index;
 mod market;
 mod order;
 mod price;
+mod share;
 mod time;
 
 pub use amount::{Qty, SignedUsdc, Usdc, cost_ceil, cost_floor};
-pub use decimal::{BadDecimal, format_decimal, parse_decimal};
+pub use decimal::{BadDecimal, format_decimal, parse_decimal, parse_decimal_down};
 pub(crate) use ids::read_hex;
 pub use ids::{BadId, ClientOrderId, ConditionId, Digest, EventId, MarketIx, OrderId, Token, TokenId, TradeId};
 pub use market::{Market, RewardTerms, Universe, UniverseError};
 pub use order::{NewOrder, Outcome, Side, TimeInForce};
 pub use price::{BadTick, Price, TickSize};
+pub use share::Share;
 pub use time::{Nanos, Timestamp};
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Takes inputs into state: frames, REST books, links, metadata, the executor's messages, a person's wishes.
 
+use super::earnings::Told;
 use super::links::{LinkState, PROBE_MARKETS};
 use super::market::{MarketState, Verdict};
 use super::places::is_arriving;
@@ -8,6 +9,7 @@ use crate::book::{BookError, Sync};
 use crate::domain::{Market, MarketIx, UniverseError};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
 use crate::protocol::{FromExecutor, Gate};
+use crate::rewards::Interval;
 use crate::venue::market_ws::{BadFrame, Read, Road, read};
 
 impl Engine {
@@ -67,12 +69,17 @@ impl Engine {
                         let _ = state.book.apply(self.at, &MarketEvent::TickSize { token: yes(ix), tick: market.tick });
                     }
                     state.minutes.note_terms(state.facts.rewards.as_ref(), market.rewards.as_ref());
+                    if state.facts.rewards != market.rewards {
+                        // a share of scores by other terms
+                        state.told = Told::default();
+                    }
                     state.facts = market.clone();
                     state.quoted = market.clone();
                 }
             }
         }
         self.link_events();
+        self.ration.due = true;
         self.touch_all();
         Ok(())
     }
@@ -176,7 +183,10 @@ impl Engine {
             self.dirty.insert(ix);
         }
         match result {
-            Ok(()) if state.book.is_synced() => state.waiting_since = None,
+            Ok(()) if state.book.is_synced() => {
+                state.waiting_since = None;
+                self.ration.due |= !was_synced;
+            }
             // A tick change or a resolution: only the first asks for a new book.
             Ok(()) if was_synced && !state.resolved => {
                 state.witness.forget();
@@ -349,6 +359,7 @@ impl Engine {
                 self.impossible = None;
                 self.gate = *gate;
                 self.caps = Some(*caps);
+                self.ration.due = true;
                 return self.touch_all();
             }
             FromExecutor::Goodbye { .. } => return,
@@ -388,6 +399,14 @@ impl Engine {
             }
             FromExecutor::Canceled { id, .. } | FromExecutor::CancelFailed { id, .. } => *id,
             FromExecutor::Scoring { .. } => return,
+            FromExecutor::Share { market, share } => {
+                let scored = self.score(*market).map(|score| (score.q_min, Interval::of(&score)));
+                if let Some(state) = self.markets.get_mut(market.index()) {
+                    state.told = Told::new(at, *share, scored);
+                }
+                return;
+            }
+            FromExecutor::Earned { day, amount } => return self.days.earned(at, *day, *amount),
         };
         if let Some(tracked) = self.orders.get(id) {
             self.dirty.insert(tracked.order.token.market);

@@ -8,7 +8,7 @@ use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, Quotes, Room, Scratch, View, Why, quote_with};
-use crate::risk::{Limits, Standing, Stop, Thinned, thin};
+use crate::risk::{Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
 
 /// A placement that waits for another order to end is looked at again after this.
@@ -25,11 +25,13 @@ pub(super) struct Afoot {
     /// Resting buys of all markets, and of each.
     open: u128,
     open_in: Vec<u128>,
+    /// Buys that other markets have planned in this turn and not placed yet.
+    planned: u128,
     /// Value of holdings in all markets.
-    held: u128,
+    pub(super) held: u128,
 }
 
-fn exact(amount: Usdc) -> u128 {
+pub(super) fn exact(amount: Usdc) -> u128 {
     u128::from(amount.micro())
 }
 
@@ -56,6 +58,7 @@ impl Engine {
         }
         self.flatten(runs, out);
         self.couple();
+        self.ration(runs);
         let mut plans: Vec<(MarketIx, Plan)> = Vec::new();
         // Who was left out last time comes first.
         let dirty = std::mem::take(&mut self.dirty);
@@ -70,9 +73,12 @@ impl Engine {
                 continue;
             }
             if let Some(plan) = self.plan(ix, runs, out) {
+                let buys = plan.places.iter().filter(|order| order.side == crate::domain::Side::Buy);
+                self.afoot.planned += buys.map(|order| exact(order.notional())).sum::<u128>();
                 plans.push((ix, plan));
             }
         }
+        self.afoot.planned = 0;
         self.touched = touched;
         self.dirty = dirty;
         self.dirty.clear();
@@ -151,13 +157,8 @@ impl Engine {
         let at = self.at;
         let held = self.holdings(ix);
         let standing = self.standing(ix, held);
-        let limits = Limits { market: self.config.risk.max_market, total: self.config.risk.max_total, order: None };
-        let limits = limits.within(self.caps);
-        let space = Room {
-            order: limits.order.unwrap_or(Usdc::MAX),
-            market: limits.market,
-            left: limits.market.saturating_sub(standing.held_here),
-        };
+        let limits = self.limits();
+        let space = self.room(limits, standing.held_here);
         let watched = self.watch_best(ix, (runs, own, held, space), scratch);
         let (want, wish, horizon) = self.want((ix, runs), own, held, space, scratch);
         let mut horizon = horizon.and(watched);
@@ -301,7 +302,7 @@ impl Engine {
         Standing { held_here, elsewhere }
     }
 
-    /// Resting buys and holdings of all other markets.
+    /// Resting buys and holdings of all other markets, and what they have planned in this turn.
     fn elsewhere(&mut self, ix: MarketIx) -> Usdc {
         let known = self.afoot.version == Some(self.orders.version()) && self.afoot.open_in.len() == self.markets.len();
         if !known {
@@ -318,7 +319,7 @@ impl Engine {
             }
         }
         let here = self.afoot.open_in[ix.index()] + exact(self.markets[ix.index()].held_value);
-        let all = self.afoot.open + self.afoot.held;
+        let all = self.afoot.open + self.afoot.planned + self.afoot.held;
         Usdc::from_micro(u64::try_from(all - here).unwrap_or(u64::MAX))
     }
 

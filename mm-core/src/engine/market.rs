@@ -9,8 +9,8 @@ use crate::quote::{NoQuote, Why};
 use crate::rewards::Fixed12;
 use std::collections::VecDeque;
 
-/// States of the book that REST may still be compared with: a second of 192 frames, and REST answers sooner.
-const RING_MAX: usize = 192;
+/// States of the book that REST may still be compared with: a second of 184 frames, and REST answers sooner.
+const RING_MAX: usize = 184;
 
 /// One market.
 #[derive(Clone, Debug)]
@@ -36,7 +36,11 @@ pub(super) struct MarketState {
     pub(super) hash: HashRow,
     pub(super) sources: Sources,
     pub(super) expected: Fixed12,
+    /// The same against the most and the least that the rest of the book may score.
+    pub(super) expected_between: [Fixed12; 2],
     pub(super) minutes: super::minutes::Minutes,
+    /// What the venue last said of our part.
+    pub(super) told: super::earnings::Told,
     /// How our fills turned out.
     pub(super) markouts: super::markouts::Markouts,
     /// Where the reference midpoint was lately.
@@ -69,7 +73,9 @@ impl MarketState {
             hash: HashRow::new(),
             sources: Sources::new(),
             expected: Fixed12::ZERO,
+            expected_between: [Fixed12::ZERO; 2],
             minutes: super::minutes::Minutes::default(),
+            told: super::earnings::Told::default(),
             markouts: super::markouts::Markouts::default(),
             jumps: super::jumps::Jumps::default(),
             flow: super::flow::Flow::default(),
@@ -233,7 +239,9 @@ mod tests {
             fetch_sent: _,
             resync_sent: _,
             expected: _,
+            expected_between: _,
             minutes: _,
+            told: _,
             markouts,
             jumps,
             flow: _,

@@ -9,7 +9,7 @@ use crate::quote::Markout;
 use std::collections::VecDeque;
 
 /// When a fill is looked at again.
-pub(super) const HORIZONS: [Nanos; 4] =
+pub const HORIZONS: [Nanos; 4] =
     [Nanos::from_secs(1), Nanos::from_secs(10), Nanos::from_secs(60), Nanos::from_secs(300)];
 /// The horizon that decisions rest on.
 const DECIDING: usize = 2;

@@ -1,16 +1,18 @@
 //! The minute ledger of one market: what each sample should have scored, beside what the venue said of the orders in it.
 //!
-//! Expectation and answer are two series that are never mixed; of the two together a [`Verdict`] is found, and silence is never a yes.
+//! Expectation, answer and share are three series that are never mixed; of the first two together a [`Verdict`] is found, and silence is
+//! never a yes.
 //! Remembers the last [`MINUTES_KEPT`] samples and counts all. Decides what is done about a market that does not score; never does it.
 
-use crate::domain::{ClientOrderId, Nanos, RewardTerms, Side, Timestamp};
+use super::earnings::is_beyond;
+use crate::domain::{ClientOrderId, Nanos, RewardTerms, Share, Side, Timestamp};
 use crate::quote::Adjust;
-use crate::rewards::{Fixed12, Midpoint, ScoreBreakdown};
+use crate::rewards::{Fixed12, Interval, Midpoint, ScoreBreakdown};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Samples remembered for each market.
-pub const MINUTES_KEPT: usize = 4;
+/// Samples remembered for each market: all are in the journal.
+pub const MINUTES_KEPT: usize = 2;
 /// Orders listed in one sample; all are judged.
 pub const ORDERS_LISTED: usize = 4;
 /// Most samples that can be asked for before something is done: twice as many are looked back at, one bit each.
@@ -147,6 +149,10 @@ pub struct Minute {
     pub share: Fixed12,
     /// Dollars that this share of one minute's pool is.
     pub reward: Fixed12,
+    /// Share and reward against the most and the least that the rest of the book may score; `None` where that cannot be told.
+    pub range: Option<Interval>,
+    /// The same, narrowed by what the venue last said of our part.
+    pub narrowed: Option<Interval>,
     /// The first orders that rested.
     pub orders: [Option<Rested>; ORDERS_LISTED],
     /// First series: whether it should score by the book; `None` where that cannot be told.
@@ -154,6 +160,10 @@ pub struct Minute {
     /// Second series: what the venue said of the orders that should score, or of all if none should: a no if one got a no, a yes if
     /// each got a yes.
     pub told: Option<bool>,
+    /// Third series: our part of the market's rewards, as the venue said since the sample before; `None`: nothing, or an error.
+    pub earning: Option<Share>,
+    /// It lies farther beyond what the book allows than doubts explain; `None` where one of the two is not known.
+    pub beyond: Option<bool>,
     /// Why it scores nothing, or less than it could.
     pub gap: Option<Gap>,
     /// Both series together.
@@ -171,6 +181,10 @@ pub(super) struct Scene<'a> {
     /// The last decision wanted quotes.
     pub(super) quoting: bool,
     pub(super) score: Option<&'a ScoreBreakdown>,
+    /// What the score may bring, narrowed by the venue's word.
+    pub(super) narrowed: Option<Interval>,
+    /// What the venue said of our part.
+    pub(super) earning: Option<Share>,
     /// One for each order of the score.
     pub(super) rested: &'a [Rested],
 }
@@ -189,9 +203,13 @@ impl Minute {
             q_min: q(|s| s.q_min),
             share: q(|s| s.share),
             reward: q(|s| s.minute_reward),
+            range: score.map(Interval::of),
+            narrowed: score.and(scene.narrowed),
             orders,
             expected: None,
             told: told(scene.rested),
+            earning: scene.earning,
+            beyond: scene.earning.zip(score).map(|(share, score)| is_beyond(share, &Interval::of(score))),
             gap: None,
             verdict: Verdict::Unknown,
         };
@@ -312,6 +330,12 @@ pub struct Counts {
     pub told_yes: u64,
     /// Samples in which it said no.
     pub told_no: u64,
+    /// Samples in which it said what our part is.
+    #[serde(default)]
+    pub shares_told: u64,
+    /// Of these, in how many that lay beyond what the book allows.
+    #[serde(default)]
+    pub shares_beyond: u64,
     /// Steps of adjustments.
     pub adjusted: u64,
     /// Times the market was left.
@@ -422,13 +446,15 @@ impl Minutes {
             Some(false) => counts.told_no += 1,
             None => {}
         }
+        counts.shares_told += u64::from(minute.earning.is_some());
+        counts.shares_beyond += u64::from(minute.beyond == Some(true));
         if let Some(gap) = minute.gap {
             counts.gaps[gap as usize] += 1;
         }
     }
 
     /// Everything later samples depend on, as numbers.
-    pub(super) fn digest(&self) -> [u64; 9] {
+    pub(super) fn digest(&self) -> [u64; 11] {
         let nanos = |at: Option<Timestamp>| at.map_or(0, Timestamp::nanos);
         let counts = &self.counts;
         [
@@ -441,6 +467,8 @@ impl Minutes {
             counts.unscored,
             counts.unknown,
             counts.terms_changed,
+            counts.shares_told,
+            counts.shares_beyond,
         ]
     }
 }

@@ -7,6 +7,7 @@ mod absorb;
 mod budget;
 mod coupling;
 mod decide;
+mod earnings;
 mod fills;
 mod flow;
 mod hashes;
@@ -19,6 +20,7 @@ mod markouts;
 mod minutes;
 mod picture;
 mod places;
+mod ration;
 mod rest;
 mod rows;
 mod sample;
@@ -34,6 +36,8 @@ mod tests_hashes;
 #[cfg(test)]
 mod tests_minutes;
 #[cfg(test)]
+mod tests_ration;
+#[cfg(test)]
 mod tests_stage;
 #[cfg(test)]
 mod tests_standing;
@@ -45,7 +49,9 @@ mod tests_watch;
 mod tests_worth;
 
 pub use budget::{Budget, Call};
+pub use earnings::{DAYS_KEPT, Day};
 pub use links::link_of;
+pub use markouts::HORIZONS as MARKOUT_HORIZONS;
 pub use minutes::{
     Counts, Gap, MINUTES_KEPT, Minute, ORDERS_LISTED, Rested, ScoringRules, UNSCORED_MAX, Verdict, WhenUnscored,
 };
@@ -61,9 +67,11 @@ use crate::protocol::{Caps, Gate};
 use crate::quote::{QuoteParams, Scratch};
 use crate::risk::{Brake, Stop, Told};
 use decide::Afoot;
+use earnings::Days;
 use hashes::Hashes;
 use links::LinkState;
 use market::MarketState;
+use ration::Ration;
 use rows::Rows;
 use std::collections::BTreeMap;
 use wakes::Wakes;
@@ -110,6 +118,8 @@ pub struct Engine {
     scratch: Scratch,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
+    /// What a dollar at work must bring.
+    ration: Ration,
     /// Every touched market is decided, whether its last decision stands or not.
     thorough: bool,
     /// Decisions that stood and were not taken again.
@@ -122,6 +132,8 @@ pub struct Engine {
     hashes: Hashes,
     /// Whole sampling intervals since 1970 at the last sample.
     sampled: Option<u64>,
+    /// What was expected and earned by the day.
+    days: Days,
     /// What is left of old evidence from one sample to the next, parts in a thousand million.
     evidence_kept: u64,
     seq: u64,
@@ -170,12 +182,14 @@ impl Engine {
             own_orders: Vec::new(),
             scratch: Scratch::default(),
             afoot: Afoot::default(),
+            ration: Ration::default(),
             thorough: false,
             left_out: 0,
             wakes: Wakes::new(),
             first: None,
             hashes: Hashes::new(),
             sampled: None,
+            days: Days::default(),
             evidence_kept,
             seq: 0,
             at: Timestamp::EPOCH,

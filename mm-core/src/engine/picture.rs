@@ -18,6 +18,8 @@ impl Engine {
             halted_by: self.brake.reason(self.at),
             hash_checks_off: self.hashes.is_off(),
             markets: (0u16..).map(MarketIx).take(self.markets.len()).map(|ix| self.market_snapshot(ix)).collect(),
+            money_price: self.money_price(),
+            days: self.days().copied().collect(),
             totals: self.totals.clone(),
         }
     }
@@ -64,7 +66,9 @@ impl Engine {
             q_min: scored.as_ref().map_or(Fixed12::ZERO, |s| s.q_min).to_string(),
             share_percent: percent(scored.as_ref().map(|s| s.share)),
             worst_share_percent: percent(scored.as_ref().map(|s| s.worst.share)),
+            best_share_percent: percent(scored.as_ref().map(|s| s.best.share)),
             expected_rewards: state.expected.to_string(),
+            expected_rewards_between: state.expected_between.map(|sum| sum.to_string()),
             markouts: [0, 1, 2, 3].map(|horizon| state.markouts.mean(horizon, crate::domain::Qty::ZERO)),
             kept: state.kept.map(|kept| kept.to_string()),
             scoring: self.scoring_snapshot(ix),
@@ -89,6 +93,9 @@ impl Engine {
             gap: last.and_then(|minute| minute.gap),
             expected: last.and_then(|minute| minute.expected),
             told: last.and_then(|minute| minute.told),
+            range: last.and_then(|minute| minute.range),
+            narrowed: last.and_then(|minute| minute.narrowed),
+            earning: last.and_then(|minute| minute.earning),
             unscored: minutes.unscored(),
             adjust: minutes.adjust(&self.config.rewards.rules),
             left_until: minutes.left_until,
@@ -107,7 +114,9 @@ impl Engine {
             hash.update(state.book.sync().as_str().as_bytes());
             hash.update(state.book.epoch().to_le_bytes());
             hash.update(state.book.venue_ms().to_le_bytes());
-            hash.update(state.expected.units().to_le_bytes());
+            for sum in std::iter::once(state.expected).chain(state.expected_between) {
+                hash.update(sum.units().to_le_bytes());
+            }
             let (rest, placed, refused) = self.orders.edit_history(MarketIx(row));
             hash.update(rest.unwrap_or_default().nanos().to_le_bytes());
             hash.update([placed.to_le_bytes(), refused.to_le_bytes()].concat());
@@ -130,7 +139,9 @@ impl Engine {
             }
         }
         hash.update(self.watch.level().to_le_bytes());
-        for n in self.markets.iter().flat_map(|state| state.minutes.digest()) {
+        let ledgers =
+            self.markets.iter().flat_map(|state| state.minutes.digest().into_iter().chain(state.told.digest()));
+        for n in ledgers {
             hash.update(n.to_le_bytes());
         }
         for state in &self.markets {
@@ -143,6 +154,11 @@ impl Engine {
             {
                 hash.update(n.to_le_bytes());
             }
+        }
+        hash.update(self.ration.price.to_le_bytes());
+        hash.update([u8::from(self.ration.due)]);
+        for n in self.days.numbers() {
+            hash.update(n.to_le_bytes());
         }
         hash.update(self.inventory.usdc_free().micro().to_le_bytes());
         for (id, tracked) in self.orders.live() {

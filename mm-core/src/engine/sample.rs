@@ -1,11 +1,12 @@
 //! Samples of the reward ledger: taken once for each whole sampling interval, for every market.
 
+use super::earnings::Day;
 use super::minutes::{Minute, Rested, Scene};
 use super::{Engine, Kept, alert};
 use crate::domain::{MarketIx, NewOrder, Timestamp};
 use crate::event::{Action, Alert};
 use crate::orders::{OrderState, Tracked};
-use crate::rewards::{Own, ScoreBreakdown, score};
+use crate::rewards::{Fixed12, Interval, Own, ScoreBreakdown, score};
 
 impl Engine {
     /// Books the reward of every market once for each whole sampling interval, and does what its minutes ask for.
@@ -19,18 +20,29 @@ impl Engine {
             return;
         }
         let rules = self.config.rewards.rules;
+        let mut sums = [Fixed12::ZERO; 3];
         for ix in (0u16..).map(MarketIx).take(self.markets.len()) {
             let scored = self.score(ix);
             let minute = self.params[ix.index()].is_some().then(|| self.minute(ix, scored.as_ref()));
             self.compare_costs(ix);
             let state = &mut self.markets[ix.index()];
             if let Some(scored) = scored {
-                state.expected = state.expected.saturating_add(scored.minute_reward);
+                let Interval { low, high } = Interval::of(&scored);
+                let rewards = [scored.minute_reward, low.minute_reward, high.minute_reward];
+                let [least, most] = &mut state.expected_between;
+                let kept = [&mut state.expected, least, most];
+                for ((kept, sum), reward) in kept.into_iter().zip(&mut sums).zip(rewards) {
+                    *kept = kept.saturating_add(reward);
+                    *sum = sum.saturating_add(reward);
+                }
             }
             if minute.is_some_and(|minute| state.minutes.take(minute, &rules).is_some()) {
                 alert(Alert::NotScoring(ix), out);
             }
         }
+        self.ration.due = true;
+        let [expected, least, most] = sums;
+        self.days.sample(self.at, expected, [least, most]);
         // Conditions of time alone (start, end) and of minutes (adjusted, left) are looked at no less often than this.
         self.touch_all();
     }
@@ -86,8 +98,17 @@ impl Engine {
             trusted: state.book.is_synced() && state.book.doubt().is_none(),
             quoting: state.is_quoting(),
             score,
+            narrowed: score.map(|score| self.narrowed(ix, score)),
+            earning: state.told.share_since(since),
             rested: &rested,
         })
+    }
+
+    /// What a score may bring, by the book and by what the venue said of our part since the last sample.
+    fn narrowed(&self, ix: MarketIx, score: &ScoreBreakdown) -> Interval {
+        let state = &self.markets[ix.index()];
+        let rate = state.facts.rewards.as_ref().map(|terms| terms.rate_per_day).unwrap_or_default();
+        state.told.narrow(Interval::of(score), state.minutes.since(), score.q_min, rate)
     }
 
     /// Our orders that the venue holds, as far as we know.
@@ -111,6 +132,11 @@ impl Engine {
     #[must_use]
     pub fn kept(&self, ix: MarketIx) -> Option<Kept> {
         self.markets.get(ix.index())?.kept
+    }
+
+    /// What the last days let expect, and what the venue says they earned; oldest first.
+    pub fn days(&self) -> impl Iterator<Item = &Day> {
+        self.days.iter()
     }
 
     /// The minutes of a market at hand, oldest first.

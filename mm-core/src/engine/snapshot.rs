@@ -1,9 +1,11 @@
 //! A plain-data picture of the engine for metrics, the live table and screens. Never read back by the engine.
 
+use super::earnings::Day;
 use super::minutes::{Counts, Gap, Verdict};
-use crate::domain::{ClientOrderId, ConditionId, MarketIx, Outcome, Price, Qty, Side, Timestamp, Usdc};
+use crate::domain::{ClientOrderId, ConditionId, MarketIx, Outcome, Price, Qty, Share, Side, Timestamp, Usdc};
 use crate::protocol::{Gate, Held};
 use crate::quote::Adjust;
+use crate::rewards::Interval;
 use serde::{Deserialize, Serialize};
 
 /// The whole engine.
@@ -24,6 +26,12 @@ pub struct Snapshot {
     pub hash_checks_off: bool,
     /// One row a market.
     pub markets: Vec<MarketSnapshot>,
+    /// What a dollar at work must bring a day for all wishes to fit under the limits, nano-dollars; zero: they do.
+    #[serde(default)]
+    pub money_price: u64,
+    /// The last days, oldest first.
+    #[serde(default)]
+    pub days: Vec<Day>,
     /// Running totals.
     pub totals: Totals,
 }
@@ -60,8 +68,14 @@ pub struct MarketSnapshot {
     /// The least it may be: against the most that the book's other makers may score.
     #[serde(default)]
     pub worst_share_percent: String,
+    /// The most it may be.
+    #[serde(default)]
+    pub best_share_percent: String,
     /// Sum of `rate_per_day / 1440 × share` over the minutes sampled so far, decimal dollars.
     pub expected_rewards: String,
+    /// The same sum against the most and against the least that all others may score.
+    #[serde(default)]
+    pub expected_rewards_between: [String; 2],
     /// How our recent fills turned out 1, 10, 60 and 300 seconds later, older ones fading.
     #[serde(default)]
     pub markouts: [Option<crate::quote::Markout>; 4],
@@ -99,6 +113,15 @@ pub struct ScoringSnapshot {
     pub expected: Option<bool>,
     /// What the venue said of its orders.
     pub told: Option<bool>,
+    /// Share and reward of the last sample, against the most and the least that all others may score.
+    #[serde(default)]
+    pub range: Option<Interval>,
+    /// The same, narrowed by what the venue last said of our part.
+    #[serde(default)]
+    pub narrowed: Option<Interval>,
+    /// What the venue said our part is; absent: nothing.
+    #[serde(default)]
+    pub earning: Option<Share>,
     /// Unscored samples since something was last done about them.
     pub unscored: u32,
     /// How quotes differ from the configured ones.

@@ -2,12 +2,12 @@
 
 use super::minutes::{Change, Minute, Minutes, Rested, Scene};
 use super::tests_support::{book, config, market};
-use super::{Engine, Gap, MINUTES_KEPT, ScoringRules, Verdict, WhenUnscored};
-use crate::domain::{ClientOrderId, Nanos, OrderId, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
+use super::{Engine, Gap, MINUTES_KEPT, ORDERS_LISTED, ScoringRules, Verdict, WhenUnscored};
+use crate::domain::{ClientOrderId, MarketIx, Nanos, OrderId, Price, Qty, RewardTerms, Share, Side, Timestamp, Usdc};
 use crate::event::{Action, Alert, Input, LinkIx, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate};
 use crate::quote::{Adjust, NoQuote};
-use crate::rewards::{Fixed12, Midpoint, Outlook, ScoreBreakdown};
+use crate::rewards::{Fixed12, Interval, Midpoint, Outlook, ScoreBreakdown};
 use proptest::prelude::*;
 
 fn price(ten_thousandths: u16) -> Price {
@@ -46,8 +46,17 @@ fn rested(words: &str) -> Vec<Rested> {
 
 fn check(orders: &str, q_min: u128, change: impl FnOnce(&mut Scene<'_>), expected: &str) {
     let (rested, score) = (rested(orders), score(1, 1, q_min));
-    let at = Timestamp::from_ms(60_000);
-    let mut scene = Scene { at, funded: true, trusted: true, quoting: true, score: Some(&score), rested: &rested };
+    let (at, narrowed) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
+    let mut scene = Scene {
+        at,
+        funded: true,
+        trusted: true,
+        quoting: true,
+        score: Some(&score),
+        narrowed,
+        earning: None,
+        rested: &rested,
+    };
     change(&mut scene);
     let minute = Minute::of(&scene);
     let word = |told: Option<bool>| told.map_or("?", |yes| if yes { "yes" } else { "no" });
@@ -84,7 +93,16 @@ fn a_sample_is_told_by_book_and_venue_and_silence_is_no_yes() {
     let mut nobody = score(0, 0, 0);
     nobody.midpoint = None;
     let (orders, at) = (rested("bid- ask-"), Timestamp::EPOCH);
-    let scene = Scene { at, funded: true, trusted: true, quoting: true, score: Some(&nobody), rested: &orders };
+    let scene = Scene {
+        at,
+        funded: true,
+        trusted: true,
+        quoting: true,
+        score: Some(&nobody),
+        narrowed: None,
+        earning: None,
+        rested: &orders,
+    };
     assert_eq!(Minute::of(&scene).gap, Some(Gap::NoMidpoint));
 }
 
@@ -101,9 +119,39 @@ fn rules(unscored: u32, when_unscored: WhenUnscored) -> ScoringRules {
 
 fn minute(n: u64, verdict: Verdict, gap: Option<Gap>) -> Minute {
     let score = score(1, 1, 1);
-    let at = Timestamp::from_ms(n * 60_000);
-    let scene = Scene { at, funded: true, trusted: true, quoting: true, score: Some(&score), rested: &[] };
+    let (at, narrowed) = (Timestamp::from_ms(n * 60_000), Some(Interval::of(&score)));
+    let scene = Scene {
+        at,
+        funded: true,
+        trusted: true,
+        quoting: true,
+        score: Some(&score),
+        narrowed,
+        earning: None,
+        rested: &[],
+    };
     Minute { verdict, gap, ..Minute::of(&scene) }
+}
+
+#[test]
+fn a_share_that_cannot_be_told_is_no_share_of_nothing() {
+    let (rested, score) = (rested("bid ask"), score(1, 1, 1));
+    let (at, narrowed) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
+    let scene = Scene {
+        at,
+        funded: true,
+        trusted: true,
+        quoting: true,
+        score: Some(&score),
+        narrowed,
+        earning: None,
+        rested: &rested,
+    };
+    let range = |scene: &Scene<'_>| Minute::of(scene).range;
+    assert_eq!(range(&scene), Some(Interval::of(&score)));
+    assert_eq!(range(&Scene { trusted: false, ..scene }), None);
+    assert_eq!(range(&Scene { funded: false, ..scene }), None);
+    assert_eq!(range(&Scene { score: None, ..scene }), None);
 }
 
 #[test]
@@ -309,4 +357,56 @@ fn changed_terms_are_planned_on_in_the_turn_that_brings_them() {
     rig.accept();
     rig.accept();
     assert_eq!(rig.rests(), ["YES 0.49x22 open", "NO 0.49x22 open"]);
+}
+
+#[test]
+fn what_the_venue_says_of_our_part_narrows_the_range_and_touches_no_verdict() {
+    let mut rig = Rig::new(WhenUnscored::Keep);
+    let last = |rig: &Rig| rig.engine.minutes(MarketIx(0)).last().copied().expect("a sample");
+    let share = |millionths| Share::from_millionths(millionths);
+    rig.minute(Some(true));
+    let book = last(&rig);
+    let range = book.range.expect("a trusted book");
+    assert!(range.low.share <= book.share && book.share < range.high.share, "{range:?}");
+    assert_eq!((book.earning, book.beyond), (None, None), "nothing was told: not even zero");
+    // the book alone allows 4.4 to 8.4 percent
+    let told = share(60_000);
+    for (said, kept) in [(told, told), (None, None), (share(1_000_000), share(1_000_000)), (share(0), share(0))] {
+        rig.ms += 10_000;
+        let word = FromExecutor::Share { market: MarketIx(0), share: said };
+        let out = rig.turn(vec![Input::Executor(word)]);
+        let edits = out.iter().any(|action| matches!(action, Action::Place { .. } | Action::Cancel { .. }));
+        assert!(!edits, "it decides nothing: {out:?}");
+        rig.minute(Some(true));
+        let minute = last(&rig);
+        let narrowed = minute.narrowed.expect("a trusted book");
+        assert_eq!(minute.earning, kept);
+        assert_eq!(minute.beyond, kept.map(|kept| Some(kept) != told));
+        assert_eq!(narrowed != range, said == told && said.is_some(), "{narrowed:?}");
+        assert!(range.low.share <= narrowed.low.share && narrowed.high.share <= range.high.share);
+        let book_alone = Minute { narrowed: None, earning: None, beyond: None, at: minute.at, ..book };
+        let told_alone = Minute { narrowed: None, earning: None, beyond: None, ..minute };
+        let ages = |m: Minute| Minute { orders: [None; ORDERS_LISTED], ..m };
+        assert_eq!(ages(told_alone), ages(book_alone), "the other series stay as they are");
+    }
+    let counts = &rig.engine.snapshot().markets[0].scoring.counts;
+    assert_eq!((counts.shares_told, counts.shares_beyond), (3, 2));
+}
+
+#[test]
+fn a_day_has_what_was_expected_and_what_the_venue_says_was_earned() {
+    let mut rig = Rig::new(WhenUnscored::Keep);
+    rig.minute(Some(true));
+    let [minute] = [rig.engine.minutes(MarketIx(0)).last().copied().expect("a sample")];
+    let [day] = rig.engine.snapshot().days[..] else { panic!("one day") };
+    let range = minute.range.expect("a trusted book");
+    assert_eq!((day.samples, day.expected, day.earned), (1, minute.reward, None));
+    assert_eq!(day.expected_between, [range.low.minute_reward, range.high.minute_reward]);
+    let before = rig.engine.digest();
+    let amount = Usdc::from_micro(1_234_567);
+    rig.turn(vec![Input::Executor(FromExecutor::Earned { day: day.day, amount })]);
+    assert_eq!(rig.engine.snapshot().days, [super::Day { earned: Some(amount), ..day }]);
+    let told = rig.engine.digest();
+    rig.turn(vec![Input::Executor(FromExecutor::Earned { day: day.day, amount: Usdc::ZERO })]);
+    assert!(before != told && told != rig.engine.digest());
 }

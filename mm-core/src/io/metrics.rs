@@ -4,7 +4,7 @@
 //! when somebody looks. Nothing here can change anything.
 
 use crate::domain::Nanos;
-use crate::engine::{Gap, ScoringSnapshot, Snapshot, Totals};
+use crate::engine::{Snapshot, Totals};
 use crate::event::{Alert, Input, LinkIx};
 use crate::protocol::{FromExecutor, Gate};
 use axum::Router;
@@ -20,6 +20,10 @@ use std::fmt::{Debug, Write};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
+
+mod ledger;
+
+use ledger::Ledger;
 
 /// How long a page waits for the engine's picture.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,10 +46,7 @@ pub struct Metrics {
     gate: IntGaugeVec,
     quoting: IntGaugeVec,
     orders: IntGaugeVec,
-    samples: IntGaugeVec,
-    sample_gaps: IntGaugeVec,
-    scoring_answers: IntGaugeVec,
-    adjusted: IntGaugeVec,
+    ledger: Ledger,
     executor_up: IntGauge,
     hash_checks: IntGauge,
     unwitnessed: Gauge,
@@ -94,14 +95,7 @@ impl Metrics {
             gate: gauges("gate", "1 for the executor's gate as last told", &["state"]),
             quoting: gauges("quoting", "1 for what a market does: quotes, or why it does not", &["market", "state"]),
             orders: gauges("orders", "Live orders", &["market", "state"]),
-            samples: gauges("reward_samples", "Samples of the reward ledger", &["market", "verdict"]),
-            sample_gaps: gauges(
-                "reward_gaps",
-                "Samples that scored nothing or less than they could",
-                &["market", "gap"],
-            ),
-            scoring_answers: gauges("scoring_answers", "Samples by what the venue said of them", &["market", "answer"]),
-            adjusted: gauges("adjusted_ticks", "Ticks that quotes are nearer than configured", &["market"]),
+            ledger: Ledger::new(&registry),
             executor_up: add(&registry, IntGauge::new("executor_up", "1 while the executor is connected")),
             hash_checks: add(
                 &registry,
@@ -174,35 +168,14 @@ impl Metrics {
             for order in &market.orders {
                 self.orders.with_label_values(&[row.as_str(), &order.state]).inc();
             }
-            self.show_scoring(&row, &market.scoring);
+            self.ledger.show(&row, market);
         }
+        self.ledger.show_days(snapshot);
         let quoted = snapshot.markets.iter().filter(|market| !market.orders.is_empty());
         let oldest = quoted.filter_map(|market| market.unwitnessed_ms).max().unwrap_or(0);
         self.unwitnessed.set(Duration::from_millis(oldest).as_secs_f64());
         self.hash_checks.set(i64::from(!snapshot.hash_checks_off));
         self.show_totals(&snapshot.totals);
-    }
-
-    /// Three series, each under its own name: what was found of samples, why, and what the venue said.
-    fn show_scoring(&self, row: &str, scoring: &ScoringSnapshot) {
-        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-        let counts = &scoring.counts;
-        let verdicts = [
-            ("scored", counts.scored),
-            ("unscored", counts.unscored),
-            ("unknown", counts.unknown),
-            ("idle", counts.idle),
-        ];
-        for (verdict, n) in verdicts {
-            self.samples.with_label_values(&[row, verdict]).set(whole(n));
-        }
-        for (gap, n) in Gap::ALL.iter().zip(counts.gaps) {
-            self.sample_gaps.with_label_values(&[row, gap.name()]).set(whole(n));
-        }
-        for (answer, n) in [("yes", counts.told_yes), ("no", counts.told_no)] {
-            self.scoring_answers.with_label_values(&[row, answer]).set(whole(n));
-        }
-        self.adjusted.with_label_values(&[row]).set(i64::from(scoring.adjust.tighten_ticks));
     }
 
     fn show_totals(&self, totals: &Totals) {
@@ -330,6 +303,8 @@ mod tests {
             halted_by: None,
             hash_checks_off: false,
             markets: Vec::new(),
+            money_price: 0,
+            days: Vec::new(),
             totals: Totals { frames: 200, slow_road: 10, bad_rest: 2, hashes_proven: 7, ..Totals::default() },
         }
     }

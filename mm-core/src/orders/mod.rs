@@ -101,7 +101,11 @@ impl OrderManager {
                 self.adopt(at, open);
                 return Ok(());
             }
-            FromExecutor::Goodbye { .. } | FromExecutor::Gate(_) | FromExecutor::Balance { .. } => return Ok(()),
+            FromExecutor::Goodbye { .. }
+            | FromExecutor::Gate(_)
+            | FromExecutor::Balance { .. }
+            | FromExecutor::Share { .. }
+            | FromExecutor::Earned { .. } => return Ok(()),
             FromExecutor::Refused { id, .. } => (*id, "Refused"),
             FromExecutor::Rejected { id, .. } => (*id, "Rejected"),
             FromExecutor::Accepted { id, .. } => (*id, "Accepted"),

@@ -204,7 +204,9 @@ impl Tracked {
             FromExecutor::Welcome { .. }
             | FromExecutor::Goodbye { .. }
             | FromExecutor::Gate(_)
-            | FromExecutor::Balance { .. } => Ok(()),
+            | FromExecutor::Balance { .. }
+            | FromExecutor::Share { .. }
+            | FromExecutor::Earned { .. } => Ok(()),
         }
     }
 

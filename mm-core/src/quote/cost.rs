@@ -8,6 +8,7 @@
 //! The part that depends on the distance alone is tabulated when the configuration is read, in whole nano-dollars: the quoting loop
 //! only looks up. `exp` is `libm`'s, so that the table is the same on every machine.
 
+use super::MoneyPrice;
 use super::params::ParamError;
 use crate::domain::parse_decimal;
 use crate::rewards::Midpoint;
@@ -190,12 +191,25 @@ pub struct PriceCost {
 }
 
 impl PriceCost {
+    /// The same where each dollar tied up must bring this much more a day.
+    #[must_use]
+    pub fn with_money_at(self, price: MoneyPrice) -> Self {
+        Self { tied_up: self.tied_up + dollars_of(price), ..self }
+    }
+
     /// Dollars a share and day, for a share paid with `price` dollars.
     #[must_use]
     #[inline]
     pub fn at_price(self, price: f64) -> f64 {
         self.decided + self.tied_up * price
     }
+}
+
+/// A price of money in dollars for each dollar and day.
+pub(super) fn dollars_of(price: MoneyPrice) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "at most 2^50")]
+    let nano = price as f64;
+    nano / NANO
 }
 
 /// Dollars to whole nano-dollars.

@@ -13,6 +13,7 @@
 
 mod adjust;
 mod bounds;
+mod budget;
 mod cost;
 mod fair;
 mod inventory_model;
@@ -31,6 +32,7 @@ mod stands;
 mod value;
 
 pub use adjust::Adjust;
+pub use budget::{MoneyPrice, money_price};
 pub use cost::{CostKeys, CostModel};
 pub use fair::{Best, Fair, FairRule, FlowRule};
 pub use inventory_model::InventoryModel;
@@ -101,11 +103,13 @@ pub struct Room {
     pub market: Usdc,
     /// What of that is left for resting buys beside the holdings.
     pub left: Usdc,
+    /// What a dollar of it must bring a day beyond its capital cost, because other markets want it too; nano-dollars.
+    pub money: MoneyPrice,
 }
 
 impl Room {
     /// No limit.
-    pub const ALL: Self = Self { order: Usdc::MAX, market: Usdc::MAX, left: Usdc::MAX };
+    pub const ALL: Self = Self { order: Usdc::MAX, market: Usdc::MAX, left: Usdc::MAX, money: 0 };
 }
 
 /// Most orders of an answer: a bid and an ask.
@@ -212,7 +216,9 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
     let value = funded(view.market).and_then(|terms| {
         // where they are not quoted for, `settle` knows of no scores
         let scoring = if rewards.is_some() { scoring } else { near.midpoint([bids, asks], terms.min_size)? };
-        Some(value::value((&mut near, rivals), terms, (cost.as_ref(), extra), fair.value, scoring, [bids, asks]))
+        let costs = (cost.as_ref(), extra);
+        let value = value::value((&mut near, rivals), terms, costs, fair.value, scoring, [bids, asks]);
+        Some(value.paying(view.room.money, &orders))
     });
     // caps and bounds may have left a part that does not pay; where quotes lean they shed inventory, which is worth something too
     if let (Strategy::Reward, 0, Some(terms), Some(value)) = (strategy, lean, rewards, value)
@@ -247,7 +253,8 @@ pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut
     let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());
     let [bids, asks] = [Side::Buy, Side::Sell].map(|side| levels_of(orders, side).collect::<Vec<Level>>());
     let scoring = near.midpoint([&bids, &asks], terms.min_size)?;
-    Some(value::value((&mut near, &mut scratch.rivals), terms, costs, fair.value, scoring, [&bids, &asks]))
+    let value = value::value((&mut near, &mut scratch.rivals), terms, costs, fair.value, scoring, [&bids, &asks]);
+    Some(value.paying(view.room.money, orders))
 }
 
 /// The reward terms, if money stands behind them.

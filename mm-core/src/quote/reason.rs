@@ -38,7 +38,11 @@ impl fmt::Display for Why {
             value.reward_per_day,
             value.cost_per_day,
             value.net_per_day()
-        )
+        )?;
+        if value.money_per_day.is_zero() {
+            return Ok(());
+        }
+        write!(f, " after {} that the money must bring", value.money_per_day)
     }
 }
 

@@ -16,7 +16,7 @@ use super::placement::{
 use super::rivals::{Band, DOLLAR, Rivals, allows_single_sided, halves, shares};
 use super::stands::{Line, Range, Stand, Tick};
 use super::value::{dollars, to_signed_usdc};
-use super::{CostModel, NoQuote, View};
+use super::{CostModel, MoneyPrice, NoQuote, View};
 use crate::domain::{Price, Qty, RewardTerms, Side};
 use crate::rewards::Midpoint;
 
@@ -33,6 +33,8 @@ struct Ground<'a> {
     cost: &'a CostModel,
     /// Learned on top of it, dollars a share and day.
     extra: f64,
+    /// What money must bring beside that.
+    money: MoneyPrice,
     reference: Midpoint,
     band: Band,
     /// Costs depend on the distance from it.
@@ -101,7 +103,7 @@ impl Ground<'_> {
         ticks: &'s mut Vec<Tick>,
     ) -> Line<'s> {
         ticks.clear();
-        let price_cost = self.cost.around(self.fair);
+        let price_cost = self.cost.around(self.fair).with_money_at(self.money);
         let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public: halves(public) };
         for n in ns {
             let at = range.halves(n);
@@ -306,6 +308,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     let ground = Ground {
         cost,
         extra: view.recent.extra_dollars(),
+        money: view.room.money,
         reference,
         fair,
         band,

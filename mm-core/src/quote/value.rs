@@ -1,9 +1,10 @@
 //! What a set of our orders is expected to bring a day: its part of the pool, less what resting it costs.
 
-use super::CostModel;
+use super::cost::dollars_of;
 use super::near::{Level, Near};
 use super::rivals::{DOLLAR, Rivals, halves, our_score, shares};
-use crate::domain::{Price, RewardTerms, SignedUsdc, Usdc};
+use super::{CostModel, MoneyPrice};
+use crate::domain::{NewOrder, Price, RewardTerms, Side, SignedUsdc, Usdc};
 use crate::rewards::Midpoint;
 use serde::Serialize;
 
@@ -20,14 +21,27 @@ pub struct Value {
     pub reward_per_day: Usdc,
     /// Fills that go against us, jumps, resolution, capital; negative where the spread pays for all of it. Zero without a cost model.
     pub cost_per_day: SignedUsdc,
+    /// What the dollars in it must bring because other markets want them; zero where all wishes fit.
+    pub money_per_day: Usdc,
 }
 
 impl Value {
-    /// Reward less cost.
+    /// The same where what these orders tie up has a price: buys tie up what they may cost, sells nothing.
+    pub(super) fn paying(self, price: MoneyPrice, orders: &[NewOrder]) -> Self {
+        if price == 0 {
+            return self;
+        }
+        let tied_up: f64 =
+            orders.iter().filter(|order| order.side == Side::Buy).map(|order| dollars(order.notional())).sum();
+        Self { money_per_day: Usdc::from_micro(micro(tied_up * dollars_of(price))), ..self }
+    }
+
+    /// Reward less cost, and less what the money must bring.
     #[must_use]
     pub fn net_per_day(&self) -> SignedUsdc {
-        let reward = i64::try_from(self.reward_per_day.micro()).unwrap_or(i64::MAX);
-        SignedUsdc::from_micro(reward.saturating_sub(self.cost_per_day.micro()))
+        let [reward, money] =
+            [self.reward_per_day, self.money_per_day].map(|dollars| i64::try_from(dollars.micro()).unwrap_or(i64::MAX));
+        SignedUsdc::from_micro(reward.saturating_sub(self.cost_per_day.micro()).saturating_sub(money))
     }
 }
 
@@ -82,5 +96,6 @@ pub(super) fn value<I: Iterator<Item = Level>>(
         rivals: micro(rivals),
         reward_per_day: Usdc::from_micro(micro(reward)),
         cost_per_day: to_signed_usdc(costs),
+        money_per_day: Usdc::ZERO,
     }
 }

@@ -176,6 +176,8 @@ pub struct Fixed12(u128);
 impl Fixed12 {
     /// Nothing.
     pub const ZERO: Self = Self(0);
+    /// One.
+    pub const ONE: Self = Self(ONE);
 
     /// `scale × num ÷ den`; `None` when `den` is zero or a number does not fit.
     #[must_use]

@@ -13,12 +13,14 @@
 mod case;
 mod epoch;
 mod exact;
+mod interval;
 mod ours;
 mod rebate;
 
 pub use case::{Case, CaseError, CaseOrder, CaseScore, MakerScore, OthersMode, read_cases};
 pub use epoch::{EpochCase, EpochScore};
 pub use exact::{Fixed12, Ratio, mul_div};
+pub use interval::Interval;
 pub use ours::{
     Depth, Ladder, OrderScore, Outlook, Own, ScoreBreakdown, best_level, book_midpoint, rest_of, score, spread_cents,
 };

@@ -2,7 +2,8 @@
 
 use super::{Fixed12, Formula, Midpoint};
 use crate::book::Book;
-use crate::domain::{Nanos, NewOrder, Price, Qty, RewardTerms, Side};
+use crate::domain::{Nanos, NewOrder, Price, Qty, RewardTerms, Side, Usdc};
+use serde::{Deserialize, Serialize};
 
 /// Price levels of one market in YES terms: all that a score needs of a book.
 pub trait Depth {
@@ -91,7 +92,7 @@ pub struct ScoreBreakdown {
 /// A public book does not tell whose its orders are. With side totals `A ≥ B` inside the band, however many makers share them, the rest
 /// scores `max((A + B)/4, A/3)` to `B + (A − B)/3` where one side alone scores, else `0` to `B`. One maker holding all of it, as in
 /// [`ScoreBreakdown::share`], is between the two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outlook {
     /// The rest of the book, as one number.
     pub rest_q_min: Fixed12,
@@ -102,6 +103,12 @@ pub struct Outlook {
 }
 
 impl Outlook {
+    /// Ours beside a known score of the others, in a pool of `rate` a day.
+    #[must_use]
+    pub fn against(rest: Fixed12, mine: Fixed12, rate: Usdc) -> Self {
+        Self::new(mine.units(), rest.units(), Fixed12::ONE.units(), u128::from(rate.micro()))
+    }
+
     /// Scores in units of `unit`.
     fn new(mine: u128, rest: u128, unit: u128, rate_micro: u128) -> Self {
         let total = mine.checked_add(rest).expect(FITS);

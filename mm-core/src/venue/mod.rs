@@ -5,6 +5,7 @@
 //! money. Encoding writes the venue's usual shape.
 
 pub mod book_hash;
+pub mod earnings;
 pub mod market_ws;
 pub mod order;
 pub mod rest;

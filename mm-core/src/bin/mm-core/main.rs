@@ -4,6 +4,7 @@
 
 mod config_file;
 mod explain;
+mod ledger;
 mod replay;
 mod run;
 mod score;
@@ -55,6 +56,12 @@ enum Command {
         #[arg(long, value_name = "ID")]
         order: u64,
     },
+    /// The minute ledger of a run: one JSON line for each sample of each market, then one for each day
+    Ledger {
+        /// The run's folder
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+    },
     /// Books from recorded frames: one JSON line for each token a frame touched
     Tops {
         /// Recorded frames (.json, .jsonl, .gz, .zst), `-` for stdin
@@ -89,6 +96,7 @@ fn main() -> ExitCode {
         },
         Command::Replay { run, until } => print(|out| replay::replay(&run, until, out)),
         Command::Explain { run, order } => print(|out| explain::explain(&run, order, out)),
+        Command::Ledger { run } => print(|out| ledger::ledger(&run, out)),
         Command::Tops { file } => print(|out| tops::tops(&file, out)),
         Command::Score { file } => print(|out| score::score(&file, out)),
         Command::CheckConfig { config } => match config_file::load(&config) {

@@ -3,12 +3,14 @@
 //! A plain ledger beside the venue knows the books, what rests, and every answer that was given; it is judged by the engine's minutes in
 //! a replay of the journal, and judges what the engine lets rest.
 
+mod earned;
 mod plain;
 mod stage;
 
 use crate::noise::{Draws, MARKETS, Rules, STRICT, market};
 use crate::proof::{Bench, Evidence, Proof, Verdict as Proved};
-use mm_core::domain::{MarketIx, Price, Qty, Side, Usdc};
+use earned::Whose;
+use mm_core::domain::{MarketIx, Price, Qty, Share, Side, Usdc};
 use mm_core::engine::{Minute, Verdict};
 use mm_core::event::Input;
 use mm_core::journal::{ReplayReport, Replayer};
@@ -65,6 +67,29 @@ pub(crate) const PROOFS: &[Proof] = &[
         run: |bench| drift(bench, true),
         sabotage_claim: "the news of the terms is lost",
         sabotage: Some(|bench| drift(bench, false)),
+    },
+    Proof {
+        id: "earned-is-what-the-venue-knows",
+        milestone: 6,
+        claim: "In a world with everybody in it our part of each market and the dollars of the day, as asked for by the executor and kept \
+                by the engine, are those the venue knew when it was asked, and the venue's own share is at least the low end of the \
+                share's interval in 98 of 100 samples.",
+        quick: true,
+        min_cases: 80,
+        run: |bench| earned::as_the_venue_knows(bench, Whose::Ours),
+        sabotage_claim: "the others' part is taken for ours",
+        sabotage: Some(|bench| earned::as_the_venue_knows(bench, Whose::Others)),
+    },
+    Proof {
+        id: "unknown-share-is-not-zero",
+        milestone: 6,
+        claim: "A sample has the last word on our part of its minute: an error, silence and a late word are none, a zero is one; and \
+                whatever is said of it, score, answers, verdict and gap stay those of a plain ledger that does not hear it.",
+        quick: true,
+        min_cases: 150,
+        run: |bench| earned::unknown_is_not_zero(bench, None),
+        sabotage_claim: "an error is told as nothing earned",
+        sabotage: Some(|bench| earned::unknown_is_not_zero(bench, Some(Share::default()))),
     },
 ];
 

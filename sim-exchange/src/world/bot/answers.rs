@@ -2,10 +2,13 @@
 //! the rest would be made and skipped a thousand times an hour.
 
 use crate::exchange::{AccountIx, Exchange, Filter, OrderBrief, PlaceRequest, TradeBrief};
+use crate::rewards::{Currency, Earning, Maker};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use executor::outcome::{Answer, ListedOrder, ListedPart, ListedTrade, VenueCall, VenueReply};
-use mm_core::domain::{OrderId, Timestamp};
+use mm_core::domain::{MarketIx, OrderId, Timestamp};
+use mm_core::rewards::Fixed12;
+use mm_core::venue::earnings::{EarnedRow, Percentages};
 use mm_core::venue::rest::{
     BalanceAllowance, ClosedOnlyBody, ErrorBody, GeoblockBody, HeartbeatReply, LAST_CURSOR, Page,
 };
@@ -97,6 +100,32 @@ pub(super) fn answer(
             let scoring: BTreeMap<OrderId, bool> = ids.iter().map(|id| (*id, exchange.scores(account, id))).collect();
             reply(200, &scoring)
         }
+        VenueCall::Shares => {
+            let rows = (0u16..).map(MarketIx).take(exchange.markets().len());
+            let mut shares = BTreeMap::new();
+            for (row, info) in rows.zip(exchange.markets()) {
+                let sample = if exchange.reward_pools(row).is_empty() { None } else { exchange.reward_sample(at, row) };
+                let share = sample.map_or(Fixed12::ZERO, |sample| sample.share_of(Maker::Account(account)));
+                if share > Fixed12::ZERO {
+                    shares.insert(info.market.condition.to_string(), number(Fixed12::from_units(share.units() * 100)));
+                }
+            }
+            reply(200, &Percentages(shares))
+        }
+        VenueCall::Earned(day) => {
+            let earned = exchange.programme().earnings(u64::from(*day), Maker::Account(account));
+            let mut sums: BTreeMap<Currency, Fixed12> = BTreeMap::new();
+            for Earning { currency, amount, .. } in earned {
+                let sum = sums.entry(currency).or_default();
+                *sum = sum.saturating_add(amount);
+            }
+            let rows = sums.into_iter().map(|(currency, sum)| EarnedRow {
+                asset_address: currency.address().to_owned(),
+                earnings: number(sum),
+                asset_rate: 1.into(),
+            });
+            reply(200, &rows.collect::<Vec<_>>())
+        }
         VenueCall::Balance(token) => {
             let balance = exchange.balance(account, token.as_ref());
             reply(200, &BalanceAllowance { balance, allowances: BTreeMap::new() })
@@ -115,6 +144,11 @@ pub(super) fn answer(
         VenueCall::Time => reply(200, &at.secs()),
         VenueCall::RenewCredentials => VenueReply::Answer(Answer::new(200, "")),
     }
+}
+
+/// A decimal as the venue writes it: a number as close to it as a double is.
+fn number(amount: Fixed12) -> serde_json::Value {
+    amount.to_string().parse::<serde_json::Number>().map_or(serde_json::Value::Null, Into::into)
 }
 
 fn listed_order(order: OrderBrief) -> ListedOrder {
