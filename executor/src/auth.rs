@@ -91,6 +91,16 @@ impl Credentials {
         &self.api_key
     }
 
+    /// As they came, to be kept in a file. The caller wipes what it writes.
+    pub(crate) fn parts(&self) -> [&str; 3] {
+        [&self.api_key, &self.secret_text, &self.passphrase]
+    }
+
+    /// Whose they are.
+    pub(crate) fn address(&self) -> Address {
+        self.address
+    }
+
     /// L2 headers for one request. `path` is without query; `body` is the exact bytes sent.
     #[must_use]
     pub fn request_headers(&self, unix_s: u64, method: &str, path: &str, body: &[u8]) -> [Header; 5] {

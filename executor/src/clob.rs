@@ -5,10 +5,13 @@
 //! cancel answered 401 is sent again after the credentials were derived anew, because cancelling twice does no harm.
 
 mod login;
+pub(crate) mod wire;
 
 pub use login::Login;
+pub use wire::BODY_MAX;
+use wire::Body;
 
-use crate::auth::{Credentials, Header, login_headers};
+use crate::auth::{Credentials, login_headers};
 use crate::gate::venue_ahead;
 use crate::outcome::{self, Answer, Lost, VenueCall, VenueReply};
 use crate::sign::{Account, SignedOrder};
@@ -17,7 +20,6 @@ use mm_core::domain::{Nanos, Timestamp};
 use mm_core::io::clock::Clock;
 use mm_core::io::http::{self, HttpError, Timeouts};
 use mm_core::venue::rest::{ApiKeyBody, CancelMarketBody, CancelOrderBody, FIRST_CURSOR, HeartbeatBody};
-use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method};
 use serde::Serialize;
 use std::sync::Arc;
@@ -25,8 +27,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Longest answer that is read: a page of trades is far below.
-pub const BODY_MAX: usize = 4 * 1024 * 1024;
 /// Most orders of one `POST /orders` (`clob-rest.md` section 6).
 pub const BATCH_MAX: usize = 15;
 
@@ -54,24 +54,6 @@ pub struct Clob {
     cancel_limit: Duration,
     /// Nanoseconds the venue's clock is ahead of ours.
     venue_ahead: Arc<AtomicI64>,
-}
-
-/// How a body goes out.
-enum Body {
-    Plain,
-    /// The connection asks for leave when it takes the body.
-    OnLeave(Leave),
-}
-
-impl Body {
-    fn of(self, bytes: Vec<u8>) -> reqwest::Body {
-        match self {
-            Self::Plain => bytes.into(),
-            Self::OnLeave(leave) => reqwest::Body::wrap_stream(futures_util::stream::once(async move {
-                if leave.go() { Ok(bytes) } else { Err(std::io::Error::other("no leave")) }
-            })),
-        }
-    }
 }
 
 /// One request before it is authenticated.
@@ -174,8 +156,7 @@ impl Clob {
         let request = match call {
             VenueCall::RenewCredentials => return self.renew(&self.read, self.login.since()).await,
             VenueCall::Geoblock => {
-                return self
-                    .send(&self.read, &self.endpoints.geoblock, Method::GET, Vec::new(), Body::Plain, &[])
+                return wire::send(&self.read, &self.endpoints.geoblock, Method::GET, Vec::new(), Body::Plain, &[])
                     .await;
             }
             VenueCall::Time => return self.time().await,
@@ -204,7 +185,7 @@ impl Clob {
     async fn time(&self) -> VenueReply {
         let sent = self.clock.now();
         let url = format!("{}/time", self.endpoints.rest);
-        let reply = self.send(&self.read, &url, Method::GET, Vec::new(), Body::Plain, &[]).await;
+        let reply = wire::send(&self.read, &url, Method::GET, Vec::new(), Body::Plain, &[]).await;
         if let Ok(secs) = outcome::time(&reply) {
             self.venue_ahead.store(venue_ahead(sent, self.clock.now(), secs), Ordering::Relaxed);
         }
@@ -301,7 +282,7 @@ impl Clob {
     async fn ask_for_key(&self, client: &Client, method: Method, path: &str) -> VenueReply {
         let headers = login_headers(&self.login.key, self.login.chain, self.unix_s(), 0);
         let url = format!("{}{path}", self.endpoints.rest);
-        self.send(client, &url, method, Vec::new(), Body::Plain, &headers).await
+        wire::send(client, &url, method, Vec::new(), Body::Plain, &headers).await
     }
 
     /// The credentials in use; the first call that needs some logs in.
@@ -316,62 +297,7 @@ impl Clob {
         let Some(credentials) = self.credentials(client).await else { return no_credentials() };
         let Request { method, path, query, body } = request;
         let headers = credentials.request_headers(self.unix_s(), method.as_str(), &path, &body);
-        self.send(client, &format!("{}{path}{query}", self.endpoints.rest), method, body, as_body, &headers).await
-    }
-
-    async fn send(
-        &self,
-        client: &Client,
-        url: &str,
-        method: Method,
-        body: Vec<u8>,
-        as_body: Body,
-        headers: &[Header],
-    ) -> VenueReply {
-        let mut request = client.request(method, url);
-        for (name, value) in headers {
-            let Ok(mut value) = HeaderValue::from_str(value) else {
-                return VenueReply::NotSent("a header holds what no header may".into());
-            };
-            value.set_sensitive(true);
-            let name = HeaderName::from_bytes(name.as_bytes()).expect("our own names are valid");
-            request = request.header(name, value);
-        }
-        if !body.is_empty() {
-            request = request
-                .header(reqwest::header::CONTENT_TYPE, "application/json")
-                .header(reqwest::header::CONTENT_LENGTH, body.len())
-                .body(as_body.of(body));
-        }
-        let answer = match request.send().await {
-            Ok(answer) => answer,
-            Err(why) => return classify(&why),
-        };
-        let status = answer.status().as_u16();
-        let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after_s = header("retry-after").and_then(|text| text.trim().parse().ok());
-        let limiter = header("poly-ratelimit-remaining").is_some();
-        match http::read_capped(answer, BODY_MAX).await {
-            Ok(body) => VenueReply::Answer(Answer { status, body, retry_after_s, limiter }),
-            Err(HttpError::TooLong { .. }) => VenueReply::Lost(Lost::TooLarge),
-            Err(HttpError::Transport(why)) if why.is_timeout() => VenueReply::Lost(Lost::Timeout),
-            Err(HttpError::Transport(_) | HttpError::NotText) => VenueReply::Lost(Lost::Truncated),
-        }
-    }
-}
-
-/// What a transport error proves. Only a failure to connect proves that nothing was sent.
-fn classify(why: &reqwest::Error) -> VenueReply {
-    if why.is_connect() {
-        VenueReply::NotSent("no connection".into())
-    } else if why.is_builder() {
-        VenueReply::NotSent("not a request".into())
-    } else if why.is_timeout() {
-        VenueReply::Lost(Lost::Timeout)
-    } else if why.is_request() {
-        VenueReply::Lost(Lost::Reset)
-    } else {
-        VenueReply::Lost(Lost::Other)
+        wire::send(client, &format!("{}{path}{query}", self.endpoints.rest), method, body, as_body, &headers).await
     }
 }
 

@@ -3,16 +3,15 @@
 //! The type cannot be printed, compared, copied or serialized, and nothing outside this crate can make it sign: orders go
 //! through [`crate::sign::sign`], the API login through [`crate::auth`]. Key bytes never leave this file.
 
+use crate::secret_file::{self, Keeper, SecretFileError};
 use alloy_primitives::{Address, B256};
 use alloy_signer::SignerSync as _;
 use alloy_signer_local::PrivateKeySigner;
-use rustix::fs::{FileType, Mode, OFlags};
-use std::io::Read as _;
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The longest key file read, in bytes: 64 digits, a prefix and line ends.
-const KEY_FILE_MAX: u64 = 256;
+const KEY_FILE_MAX: usize = 256;
 
 /// One secp256k1 key. Boxed, so that moving the holder copies a pointer; the signer inside overwrites its scalar on drop.
 ///
@@ -35,38 +34,9 @@ pub struct Key {
 /// Why there is no key. Never carries what was read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// It is not there, is a link, or may not be read.
-    #[error("key file {path}: {why}")]
-    Open {
-        /// The file.
-        path: String,
-        /// The system's reason.
-        why: std::io::Error,
-    },
-    /// A folder, socket or device.
-    #[error("key file {path} is not a regular file")]
-    NotAFile {
-        /// The file.
-        path: String,
-    },
-    /// Others could read or write it.
-    #[error("key file {path} has mode {mode:04o}; 0400 or 0600 is required")]
-    Mode {
-        /// The file.
-        path: String,
-        /// Permission bits found.
-        mode: u32,
-    },
-    /// Somebody else's.
-    #[error("key file {path} belongs to uid {owner}, we are uid {ours}")]
-    Owner {
-        /// The file.
-        path: String,
-        /// Who owns it.
-        owner: u32,
-        /// Who we are.
-        ours: u32,
-    },
+    /// Its file is not one to read a key from.
+    #[error("key file {0}")]
+    File(#[from] SecretFileError),
     /// Not 64 hex digits, or not a valid scalar.
     #[error("{0} does not hold a private key of 64 hex digits")]
     Malformed(String),
@@ -76,33 +46,14 @@ pub enum KeyError {
 }
 
 impl Key {
-    /// Loads 64 hex digits (an `0x` and white space around them are fine) from a file that is ours alone.
+    /// Loads 64 hex digits (an `0x` and white space around them are fine) from a file that its keeper alone can have written.
     ///
     /// # Errors
-    /// [`KeyError`]; the file is checked after it is opened, so it cannot be swapped in between.
-    pub fn load(path: &Path) -> Result<Self, KeyError> {
-        let name = || path.display().to_string();
-        let open = |why: std::io::Error| KeyError::Open { path: name(), why };
-        // NONBLOCK: opening a pipe must not wait for its other end.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|e| open(e.into()))?;
-        let stat = rustix::fs::fstat(&fd).map_err(|e| open(e.into()))?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(KeyError::NotAFile { path: name() });
-        }
-        let ours = rustix::process::geteuid().as_raw();
-        if stat.st_uid != ours {
-            return Err(KeyError::Owner { path: name(), owner: stat.st_uid, ours });
-        }
-        let mode = stat.st_mode & 0o7777;
-        if mode != 0o400 && mode != 0o600 {
-            return Err(KeyError::Mode { path: name(), mode });
-        }
-        // One allocation of the final size: growing would leave copies behind.
-        let mut text = Zeroizing::new(Vec::with_capacity(usize::try_from(KEY_FILE_MAX).expect("fits")));
-        std::fs::File::from(fd).take(KEY_FILE_MAX).read_to_end(&mut text).map_err(open)?;
-        let text = std::str::from_utf8(&text).map_err(|_| KeyError::Malformed(name()))?;
-        Self::from_hex(text).ok_or_else(|| KeyError::Malformed(name()))
+    /// [`KeyError`].
+    pub fn load(path: &Path, keeper: Keeper) -> Result<Self, KeyError> {
+        let text = secret_file::read(path, keeper, KEY_FILE_MAX)?;
+        let text = std::str::from_utf8(&text).ok();
+        text.and_then(Self::from_hex).ok_or_else(|| KeyError::Malformed(path.display().to_string()))
     }
 
     /// A new key from the system's random source, for runs in which nothing is at stake.

@@ -50,7 +50,7 @@ impl Login {
         self.current().map(|(_, since)| since)
     }
 
-    pub(super) fn set(&self, credentials: Arc<Credentials>, at: Timestamp) {
+    pub(crate) fn set(&self, credentials: Arc<Credentials>, at: Timestamp) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((credentials, at));
         self.renewed.notify_waiters();
     }

@@ -154,6 +154,11 @@ fn loopback(at: &At<'_>, key: &str, url: &str, scheme: &str) -> Result<Box<str>,
     }
 }
 
+/// Whether a REST address is one a configuration can lead to.
+pub(crate) fn is_venue(rest: &str) -> bool {
+    rest == LIVE.0 || loopback(&At { file: "" }, "", rest, "http").is_ok()
+}
+
 fn account(at: &At<'_>, raw: &RawAccount, real: bool) -> Result<AccountConfig, ConfigError> {
     const SAFE: &str =
         "only with profile = \"sim\" or submit = \"withhold\"; otherwise { source = \"credential\", name }";

@@ -7,6 +7,8 @@ mod raw;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use checked::is_venue;
+
 use crate::eip712::Chain;
 use crate::gate::GateTimes;
 use crate::policy::Policy;

@@ -9,7 +9,7 @@ fn load(text: &str, mode: u32) -> Result<Key, KeyError> {
     let path = dir.path().join("key");
     std::fs::write(&path, text).expect("written");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("mode set");
-    Key::load(&path)
+    Key::load(&path, Keeper::Us)
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn loads_a_private_file() {
 #[test]
 fn refuses_files_others_can_touch() {
     for mode in [0o644, 0o440, 0o660, 0o700, 0o4600] {
-        assert!(matches!(load(DEV_KEY, mode), Err(KeyError::Mode { .. })), "{mode:o}");
+        assert!(matches!(load(DEV_KEY, mode), Err(KeyError::File(SecretFileError::Mode { .. }))), "{mode:o}");
     }
 }
 
@@ -45,9 +45,12 @@ fn refuses_links_folders_and_absence() {
     std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o400)).expect("mode set");
     let link = dir.path().join("link");
     std::os::unix::fs::symlink(&target, &link).expect("linked");
-    assert!(matches!(Key::load(&link), Err(KeyError::Open { .. })));
-    assert!(matches!(Key::load(dir.path()), Err(KeyError::NotAFile { .. })));
-    assert!(matches!(Key::load(&dir.path().join("absent")), Err(KeyError::Open { .. })));
+    assert!(matches!(Key::load(&link, Keeper::Us), Err(KeyError::File(SecretFileError::Open { .. }))));
+    assert!(matches!(Key::load(dir.path(), Keeper::Us), Err(KeyError::File(SecretFileError::NotAFile { .. }))));
+    assert!(matches!(
+        Key::load(&dir.path().join("absent"), Keeper::Us),
+        Err(KeyError::File(SecretFileError::Open { .. }))
+    ));
 }
 
 #[test]

@@ -3,7 +3,10 @@
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
 use crate::stack::{Options, Stack, StackError};
 use rustix::process::Signal;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// All claims of this file.
@@ -58,6 +61,17 @@ pub(crate) const PROOFS: &[Proof] = &[
         run: |bench| in_runtime(signalled(bench, false)),
         sabotage_claim: "the one signal that no process can catch",
         sabotage: Some(|bench| in_runtime(signalled(bench, true))),
+    },
+    Proof {
+        id: "executor-frozen-kill-cancels",
+        milestone: 5,
+        claim: "The executor is frozen and the venue's heartbeat limit is an hour: `executor-kill`, which has no key, cancels everything and \
+                says flat only when that is so.",
+        quick: false,
+        min_cases: 1,
+        run: |bench| in_runtime(killed_from_outside(bench, false)),
+        sabotage_claim: "one letter of the API secret it finds is another",
+        sabotage: Some(|bench| in_runtime(killed_from_outside(bench, true))),
     },
 ];
 
@@ -149,6 +163,39 @@ async fn executor_killed(bench: &mut Bench, heartbeat_ms: u64) -> Result<Verdict
     evidence.fact("mm-core believes the gate open", quoting);
     stack.stop().await;
     Ok(found(gone.is_ok() && !quoting, evidence))
+}
+
+async fn killed_from_outside(bench: &mut Bench, stale: bool) -> Result<Verdict, StackError> {
+    let scenario = with_heartbeat_limit(bench, 3_600_000)?;
+    let mut stack = quoting_stack(bench, |options| options.scenario = scenario).await?;
+    let executor = stack.executor.take().ok_or_else(|| StackError("the executor is not running".to_owned()))?;
+    executor.signal(Signal::STOP)?;
+    let state_dir = stack.dir().join("executor");
+    if stale {
+        other_secret(&state_dir.join("kill-credentials")).map_err(|why| StackError(why.to_string()))?;
+    }
+    let before = stack.open_orders_at_venue().await?;
+    let mut command = Command::new(bench.binary("executor-kill"));
+    command.arg(&state_dir).args(["--wait-s", "5"]);
+    let told = crate::shell::run(&mut command, Duration::from_secs(30))?;
+    let after = stack.open_orders_at_venue().await?;
+    executor.kill().await?;
+    stack.stop().await;
+    let mut evidence = Evidence::default();
+    evidence.fact("orders open before", if before > 0 { "some" } else { "none" });
+    evidence.fact("orders open afterwards", after);
+    evidence.fact("its last words", told.text.trim().lines().last().unwrap_or_default());
+    Ok(found(before > 0 && after == 0 && told.ok && told.text.contains("FLAT: nothing rests"), evidence))
+}
+
+/// Changes one letter of the secret in a deposit.
+fn other_secret(path: &Path) -> std::io::Result<()> {
+    let text = std::fs::read_to_string(path)?;
+    let (head, secret) = text.split_once("\"secret\":\"").ok_or_else(|| std::io::Error::other("no secret in it"))?;
+    let other = if secret.starts_with('A') { 'B' } else { 'A' };
+    std::fs::remove_file(path)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(path)?;
+    file.write_all(format!("{head}\"secret\":\"{other}{}", &secret[1..]).as_bytes())
 }
 
 async fn geoblocked(bench: &mut Bench, block: bool) -> Result<Verdict, StackError> {

@@ -9,6 +9,7 @@ use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
 use executor::key::Key;
+use executor::kill::deposit::Depositor;
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
@@ -16,6 +17,7 @@ use executor::limits::{Class, Limits, Next, Waiting};
 use executor::operator::{Ask, Status, Told};
 use executor::outcome::{VenueCall, VenueReply};
 use executor::rows::LedgerRow;
+use executor::secret_file::Keeper;
 use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
 use executor::user_stream::UserStream;
@@ -121,12 +123,12 @@ fn open_ledger(config: &Config) -> Result<(SqliteLedger, Vec<LedgerRow>), Failur
 fn load_key(config: &Config) -> Result<Key, Failure> {
     match &config.account.key {
         KeySource::ThrowAway => Key::throw_away(),
-        KeySource::File(path) => Key::load(path),
+        KeySource::File(path) => Key::load(path, Keeper::Us),
         KeySource::Credential(name) => {
             let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(
                 "account.key: the service manager hands over no credentials (CREDENTIALS_DIRECTORY is not set)",
             )?;
-            Key::load(&PathBuf::from(folder).join(&**name))
+            Key::load(&PathBuf::from(folder).join(&**name), Keeper::ServiceManager)
         }
     }
     .map_err(|why| why.to_string())
@@ -143,6 +145,7 @@ struct Shell {
     ledger: LedgerHandle,
     latch: Latch,
     login: Arc<Login>,
+    depositor: Depositor,
     clob: Clob,
     way: WayOut,
     limits: Limits,
@@ -194,6 +197,10 @@ impl Shell {
         let clob = Clob::new(endpoints, Arc::clone(&login), account, clock.clone(), request, cancel)
             .map_err(|why| why.to_string())?;
 
+        let depositor = Depositor::start(config.state_dir.clone(), config.venue.rest.to_string(), |why| {
+            tracing::error!(event = "deposit-failed", why = %why, "executor-kill may find no credentials, or old ones");
+        })
+        .map_err(|why| format!("no thread for the deposit: {why}"))?;
         let way = WayOut::new(clock.clone());
         if !config.withholds() {
             let its_login = Arc::new(Login::new(Arc::clone(&key), config.venue.chain));
@@ -228,6 +235,7 @@ impl Shell {
             ledger: handle,
             latch,
             login,
+            depositor,
             clob,
             way,
             waiting: Waiting::default(),
@@ -249,7 +257,8 @@ impl Shell {
         drop(inputs);
         let written = shell.ledger.close();
         let latched = shell.latch.close();
-        if !(written && latched) {
+        let deposited = shell.depositor.close(flat);
+        if !(written && latched && deposited) {
             tracing::error!(event = "disk-silent", "the disk did not take the last rows in time");
             shell.ledger_failed = true;
         }
@@ -328,6 +337,7 @@ impl Shell {
             if let Some(killer) = KILLER.get() {
                 killer.learn(&self.login);
             }
+            self.depositor.learn(&self.login);
             if drain_until.is_some() && self.desk.status().flat {
                 return Ok(true);
             }

@@ -1,0 +1,84 @@
+//! One request over the wire, once: headers marked as sensitive, a cap on the answer, and what a transport error proves.
+
+use crate::auth::Header;
+use crate::outcome::{Answer, Lost, VenueReply};
+use crate::way_out::Leave;
+use mm_core::io::http::{self, HttpError};
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Client, Method};
+
+/// Longest answer that is read: a page of trades is far below.
+pub const BODY_MAX: usize = 4 * 1024 * 1024;
+
+/// How a body goes out.
+pub(crate) enum Body {
+    Plain,
+    /// The connection asks for leave when it takes the body.
+    OnLeave(Leave),
+}
+
+impl Body {
+    fn of(self, bytes: Vec<u8>) -> reqwest::Body {
+        match self {
+            Self::Plain => bytes.into(),
+            Self::OnLeave(leave) => reqwest::Body::wrap_stream(futures_util::stream::once(async move {
+                if leave.go() { Ok(bytes) } else { Err(std::io::Error::other("no leave")) }
+            })),
+        }
+    }
+}
+
+/// Sends one request once. Judges nothing.
+pub(crate) async fn send(
+    client: &Client,
+    url: &str,
+    method: Method,
+    body: Vec<u8>,
+    as_body: Body,
+    headers: &[Header],
+) -> VenueReply {
+    let mut request = client.request(method, url);
+    for (name, value) in headers {
+        let Ok(mut value) = HeaderValue::from_str(value) else {
+            return VenueReply::NotSent("a header holds what no header may".into());
+        };
+        value.set_sensitive(true);
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("our own names are valid");
+        request = request.header(name, value);
+    }
+    if !body.is_empty() {
+        request = request
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .header(reqwest::header::CONTENT_LENGTH, body.len())
+            .body(as_body.of(body));
+    }
+    let answer = match request.send().await {
+        Ok(answer) => answer,
+        Err(why) => return classify(&why),
+    };
+    let status = answer.status().as_u16();
+    let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after_s = header("retry-after").and_then(|text| text.trim().parse().ok());
+    let limiter = header("poly-ratelimit-remaining").is_some();
+    match http::read_capped(answer, BODY_MAX).await {
+        Ok(body) => VenueReply::Answer(Answer { status, body, retry_after_s, limiter }),
+        Err(HttpError::TooLong { .. }) => VenueReply::Lost(Lost::TooLarge),
+        Err(HttpError::Transport(why)) if why.is_timeout() => VenueReply::Lost(Lost::Timeout),
+        Err(HttpError::Transport(_) | HttpError::NotText) => VenueReply::Lost(Lost::Truncated),
+    }
+}
+
+/// What a transport error proves. Only a failure to connect proves that nothing was sent.
+fn classify(why: &reqwest::Error) -> VenueReply {
+    if why.is_connect() {
+        VenueReply::NotSent("no connection".into())
+    } else if why.is_builder() {
+        VenueReply::NotSent("not a request".into())
+    } else if why.is_timeout() {
+        VenueReply::Lost(Lost::Timeout)
+    } else if why.is_request() {
+        VenueReply::Lost(Lost::Reset)
+    } else {
+        VenueReply::Lost(Lost::Other)
+    }
+}
