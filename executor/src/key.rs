@@ -1,7 +1,10 @@
 //! The signing key: loaded once, used in place, wiped on drop.
 //!
 //! The type cannot be printed, compared, copied or serialized, and nothing outside this crate can make it sign: orders go
-//! through [`crate::sign::sign`], the API login through [`crate::auth`]. Key bytes never leave this file.
+//! through [`crate::sign::sign`], the API login through [`crate::auth`]. Key bytes leave this
+//! file only encrypted, through [`keystore`].
+
+pub mod keystore;
 
 use crate::secret_file::{self, Keeper, SecretFileError};
 use alloy_primitives::{Address, B256};

@@ -37,11 +37,13 @@ pub mod ledger;
 pub mod limits;
 pub mod operator;
 pub mod outcome;
+pub mod passphrase;
 pub mod policy;
 pub mod recorded;
 #[doc(hidden)]
 pub mod rehearsal;
 pub mod rows;
+pub mod sandbox;
 #[expect(clippy::disallowed_types, reason = "secrets lie in files")]
 pub mod secret_file;
 pub mod session;

@@ -56,6 +56,8 @@ pub struct Status {
     pub funder: String,
     /// Digest of the configuration.
     pub config: String,
+    /// `full`, or `partial` or `none` with the reason ([`crate::sandbox`]).
+    pub sandbox: String,
     /// Age of the API credentials, milliseconds; `None` when there are none. Never their content.
     pub credentials_age_ms: Option<u64>,
     /// Age of the last request to cancel everything, milliseconds.

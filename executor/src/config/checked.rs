@@ -160,14 +160,20 @@ pub(crate) fn is_venue(rest: &str) -> bool {
 }
 
 fn account(at: &At<'_>, raw: &RawAccount, real: bool) -> Result<AccountConfig, ConfigError> {
-    const SAFE: &str =
-        "only with profile = \"sim\" or submit = \"withhold\"; otherwise { source = \"credential\", name }";
+    const SAFE: &str = "only with profile = \"sim\" or submit = \"withhold\"; otherwise a keystore or a credential";
     let key = match &raw.key {
         RawKey::File { .. } if real => return at.err("account.key.source", "file", SAFE),
         RawKey::ThrowAway if real => return at.err("account.key.source", "throw-away", SAFE),
         RawKey::File { path } if path.is_empty() => return at.err("account.key.path", path, "must name a file"),
         RawKey::File { path } => KeySource::File(PathBuf::from(path)),
         RawKey::ThrowAway => KeySource::ThrowAway,
+        RawKey::Keystore { path, .. } if path.is_empty() => {
+            return at.err("account.key.path", path, "must name a keystore");
+        }
+        RawKey::Keystore { path, passphrase_file } => {
+            let passphrase_file = (!passphrase_file.is_empty()).then(|| PathBuf::from(passphrase_file));
+            KeySource::Keystore(PathBuf::from(path), passphrase_file)
+        }
         RawKey::Credential { name } => {
             let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
             if !plain || name.starts_with('.') {

@@ -108,6 +108,8 @@ pub enum KeySource {
     ThrowAway,
     /// A credential the service manager hands over, by name.
     Credential(Box<str>),
+    /// An encrypted key file, and the file with its passphrase; `None`: the terminal is asked.
+    Keystore(PathBuf, Option<PathBuf>),
 }
 
 /// The signer's token buckets (`clob-rest.md` section 16).

@@ -72,6 +72,7 @@ pub(super) enum RawKey {
     File { path: String },
     ThrowAway,
     Credential { name: String },
+    Keystore { path: String, passphrase_file: String },
 }
 
 #[derive(Deserialize)]

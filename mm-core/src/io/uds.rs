@@ -332,6 +332,14 @@ pub struct Server {
     _lock: File,
 }
 
+/// Makes a folder for sockets, mode 0750, unless it is there.
+///
+/// # Errors
+/// The system's.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(folder)
+}
+
 /// Offers a socket at `path` with mode 0660, in a folder of mode 0750 that is made if it is missing. A socket left over by a
 /// dead process is replaced.
 ///
@@ -343,7 +351,7 @@ pub fn bind(path: &Path) -> Result<Server, BindError> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    DirBuilder::new().recursive(true).mode(0o750).create(folder).map_err(failed("make its folder"))?;
+    make_folder(folder).map_err(failed("make its folder"))?;
     let mode = std::fs::metadata(folder).map_err(failed("look at its folder"))?.permissions().mode() & 0o7777;
     if mode & 0o027 != 0 {
         return Err(BindError::OpenFolder { path: folder.to_owned(), mode });

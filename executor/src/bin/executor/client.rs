@@ -143,6 +143,7 @@ fn screen(status: &Status) -> String {
             if desk.cancelling_since.is_some() { ", cancelling now" } else { "" }
         ),
         format!("credentials  {}", age(status.credentials_age_ms)),
+        format!("sandbox      {}", status.sandbox),
         format!("policy       {}", desk.policy),
         format!("config       {}", status.config),
     ];

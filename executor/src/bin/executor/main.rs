@@ -1,8 +1,9 @@
-//! The key holder's binary. `init` makes a ledger, `run` trades, the rest ask or tell a running executor.
+//! The key holder's binary. `init` makes a ledger, `keygen` and `import` a keystore, `run` trades, the rest ask or tell a running executor.
 
 #![expect(clippy::disallowed_methods, reason = "the binary reads the clock and touches files")]
 
 mod client;
+mod keys;
 mod log;
 mod run;
 mod signals;
@@ -59,6 +60,8 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         wait_s: u64,
     },
+    #[command(flatten)]
+    Keys(keys::Keys),
 }
 
 #[derive(clap::Args)]
@@ -73,6 +76,7 @@ type Failure = String;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Keys(keys) => keys.run(),
         Command::Init(file) => load(&file.path).and_then(|config| init(&config)),
         Command::Run(file) => load(&file.path).and_then(run::run),
         Command::CheckConfig(file) => load(&file.path).and_then(|config| check_config(&config)),

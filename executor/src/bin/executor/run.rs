@@ -2,9 +2,9 @@
 
 use crate::log::Lines;
 use crate::signals::{Signals, Wish};
-use crate::{Failure, say, state};
+use crate::{Failure, keys, say, state};
 use executor::clob::{Clob, Endpoints, Login};
-use executor::config::{Config, KeySource, Profile};
+use executor::config::{Config, Profile};
 use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
@@ -17,7 +17,7 @@ use executor::limits::{Class, Limits, Next, Waiting};
 use executor::operator::{Ask, Status, Told};
 use executor::outcome::{VenueCall, VenueReply};
 use executor::rows::LedgerRow;
-use executor::secret_file::Keeper;
+use executor::sandbox::{self, Sandbox};
 use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
 use executor::user_stream::UserStream;
@@ -26,7 +26,6 @@ use mm_core::domain::{Nanos, Timestamp};
 use mm_core::io::clock::{Clock, Reading};
 use mm_core::io::uds;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -54,21 +53,35 @@ const LEDGER_FAILED: u8 = 4;
 
 /// Runs until a signal or a failed ledger; the exit code says whether it is confirmed that nothing rests.
 pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
+    cancel_on_panic(&KILLER);
+    harden::harden_process().map_err(|why| why.to_string())?;
+    harden::check_environment(std::env::vars_os()).map_err(|why| why.to_string())?;
+    let (ledger, rows) = open_ledger(&config)?;
+    let key = Arc::new(keys::load(&config)?);
+    // A rule is about a folder that is there.
+    uds::make_folder(&config.socket_dir).map_err(|why| format!("{}: {why}", config.socket_dir.display()))?;
+    // Before the first thread: those that run already would stay outside.
+    let sandbox = sandbox::enter(&[&config.state_dir, &config.socket_dir], &sandbox::ports(&config.venue));
     let (lines, flush) = Lines::to(std::io::stderr()).map_err(|why| format!("no thread for the log: {why}"))?;
-    let ended = run_logged(config, lines);
+    let ended = tracing::subscriber::set_global_default(lines)
+        .map_err(|why| why.to_string())
+        .and_then(|()| run_logged(config, ledger, &rows, key, sandbox));
     flush.wait();
     ended
 }
 
-fn run_logged(config: Config, lines: Lines) -> Result<ExitCode, Failure> {
-    cancel_on_panic(&KILLER);
-    harden::harden_process().map_err(|why| why.to_string())?;
-    harden::check_environment(std::env::vars_os()).map_err(|why| why.to_string())?;
-    tracing::subscriber::set_global_default(lines).map_err(|why| why.to_string())?;
-
+fn run_logged(
+    config: Config,
+    mut ledger: SqliteLedger,
+    rows: &[LedgerRow],
+    key: Arc<Key>,
+    sandbox: Sandbox,
+) -> Result<ExitCode, Failure> {
+    if sandbox != Sandbox::Full {
+        tracing::warn!(event = "sandbox", why = %sandbox, "whoever gets code into this process can do more than it needs");
+    }
     let clock = Clock::new();
-    let (mut ledger, rows) = open_ledger(&config)?;
-    let (epoch, vouched) = state::next_epoch(&config, &rows).map_err(|why| format!("epoch file: {why}"))?;
+    let (epoch, vouched) = state::next_epoch(&config, rows).map_err(|why| format!("epoch file: {why}"))?;
     let mut starting = Vec::new();
     if !vouched {
         tracing::error!(event = "ledger-older-than-epoch", epoch, "today's caps count as spent");
@@ -81,7 +94,6 @@ fn run_logged(config: Config, lines: Lines) -> Result<ExitCode, Failure> {
     // Before the desk's own row: a crash in between makes the next start doubt the ledger, never trust it wrongly.
     state::note_epoch(&config, epoch).map_err(|why| format!("epoch file: {why}"))?;
 
-    let key = Arc::new(load_key(&config)?);
     let account = Account::new(config.venue.chain, config.account.signature_type, key.address(), config.account.funder)
         .map_err(|why| why.to_string())?;
     let setup = Setup {
@@ -103,7 +115,7 @@ fn run_logged(config: Config, lines: Lines) -> Result<ExitCode, Failure> {
         .enable_all()
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
-        .block_on(Shell::serve(config, clock, ledger, latch, key, account, desk))
+        .block_on(Shell::serve(config, sandbox, clock, ledger, latch, key, account, desk))
 }
 
 fn open_ledger(config: &Config) -> Result<(SqliteLedger, Vec<LedgerRow>), Failure> {
@@ -120,23 +132,10 @@ fn open_ledger(config: &Config) -> Result<(SqliteLedger, Vec<LedgerRow>), Failur
     Ok((ledger, rows))
 }
 
-fn load_key(config: &Config) -> Result<Key, Failure> {
-    match &config.account.key {
-        KeySource::ThrowAway => Key::throw_away(),
-        KeySource::File(path) => Key::load(path, Keeper::Us),
-        KeySource::Credential(name) => {
-            let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(
-                "account.key: the service manager hands over no credentials (CREDENTIALS_DIRECTORY is not set)",
-            )?;
-            Key::load(&PathBuf::from(folder).join(&**name), Keeper::ServiceManager)
-        }
-    }
-    .map_err(|why| why.to_string())
-}
-
 /// Everything around the desk.
 struct Shell {
     config: Config,
+    sandbox: Sandbox,
     clock: Clock,
     host: HostWatch,
     desk: Desk,
@@ -162,8 +161,10 @@ struct Shell {
 }
 
 impl Shell {
+    #[expect(clippy::too_many_arguments, reason = "called once, with what was made before there was a runtime")]
     async fn serve(
         config: Config,
+        sandbox: Sandbox,
         clock: Clock,
         ledger: SqliteLedger,
         latch: Latch,
@@ -227,6 +228,7 @@ impl Shell {
         let mut shell = Self {
             limits: Limits::new(config.tier.buckets),
             config,
+            sandbox,
             clock,
             host: HostWatch::default(),
             desk,
@@ -431,6 +433,7 @@ impl Shell {
             address: self.account.key_address().to_checksum(None),
             funder: self.account.funder().to_checksum(None),
             config: self.config.digest.to_string(),
+            sandbox: self.sandbox.to_string(),
             credentials_age_ms: self.login.current().map(|(_, since)| at.since(since).ms()),
             cancel_all_age_ms: self.last_cancel_all.map(|since| at.since(since).ms()),
             desk: self.desk.status(),
