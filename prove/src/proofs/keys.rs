@@ -4,11 +4,14 @@ use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::vectors;
 use executor::ledger::{Ledger as _, SCHEMA_VERSION, SqliteLedger};
 use executor::rows::LedgerRow;
+use executor::sandbox::{self, Sandbox};
 use executor::session::{Allowed, Question, serve_questions};
 use mm_core::domain::{Digest, Timestamp};
 use mm_core::io::uds;
 use serde_json::Value;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::Command;
@@ -54,6 +57,17 @@ pub(crate) const PROOFS: &[Proof] = &[
         run: |bench| other_user_asks(bench, false),
         sabotage_claim: "the other user is on the list",
         sabotage: Some(|bench| other_user_asks(bench, true)),
+    },
+    Proof {
+        id: "sandbox-keeps-in",
+        milestone: 5,
+        claim: "Inside its sandbox the key holder writes and reads only in its folders, connects only to the venue's ports, listens nowhere \
+                and starts no program.",
+        quick: true,
+        min_cases: 8,
+        run: |bench| sandbox_keeps_in(bench, true),
+        sabotage_claim: "the sandbox is not entered",
+        sabotage: Some(|bench| sandbox_keeps_in(bench, false)),
     },
 ];
 
@@ -224,6 +238,52 @@ fn judge_leaks(leaks: Vec<(&'static str, &'static str, bool)>) -> Verdict {
     let evidence = Evidence { cases: leaks.len() as u64, ..Evidence::default() };
     let failures = leaks.into_iter().filter(|(_, _, holds)| *holds).map(|(t, b, _)| format!("{t} is {b}")).collect();
     verdict(evidence, failures)
+}
+
+/// A thread enters the sandbox and tries what it may and what it may not.
+fn sandbox_keeps_in(bench: &Bench, entered: bool) -> Verdict {
+    let run = || -> std::io::Result<Result<Vec<(&'static str, bool, bool)>, String>> {
+        let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
+        let secret = others.path().join("secret");
+        std::fs::write(&secret, "theirs")?;
+        let (venue, elsewhere) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+        let (to_venue, to_elsewhere) = (venue.local_addr()?, elsewhere.local_addr()?);
+        let program = bench.binary("executor");
+        let tries = std::thread::spawn(move || {
+            if entered && let Sandbox::None(why) = sandbox::enter(&[ours.path()], &[to_venue.port()]) {
+                return Err(why.into_string());
+            }
+            let file = ours.path().join("file");
+            Ok(vec![
+                ("write in its folder", true, std::fs::write(&file, "ours").is_ok()),
+                ("rename and remove there", true, {
+                    let new = ours.path().join("new");
+                    std::fs::rename(&file, &new).and_then(|()| std::fs::remove_file(&new)).is_ok()
+                }),
+                ("offer a socket there", true, UnixListener::bind(ours.path().join("socket")).is_ok()),
+                ("read how names are looked up", true, std::fs::read("/etc/nsswitch.conf").is_ok()),
+                ("connect to the venue", true, TcpStream::connect(to_venue).is_ok()),
+                ("write elsewhere", false, std::fs::write(others.path().join("new"), "").is_ok()),
+                ("read elsewhere", false, std::fs::read(&secret).is_ok()),
+                ("look at other processes", false, std::fs::read("/proc/1/cmdline").is_ok()),
+                ("connect elsewhere", false, TcpStream::connect(to_elsewhere).is_ok()),
+                ("listen", false, TcpListener::bind("127.0.0.1:0").is_ok()),
+                ("start a program", false, Command::new(program).arg("--version").output().is_ok()),
+            ])
+        });
+        Ok(tries.join().unwrap_or_else(|_| Err("the thread that tried panicked".to_owned())))
+    };
+    match run() {
+        Err(why) => Verdict::NotRun(why.to_string()),
+        Ok(Err(why)) => Verdict::NotRun(why),
+        Ok(Ok(tries)) => {
+            let evidence = Evidence { cases: tries.len() as u64, ..Evidence::default() };
+            let failures = tries.into_iter().filter(|(_, may, can)| may != can);
+            let failures =
+                failures.map(|(what, _, can)| format!("{what}: {}", if can { "possible" } else { "refused" }));
+            verdict(evidence, failures.collect())
+        }
+    }
 }
 
 /// A child of another user asks for the status. Folder and socket are opened wide on purpose: only the peer check is left.
