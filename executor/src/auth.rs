@@ -2,6 +2,7 @@
 //!
 //! Credentials are as secret as the key: no `Debug`, no `Display`, no serde, wiped on drop.
 
+use crate::echo::Echo;
 use crate::eip712::{Chain, auth_domain_separator, auth_struct_hash, typed_data_digest};
 use crate::key::Key;
 use alloy_primitives::{Address, B256, hex};
@@ -55,6 +56,7 @@ pub struct Credentials {
     /// As the venue wrote it: the user channel wants the text.
     secret_text: Zeroizing<String>,
     passphrase: Zeroizing<String>,
+    echo: Echo,
 }
 
 /// The venue's answer to a login is not a set of credentials. Names the field, never its content.
@@ -82,7 +84,8 @@ impl Credentials {
             return Err(BadCredentials("secret is empty, too long or not plain text"));
         }
         let secret = decode_secret(&secret_text).ok_or(BadCredentials("secret is not base64"))?;
-        Ok(Self { address, api_key, secret, secret_text, passphrase })
+        let echo = Echo::of(&[&api_key, &secret_text, &passphrase]);
+        Ok(Self { address, api_key, secret, secret_text, passphrase, echo })
     }
 
     /// The key's UUID: `owner` of every posted order. Not enough to do anything with.
@@ -99,6 +102,11 @@ impl Credentials {
     /// Whose they are.
     pub(crate) fn address(&self) -> Address {
         self.address
+    }
+
+    /// Blots them out of an answer that may echo them.
+    pub(crate) fn scrub(&self, answer: &mut [u8]) {
+        self.echo.scrub(answer);
     }
 
     /// L2 headers for one request. `path` is without query; `body` is the exact bytes sent.

@@ -297,7 +297,12 @@ impl Clob {
         let Some(credentials) = self.credentials(client).await else { return no_credentials() };
         let Request { method, path, query, body } = request;
         let headers = credentials.request_headers(self.unix_s(), method.as_str(), &path, &body);
-        wire::send(client, &format!("{}{path}{query}", self.endpoints.rest), method, body, as_body, &headers).await
+        let url = format!("{}{path}{query}", self.endpoints.rest);
+        let mut reply = wire::send(client, &url, method, body, as_body, &headers).await;
+        if let VenueReply::Answer(answer) = &mut reply {
+            credentials.scrub(&mut answer.body);
+        }
+        reply
     }
 }
 

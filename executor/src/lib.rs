@@ -15,6 +15,7 @@ pub mod auth;
 pub mod clob;
 pub mod config;
 pub mod desk;
+mod echo;
 pub mod eip712;
 pub mod exposure;
 pub mod gate;
