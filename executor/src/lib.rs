@@ -23,11 +23,7 @@ pub mod harden;
 pub mod host;
 #[expect(clippy::disallowed_methods, reason = "a new key comes from the system's random source")]
 pub mod key;
-#[expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "it works without the rest: with files and clocks"
-)]
+#[expect(clippy::disallowed_methods, reason = "it works without the rest: with files and clocks")]
 pub mod kill;
 #[expect(clippy::disallowed_methods, reason = "it waits with a panicking thread")]
 pub mod killer;
@@ -38,6 +34,7 @@ pub mod ledger;
 pub mod limits;
 pub mod operator;
 pub mod outcome;
+#[cfg_attr(test, expect(clippy::disallowed_methods, reason = "its tests write files"))]
 pub mod passphrase;
 pub mod policy;
 pub mod recorded;
