@@ -240,9 +240,12 @@ fn judge_leaks(leaks: Vec<(&'static str, &'static str, bool)>) -> Verdict {
     verdict(evidence, failures)
 }
 
+/// What was tried, whether that may be, and whether it could.
+type Try = (&'static str, bool, bool);
+
 /// A thread enters the sandbox and tries what it may and what it may not.
 fn sandbox_keeps_in(bench: &Bench, entered: bool) -> Verdict {
-    let run = || -> std::io::Result<Result<Vec<(&'static str, bool, bool)>, String>> {
+    let run = || -> std::io::Result<Result<Vec<Try>, String>> {
         let (ours, others) = (tempfile::tempdir()?, tempfile::tempdir()?);
         let secret = others.path().join("secret");
         std::fs::write(&secret, "theirs")?;
