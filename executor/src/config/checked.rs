@@ -274,6 +274,15 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
         max_order_usdc: usdc("policy.max_order_usdc", &raw.max_order_usdc)?,
         max_market_usdc: usdc("policy.max_market_usdc", &raw.max_market_usdc)?,
         max_total_usdc: usdc("policy.max_total_usdc", &raw.max_total_usdc)?,
+        max_market_loss_usdc: usdc("policy.max_market_loss_usdc", &raw.max_market_loss_usdc)?,
+        max_event_loss_usdc: usdc("policy.max_event_loss_usdc", &raw.max_event_loss_usdc)?,
+        max_total_loss_usdc: usdc("policy.max_total_loss_usdc", &raw.max_total_loss_usdc)?,
+        max_token_orders: count("policy.max_token_orders", raw.max_token_orders)?,
+        max_market_orders: count("policy.max_market_orders", raw.max_market_orders)?,
+        max_event_orders: count("policy.max_event_orders", raw.max_event_orders)?,
+        max_token_resting_usdc: usdc("policy.max_token_resting_usdc", &raw.max_token_resting_usdc)?,
+        max_market_resting_usdc: usdc("policy.max_market_resting_usdc", &raw.max_market_resting_usdc)?,
+        max_event_resting_usdc: usdc("policy.max_event_resting_usdc", &raw.max_event_resting_usdc)?,
         max_open_orders: count("policy.max_open_orders", raw.max_open_orders)?,
         max_orders_per_minute: count("policy.max_orders_per_minute", raw.max_orders_per_minute)?,
         max_day_bought_usdc: usdc("policy.max_day_bought_usdc", &raw.max_day_bought_usdc)?,
@@ -285,6 +294,18 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
     for (small, a, large, b) in [
         ("policy.max_order_usdc", caps.max_order_usdc, "policy.max_market_usdc", caps.max_market_usdc),
         ("policy.max_market_usdc", caps.max_market_usdc, "policy.max_total_usdc", caps.max_total_usdc),
+        (
+            "policy.max_market_loss_usdc",
+            caps.max_market_loss_usdc,
+            "policy.max_event_loss_usdc",
+            caps.max_event_loss_usdc,
+        ),
+        (
+            "policy.max_event_loss_usdc",
+            caps.max_event_loss_usdc,
+            "policy.max_total_loss_usdc",
+            caps.max_total_loss_usdc,
+        ),
     ] {
         if a > b {
             return at.err(small, a, format_args!("must not be above {large} = {b}"));

@@ -7,8 +7,12 @@ mod holding;
 mod order;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_worst;
+mod worst;
 
 pub use order::{Phase, Tracked, is_settled};
+pub use worst::{EventLosses, Losses, dollars};
 
 use crate::rows::{Became, IntentRow, LedgerRow};
 use holding::Holding;
@@ -72,6 +76,7 @@ pub struct Exposure {
     /// Most of them; `None`: [`FINISHED_MAX`].
     finished_max: Option<usize>,
     markets: BTreeMap<ConditionId, Standing>,
+    losses: BTreeMap<ConditionId, Losses>,
     total: Standing,
     holdings: BTreeMap<TokenId, Holding>,
     day: Day,
@@ -113,7 +118,10 @@ impl Exposure {
                 self.fill(*at, order, trade, *price, *qty, *stage);
             }
             LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
-            LedgerRow::Balance { token, shares, .. } => self.holdings.entry(token.clone()).or_default().bound(*shares),
+            LedgerRow::Balance { token, shares, .. } => {
+                self.holdings.entry(token.clone()).or_default().bound(*shares);
+                self.doubt_shares(token);
+            }
             LedgerRow::Day { at } => {
                 // The day of a doubted ledger is known now.
                 let spent = std::mem::take(&mut self.spent);
@@ -161,6 +169,17 @@ impl Exposure {
     #[must_use]
     pub const fn total(&self) -> Standing {
         self.total
+    }
+
+    /// What each ending of a market loses if whatever is open there fills as it hurts most.
+    #[must_use]
+    pub fn losses(&self, market: &ConditionId) -> Losses {
+        self.losses.get(market).copied().unwrap_or_default()
+    }
+
+    /// The same of every market that was ever traded, by name.
+    pub fn all_losses(&self) -> impl Iterator<Item = (&ConditionId, Losses)> {
+        self.losses.iter().map(|(market, losses)| (market, *losses))
     }
 
     /// Orders that rest, may rest or may yet land.
@@ -258,8 +277,9 @@ impl Exposure {
         self.unsettled.iter().filter_map(|id| self.order(id))
     }
 
-    /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, the day's counters, counts of open orders and
-    /// of the last minute's placements. Numbers as 64 bits, little endian; a market's name ends with a zero byte.
+    /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, what its endings lose, the day's counters,
+    /// counts of open orders and of the last minute's placements. Numbers as 64 bits, losses as 128, little endian; a market's
+    /// name ends with a zero byte.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
@@ -276,6 +296,9 @@ impl Exposure {
             hash.update([0]);
             hash.update(standing.open.micro().to_le_bytes());
             hash.update(standing.cost.micro().to_le_bytes());
+            let losses = self.losses(market);
+            hash.update(losses.yes.to_le_bytes());
+            hash.update(losses.no.to_le_bytes());
         }
         Digest(hash.finalize().into())
     }
@@ -289,7 +312,9 @@ impl Exposure {
             self.minute.pop_front();
         }
         self.minute.push_back(row.at.max(self.minute.back().copied().unwrap_or_default()));
-        self.holdings.entry(row.token.clone()).or_default().market = Some(row.market.clone());
+        let held = self.holdings.entry(row.token.clone()).or_default();
+        (held.market, held.outcome) = (Some(row.market.clone()), Some(row.outcome));
+        self.doubt_shares(&row.token);
         self.intents.insert((row.run, row.id), row.order);
         let tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new() };
         self.count(&tracked);
@@ -340,14 +365,24 @@ impl Exposure {
             let (price, qty) = known.map_or((price, qty), |(price, qty, _)| (price, qty));
             tracked.fills.insert(trade.clone(), (price, qty, stage));
             self.count(&tracked);
+            let row = &tracked.row;
+            let (certain, open) = order::losses(row, price, qty);
             if known.is_none() {
-                self.matched(&tracked.row, price, qty);
+                self.matched(row, price, qty);
+                self.lose(&row.market, open);
             }
             match stage {
-                Stage::Confirmed => self.confirmed(&tracked.row, qty),
-                Stage::Failed => self.failed(&tracked.row, price, qty),
+                Stage::Confirmed => {
+                    self.confirmed(row, qty);
+                    self.lose(&row.market, certain.minus(open));
+                }
+                Stage::Failed => {
+                    self.failed(row, price, qty);
+                    self.lose(&row.market, Losses::default().minus(open));
+                }
                 Stage::Matched | Stage::Mined | Stage::Retrying => {}
             }
+            self.doubt_shares(&row.token);
         }
         self.put(tracked);
     }
@@ -373,8 +408,12 @@ impl Exposure {
         let held = self.holdings.entry(row.token.clone()).or_default();
         held.unsettled = held.unsettled.saturating_sub(1);
         match row.side {
-            Side::Buy => held.confirmed = held.confirmed.saturating_add(qty),
+            Side::Buy => {
+                held.confirmed = held.confirmed.saturating_add(qty);
+                held.net += i128::from(qty.micro());
+            }
             Side::Sell => {
+                held.net -= i128::from(qty.micro());
                 let released = held.release(qty);
                 self.take_cost(&row.market, released);
             }
@@ -404,7 +443,30 @@ impl Exposure {
         // Shares that left without a sale of ours take their cost along; shares that came have none.
         let gone = held.costed.saturating_sub(confirmed);
         let released = held.release(gone);
+        held.net -= i128::from(gone.micro());
+        let outcome = held.outcome;
         self.take_cost(market, released);
+        if let Some(outcome) = outcome {
+            let paid = -i128::from(released.micro());
+            self.lose(market, Losses { yes: paid, no: paid }.plus(Losses::in_own(outcome, gone.micro().into())));
+        }
+        self.doubt_shares(token);
+    }
+
+    /// Shares of our own buying that the venue's word on the balance denies pay nothing.
+    fn doubt_shares(&mut self, token: &TokenId) {
+        let Some(held) = self.holdings.get_mut(token) else { return };
+        let (Some(market), Some(outcome)) = (held.market.clone(), held.outcome) else { return };
+        let denied = i128::from(held.confirmed.saturating_sub(held.sellable()).micro()).min(held.net.max(0));
+        let more = denied - std::mem::replace(&mut held.denied, denied);
+        self.lose(&market, Losses::in_own(outcome, more));
+    }
+
+    fn lose(&mut self, market: &ConditionId, more: Losses) {
+        if more != Losses::default() {
+            let losses = self.losses.entry(market.clone()).or_default();
+            *losses = losses.plus(more);
+        }
     }
 
     fn add_cost(&mut self, market: &ConditionId, cost: Usdc) {
@@ -425,6 +487,7 @@ impl Exposure {
         let standing = self.markets.entry(tracked.row.market.clone()).or_default();
         standing.open = standing.open.saturating_add(cost);
         self.total.open = self.total.open.saturating_add(cost);
+        self.lose(&tracked.row.market, tracked.open_losses());
         let held = self.holdings.entry(tracked.row.token.clone()).or_default();
         held.reserved = held.reserved.saturating_add(shares);
         if tracked.is_unsettled() {
@@ -441,6 +504,7 @@ impl Exposure {
         let standing = self.markets.entry(tracked.row.market.clone()).or_default();
         standing.open = standing.open.saturating_sub(cost);
         self.total.open = self.total.open.saturating_sub(cost);
+        self.lose(&tracked.row.market, Losses::default().minus(tracked.open_losses()));
         let held = self.holdings.entry(tracked.row.token.clone()).or_default();
         held.reserved = held.reserved.saturating_sub(shares);
         self.unsettled.remove(&tracked.row.order);

@@ -140,6 +140,8 @@ pub fn decide(
                     why.push(Refusal::NotHeld { qty: order.qty, free });
                 }
             }
+            policy.check_worst(exposure, market, &order, &mut why);
+            policy.check_open(exposure, market, token.id(), &order, &mut why);
             if let Some(ours) = exposure.crosses(&market.condition, &order) {
                 why.push(Refusal::SelfCross(ours));
             }
