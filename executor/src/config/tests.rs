@@ -79,6 +79,37 @@ fn where_real_orders_leave_nothing_is_convenient() {
     assert!(parse(&with("auto_arm", "auto_arm = true")).is_ok(), "nothing leaves with withhold");
 }
 
+/// Real orders: a credential, and a user each for core and operator.
+fn real(peers: [&str; 2]) -> String {
+    let key = with("key", "key = { source = \"credential\", name = \"clob-key\" }");
+    let [core, operator] = peers;
+    key.replace("submit = \"withhold\"", "submit = \"post\"")
+        .replace("core_uids = []", &format!("core_uids = {core}"))
+        .replace("operator_uids = []", &format!("operator_uids = {operator}"))
+}
+
+#[test]
+fn a_core_that_is_taken_over_cannot_be_the_operator() {
+    assert!(parse(&real(["[1001]", "[1002]"])).is_ok());
+    refused(&real(["[]", "[1002]"]), "peers.core_uids");
+    refused(&real(["[1001]", "[]"]), "peers.operator_uids");
+    refused(&real(["[1001, 1002]", "[1002]"]), "peers.core_uids = \"1002\"");
+}
+
+#[test]
+fn real_orders_leave_only_under_a_policy_somebody_has_looked_at() {
+    let shadow = parse(EXAMPLE).expect("the example");
+    let config = parse(&real(["[1001]", "[1002]"])).expect("a configuration");
+    let digest = config.policy.digest();
+    assert_eq!(shadow.expect_policy(None), Ok(()));
+    assert_eq!(config.expect_policy(None), Err(OtherPolicy::Unnamed(digest)));
+    assert_eq!(config.expect_policy(Some(&digest.to_string())), Ok(()));
+    let other = parse(&with("max_open_orders", "max_open_orders = 49")).expect("the example").policy.digest();
+    for config in [&shadow, &config] {
+        assert!(matches!(config.expect_policy(Some(&other.to_string())), Err(OtherPolicy::Differs { .. })));
+    }
+}
+
 #[test]
 fn live_addresses_are_compiled_in_and_others_are_loopback() {
     let venue = |host: &str| {

@@ -85,6 +85,10 @@ pub struct Exposure {
     /// The day the next [`LedgerRow::Day`] tells counts as spent.
     spent: bool,
     minute: VecDeque<Timestamp>,
+    /// When trades on a token were learnt of, in the last minute before the newest.
+    traded: BTreeMap<TokenId, VecDeque<Timestamp>>,
+    /// Orders the venue refused since it last took one.
+    rejected: u32,
     halted: Option<Box<str>>,
 }
 
@@ -113,7 +117,14 @@ impl Exposure {
             LedgerRow::Epoch { epoch, .. } => self.epoch = *epoch,
             LedgerRow::Run { run, .. } => self.run = *run,
             LedgerRow::Intent(row) => self.intend(row),
-            LedgerRow::Outcome { order, became, .. } => self.resolve(order, became),
+            LedgerRow::Outcome { order, became, .. } => {
+                match became {
+                    Became::Rejected { .. } => self.rejected = self.rejected.saturating_add(1),
+                    Became::Accepted => self.rejected = 0,
+                    _ => {}
+                }
+                self.resolve(order, became);
+            }
             LedgerRow::Fill { at, order, trade, price, qty, stage } => {
                 self.fill(*at, order, trade, *price, *qty, *stage);
             }
@@ -136,7 +147,7 @@ impl Exposure {
                 self.spent = true;
             }
             LedgerRow::Halt { why, .. } => self.halted = Some(why.clone()),
-            LedgerRow::Arm { .. } => self.halted = None,
+            LedgerRow::Arm { .. } => (self.halted, self.rejected) = (None, 0),
             LedgerRow::Refused(_) | LedgerRow::Tightened { .. } => {}
         }
     }
@@ -206,6 +217,20 @@ impl Exposure {
         let from = at.minus(MINUTE);
         let older = self.minute.partition_point(|stamp| *stamp <= from);
         u32::try_from(self.minute.len() - older).unwrap_or(u32::MAX)
+    }
+
+    /// Our trades on a token in the 60 seconds before `at`, by when they were learnt of.
+    #[must_use]
+    pub fn traded_last_minute(&self, token: &TokenId, at: Timestamp) -> u32 {
+        let from = at.minus(MINUTE);
+        let stamps = self.traded.get(token).into_iter().flatten();
+        u32::try_from(stamps.filter(|stamp| **stamp > from).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Orders the venue refused in a row, since an arm at most.
+    #[must_use]
+    pub const fn rejected_in_a_row(&self) -> u32 {
+        self.rejected
     }
 
     /// Settled shares of a token that no open sell has reserved.
@@ -370,6 +395,11 @@ impl Exposure {
             if known.is_none() {
                 self.matched(row, price, qty);
                 self.lose(&row.market, open);
+                let stamps = self.traded.entry(row.token.clone()).or_default();
+                while stamps.front().is_some_and(|stamp| *stamp <= at.minus(MINUTE)) {
+                    stamps.pop_front();
+                }
+                stamps.push_back(at);
             }
             match stage {
                 Stage::Confirmed => {

@@ -66,6 +66,11 @@ caps! {
     max_open_orders: u32, tighter = lower;
     /// Orders in any 60 seconds.
     max_orders_per_minute: u32, tighter = lower;
+    /// Trades of ours on one token in any 60 seconds: from then on nothing is placed on it. Who is filled again and again is being
+    /// picked off.
+    max_token_fills_per_minute: u32, tighter = lower;
+    /// Orders the venue refuses in a row: then the executor halts.
+    max_rejects_in_a_row: u32, tighter = lower;
     /// Filled buys of a UTC day plus everything that could still be bought.
     max_day_bought_usdc: Usdc, tighter = lower;
     /// Price × size of all placements of a UTC day, both sides.

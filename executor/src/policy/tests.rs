@@ -92,7 +92,7 @@ type Tighten = fn(&mut PolicyCaps);
 type Names = fn(&Refusal) -> bool;
 
 /// Each cap set just below what the order needs, and the refusal that names it. The order: 40 NO of the first market at 50 c.
-const CAPS: [(&str, Tighten, Names); 21] = [
+const CAPS: [(&str, Tighten, Names); 22] = [
     (
         "max_order_shares",
         |c| c.max_order_shares = Qty::from_micro(39_999_999),
@@ -113,6 +113,7 @@ const CAPS: [(&str, Tighten, Names); 21] = [
     ("max_event_resting_usdc", |c| c.max_event_resting_usdc = just_below(30), |r| resting_on(r, "event")),
     ("max_open_orders", |c| c.max_open_orders = 1, |r| matches!(r, Refusal::OpenOrders { .. })),
     ("max_orders_per_minute", |c| c.max_orders_per_minute = 2, |r| *r == Refusal::Rate),
+    ("max_token_fills_per_minute", |c| c.max_token_fills_per_minute = 1, |r| matches!(r, Refusal::Throttled(_))),
     ("max_day_bought_usdc", |c| c.max_day_bought_usdc = just_below(40), |r| *r == Refusal::DayCap("bought".into())),
     ("max_day_placed_usdc", |c| c.max_day_placed_usdc = just_below(40), |r| *r == Refusal::DayCap("placed".into())),
     ("min_price", |c| c.min_price = price(5001), |r| matches!(r, Refusal::PriceBand { .. })),
@@ -247,7 +248,7 @@ fn a_market_off_the_list_still_counts_in_the_house() {
 
 #[test]
 fn a_policy_only_ever_gets_tighter() {
-    for (name, tighten, _) in CAPS.into_iter().take(19) {
+    for (name, tighten, _) in CAPS.into_iter().take(20) {
         let mut tighter = wide();
         tighten(&mut tighter);
         let mut policy = policy_with(wide(), 2);

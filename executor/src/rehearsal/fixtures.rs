@@ -51,6 +51,8 @@ pub fn policy(markets: u16) -> Policy {
         max_event_resting_usdc: usdc(100),
         max_open_orders: 8,
         max_orders_per_minute: 40,
+        max_token_fills_per_minute: 200,
+        max_rejects_in_a_row: 20,
         max_day_bought_usdc: usdc(300),
         max_day_placed_usdc: usdc(20_000),
         min_price: price(200),

@@ -113,6 +113,8 @@ fn approved(account: &Account) -> (Approved, Recorded) {
         max_event_resting_usdc: usdc(100),
         max_open_orders: 10,
         max_orders_per_minute: 10,
+        max_token_fills_per_minute: 10,
+        max_rejects_in_a_row: 10,
         max_day_bought_usdc: usdc(100),
         max_day_placed_usdc: usdc(100),
         min_price: Price::parse("0.01").expect("a price"),

@@ -192,6 +192,7 @@ fn bounds(bench: &Bench, lifted: bool) -> Verdict {
                     ("max_market_resting_usdc", text("9500")),
                     ("max_event_resting_usdc", text("9900")),
                     ("max_orders_per_minute", Value::Integer(60_000)),
+                    ("max_token_fills_per_minute", Value::Integer(60_000)),
                     ("max_day_bought_usdc", text("1000000")),
                     ("max_day_placed_usdc", text("100000000")),
                 ],

@@ -109,6 +109,8 @@ pub(super) fn executor(
         set(&mut table, "policy", key, whole(100));
     }
     set(&mut table, "policy", "max_orders_per_minute", whole(1200));
+    set(&mut table, "policy", "max_token_fills_per_minute", whole(1000));
+    set(&mut table, "policy", "max_rejects_in_a_row", whole(100));
     let markets = ready.markets.iter().zip(minimums).map(|(market, minimum)| {
         Value::Table(Table::from_iter([
             ("slug".to_owned(), market.slug.clone().into()),
