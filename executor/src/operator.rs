@@ -20,6 +20,11 @@ pub enum Ask {
     CancelAll,
     /// Open the latch. Only on `op.sock`.
     Arm,
+    /// Take the policy of this configuration if nothing in it is looser than what is in force. Only on `op.sock`.
+    Tighten {
+        /// The text of an `executor.toml`; nothing but its policy and markets is looked at.
+        config: String,
+    },
     /// Believe balances that have stood below our trades for minutes. Only on `op.sock`.
     AcceptBalances,
 }

@@ -7,7 +7,7 @@ mod fixtures;
 mod venue;
 
 pub use fixtures::{
-    START, condition, order, policy, policy_with, setup, standard_limits, times, token_id, wide_policy,
+    START, condition, one_event, order, policy, policy_with, setup, standard_limits, times, token_id, wide_policy,
 };
 pub use venue::{OnGeo, OnPost, Resting, Venue};
 

@@ -298,6 +298,50 @@ pub enum Refusal {
         /// Largest allowed.
         cap: Usdc,
     },
+    /// The worst ending, with whatever is open filling as it hurts most, would lose too much.
+    #[error("the {of} could lose {would_be}, cap is {cap}")]
+    WorstCase {
+        /// "market", "event" or "house".
+        of: Box<str>,
+        /// Lost in the worst ending, this order included.
+        would_be: Usdc,
+        /// Largest allowed.
+        cap: Usdc,
+    },
+    /// Too much would rest in one place.
+    #[error("{would_be} would rest on the {of}, cap is {cap}")]
+    Resting {
+        /// "token", "market" or "event".
+        of: Box<str>,
+        /// Price × size of what is open there, this order included.
+        would_be: Usdc,
+        /// Largest allowed.
+        cap: Usdc,
+    },
+    /// Too many orders are open in one place.
+    #[error("{open} orders are open on the {of}, cap is {cap}")]
+    OpenOn {
+        /// "token", "market" or "event".
+        of: Box<str>,
+        /// Open now.
+        open: u32,
+        /// Largest allowed.
+        cap: u32,
+    },
+    /// The executor knows no fresh price of its own to judge this one by.
+    #[error("no reference price: {0}")]
+    NoReference(Box<str>),
+    /// Too far from the executor's own reference, towards the side that gives money away.
+    #[error("price {price} is worse than {limit}, the reference's edge")]
+    OffReference {
+        /// The order's price.
+        price: Price,
+        /// The last price that would pass.
+        limit: Price,
+    },
+    /// Placing is held back for a while after something suspicious.
+    #[error("held back: {0}")]
+    Throttled(Box<str>),
     /// A cap of the UTC day is used up.
     #[error("{0} cap of the day is used up")]
     DayCap(Box<str>),

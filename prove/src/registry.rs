@@ -17,6 +17,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::edits::PROOFS,
     proofs::replay::PROOFS,
     proofs::executor::PROOFS,
+    proofs::policy::PROOFS,
     proofs::truth::PROOFS,
     proofs::time::PROOFS,
     proofs::last_metre::PROOFS,

@@ -1,6 +1,6 @@
 //! Raw values to typed ones, and the relations between them.
 
-use super::raw::{Raw, RawAccount, RawGate, RawKey, RawMarket, RawPolicy, RawProfile, RawSubmit, RawVenue};
+use super::raw::{Raw, RawAccount, RawGate, RawKey, RawMarket, RawPeers, RawPolicy, RawProfile, RawSubmit, RawVenue};
 use super::{AccountConfig, Buckets, Config, ConfigError, Endpoints, KeySource, Peers, Profile, Submit, Tier};
 use crate::eip712::Chain;
 use crate::gate::GateTimes;
@@ -98,21 +98,36 @@ pub(super) fn check(file: &str, raw: Raw, digest: Digest) -> Result<Config, Conf
     let dir = |key: &str, text: &str| {
         if text.is_empty() { at.err(key, text, "must name a directory") } else { Ok(PathBuf::from(text)) }
     };
-    let peers = Peers { core: raw.peers.core_uids, view: raw.peers.view_uids, operator: raw.peers.operator_uids };
     Ok(Config {
         profile,
         submit,
         auto_arm: raw.auto_arm,
         state_dir: dir("paths.state_dir", &raw.paths.state_dir)?,
         socket_dir: dir("paths.socket_dir", &raw.paths.socket_dir)?,
-        peers,
         venue: venue(&at, profile, raw.venue)?,
         account: account(&at, &raw.account, real)?,
+        peers: peers(&at, raw.peers, real)?,
         times: times(&at, &raw.gate)?,
         tier: tier(&at, &raw.limits.tier, profile)?,
         policy: policy(&at, &raw.policy, raw.gate.intent_max_age_ms, &raw.market)?,
         digest,
     })
+}
+
+/// Where real orders leave, the core and the operator are different users, each named: a core that is taken over must not be
+/// able to arm. Elsewhere an empty list means our own user.
+fn peers(at: &At<'_>, raw: RawPeers, real: bool) -> Result<Peers, ConfigError> {
+    if real {
+        for (key, uids) in [("peers.core_uids", &raw.core_uids), ("peers.operator_uids", &raw.operator_uids)] {
+            if uids.is_empty() {
+                return at.err(key, "[]", "must name a user with profile = \"live\" and submit = \"post\"");
+            }
+        }
+        if let Some(both) = raw.core_uids.iter().find(|uid| raw.operator_uids.contains(uid)) {
+            return at.err("peers.core_uids", both, "must not be in operator_uids: a core could arm itself");
+        }
+    }
+    Ok(Peers { core: raw.core_uids, view: raw.view_uids, operator: raw.operator_uids })
 }
 
 fn venue(at: &At<'_>, profile: Profile, raw: Option<RawVenue>) -> Result<Endpoints, ConfigError> {
@@ -285,8 +300,19 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
         max_order_usdc: usdc("policy.max_order_usdc", &raw.max_order_usdc)?,
         max_market_usdc: usdc("policy.max_market_usdc", &raw.max_market_usdc)?,
         max_total_usdc: usdc("policy.max_total_usdc", &raw.max_total_usdc)?,
+        max_market_loss_usdc: usdc("policy.max_market_loss_usdc", &raw.max_market_loss_usdc)?,
+        max_event_loss_usdc: usdc("policy.max_event_loss_usdc", &raw.max_event_loss_usdc)?,
+        max_total_loss_usdc: usdc("policy.max_total_loss_usdc", &raw.max_total_loss_usdc)?,
+        max_token_orders: count("policy.max_token_orders", raw.max_token_orders)?,
+        max_market_orders: count("policy.max_market_orders", raw.max_market_orders)?,
+        max_event_orders: count("policy.max_event_orders", raw.max_event_orders)?,
+        max_token_resting_usdc: usdc("policy.max_token_resting_usdc", &raw.max_token_resting_usdc)?,
+        max_market_resting_usdc: usdc("policy.max_market_resting_usdc", &raw.max_market_resting_usdc)?,
+        max_event_resting_usdc: usdc("policy.max_event_resting_usdc", &raw.max_event_resting_usdc)?,
         max_open_orders: count("policy.max_open_orders", raw.max_open_orders)?,
         max_orders_per_minute: count("policy.max_orders_per_minute", raw.max_orders_per_minute)?,
+        max_token_fills_per_minute: count("policy.max_token_fills_per_minute", raw.max_token_fills_per_minute)?,
+        max_rejects_in_a_row: count("policy.max_rejects_in_a_row", raw.max_rejects_in_a_row)?,
         max_day_bought_usdc: usdc("policy.max_day_bought_usdc", &raw.max_day_bought_usdc)?,
         max_day_placed_usdc: usdc("policy.max_day_placed_usdc", &raw.max_day_placed_usdc)?,
         min_price: price("policy.min_price", &raw.min_price)?,
@@ -296,6 +322,18 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
     for (small, a, large, b) in [
         ("policy.max_order_usdc", caps.max_order_usdc, "policy.max_market_usdc", caps.max_market_usdc),
         ("policy.max_market_usdc", caps.max_market_usdc, "policy.max_total_usdc", caps.max_total_usdc),
+        (
+            "policy.max_market_loss_usdc",
+            caps.max_market_loss_usdc,
+            "policy.max_event_loss_usdc",
+            caps.max_event_loss_usdc,
+        ),
+        (
+            "policy.max_event_loss_usdc",
+            caps.max_event_loss_usdc,
+            "policy.max_total_loss_usdc",
+            caps.max_total_loss_usdc,
+        ),
     ] {
         if a > b {
             return at.err(small, a, format_args!("must not be above {large} = {b}"));

@@ -159,6 +159,22 @@ pub enum ConfigError {
     },
 }
 
+/// Why a policy is not the one that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OtherPolicy {
+    /// It is another.
+    #[error("the policy's digest is {ours}, --policy-digest names {expected}")]
+    Differs {
+        /// Of the file.
+        ours: Digest,
+        /// Of what was looked at.
+        expected: Box<str>,
+    },
+    /// Real orders would leave and nobody said under which policy.
+    #[error("real orders would leave: name the policy you have looked at, --policy-digest {0}")]
+    Unnamed(Digest),
+}
+
 impl Config {
     /// Checks a configuration's text. `file` is only used in errors.
     ///
@@ -168,6 +184,27 @@ impl Config {
         let raw: raw::Raw = toml::from_str(text)
             .map_err(|why| ConfigError::Shape { file: file.into(), why: why.to_string().trim_end().into() })?;
         checked::check(file, raw, Digest::of(text.as_bytes()))
+    }
+
+    /// Whether a real order could leave.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        self.profile == Profile::Live && self.submit == Submit::Post
+    }
+
+    /// Checks that the policy is the one a person has looked at, by its digest in hex.
+    ///
+    /// # Errors
+    /// [`OtherPolicy`] when it is another, or when none was named and real orders would leave.
+    pub fn expect_policy(&self, digest: Option<&str>) -> Result<(), OtherPolicy> {
+        let ours = self.policy.digest();
+        match digest {
+            Some(expected) if expected != ours.to_string() => {
+                Err(OtherPolicy::Differs { ours, expected: expected.into() })
+            }
+            None if self.is_real() => Err(OtherPolicy::Unnamed(ours)),
+            _ => Ok(()),
+        }
     }
 
     /// Whether orders are kept in.

@@ -1,1 +1,127 @@
+use super::*;
+use crate::exposure::Losses;
 
+const EXAMPLE: &str = include_str!("../../../config/executor.toml");
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse("executor.toml", text)
+}
+
+/// The example with the line that begins with `key` replaced.
+fn with(key: &str, line: &str) -> String {
+    let mut found = false;
+    let lines = EXAMPLE.lines().map(|old| {
+        let hit = old.starts_with(&format!("{key} ="));
+        found |= hit;
+        if hit { line } else { old }
+    });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    assert!(found, "{key} is not in the example");
+    text
+}
+
+fn refused(text: &str, words: &str) {
+    let why = parse(text).err().map(|why| why.to_string()).unwrap_or_default();
+    assert!(why.contains(words), "{words:?} is not in {why:?}");
+}
+
+#[test]
+fn the_example_is_a_configuration() {
+    let config = parse(EXAMPLE).expect("the example");
+    assert_eq!((config.profile, config.submit, config.auto_arm), (Profile::Live, Submit::Withhold, false));
+    assert_eq!(config.policy.markets().len(), 1);
+    let market = &config.policy.markets()[0].condition;
+    let worst = config.policy.worst(&crate::exposure::Exposure::default(), market, Losses::default());
+    assert!(worst.house.is_zero());
+}
+
+#[test]
+fn every_cap_is_mandatory_and_above_zero() {
+    let caps = EXAMPLE.lines().skip_while(|line| !line.starts_with("[policy]")).skip(1);
+    let keys: Vec<&str> = caps
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| Some(line.split_once(" = ")?.0))
+        .filter(|key| !key.starts_with('#'))
+        .collect();
+    assert!(keys.len() >= 19, "{keys:?}");
+    for key in keys {
+        refused(&with(key, ""), key);
+        let zero = if EXAMPLE.contains(&format!("\n{key} = \"")) { "\"0\"" } else { "0" };
+        if key != "max_order_shares" {
+            refused(&with(key, &format!("{key} = {zero}")), key);
+        }
+    }
+}
+
+#[test]
+fn a_part_may_not_have_more_than_the_whole() {
+    for (part, whole) in [
+        ("max_order_usdc", "max_market_usdc"),
+        ("max_market_usdc", "max_total_usdc"),
+        ("max_market_loss_usdc", "max_event_loss_usdc"),
+        ("max_event_loss_usdc", "max_total_loss_usdc"),
+    ] {
+        refused(&with(part, &format!("{part} = \"100000\"")), whole);
+    }
+}
+
+#[test]
+fn unknown_keys_and_other_schemas_are_refused() {
+    refused(&with("schema", "schema = 2"), "schema");
+    refused(&with("min_price", "min_price = \"0.02\"\nmax_luck = 1"), "max_luck");
+}
+
+#[test]
+fn where_real_orders_leave_nothing_is_convenient() {
+    let live = |text: String| text.replace("submit = \"withhold\"", "submit = \"post\"");
+    refused(&live(EXAMPLE.to_owned()), "account.key.source");
+    refused(&live(with("auto_arm", "auto_arm = true")), "auto_arm");
+    assert!(parse(&with("auto_arm", "auto_arm = true")).is_ok(), "nothing leaves with withhold");
+}
+
+/// Real orders: a credential, and a user each for core and operator.
+fn real(peers: [&str; 2]) -> String {
+    let key = with("key", "key = { source = \"credential\", name = \"clob-key\" }");
+    let [core, operator] = peers;
+    key.replace("submit = \"withhold\"", "submit = \"post\"")
+        .replace("core_uids = []", &format!("core_uids = {core}"))
+        .replace("operator_uids = []", &format!("operator_uids = {operator}"))
+}
+
+#[test]
+fn a_core_that_is_taken_over_cannot_be_the_operator() {
+    assert!(parse(&real(["[1001]", "[1002]"])).is_ok());
+    refused(&real(["[]", "[1002]"]), "peers.core_uids");
+    refused(&real(["[1001]", "[]"]), "peers.operator_uids");
+    refused(&real(["[1001, 1002]", "[1002]"]), "peers.core_uids = \"1002\"");
+}
+
+#[test]
+fn real_orders_leave_only_under_a_policy_somebody_has_looked_at() {
+    let shadow = parse(EXAMPLE).expect("the example");
+    let config = parse(&real(["[1001]", "[1002]"])).expect("a configuration");
+    let digest = config.policy.digest();
+    assert_eq!(shadow.expect_policy(None), Ok(()));
+    assert_eq!(config.expect_policy(None), Err(OtherPolicy::Unnamed(digest)));
+    assert_eq!(config.expect_policy(Some(&digest.to_string())), Ok(()));
+    let other = parse(&with("max_open_orders", "max_open_orders = 49")).expect("the example").policy.digest();
+    for config in [&shadow, &config] {
+        assert!(matches!(config.expect_policy(Some(&other.to_string())), Err(OtherPolicy::Differs { .. })));
+    }
+}
+
+#[test]
+fn live_addresses_are_compiled_in_and_others_are_loopback() {
+    let venue = |host: &str| {
+        format!(
+            "\n[venue]\nrest_url = \"http://{host}\"\nuser_ws_url = \"ws://{host}/u\"\ngeoblock_url = \"http://{host}/g\"\nchain_id = 137\n"
+        )
+    };
+    refused(&format!("{EXAMPLE}{}", venue("127.0.0.1:4")), "venue");
+    let sim = with("profile", "profile = \"sim\"");
+    refused(&sim, "venue");
+    assert!(parse(&format!("{sim}{}", venue("127.0.0.1:4"))).is_ok());
+    for host in ["localhost:4", "192.0.2.1:4", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:4@evil:4"] {
+        refused(&format!("{sim}{}", venue(host)), "venue.rest_url");
+    }
+}

@@ -1,7 +1,9 @@
 //! What a person wants. Halting is always allowed; arming only when every precondition holds.
 
 use super::{Desk, Effect, Op};
+use crate::policy::Policy;
 use crate::rows::LedgerRow;
+use mm_core::domain::OrderId;
 use mm_core::protocol::Shut;
 
 impl Desk {
@@ -19,14 +21,7 @@ impl Desk {
                 self.start_sweep(out);
                 Ok("cancelling everything".into())
             }
-            Op::Tighten(policy) => match self.setup.policy.tighten(*policy) {
-                Ok(()) => {
-                    let digest = self.setup.policy.digest();
-                    self.record(LedgerRow::Tightened { at: self.at, policy: digest }, out);
-                    Ok(format!("policy {digest}").into())
-                }
-                Err(loosened) => Err(loosened.into_iter().map(|field| field.to_string().into()).collect()),
-            },
+            Op::Tighten(policy) => self.tighten(*policy, out),
             Op::AcceptBalances => self.accept_balances(out),
             Op::Drain => {
                 self.health.draining = true;
@@ -35,6 +30,23 @@ impl Desk {
             }
         };
         out.push(Effect::Answer { ticket, result });
+    }
+
+    /// Takes a tighter policy; what rests in a market it no longer lists is cancelled.
+    fn tighten(&mut self, policy: Policy, out: &mut Vec<Effect>) -> Result<Box<str>, Vec<Box<str>>> {
+        self.setup
+            .policy
+            .tighten(policy)
+            .map_err(|loosened| loosened.into_iter().map(|field| field.to_string().into()).collect::<Vec<_>>())?;
+        let digest = self.setup.policy.digest();
+        self.record(LedgerRow::Tightened { at: self.at, policy: digest }, out);
+        let live = self.exposure.live_orders().filter(|tracked| self.setup.policy.token(&tracked.row.token).is_none());
+        let unlisted: Vec<OrderId> = live.map(|tracked| tracked.row.order).collect();
+        for order in &unlisted {
+            self.want_gone(*order);
+        }
+        Ok(format!("policy {digest}; {} orders in markets it no longer lists are being cancelled", unlisted.len())
+            .into())
     }
 
     /// What still stands between a halt and an armed desk.

@@ -143,6 +143,10 @@ impl Desk {
         self.became(order, became, out);
         self.errands.remove(&order);
         self.tell(&order, |id| FromExecutor::Rejected { id, why: why.into() }, out);
+        let rejected = self.exposure.rejected_in_a_row();
+        if rejected >= self.setup.policy.caps().max_rejects_in_a_row && self.health.halted.is_none() {
+            self.halt(&format!("the venue refused {rejected} orders in a row"), out);
+        }
     }
 
     /// No proof either way: it holds its reservation, is cancelled by its hash (harmless if absent) and looked for.

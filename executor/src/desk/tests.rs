@@ -466,6 +466,61 @@ fn an_order_approved_under_an_older_policy_stays() {
 }
 
 #[test]
+fn a_tighter_policy_cancels_what_rests_in_markets_it_no_longer_lists() {
+    let mut stage = armed();
+    for market in [0, 1] {
+        stage.place(u64::from(market) + 1, order(market, Yes, Buy, 40, 10));
+    }
+    stage.run_ms(500);
+    assert_eq!(stage.resting(), 2);
+    let tighten = |stage: &mut Rehearsal, markets| {
+        stage.operate(Op::Tighten(Box::new(crate::rehearsal::policy_with(*policy(2).caps(), markets))));
+        stage.run_ms(1500);
+    };
+    tighten(&mut stage, 1);
+    assert_eq!((heard(&stage, 1), stage.resting()), (vec!["accepted".to_owned()], 1), "{:?}", heard(&stage, 2));
+    tighten(&mut stage, 2);
+    assert!(stage.answers.last().is_some_and(Result::is_err), "and it is not loosened again");
+}
+
+#[test]
+fn orders_refused_in_a_row_halt_and_one_taken_in_between_counts_afresh() {
+    for (taken_in_between, halts) in [(false, true), (true, false)] {
+        let caps = crate::policy::PolicyCaps { max_rejects_in_a_row: 3, ..*policy(2).caps() };
+        let mut stage = Rehearsal::armed(setup(crate::rehearsal::policy_with(caps, 2), false), 2);
+        for id in 1..=5 {
+            let takes = taken_in_between && id == 3;
+            stage.venue.on_post = if takes { OnPost::Accept } else { OnPost::Reject };
+            stage.place(id, bid(40));
+            stage.run_ms(300);
+        }
+        assert_eq!(stage.desk.status().halted.is_some(), halts, "{:?}", stage.alerts);
+        assert_eq!(stage.venue.posts.len(), if halts { 3 } else { 5 });
+    }
+}
+
+#[test]
+fn a_token_that_is_filled_again_and_again_rests_for_a_minute() {
+    let caps = crate::policy::PolicyCaps { max_token_fills_per_minute: 2, ..*policy(2).caps() };
+    let mut stage = Rehearsal::armed(setup(crate::rehearsal::policy_with(caps, 2), false), 2);
+    stage.place(1, bid(40));
+    stage.run_ms(500);
+    let hash = stage.venue.posts[0].1;
+    for _ in 0..2 {
+        stage.fill(hash, Qty::from_whole(1).expect("small"));
+        stage.run_ms(4000);
+    }
+    stage.place(2, bid(40));
+    stage.place(3, order(1, Yes, Buy, 40, 10));
+    stage.run_ms(500);
+    assert_eq!((heard(&stage, 2), heard(&stage, 3)), (vec!["refused 1".to_owned()], vec!["accepted".to_owned()]));
+    stage.run_ms(60_000);
+    stage.place(4, bid(40));
+    stage.run_ms(500);
+    assert_eq!(heard(&stage, 4), ["accepted"]);
+}
+
+#[test]
 fn after_a_sleep_everything_is_cancelled_and_the_gate_opens_again() {
     let mut stage = check(OnPost::Accept, 500, &["accepted"]);
     stage.input(DeskInput::Slept(Nanos::from_ms(1500)));

@@ -1,11 +1,13 @@
 //! Shares of one token, and what they cost.
 
-use mm_core::domain::{ConditionId, Qty, Usdc};
+use mm_core::domain::{ConditionId, Outcome, Qty, Usdc};
 
 /// Shares of one token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Holding {
     pub(super) market: Option<ConditionId>,
+    /// Which of its outcomes, once an order of ours has told.
+    pub(super) outcome: Option<Outcome>,
     /// Buys less sells, from the moment they match.
     pub(super) matched: Qty,
     /// Settled buys less sells from the moment they match.
@@ -19,6 +21,11 @@ pub(super) struct Holding {
     pub(super) cost: Usdc,
     /// Shares open sells have reserved.
     pub(super) reserved: Qty,
+    /// Settled buys less settled sells in millionths. Below zero: shares that came by a deposit or a split were sold, which costs
+    /// what they would have paid.
+    pub(super) net: i128,
+    /// How much of `net` counts as absent by the venue's word.
+    pub(super) denied: i128,
     /// Trades that are neither confirmed nor failed.
     pub(super) unsettled: u32,
 }

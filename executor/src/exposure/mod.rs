@@ -7,8 +7,12 @@ mod holding;
 mod order;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_worst;
+mod worst;
 
 pub use order::{Phase, Tracked, is_settled};
+pub use worst::{EventLosses, Losses, dollars};
 
 use crate::rows::{Became, IntentRow, LedgerRow};
 use holding::Holding;
@@ -72,6 +76,7 @@ pub struct Exposure {
     /// Most of them; `None`: [`FINISHED_MAX`].
     finished_max: Option<usize>,
     markets: BTreeMap<ConditionId, Standing>,
+    losses: BTreeMap<ConditionId, Losses>,
     total: Standing,
     holdings: BTreeMap<TokenId, Holding>,
     day: Day,
@@ -80,6 +85,10 @@ pub struct Exposure {
     /// The day the next [`LedgerRow::Day`] tells counts as spent.
     spent: bool,
     minute: VecDeque<Timestamp>,
+    /// When trades on a token were learnt of, in the last minute before the newest.
+    traded: BTreeMap<TokenId, VecDeque<Timestamp>>,
+    /// Orders the venue refused since it last took one.
+    rejected: u32,
     halted: Option<Box<str>>,
 }
 
@@ -108,12 +117,22 @@ impl Exposure {
             LedgerRow::Epoch { epoch, .. } => self.epoch = *epoch,
             LedgerRow::Run { run, .. } => self.run = *run,
             LedgerRow::Intent(row) => self.intend(row),
-            LedgerRow::Outcome { order, became, .. } => self.resolve(order, became),
+            LedgerRow::Outcome { order, became, .. } => {
+                match became {
+                    Became::Rejected { .. } => self.rejected = self.rejected.saturating_add(1),
+                    Became::Accepted => self.rejected = 0,
+                    _ => {}
+                }
+                self.resolve(order, became);
+            }
             LedgerRow::Fill { at, order, trade, price, qty, stage } => {
                 self.fill(*at, order, trade, *price, *qty, *stage);
             }
             LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
-            LedgerRow::Balance { token, shares, .. } => self.holdings.entry(token.clone()).or_default().bound(*shares),
+            LedgerRow::Balance { token, shares, .. } => {
+                self.holdings.entry(token.clone()).or_default().bound(*shares);
+                self.doubt_shares(token);
+            }
             LedgerRow::Day { at } => {
                 // The day of a doubted ledger is known now.
                 let spent = std::mem::take(&mut self.spent);
@@ -128,7 +147,7 @@ impl Exposure {
                 self.spent = true;
             }
             LedgerRow::Halt { why, .. } => self.halted = Some(why.clone()),
-            LedgerRow::Arm { .. } => self.halted = None,
+            LedgerRow::Arm { .. } => (self.halted, self.rejected) = (None, 0),
             LedgerRow::Refused(_) | LedgerRow::Tightened { .. } => {}
         }
     }
@@ -163,6 +182,17 @@ impl Exposure {
         self.total
     }
 
+    /// What each ending of a market loses if whatever is open there fills as it hurts most.
+    #[must_use]
+    pub fn losses(&self, market: &ConditionId) -> Losses {
+        self.losses.get(market).copied().unwrap_or_default()
+    }
+
+    /// The same of every market that was ever traded, by name.
+    pub fn all_losses(&self) -> impl Iterator<Item = (&ConditionId, Losses)> {
+        self.losses.iter().map(|(market, losses)| (market, *losses))
+    }
+
     /// Orders that rest, may rest or may yet land.
     #[must_use]
     pub const fn open_orders(&self) -> u32 {
@@ -187,6 +217,20 @@ impl Exposure {
         let from = at.minus(MINUTE);
         let older = self.minute.partition_point(|stamp| *stamp <= from);
         u32::try_from(self.minute.len() - older).unwrap_or(u32::MAX)
+    }
+
+    /// Our trades on a token in the 60 seconds before `at`, by when they were learnt of.
+    #[must_use]
+    pub fn traded_last_minute(&self, token: &TokenId, at: Timestamp) -> u32 {
+        let from = at.minus(MINUTE);
+        let stamps = self.traded.get(token).into_iter().flatten();
+        u32::try_from(stamps.filter(|stamp| **stamp > from).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Orders the venue refused in a row, since an arm at most.
+    #[must_use]
+    pub const fn rejected_in_a_row(&self) -> u32 {
+        self.rejected
     }
 
     /// Settled shares of a token that no open sell has reserved.
@@ -258,8 +302,9 @@ impl Exposure {
         self.unsettled.iter().filter_map(|id| self.order(id))
     }
 
-    /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, the day's counters, counts of open orders and
-    /// of the last minute's placements. Numbers as 64 bits, little endian; a market's name ends with a zero byte.
+    /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, what its endings lose, the day's counters,
+    /// counts of open orders and of the last minute's placements. Numbers as 64 bits, losses as 128, little endian; a market's
+    /// name ends with a zero byte.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
@@ -276,6 +321,9 @@ impl Exposure {
             hash.update([0]);
             hash.update(standing.open.micro().to_le_bytes());
             hash.update(standing.cost.micro().to_le_bytes());
+            let losses = self.losses(market);
+            hash.update(losses.yes.to_le_bytes());
+            hash.update(losses.no.to_le_bytes());
         }
         Digest(hash.finalize().into())
     }
@@ -289,7 +337,9 @@ impl Exposure {
             self.minute.pop_front();
         }
         self.minute.push_back(row.at.max(self.minute.back().copied().unwrap_or_default()));
-        self.holdings.entry(row.token.clone()).or_default().market = Some(row.market.clone());
+        let held = self.holdings.entry(row.token.clone()).or_default();
+        (held.market, held.outcome) = (Some(row.market.clone()), Some(row.outcome));
+        self.doubt_shares(&row.token);
         self.intents.insert((row.run, row.id), row.order);
         let tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new() };
         self.count(&tracked);
@@ -340,14 +390,29 @@ impl Exposure {
             let (price, qty) = known.map_or((price, qty), |(price, qty, _)| (price, qty));
             tracked.fills.insert(trade.clone(), (price, qty, stage));
             self.count(&tracked);
+            let row = &tracked.row;
+            let (certain, open) = order::losses(row, price, qty);
             if known.is_none() {
-                self.matched(&tracked.row, price, qty);
+                self.matched(row, price, qty);
+                self.lose(&row.market, open);
+                let stamps = self.traded.entry(row.token.clone()).or_default();
+                while stamps.front().is_some_and(|stamp| *stamp <= at.minus(MINUTE)) {
+                    stamps.pop_front();
+                }
+                stamps.push_back(at);
             }
             match stage {
-                Stage::Confirmed => self.confirmed(&tracked.row, qty),
-                Stage::Failed => self.failed(&tracked.row, price, qty),
+                Stage::Confirmed => {
+                    self.confirmed(row, qty);
+                    self.lose(&row.market, certain.minus(open));
+                }
+                Stage::Failed => {
+                    self.failed(row, price, qty);
+                    self.lose(&row.market, Losses::default().minus(open));
+                }
                 Stage::Matched | Stage::Mined | Stage::Retrying => {}
             }
+            self.doubt_shares(&row.token);
         }
         self.put(tracked);
     }
@@ -373,8 +438,12 @@ impl Exposure {
         let held = self.holdings.entry(row.token.clone()).or_default();
         held.unsettled = held.unsettled.saturating_sub(1);
         match row.side {
-            Side::Buy => held.confirmed = held.confirmed.saturating_add(qty),
+            Side::Buy => {
+                held.confirmed = held.confirmed.saturating_add(qty);
+                held.net += i128::from(qty.micro());
+            }
             Side::Sell => {
+                held.net -= i128::from(qty.micro());
                 let released = held.release(qty);
                 self.take_cost(&row.market, released);
             }
@@ -404,7 +473,30 @@ impl Exposure {
         // Shares that left without a sale of ours take their cost along; shares that came have none.
         let gone = held.costed.saturating_sub(confirmed);
         let released = held.release(gone);
+        held.net -= i128::from(gone.micro());
+        let outcome = held.outcome;
         self.take_cost(market, released);
+        if let Some(outcome) = outcome {
+            let paid = -i128::from(released.micro());
+            self.lose(market, Losses { yes: paid, no: paid }.plus(Losses::in_own(outcome, gone.micro().into())));
+        }
+        self.doubt_shares(token);
+    }
+
+    /// Shares of our own buying that the venue's word on the balance denies pay nothing.
+    fn doubt_shares(&mut self, token: &TokenId) {
+        let Some(held) = self.holdings.get_mut(token) else { return };
+        let (Some(market), Some(outcome)) = (held.market.clone(), held.outcome) else { return };
+        let denied = i128::from(held.confirmed.saturating_sub(held.sellable()).micro()).min(held.net.max(0));
+        let more = denied - std::mem::replace(&mut held.denied, denied);
+        self.lose(&market, Losses::in_own(outcome, more));
+    }
+
+    fn lose(&mut self, market: &ConditionId, more: Losses) {
+        if more != Losses::default() {
+            let losses = self.losses.entry(market.clone()).or_default();
+            *losses = losses.plus(more);
+        }
     }
 
     fn add_cost(&mut self, market: &ConditionId, cost: Usdc) {
@@ -425,6 +517,7 @@ impl Exposure {
         let standing = self.markets.entry(tracked.row.market.clone()).or_default();
         standing.open = standing.open.saturating_add(cost);
         self.total.open = self.total.open.saturating_add(cost);
+        self.lose(&tracked.row.market, tracked.open_losses());
         let held = self.holdings.entry(tracked.row.token.clone()).or_default();
         held.reserved = held.reserved.saturating_add(shares);
         if tracked.is_unsettled() {
@@ -441,6 +534,7 @@ impl Exposure {
         let standing = self.markets.entry(tracked.row.market.clone()).or_default();
         standing.open = standing.open.saturating_sub(cost);
         self.total.open = self.total.open.saturating_sub(cost);
+        self.lose(&tracked.row.market, Losses::default().minus(tracked.open_losses()));
         let held = self.holdings.entry(tracked.row.token.clone()).or_default();
         held.reserved = held.reserved.saturating_sub(shares);
         self.unsettled.remove(&tracked.row.order);

@@ -1,5 +1,6 @@
 //! One order as the ledger knows it.
 
+use super::Losses;
 use crate::rows::{Became, IntentRow};
 use mm_core::domain::{Price, Qty, Side, TradeId, Usdc, cost_ceil};
 use mm_core::protocol::Stage;
@@ -93,6 +94,12 @@ impl Tracked {
         }
     }
 
+    /// What its open part adds to the endings of its market.
+    #[must_use]
+    pub fn open_losses(&self) -> Losses {
+        Losses::of_open(self.row.outcome, self.row.side, self.row.price, self.open_qty())
+    }
+
     /// The phase after a row, or `None` when the row says nothing new. An ended order stays ended; only an order that was
     /// thought never to have rested can still turn out to rest.
     pub(crate) fn after(&self, became: &Became) -> Option<Phase> {
@@ -134,4 +141,14 @@ pub(super) fn progresses(from: Option<Stage>, to: Stage) -> bool {
         Some(Stage::Confirmed | Stage::Failed) => false,
         Some(known) => known != to && to != Stage::Matched,
     }
+}
+
+/// What a trade of an order changes once it is final, and what it adds while it may yet fail. A resting order trades at its
+/// own price: a better one in the venue's word earns no room.
+pub(super) fn losses(row: &IntentRow, told: Price, qty: Qty) -> (Losses, Losses) {
+    let price = match row.side {
+        Side::Buy => told.max(row.price),
+        Side::Sell => told.min(row.price),
+    };
+    (Losses::of_settled(row.outcome, row.side, price, qty), Losses::of_open(row.outcome, row.side, price, qty))
 }

@@ -5,15 +5,15 @@ use proptest::prelude::*;
 
 const ORDERS: u8 = 6;
 
-fn at(ms: u64) -> Timestamp {
+pub(super) fn at(ms: u64) -> Timestamp {
     Timestamp::from_ms(1_780_795_800_000 + ms)
 }
 
-fn hash(n: u8) -> OrderId {
+pub(super) fn hash(n: u8) -> OrderId {
     OrderId::from_bytes([n + 1; 32])
 }
 
-fn shares(n: u64) -> Qty {
+pub(super) fn shares(n: u64) -> Qty {
     Qty::from_whole(n).expect("small")
 }
 

@@ -42,10 +42,35 @@ caps! {
     max_market_usdc: Usdc, tighter = lower;
     /// The same over all markets.
     max_total_usdc: Usdc, tighter = lower;
+    /// Lost in the worst ending of one market (strategy.md section 7). The sums above are stricter by design: they set nothing a
+    /// market may pay against what was paid, and so hold even where the allow-list has an event or a token wrong. This one
+    /// also counts what sales at a loss have lost.
+    max_market_loss_usdc: Usdc, tighter = lower;
+    /// The same of one event: the markets that name it, or one market that names none.
+    max_event_loss_usdc: Usdc, tighter = lower;
+    /// The same of all events.
+    max_total_loss_usdc: Usdc, tighter = lower;
+    /// Orders on one token that rest, are in flight or unknown.
+    max_token_orders: u32, tighter = lower;
+    /// The same of one market.
+    max_market_orders: u32, tighter = lower;
+    /// The same of one event.
+    max_event_orders: u32, tighter = lower;
+    /// Price × open size of the orders on one token, both sides.
+    max_token_resting_usdc: Usdc, tighter = lower;
+    /// The same of one market.
+    max_market_resting_usdc: Usdc, tighter = lower;
+    /// The same of one event.
+    max_event_resting_usdc: Usdc, tighter = lower;
     /// Orders that rest, are in flight or unknown.
     max_open_orders: u32, tighter = lower;
     /// Orders in any 60 seconds.
     max_orders_per_minute: u32, tighter = lower;
+    /// Trades of ours on one token in any 60 seconds: from then on nothing is placed on it. Who is filled again and again is being
+    /// picked off.
+    max_token_fills_per_minute: u32, tighter = lower;
+    /// Orders the venue refuses in a row: then the executor halts.
+    max_rejects_in_a_row: u32, tighter = lower;
     /// Filled buys of a UTC day plus everything that could still be bought.
     max_day_bought_usdc: Usdc, tighter = lower;
     /// Price × size of all placements of a UTC day, both sides.

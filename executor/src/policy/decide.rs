@@ -140,6 +140,12 @@ pub fn decide(
                     why.push(Refusal::NotHeld { qty: order.qty, free });
                 }
             }
+            let fills = exposure.traded_last_minute(token.id(), at);
+            if fills >= caps.max_token_fills_per_minute {
+                why.push(Refusal::Throttled(format!("{fills} trades on the token within a minute").into()));
+            }
+            policy.check_worst(exposure, market, &order, &mut why);
+            policy.check_open(exposure, market, token.id(), &order, &mut why);
             if let Some(ours) = exposure.crosses(&market.condition, &order) {
                 why.push(Refusal::SelfCross(ours));
             }

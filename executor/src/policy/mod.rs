@@ -4,14 +4,16 @@
 
 mod caps;
 mod decide;
+mod places;
 #[cfg(test)]
 mod tests;
 
 pub use caps::{Loosened, PolicyCaps};
 pub use decide::{Approved, Ask, decide};
 
+use crate::exposure::{EventLosses, Exposure, Losses, dollars};
 use crate::sign::{OrderToken, TokenError};
-use mm_core::domain::{ConditionId, Digest, EventId, Outcome, Qty, TickSize, TokenId};
+use mm_core::domain::{ConditionId, Digest, EventId, Outcome, Qty, TickSize, TokenId, Usdc};
 use mm_core::protocol::Caps;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,7 +45,22 @@ pub struct Policy {
     caps: PolicyCaps,
     markets: Vec<AllowedMarket>,
     by_token: BTreeMap<TokenId, (usize, Outcome, OrderToken)>,
+    /// The event of each market, and whether it excludes the event's others: neg-risk markets of one event do.
+    by_condition: BTreeMap<ConditionId, (usize, bool)>,
+    /// The markets of each event; a market without one is an event of its own.
+    events: Vec<Vec<usize>>,
     digest: Digest,
+}
+
+/// What is lost in the worst ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worst {
+    /// Of one market.
+    pub market: Usdc,
+    /// Of its event.
+    pub event: Usdc,
+    /// Of all events, each in its own worst ending.
+    pub house: Usdc,
 }
 
 /// Why caps and an allow-list are no policy.
@@ -73,9 +90,16 @@ impl Policy {
             return Err(BadPolicy::Band);
         }
         let mut by_token = BTreeMap::new();
-        let mut conditions = std::collections::BTreeSet::new();
+        let mut by_condition = BTreeMap::new();
+        let mut events: Vec<Vec<usize>> = Vec::new();
         for (row, market) in markets.iter().enumerate() {
-            if !conditions.insert(&market.condition) {
+            let same = |rows: &Vec<usize>| market.event.is_some() && markets[rows[0]].event == market.event;
+            let event = events.iter().position(same).unwrap_or(events.len());
+            if event == events.len() {
+                events.push(Vec::new());
+            }
+            events[event].push(row);
+            if by_condition.insert(market.condition.clone(), (event, market.neg_risk)).is_some() {
                 return Err(BadPolicy::DuplicateCondition(market.condition.clone()));
             }
             for (outcome, token) in [(Outcome::Yes, &market.yes), (Outcome::No, &market.no)] {
@@ -86,7 +110,7 @@ impl Policy {
             }
         }
         let text = serde_json::to_vec(&(&caps, &markets)).expect("integers and checked strings always serialize");
-        Ok(Self { caps, by_token, digest: Digest::of(&text), markets })
+        Ok(Self { caps, by_token, by_condition, events, digest: Digest::of(&text), markets })
     }
 
     /// The caps.
@@ -106,6 +130,31 @@ impl Policy {
     pub fn token(&self, token: &TokenId) -> Option<(&AllowedMarket, Outcome, &OrderToken)> {
         let (row, outcome, signable) = self.by_token.get(token)?;
         Some((&self.markets[*row], *outcome, signable))
+    }
+
+    /// The listed markets that belong to a market's event, itself included.
+    pub fn same_event(&self, market: &ConditionId) -> impl Iterator<Item = &AllowedMarket> {
+        let rows = self.by_condition.get(market).map_or(&[][..], |(event, _)| &self.events[*event][..]);
+        rows.iter().map(|row| &self.markets[*row])
+    }
+
+    /// The worst case of a market, its event and the house if `more` came on top in that market.
+    #[must_use]
+    pub fn worst(&self, exposure: &Exposure, market: &ConditionId, more: Losses) -> Worst {
+        let mut events = vec![EventLosses::default(); self.events.len()];
+        let mut house = 0;
+        let own = exposure.losses(market).plus(more);
+        let others = exposure.all_losses().filter(|(other, _)| *other != market);
+        for (market, losses) in others.chain(std::iter::once((market, own))) {
+            match self.by_condition.get(market) {
+                Some((event, exclusive)) => events[*event].add(losses, *exclusive),
+                None => house += losses.worst().max(0),
+            }
+        }
+        // What one event has won pays for no risk in another.
+        house += events.iter().map(|event| event.worst().max(0)).sum::<i128>();
+        let event = self.by_condition.get(market).map_or(own.worst(), |(event, _)| events[*event].worst());
+        Worst { market: dollars(own.worst()), event: dollars(event), house: dollars(house) }
     }
 
     /// SHA-256 over every cap and market.

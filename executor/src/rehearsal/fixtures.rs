@@ -9,8 +9,8 @@ use crate::policy::{AllowedMarket, Policy, PolicyCaps};
 use crate::sign::Account;
 use alloy_primitives::Address;
 use mm_core::domain::{
-    ConditionId, MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Side, TickSize, TimeInForce, Timestamp, Token,
-    TokenId, Usdc,
+    ConditionId, EventId, MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Side, TickSize, TimeInForce, Timestamp,
+    Token, TokenId, Usdc,
 };
 use mm_core::venue::order::SignatureType;
 
@@ -40,8 +40,19 @@ pub fn policy(markets: u16) -> Policy {
         max_order_usdc: usdc(25),
         max_market_usdc: usdc(60),
         max_total_usdc: usdc(100),
+        max_market_loss_usdc: usdc(60),
+        max_event_loss_usdc: usdc(60),
+        max_total_loss_usdc: usdc(100),
+        max_token_orders: 8,
+        max_market_orders: 8,
+        max_event_orders: 8,
+        max_token_resting_usdc: usdc(60),
+        max_market_resting_usdc: usdc(100),
+        max_event_resting_usdc: usdc(100),
         max_open_orders: 8,
         max_orders_per_minute: 40,
+        max_token_fills_per_minute: 200,
+        max_rejects_in_a_row: 20,
         max_day_bought_usdc: usdc(300),
         max_day_placed_usdc: usdc(20_000),
         min_price: price(200),
@@ -67,6 +78,16 @@ pub fn policy_with(caps: PolicyCaps, markets: u16) -> Policy {
     Policy::new(caps, (0..markets).map(market).collect()).expect("distinct tokens")
 }
 
+/// The same markets as one event in which at most one ends YES.
+#[must_use]
+pub fn one_event(policy: &Policy) -> Policy {
+    let mut markets = policy.markets().to_vec();
+    for market in &mut markets {
+        (market.event, market.neg_risk) = (Some(EventId::parse("1").expect("a number")), true);
+    }
+    Policy::new(*policy.caps(), markets).expect("distinct tokens")
+}
+
 /// Caps that keep nothing from a house of a thousand orders.
 #[must_use]
 pub fn wide_policy() -> Policy {
@@ -74,6 +95,15 @@ pub fn wide_policy() -> Policy {
     let caps = PolicyCaps {
         max_market_usdc: usdc(1_000_000),
         max_total_usdc: usdc(1_000_000),
+        max_market_loss_usdc: usdc(1_000_000),
+        max_event_loss_usdc: usdc(1_000_000),
+        max_total_loss_usdc: usdc(1_000_000),
+        max_token_orders: 5000,
+        max_market_orders: 5000,
+        max_event_orders: 5000,
+        max_token_resting_usdc: usdc(1_000_000),
+        max_market_resting_usdc: usdc(1_000_000),
+        max_event_resting_usdc: usdc(1_000_000),
         max_day_bought_usdc: usdc(1_000_000),
         max_day_placed_usdc: usdc(1_000_000),
         max_open_orders: 5000,

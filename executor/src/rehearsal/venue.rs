@@ -2,7 +2,7 @@
 
 use super::fixtures::{condition, token_id};
 use crate::outcome::{Answer, VenueCall, VenueReply};
-use mm_core::domain::{Nanos, NewOrder, OrderId, Price, Qty, Side, Timestamp, TokenId};
+use mm_core::domain::{Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, TokenId};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -254,5 +254,24 @@ impl Venue {
             let shares = if resting.live { resting.order.qty } else { resting.matched };
             sum + u128::from(resting.order.price.ten_thousandths()) * u128::from(shares.micro()) / 10_000
         })
+    }
+
+    /// What is lost in millionths of a dollar in the worst ending, whatever rests filling as it hurts most, where of all markets at
+    /// most one ends YES. From the venue's own state, ending by ending and order by order.
+    #[must_use]
+    pub fn worst_loss(&self, markets: u16) -> i128 {
+        let endings = (0..markets).map(Some).chain([None]);
+        let lost_in = |winner: Option<u16>| -> i128 {
+            let parts = self.orders.values().map(|resting| {
+                let order = &resting.order;
+                let pays = (order.token.outcome == Outcome::Yes) == (winner == Some(order.token.market.0));
+                let each = i128::from(order.price.ten_thousandths()) - if pays { 10_000 } else { 0 };
+                let each = if order.side == Side::Buy { each } else { -each };
+                let open = if resting.live { order.qty.saturating_sub(resting.matched) } else { Qty::ZERO };
+                each * i128::from(resting.matched.micro()) + each.max(0) * i128::from(open.micro())
+            });
+            parts.sum::<i128>() / 10_000
+        };
+        endings.map(lost_in).max().unwrap_or_default()
     }
 }

@@ -170,6 +170,9 @@ async fn arming_needs_the_operators_socket() {
         writer.send(&Ask::Arm).await.expect("sent");
         let told = reader.recv::<Told>().await.expect("told");
         assert_eq!(matches!(told, Told::Done { .. }), may_arm, "{told:?}");
+        writer.send(&Ask::Tighten { config: String::new() }).await.expect("sent");
+        let told = reader.recv::<Told>().await.expect("told");
+        assert_eq!(matches!(told, Told::Done { .. }), may_arm, "{told:?}");
     }
 }
 

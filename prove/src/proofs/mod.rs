@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod last_metre;
 pub(crate) mod orders;
 pub(crate) mod placement;
+pub(crate) mod policy;
 pub(crate) mod process;
 pub(crate) mod profiles;
 pub(crate) mod quotes;

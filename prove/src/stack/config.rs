@@ -92,6 +92,12 @@ pub(super) fn executor(
         ("max_order_usdc", "200"),
         ("max_market_usdc", "1000"),
         ("max_total_usdc", "4000"),
+        ("max_market_loss_usdc", "1000"),
+        ("max_event_loss_usdc", "1000"),
+        ("max_total_loss_usdc", "4000"),
+        ("max_token_resting_usdc", "1000"),
+        ("max_market_resting_usdc", "2000"),
+        ("max_event_resting_usdc", "2000"),
         ("max_day_bought_usdc", "5000"),
         ("max_day_placed_usdc", "1000000"),
         ("min_price", "0.01"),
@@ -99,8 +105,12 @@ pub(super) fn executor(
     ] {
         set(&mut table, "policy", key, value);
     }
-    set(&mut table, "policy", "max_open_orders", whole(100));
+    for key in ["max_token_orders", "max_market_orders", "max_event_orders", "max_open_orders"] {
+        set(&mut table, "policy", key, whole(100));
+    }
     set(&mut table, "policy", "max_orders_per_minute", whole(1200));
+    set(&mut table, "policy", "max_token_fills_per_minute", whole(1000));
+    set(&mut table, "policy", "max_rejects_in_a_row", whole(100));
     let markets = ready.markets.iter().zip(minimums).map(|(market, minimum)| {
         Value::Table(Table::from_iter([
             ("slug".to_owned(), market.slug.clone().into()),

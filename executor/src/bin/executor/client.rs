@@ -31,6 +31,11 @@ pub(crate) fn arm(config: &Config) -> Result<ExitCode, Failure> {
     told(blocking(async { ask(config, "op.sock", &Ask::Arm).await })?)
 }
 
+/// `text` is the configuration's own text: what was checked here is what is sent.
+pub(crate) fn tighten(config: &Config, text: String) -> Result<ExitCode, Failure> {
+    told(blocking(async { ask(config, "op.sock", &Ask::Tighten { config: text }).await })?)
+}
+
 pub(crate) fn accept_balances(config: &Config) -> Result<ExitCode, Failure> {
     told(blocking(async { ask(config, "op.sock", &Ask::AcceptBalances).await })?)
 }

@@ -29,7 +29,14 @@ enum Command {
     /// Make an empty ledger where the configuration says.
     Init(ConfigFile),
     /// Hold the key and serve the core until a signal comes.
-    Run(ConfigFile),
+    Run {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The policy's digest as `check-config` printed it when it was looked at; another policy does not start. Needed where
+        /// real orders leave.
+        #[arg(long)]
+        policy_digest: Option<String>,
+    },
     /// Check a configuration and print what would be used.
     CheckConfig(ConfigFile),
     /// One screen about the running executor.
@@ -42,6 +49,8 @@ enum Command {
     },
     /// Open the latch.
     Arm(ConfigFile),
+    /// Hand the running executor this file's policy and markets; taken only if nothing in it is looser.
+    Tighten(ConfigFile),
     /// Believe balances that have stood below our trades for minutes (a merge, a redemption): their cost is freed.
     AcceptBalances(ConfigFile),
     /// Latch and cancel everything.
@@ -78,7 +87,14 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Keys(keys) => keys.run(),
         Command::Init(file) => load(&file.path).and_then(|config| init(&config)),
-        Command::Run(file) => load(&file.path).and_then(run::run),
+        Command::Run { config, policy_digest } => load(&config.path).and_then(|config| {
+            config.expect_policy(policy_digest.as_deref()).map_err(|why| why.to_string())?;
+            run::run(config)
+        }),
+        Command::Tighten(file) => text_of(&file.path).and_then(|text| {
+            let config = Config::parse(&file.path.display().to_string(), &text).map_err(|why| why.to_string())?;
+            client::tighten(&config, text)
+        }),
         Command::CheckConfig(file) => load(&file.path).and_then(|config| check_config(&config)),
         Command::Status { config, json } => load(&config.path).and_then(|config| client::status(&config, json)),
         Command::Arm(file) => load(&file.path).and_then(|config| client::arm(&config)),
@@ -94,8 +110,12 @@ fn main() -> ExitCode {
     })
 }
 
+fn text_of(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))
+}
+
 fn load(path: &Path) -> Result<Config, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|why| format!("{}: {why}", path.display()))?;
+    let text = text_of(path)?;
     Config::parse(&path.display().to_string(), &text).map_err(|why| why.to_string())
 }
 

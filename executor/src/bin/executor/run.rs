@@ -451,6 +451,13 @@ impl Shell {
             Ask::CancelAll => Op::CancelAll,
             Ask::Arm => Op::Arm,
             Ask::AcceptBalances => Op::AcceptBalances,
+            Ask::Tighten { config } => match Config::parse("the new policy", &config) {
+                Ok(config) => Op::Tighten(Box::new(config.policy)),
+                Err(why) => {
+                    let _ = answer.send(Told::Refused { why: vec![why.to_string()] });
+                    return;
+                }
+            },
         };
         let ticket = self.ticket(Some(answer));
         self.pending.push(DeskInput::Operator { ticket, op });

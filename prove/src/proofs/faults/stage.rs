@@ -81,6 +81,12 @@ impl Stage {
         options.executor_keys.extend([
             much("policy", "max_market_usdc", "10000"),
             much("policy", "max_total_usdc", "20000"),
+            much("policy", "max_market_loss_usdc", "10000"),
+            much("policy", "max_event_loss_usdc", "10000"),
+            much("policy", "max_total_loss_usdc", "20000"),
+            much("policy", "max_token_resting_usdc", "10000"),
+            much("policy", "max_market_resting_usdc", "20000"),
+            much("policy", "max_event_resting_usdc", "20000"),
             much("policy", "max_day_bought_usdc", "20000"),
         ]);
         Ok(Self { stack: Stack::start(options).await?, sabotage })
