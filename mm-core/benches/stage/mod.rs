@@ -15,8 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
 
 /// Long enough for every floor between two edits.
 const STEP: Nanos = Nanos::from_secs(3);
-/// Orders that have rested this long are worth moving for a better place.
-const REST: Nanos = Nanos::from_secs(1800);
+/// Orders that rest this long are worth moving for a better price, whatever the place in the queue they give up.
+const REST: Nanos = Nanos::from_secs(7200);
 
 /// An engine with its world.
 pub(crate) struct Stage {
@@ -68,7 +68,7 @@ fn config(strategy: &str, markets: &[Market]) -> Option<Config> {
         "journal": { "dir": "runs", "segment_mib": 1 },
         "metrics": { "listen": "" },
         "orders": { "min_edit_interval_ms": 2000, "do_nothing_cents": "1", "do_nothing_size_percent": 25,
-            "expected_rest_s": 1800, "calls_per_second": 1000, "calls_burst": 1000, "max_open_orders": 1000 },
+            "expected_rest_s": 7200, "calls_per_second": 1000, "calls_burst": 1000, "max_open_orders": 1000 },
         "risk": { "max_market_usdc": "500", "max_total_usdc": "50000", "cool_down_ms": 10000 },
         "rewards": { "sample_every_ms": 3_600_000 },
         "quote": { "strategy": strategy, "distance_cents": "1.5", "size_shares": "40", "max_size_shares": "100",
