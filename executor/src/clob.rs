@@ -27,9 +27,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Most orders of one `POST /orders` (`clob-rest.md` section 6).
-pub const BATCH_MAX: usize = 15;
-
 /// Where the venue is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
@@ -57,6 +54,7 @@ pub struct Clob {
 }
 
 /// One request before it is authenticated.
+#[derive(Clone)]
 struct Request {
     method: Method,
     /// Signed: no query.
@@ -129,14 +127,6 @@ impl Clob {
         self.send_on_leave(request, leave).await
     }
 
-    /// `POST /orders`, once: 1 to [`BATCH_MAX`] orders, answered in their order, on one leave for all.
-    pub async fn post_many(&self, orders: Vec<SignedOrder>, leave: Leave) -> VenueReply {
-        assert!((1..=BATCH_MAX).contains(&orders.len()), "a batch of {} orders", orders.len());
-        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
-        let bodies: Vec<_> = orders.into_iter().map(|order| order.into_post(credentials.owner())).collect();
-        self.send_on_leave(Request::new(Method::POST, "/orders").json(&bodies), leave).await
-    }
-
     async fn send_on_leave(&self, request: Request, mut leave: Leave) -> VenueReply {
         let body = Body::OnLeave(leave.clone());
         let reply = tokio::select! {
@@ -165,16 +155,16 @@ impl Clob {
         if !call.is_cancel() {
             return self.send_private(&self.read, request, Body::Plain).await;
         }
-        let again = Request {
-            method: request.method.clone(),
-            path: request.path.clone(),
-            query: String::new(),
-            body: request.body.clone(),
-        };
+        let again = request.clone();
         let used = self.login.since();
         match self.send_private(&self.cancel, request, Body::Plain).await {
             VenueReply::Answer(Answer { status: 401, .. }) => {
-                self.renew(&self.cancel, used).await;
+                let renewed = self.renew(&self.cancel, used).await;
+                if !matches!(renewed, VenueReply::Answer(Answer { status: 200, .. })) {
+                    // Of two clocks one is right: what the venue's last said may have been a gateway's, and old.
+                    self.venue_ahead.store(0, Ordering::Relaxed);
+                    self.renew(&self.cancel, used).await;
+                }
                 self.send_private(&self.cancel, again, Body::Plain).await
             }
             reply => reply,
@@ -214,12 +204,12 @@ impl Clob {
             VenueCall::CancelMarket(condition) => Request::new(Method::DELETE, "/cancel-market-orders")
                 .json(&CancelMarketBody { market: Some(condition.to_string()), asset_id: None }),
             VenueCall::OpenOrders { cursor } => Request::new(Method::GET, "/data/orders")
-                .query(format!("?next_cursor={}", percent(cursor.as_deref().unwrap_or(FIRST_CURSOR)))),
+                .query(format!("?next_cursor={}", wire::percent(cursor.as_deref().unwrap_or(FIRST_CURSOR)))),
             VenueCall::Order(id) => Request::new(Method::GET, format!("/data/order/{id}")),
             VenueCall::Trades { since, cursor } => Request::new(Method::GET, "/data/trades").query(format!(
                 "?after={}&next_cursor={}",
                 since.secs(),
-                percent(cursor.as_deref().unwrap_or(FIRST_CURSOR))
+                wire::percent(cursor.as_deref().unwrap_or(FIRST_CURSOR))
             )),
             VenueCall::Heartbeat { id } => Request::new(Method::POST, "/v1/heartbeats")
                 .json(&HeartbeatBody { heartbeat_id: Some(id.clone().into_string()) }),
@@ -319,18 +309,4 @@ fn date(day: u32) -> String {
     let mut text = Timestamp::EPOCH.plus(Nanos::from_secs(u64::from(day) * 86_400)).to_string();
     text.truncate("YYYY-MM-DD".len());
     text
-}
-
-/// Percent-encodes everything that is not plainly safe in a query.
-fn percent(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("writing to a string cannot fail");
-        }
-    }
-    out
 }

@@ -82,3 +82,17 @@ fn classify(why: &reqwest::Error) -> VenueReply {
         VenueReply::Lost(Lost::Other)
     }
 }
+
+/// Percent-encodes everything that is not plainly safe in a query.
+pub(crate) fn percent(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            out.push(char::from(byte));
+        } else {
+            write!(out, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+    out
+}

@@ -134,11 +134,16 @@ impl Desk {
     fn compare(&mut self, token: TokenId, theirs: Qty, out: &mut Vec<Effect>) {
         let at = self.at;
         let Some((market, _, _)) = self.setup.policy.token(&token) else { return };
+        let (ours, told) = self.exposure.settled(&token);
         if !self.exposure.is_settled(&token) {
+            // a word that was too low is taken back whatever is under way: that frees no cap
+            if told.is_some() && theirs >= ours {
+                self.balances.apart.remove(&token);
+                self.record(LedgerRow::Balance { at, token, shares: theirs }, out);
+            }
             return;
         }
         let market = market.condition.clone();
-        let (ours, told) = self.exposure.settled(&token);
         if told != (theirs < ours).then_some(theirs) {
             self.record(LedgerRow::Balance { at, token: token.clone(), shares: theirs }, out);
         }
@@ -183,6 +188,8 @@ impl Desk {
                 self.balances.apart.remove(&token);
                 accepted.push(format!("{token}: {ours} shares became {}", apart.theirs));
                 self.record(LedgerRow::Holding { at: self.at, token, market, confirmed: apart.theirs }, out);
+            } else if apart.has_stood() {
+                refused.push(format!("{token}: an order or a trade of it is under way").into());
             } else {
                 refused.push(
                     format!("{token}: the difference was read {} times of {APART_READINGS}", apart.readings).into(),

@@ -3,7 +3,7 @@
 use super::{Desk, Effect, Op};
 use crate::policy::Policy;
 use crate::rows::LedgerRow;
-use mm_core::domain::OrderId;
+use mm_core::domain::{Nanos, OrderId};
 use mm_core::protocol::Shut;
 
 impl Desk {
@@ -49,6 +49,19 @@ impl Desk {
             .into())
     }
 
+    /// How long an order that was given up may still land; `None`: no such order.
+    #[must_use]
+    pub fn may_land_for(&self) -> Option<Nanos> {
+        let until = self.readings.watch_until;
+        (self.at < until).then(|| until.since(self.at))
+    }
+
+    /// Whether it is confirmed that nothing rests.
+    #[must_use]
+    pub const fn is_flat(&self) -> bool {
+        self.flat
+    }
+
     /// What still stands between a halt and an armed desk.
     pub(super) fn arm_blockers(&self) -> Vec<Box<str>> {
         const MUST_HOLD: [Shut; 5] = [Shut::Geoblocked, Shut::CheckFailed, Shut::ClosedOnly, Shut::Ledger, Shut::Clock];
@@ -59,8 +72,8 @@ impl Desk {
         if !self.flat || open > 0 {
             blockers.push(format!("not confirmed flat: {open} orders rest, may rest or are unknown").into());
         }
-        if self.at < self.readings.watch_until {
-            let left = self.readings.watch_until.since(self.at).ms().div_ceil(1000);
+        if let Some(left) = self.may_land_for() {
+            let left = left.ms().div_ceil(1000);
             blockers.push(format!("an order that was given up may still land: wait {left} s").into());
         }
         if self.health.draining {

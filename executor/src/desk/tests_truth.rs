@@ -55,6 +55,22 @@ fn a_balance_that_lags_frees_no_cap() {
 }
 
 #[test]
+fn a_word_that_was_too_low_is_taken_back_while_an_order_rests() {
+    let mut stage = bought(Some(0));
+    stage.place(2, order(0, Yes, Buy, 38, 10));
+    stage.run_ms(500);
+    stage.venue.balance_says = None;
+    stage.run_ms(61_000);
+    assert_eq!(stage.resting(), 1, "the bid is still there");
+    assert_eq!(stage.desk.exposure().free_shares(&token_id(0, Yes)), shares(20));
+    assert_eq!(cost(&stage).to_string(), "8");
+    // a low word is only heard in quiet
+    stage.venue.balance_says = Some(shares(0));
+    stage.run_ms(61_000);
+    assert_eq!(stage.desk.exposure().free_shares(&token_id(0, Yes)), shares(20));
+}
+
+#[test]
 fn shares_that_left_take_their_cost_along_when_a_person_says_so_after_minutes() {
     let mut stage = bought(Some(5));
     stage.operate(Op::AcceptBalances);

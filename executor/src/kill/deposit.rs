@@ -104,6 +104,11 @@ pub fn read(state_dir: &Path) -> Result<Deposit, DepositError> {
     Ok(Deposit { rest, credentials, derived: Timestamp::from_ms(derived_ms), pid })
 }
 
+/// Where it is written before it gets its name.
+fn unnamed(state_dir: &Path) -> PathBuf {
+    path(state_dir).with_extension("new")
+}
+
 fn write(state_dir: &Path, rest: &str, credentials: &Credentials, derived: Timestamp) -> io::Result<()> {
     let [api_key, secret, passphrase] = credentials.parts();
     let pid = rustix::process::getpid().as_raw_pid();
@@ -113,7 +118,7 @@ fn write(state_dir: &Path, rest: &str, credentials: &Credentials, derived: Times
     let mut text = Zeroizing::new(Vec::with_capacity(FILE_MAX));
     serde_json::to_writer(&mut *text, &written)?;
     let path = path(state_dir);
-    let new = path.with_extension("new");
+    let new = unnamed(state_dir);
     forget(&new)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&new)?;
     file.write_all(&text)?;
@@ -160,7 +165,10 @@ impl Depositor {
             for order in queue {
                 let done = match order {
                     Order::Write(credentials, derived) => write(&state_dir, &rest, &credentials, derived),
-                    Order::Forget => forget(&path(&state_dir)).and_then(|()| sync_folder(&state_dir)),
+                    // also what a crash left before it got its name
+                    Order::Forget => forget(&unnamed(&state_dir))
+                        .and_then(|()| forget(&path(&state_dir)))
+                        .and_then(|()| sync_folder(&state_dir)),
                 };
                 done.unwrap_or_else(&mut failed);
             }
@@ -224,6 +232,7 @@ mod tests {
         assert_eq!((found.rest.as_str(), found.pid), ("http://127.0.0.1:9", std::process::id().cast_signed()));
         let mode = std::fs::metadata(path(folder.path())).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o7777, 0o400);
+        std::fs::write(unnamed(folder.path()), "half of it").expect("written");
         assert!(start().close(true));
         assert!(std::fs::read_dir(folder.path()).expect("a folder").next().is_none(), "nothing is left");
     }

@@ -7,7 +7,7 @@ pub mod deposit;
 
 use crate::auth::Credentials;
 use crate::clob::wire::{self, Body};
-use crate::outcome::{Answer, VenueReply};
+use crate::outcome::{Answer, VenueCall, VenueReply};
 use deposit::{Deposit, DepositError};
 use mm_core::io::http::{self, HttpError, Timeouts};
 use mm_core::venue::rest::{FIRST_CURSOR, LAST_CURSOR};
@@ -24,8 +24,6 @@ const READ: Timeouts = Timeouts { connect: Duration::from_secs(2), total: Durati
 const ZERO_GAP: Duration = Duration::from_secs(1);
 /// Between two attempts, at first and at most.
 const AGAIN: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(2)];
-/// Most orders named in one cancel: what the lowest tier takes at once.
-const NAMED_MAX: usize = 30;
 /// Pages of one reading; more is a list that does not end.
 const PAGES_MAX: usize = 200;
 
@@ -125,15 +123,15 @@ struct Venue {
     deposit: Deposit,
     cancel: Client,
     read: Client,
-    /// Seconds the venue's clock is ahead of ours, once it was asked.
-    ahead: Option<i64>,
+    /// Seconds the venue's clock is ahead of ours; nothing before it was asked.
+    ahead: i64,
     /// Whether the last authenticated answer was 401.
     refused: bool,
 }
 
 impl Venue {
     fn new(deposit: Deposit) -> Result<Self, HttpError> {
-        Ok(Self { deposit, cancel: http::client(CANCEL)?, read: http::client(READ)?, ahead: None, refused: false })
+        Ok(Self { deposit, cancel: http::client(CANCEL)?, read: http::client(READ)?, ahead: 0, refused: false })
     }
 
     async fn cancel_all(&mut self) -> Result<(), String> {
@@ -144,7 +142,7 @@ impl Venue {
     /// A second road to the same end; what it brings shows in the next reading.
     async fn cancel_named(&mut self, ids: &[String]) {
         let client = self.cancel.clone();
-        for ids in ids.chunks(NAMED_MAX) {
+        for ids in ids.chunks(VenueCall::CANCEL_MAX) {
             let body = serde_json::to_vec(ids).expect("strings always serialize");
             let _ = self.ask(&client, Method::DELETE, "/orders", "", &body).await;
         }
@@ -154,7 +152,7 @@ impl Venue {
     async fn open_orders(&mut self) -> Result<Vec<String>, String> {
         let (client, mut open, mut cursor) = (self.read.clone(), Vec::new(), FIRST_CURSOR.to_owned());
         for _ in 0..PAGES_MAX {
-            let query = format!("?next_cursor={}", cursor.replace('%', "%25").replace('=', "%3D").replace('+', "%2B"));
+            let query = format!("?next_cursor={}", wire::percent(&cursor));
             let body = self.ask(&client, Method::GET, "/data/orders", &query, &[]).await?;
             let page: Page = serde_json::from_slice(&body).map_err(|_| "the answer is no page of orders".to_owned())?;
             open.extend(page.data.into_iter().map(|row| row.id));
@@ -200,7 +198,7 @@ impl Venue {
 
     async fn send(&self, client: &Client, method: &Method, path: &str, query: &str, body: &[u8]) -> VenueReply {
         let Deposit { rest, credentials, .. } = &self.deposit;
-        let unix_s = now_s().saturating_add_signed(self.ahead.unwrap_or(0));
+        let unix_s = now_s().saturating_add_signed(self.ahead);
         let headers = Credentials::request_headers(credentials, unix_s, method.as_str(), path, body);
         let url = format!("{rest}{path}{query}");
         wire::send(client, &url, method.clone(), body.to_vec(), Body::Plain, &headers).await
@@ -213,7 +211,7 @@ impl Venue {
         let VenueReply::Answer(Answer { status: 200, body, .. }) = reply else { return false };
         let theirs = std::str::from_utf8(&body).ok().and_then(|text| text.trim().parse::<u64>().ok());
         let Some(ahead) = theirs.and_then(|theirs| theirs.checked_signed_diff(now_s())) else { return false };
-        self.ahead.replace(ahead) != Some(ahead) && ahead != 0
+        std::mem::replace(&mut self.ahead, ahead) != ahead
     }
 }
 

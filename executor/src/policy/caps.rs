@@ -44,7 +44,8 @@ caps! {
     max_total_usdc: Usdc, tighter = lower;
     /// Lost in the worst ending of one market (strategy.md section 7). The sums above are stricter by design: they set nothing a
     /// market may pay against what was paid, and so hold even where the allow-list has an event or a token wrong. This one
-    /// also counts what sales at a loss have lost.
+    /// also counts what sales at a loss have lost, for as long as the ledger lives: no day and no word takes that back, and what one
+    /// event has won pays for no other.
     max_market_loss_usdc: Usdc, tighter = lower;
     /// The same of one event: the markets that name it, or one market that names none.
     max_event_loss_usdc: Usdc, tighter = lower;

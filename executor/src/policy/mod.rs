@@ -25,7 +25,7 @@ pub struct AllowedMarket {
     pub slug: Box<str>,
     /// The venue's market id.
     pub condition: ConditionId,
-    /// The event whose outcomes exclude each other.
+    /// The event it belongs to; of the neg-risk markets of an event at most one ends YES.
     pub event: Option<EventId>,
     /// First token.
     pub yes: TokenId,

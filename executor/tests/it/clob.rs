@@ -275,6 +275,32 @@ async fn requests_are_dated_by_the_venue_when_our_clock_is_off() {
 }
 
 #[tokio::test]
+async fn one_wrong_answer_about_the_time_keeps_no_cancel_in() {
+    /// Takes what is dated by the right clock, as the venue does.
+    struct Dated(u64);
+    impl wiremock::Respond for Dated {
+        fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+            let dated =
+                request.headers.get("poly_timestamp").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+            match dated {
+                Some(dated) if dated.abs_diff(self.0) <= 30 => ResponseTemplate::new(200).set_body_json(credentials()),
+                _ => ResponseTemplate::new(401),
+            }
+        }
+    }
+    let bench = Bench::logged_in().await;
+    let now = Clock::new().now().secs();
+    bench.server.reset().await;
+    for (verb, road) in [("DELETE", "/cancel-all"), ("GET", "/auth/derive-api-key")] {
+        Mock::given(method(verb)).and(path(road)).respond_with(Dated(now)).mount(&bench.server).await;
+    }
+    bench.answer("GET", "/time", ResponseTemplate::new(200).set_body_string("86400")).await;
+    bench.clob.call(&VenueCall::Time).await;
+    let reply = bench.clob.call(&VenueCall::CancelAll).await;
+    assert!(matches!(reply, VenueReply::Answer(Answer { status: 200, .. })), "{reply:?}");
+}
+
+#[tokio::test]
 async fn many_cancels_with_old_credentials_make_one_login_on_their_own_road() {
     let bench = Bench::logged_in().await;
     let logins = bench.logins().await;

@@ -145,7 +145,8 @@ impl SideLevels {
     #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = (Price, Qty)> {
         // nothing is better than the best: all bits of its word are its own or behind it
-        let mut word = self.best.map_or(0, |best| best / WORD);
+        let mut word =
+            self.best.map_or(if self.side == Side::Buy { 0 } else { self.occupied.len() }, |best| best / WORD);
         let mut bits = self.best.map_or(0, |_| self.occupied[word]);
         std::iter::from_fn(move || {
             while bits == 0 {

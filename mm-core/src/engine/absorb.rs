@@ -185,7 +185,8 @@ impl Engine {
         match result {
             Ok(()) if state.book.is_synced() => {
                 state.waiting_since = None;
-                self.ration.due |= !was_synced;
+                // once for many books that come one by one; for one that never comes, the next sample asks
+                self.ration.due |= !was_synced && self.markets.iter().all(|state| state.waiting_since.is_none());
             }
             // A tick change or a resolution: only the first asks for a new book.
             Ok(()) if was_synced && !state.resolved => {
@@ -400,7 +401,7 @@ impl Engine {
             FromExecutor::Canceled { id, .. } | FromExecutor::CancelFailed { id, .. } => *id,
             FromExecutor::Scoring { .. } => return,
             FromExecutor::Share { market, share } => {
-                let scored = self.score(*market).map(|score| (score.q_min, Interval::of(&score)));
+                let scored = share.and_then(|_| self.score(*market)).map(|score| (score.q_min, Interval::of(&score)));
                 if let Some(state) = self.markets.get_mut(market.index()) {
                     state.told = Told::new(at, *share, scored);
                 }

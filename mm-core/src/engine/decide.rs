@@ -7,7 +7,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, Scratch, View, Why, quote_with};
+use crate::quote::{NoQuote, Quotes, Room, Scratch, Strategy, View, Why, quote_with};
 use crate::risk::{Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
 
@@ -89,7 +89,7 @@ impl Engine {
     /// left of it.
     fn impossible_stop(&mut self) -> Option<Stop> {
         let id = self.impossible?;
-        if self.orders.get(id).is_some_and(|tracked| tracked.state.is_live()) {
+        if self.orders.is_live(id) {
             return Some(Stop::Impossible);
         }
         self.impossible = None;
@@ -358,8 +358,11 @@ impl Engine {
                 } else if self.budget.take(Call::Place) {
                     self.totals.placed += 1;
                     let id = self.orders.place(at, *order, out);
-                    let state = &mut self.markets[ix.index()];
-                    state.places.join(id, order, &state.book, |id| self.orders.is_live(id));
+                    // only this strategy weighs places
+                    if self.params[ix.index()].as_ref().is_some_and(|params| params.strategy == Strategy::Reward) {
+                        let state = &mut self.markets[ix.index()];
+                        state.places.join(id, order, &state.book, |id| self.orders.is_live(id));
+                    }
                 } else {
                     self.put_off(*ix, self.budget.next(Call::Place), &mut short);
                 }

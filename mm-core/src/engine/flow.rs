@@ -27,8 +27,10 @@ const SUM_MAX: i128 = 1_000_000_000_000_000;
 /// One market's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flow {
-    /// The book's epoch and its best levels when it was last looked at.
-    seen: Option<(u64, Best)>,
+    /// The book's epoch: what flowed before belongs to another book.
+    epoch: u64,
+    /// The best levels when they were last looked at.
+    seen: Option<Best>,
     /// Millionths of a share as of `step`, buying counted positive.
     sum: i128,
     step: u64,
@@ -56,20 +58,20 @@ fn change((was, had): (Price, Qty), (is, has): (Price, Qty), is_bid: bool) -> i1
 impl Flow {
     /// Takes the best levels as they are now; `None` where they are not known.
     pub(super) fn look(&mut self, at: Timestamp, rule: &FlowRule, epoch: u64, best: Option<Best>) {
-        if let (Some((known, was)), Some(is)) = (self.seen, best) {
-            if known != epoch {
-                // whatever flowed in the gap is not known, and what came before belongs to another book
-                *self = Self::default();
-            } else if was.min_size == is.min_size {
-                let flow = change(was.bid, is.bid, true) - change(was.ask, is.ask, false);
-                if flow != 0 {
-                    let step = at.nanos() / length(rule);
-                    self.sum = (faded(self.sum, step - self.step) + flow).clamp(-SUM_MAX, SUM_MAX);
-                    self.step = step;
-                }
+        if self.epoch != epoch {
+            *self = Self { epoch, ..Self::default() };
+        }
+        if let (Some(was), Some(is)) = (self.seen, best)
+            && was.min_size == is.min_size
+        {
+            let flow = change(was.bid, is.bid, true) - change(was.ask, is.ask, false);
+            if flow != 0 {
+                let step = at.nanos() / length(rule);
+                self.sum = (faded(self.sum, step - self.step) + flow).clamp(-SUM_MAX, SUM_MAX);
+                self.step = step;
             }
         }
-        self.seen = best.map(|best| (epoch, best));
+        self.seen = best;
     }
 
     /// Nothing is looked at for a while.
@@ -99,11 +101,11 @@ impl Flow {
     /// For the engine's digest.
     pub(super) fn numbers(&self) -> impl Iterator<Item = i128> {
         let level = |(price, qty): (Price, Qty)| [i128::from(price.ten_thousandths()), i128::from(qty.micro())];
-        let seen = self.seen.map(|(epoch, best)| {
+        let seen = self.seen.map(|best| {
             let [bid, ask] = [best.bid, best.ask].map(level);
-            [i128::from(epoch), i128::from(best.min_size.micro()), bid[0], bid[1], ask[0], ask[1]]
+            [i128::from(best.min_size.micro()), bid[0], bid[1], ask[0], ask[1]]
         });
-        seen.into_iter().flatten().chain([self.sum, i128::from(self.step)])
+        seen.into_iter().flatten().chain([i128::from(self.epoch), self.sum, i128::from(self.step)])
     }
 }
 
@@ -164,8 +166,13 @@ mod tests {
         flow.look(at(3), &rule(), 1, None);
         flow.look(at(4), &rule(), 1, Some(is));
         assert_eq!(flow.sum, 600_000_000);
+        let mut lost = flow.clone();
         flow.look(at(5), &rule(), 2, Some(was));
         assert_eq!(flow.sum, 0, "another epoch, another book");
+        // a book that is lost is looked at before the next one has come
+        lost.look(at(5), &rule(), 2, None);
+        lost.look(at(6), &rule(), 2, Some(was));
+        assert_eq!(lost.sum, 0, "what flowed to a book that is gone");
     }
 
     proptest! {
@@ -181,7 +188,7 @@ mod tests {
                 ms += wait;
                 size = if buys { size + shares } else { size - shares.min(size - 1) };
                 let (came, now) = (best((48, size), (52, 1)), at(ms));
-                let before = flow.seen.map(|(_, best)| best.bid.1.micro()).expect("seen");
+                let before = flow.seen.map(|best| best.bid.1.micro()).expect("seen");
                 known += came.bid.1.micro() as f64 - before as f64;
                 flow.look(now, &rule(), 1, Some(came));
                 other.look(now, &rule(), 1, Some(best((48, 1), (52, size))));

@@ -33,7 +33,9 @@ impl Engine {
         let at = self.at;
         let state = &self.markets[ix.index()];
         let (book, tick, epoch) = (Watched::new(&state.book), state.book.tick(), state.book.epoch());
-        let view = self.view(ix, &book, situation).filter(|view| view.book_trusted);
+        // one clear picture after the other: not a book in the middle of a timestamp
+        let clear = state.book.doubt().is_none();
+        let view = self.view(ix, &book, situation).filter(|view| view.book_trusted && clear);
         let best = view.and_then(|view| reference_best(&view, scratch));
         let horizon = book.horizon();
         let state = &mut self.markets[ix.index()];

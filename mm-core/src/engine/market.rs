@@ -9,8 +9,8 @@ use crate::quote::{NoQuote, Why};
 use crate::rewards::Fixed12;
 use std::collections::VecDeque;
 
-/// States of the book that REST may still be compared with: a second of 184 frames, and REST answers sooner.
-const RING_MAX: usize = 184;
+/// States of the book that REST may still be compared with: a second of 176 frames, and REST answers sooner.
+const RING_MAX: usize = 176;
 
 /// One market.
 #[derive(Clone, Debug)]
@@ -294,6 +294,22 @@ mod tests {
         for n in 0..64 {
             state.markouts.fill(at, Side::Buy, n, Qty::from_micro(1));
             state.jumps.look(at, n, rule);
+        }
+        let order = |outcome, side| crate::domain::NewOrder {
+            token: token(outcome),
+            side,
+            price: level(1, 0).0,
+            qty: Qty::from_micro(1),
+            post_only: true,
+            tif: crate::domain::TimeInForce::Gtc,
+        };
+        for (n, (outcome, side)) in (1..).zip([
+            (Outcome::Yes, Side::Buy),
+            (Outcome::Yes, Side::Sell),
+            (Outcome::No, Side::Buy),
+            (Outcome::No, Side::Sell),
+        ]) {
+            state.places.join(crate::domain::ClientOrderId(n), &order(outcome, side), &state.book, |_| true);
         }
         let mut change = |outcome, n: u16, qty, venue_ms| {
             let (side, (price, qty)) = (Side::Buy, level(n, qty));

@@ -14,9 +14,9 @@ const TOLD_LATE: Nanos = Nanos::from_ms(1_000);
 /// Whether what is told of a book now may have come before the order.
 pub(super) fn is_arriving(tracked: &Tracked, at: Timestamp) -> bool {
     match tracked.state {
-        OrderState::PendingNew => true,
-        OrderState::Open(_) => at.since(tracked.since) < TOLD_LATE,
-        _ => false,
+        OrderState::Open(_) | OrderState::PendingCancel(Some(_)) => at.since(tracked.since) < TOLD_LATE,
+        // as far as we know it is not there yet
+        OrderState::PendingNew | OrderState::PendingCancel(None) | OrderState::Unknown | OrderState::Done(_) => true,
     }
 }
 
@@ -93,7 +93,7 @@ impl Places {
     /// Everything that tells one state from another, as numbers for a hash.
     pub(super) fn numbers(&self) -> impl Iterator<Item = i128> + '_ {
         let place = |p: &Place| [p.id.0, p.seen.micro(), p.least.micro(), p.most.micro()].map(i128::from);
-        self.places.iter().flat_map(place)
+        std::iter::once(i128::from(self.epoch)).chain(self.places.iter().flat_map(place))
     }
 
     /// Bytes on the heap.
@@ -195,6 +195,25 @@ mod tests {
             6 => Just(Step::Tell),
         ];
         prop::collection::vec(step, 1..60)
+    }
+
+    #[test]
+    fn what_comes_before_an_order_is_known_to_be_there_may_be_in_front_of_it() {
+        let mut tracked = Tracked::new(Timestamp::from_ms(0), order(), crate::orders::PlaceWhy::New);
+        let at = Timestamp::from_ms(10_000);
+        for (state, arrives) in [
+            (OrderState::PendingNew, true),
+            (OrderState::Unknown, true),
+            (OrderState::PendingCancel(None), true),
+            (OrderState::Open(crate::domain::OrderId::from_bytes([1; 32])), false),
+            (OrderState::PendingCancel(Some(crate::domain::OrderId::from_bytes([1; 32]))), false),
+        ] {
+            tracked.state = state;
+            tracked.since = Timestamp::from_ms(0);
+            assert_eq!(is_arriving(&tracked, at), arrives, "{state:?}");
+            tracked.since = Timestamp::from_ms(9_500);
+            assert!(is_arriving(&tracked, at), "the book may tell of it late: {state:?}");
+        }
     }
 
     proptest! {

@@ -15,13 +15,15 @@ use crate::risk::Limits;
 pub(super) struct Ration {
     pub(super) price: MoneyPrice,
     pub(super) due: bool,
-    /// Who comes first is served first, as if there were no price: for comparisons.
+    /// Who comes first is served first, as if there were no price.
+    #[cfg(test)]
     off: bool,
 }
 
 impl Engine {
     /// Markets are served as they come, without a price for what they share: for comparisons.
-    pub const fn set_first_come(&mut self, on: bool) {
+    #[cfg(test)]
+    pub(super) const fn set_first_come(&mut self, on: bool) {
         self.ration.off = on;
         self.ration.due = true;
     }
@@ -34,7 +36,8 @@ impl Engine {
 
     /// Works the price out if that is due; everything is decided anew when it has changed.
     pub(super) fn ration(&mut self, runs: bool) {
-        if !std::mem::take(&mut self.ration.due) || !runs {
+        // while nothing may rest nobody wishes anything: it stays due
+        if !runs || self.paused || !std::mem::take(&mut self.ration.due) {
             return;
         }
         let left = Usdc::from_micro(
@@ -42,10 +45,9 @@ impl Engine {
         );
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut own = std::mem::take(&mut self.own_orders);
-        let price = match self.ration.off {
-            true => 0,
-            false => money_price(left, |price| self.spent(price, &mut own, &mut scratch)),
-        };
+        let price = money_price(left, |price| self.spent(price, &mut own, &mut scratch));
+        #[cfg(test)]
+        let price = if self.ration.off { 0 } else { price };
         (self.own_orders, self.scratch) = (own, scratch);
         if std::mem::replace(&mut self.ration.price, price) != price {
             self.touch_all();

@@ -44,19 +44,24 @@ fn rested(words: &str) -> Vec<Rested> {
     words.split_whitespace().enumerate().map(one).collect()
 }
 
-fn check(orders: &str, q_min: u128, change: impl FnOnce(&mut Scene<'_>), expected: &str) {
-    let (rested, score) = (rested(orders), score(1, 1, q_min));
-    let (at, narrowed) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
-    let mut scene = Scene {
-        at,
+/// A funded market that is quoted on a good book.
+fn scene<'a>(score: &'a ScoreBreakdown, rested: &'a [Rested]) -> Scene<'a> {
+    Scene {
+        at: Timestamp::EPOCH,
         funded: true,
         trusted: true,
         quoting: true,
-        score: Some(&score),
-        narrowed,
+        score: Some(score),
+        narrowed: Some(Interval::of(score)),
         earning: None,
-        rested: &rested,
-    };
+        rested,
+    }
+}
+
+fn check(orders: &str, q_min: u128, change: impl FnOnce(&mut Scene<'_>), expected: &str) {
+    let (rested, score) = (rested(orders), score(1, 1, q_min));
+    let at = Timestamp::from_ms(60_000);
+    let mut scene = Scene { at, ..scene(&score, &rested) };
     change(&mut scene);
     let minute = Minute::of(&scene);
     let word = |told: Option<bool>| told.map_or("?", |yes| if yes { "yes" } else { "no" });
@@ -119,34 +124,16 @@ fn rules(unscored: u32, when_unscored: WhenUnscored) -> ScoringRules {
 
 fn minute(n: u64, verdict: Verdict, gap: Option<Gap>) -> Minute {
     let score = score(1, 1, 1);
-    let (at, narrowed) = (Timestamp::from_ms(n * 60_000), Some(Interval::of(&score)));
-    let scene = Scene {
-        at,
-        funded: true,
-        trusted: true,
-        quoting: true,
-        score: Some(&score),
-        narrowed,
-        earning: None,
-        rested: &[],
-    };
+    let at = Timestamp::from_ms(n * 60_000);
+    let scene = Scene { at, ..scene(&score, &[]) };
     Minute { verdict, gap, ..Minute::of(&scene) }
 }
 
 #[test]
 fn a_share_that_cannot_be_told_is_no_share_of_nothing() {
     let (rested, score) = (rested("bid ask"), score(1, 1, 1));
-    let (at, narrowed) = (Timestamp::from_ms(60_000), Some(Interval::of(&score)));
-    let scene = Scene {
-        at,
-        funded: true,
-        trusted: true,
-        quoting: true,
-        score: Some(&score),
-        narrowed,
-        earning: None,
-        rested: &rested,
-    };
+    let at = Timestamp::from_ms(60_000);
+    let scene = Scene { at, ..scene(&score, &rested) };
     let range = |scene: &Scene<'_>| Minute::of(scene).range;
     assert_eq!(range(&scene), Some(Interval::of(&score)));
     assert_eq!(range(&Scene { trusted: false, ..scene }), None);

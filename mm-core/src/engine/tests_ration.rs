@@ -4,8 +4,8 @@ use super::Engine;
 use super::horizon::Watched;
 use super::tests_support::{config_for, market};
 use crate::domain::{Market, MarketIx, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, Usdc};
-use crate::event::{Action, Input, LinkIx, MarketEvent, Turn};
-use crate::protocol::{Caps, FromExecutor, Gate};
+use crate::event::{Action, Command, Input, LinkIx, MarketEvent, Turn};
+use crate::protocol::{Caps, FromExecutor, Gate, Shut};
 use crate::quote::{CostKeys, CostModel, Room, Scratch, Strategy, value_of};
 use std::fmt::Write as _;
 
@@ -35,6 +35,13 @@ fn costs() -> CostModel {
 impl Rig {
     /// One market for each pool of so many times thirty dollars a day, and a limit over all of them.
     fn new(rates: &[u64], total: &str, first_come: bool) -> Self {
+        let mut rig = Self::gated(rates, total, first_come, Gate::Open { until: Timestamp::MAX });
+        rig.live(150);
+        rig
+    }
+
+    /// The same before any book has come.
+    fn gated(rates: &[u64], total: &str, first_come: bool, gate: Gate) -> Self {
         let numbers: Vec<u64> = (1..=rates.len() as u64).collect();
         let mut config = config_for(&numbers, total);
         config.risk.max_market = Usdc::from_micro(100_000_000);
@@ -51,13 +58,12 @@ impl Rig {
         let mut rig = Self { engine: Engine::new(config, Vec::new()), markets, seq: 0, ms: 1_780_000_000_000 };
         rig.engine.set_first_come(first_come);
         let cap = Usdc::from_micro(10_000_000_000);
-        let (gate, caps) = (Gate::Open { until: Timestamp::MAX }, Caps { order: cap, market: cap, total: cap });
+        let caps = Caps { order: cap, market: cap, total: cap };
         rig.turn(vec![
             Input::Universe(rig.markets.clone()),
             Input::Link { link: LinkIx(0), up: true },
             Input::Executor(FromExecutor::Welcome { open: Vec::new(), gate, caps }),
         ]);
-        rig.live(150);
         rig
     }
 
@@ -141,6 +147,21 @@ impl Rig {
         }
         format!("{text}cost {}, price {}", self.spent(), self.engine.money_price())
     }
+}
+
+#[test]
+fn a_price_that_is_due_while_nothing_may_rest_is_worked_out_when_quoting_begins() {
+    let mut rig = Rig::gated(&[10, 20, 40], "60", false, Gate::Shut(Shut::Halted));
+    rig.live(3);
+    assert_eq!(rig.engine.money_price(), 0, "nobody wishes anything");
+    rig.turn(vec![Input::Executor(FromExecutor::Gate(Gate::Open { until: Timestamp::MAX }))]);
+    let price = rig.engine.money_price();
+    assert!(price > 0, "in the turn of the gate, not a minute later");
+    // a pause over a sample wishes nothing either, and changes no price
+    rig.turn(vec![Input::Operator(Command::Pause)]);
+    rig.live(61);
+    rig.turn(vec![Input::Operator(Command::Resume)]);
+    assert_eq!(rig.engine.money_price(), price);
 }
 
 #[test]

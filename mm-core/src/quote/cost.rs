@@ -158,13 +158,13 @@ impl CostModel {
         (fills, decay)
     }
 
-    /// How often a day a share at `halves` half ten-thousandths from the fair price is filled, and the dollars that such a fill brings: the
-    /// distance and what is paid back, less the mark-out.
-    pub(super) fn fill_at(&self, halves: u16) -> (f64, f64) {
+    /// How often a day a share at `halves` half ten-thousandths from the fair price is filled, and the dollars that such a fill brings: what is
+    /// paid back, and the distance less the mark-out, or in place of these the cents that were `measured`.
+    pub(super) fn fill_at(&self, halves: u16, measured: Option<f64>) -> (f64, f64) {
         #[expect(clippy::cast_precision_loss, reason = "at most 10^12, far below 2^52")]
         let [fills, decay, markout, _, _, rebate, _, _] = self.keys.map(|key| key as f64 / 1e6);
         let cents = 100.0 * f64::from(halves) / HALVES;
-        (fills * libm::exp(-decay * cents), (cents + rebate - markout) / 100.0)
+        (fills * libm::exp(-decay * cents), (measured.unwrap_or(cents - markout) + rebate) / 100.0)
     }
 
     /// The same table is kept once: a market's own copy is given up for an equal one.

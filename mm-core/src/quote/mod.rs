@@ -20,7 +20,7 @@ mod inventory_model;
 mod ladder;
 mod near;
 pub mod params;
-pub mod placement;
+mod placement;
 mod promises;
 mod queue;
 mod reason;

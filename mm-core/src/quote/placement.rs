@@ -8,13 +8,15 @@
 //!
 //! Knows nothing of books: it is given ticks with weights and costs. Dollars, shares and days, in floats; whoever asks rounds.
 
+use arrayvec::ArrayVec;
+
 /// One tick an order may rest at.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Spot {
+pub(super) struct Spot {
     /// Score of a share: `((v − s)/v)²`, above 0, at most 1.
-    pub weight: f64,
+    pub(super) weight: f64,
     /// Dollars a share and day; negative where the spread pays for everything.
-    pub cost: f64,
+    pub(super) cost: f64,
     /// Dollars a day for a unit of score.
     per_score: f64,
 }
@@ -22,7 +24,7 @@ pub struct Spot {
 impl Spot {
     /// A tick of this weight and cost.
     #[must_use]
-    pub fn new(weight: f64, cost: f64) -> Self {
+    pub(super) fn new(weight: f64, cost: f64) -> Self {
         Self { weight, cost, per_score: cost / weight }
     }
 
@@ -54,20 +56,20 @@ impl Spot {
 
 /// Shares an order may have.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sizes {
+pub(super) struct Sizes {
     /// Above zero.
-    pub min: f64,
+    pub(super) min: f64,
     /// At least `min`.
-    pub max: f64,
+    pub(super) max: f64,
 }
 
 /// What is paid, and to whom else.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pool {
+pub(super) struct Pool {
     /// `R`: dollars a day.
-    pub rate: f64,
+    pub(super) rate: f64,
     /// `K`: what the others score.
-    pub rivals: f64,
+    pub(super) rivals: f64,
 }
 
 impl Pool {
@@ -108,31 +110,26 @@ impl Pool {
 
 /// An order: which of the given ticks, and how many shares.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rest {
+pub(super) struct Rest {
     /// Index into the ticks given.
-    pub spot: usize,
+    pub(super) spot: usize,
     /// Shares.
-    pub shares: f64,
+    pub(super) shares: f64,
 }
 
 /// Both orders and what they are worth, dollars a day.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pair {
+pub(super) struct Pair {
     /// In YES terms.
-    pub bid: Rest,
+    pub(super) bid: Rest,
     /// In YES terms.
-    pub ask: Rest,
+    pub(super) ask: Rest,
     /// `J`.
-    pub value: f64,
+    pub(super) value: f64,
 }
 
-/// The best pair; `None` when a side has no tick. Ticks of a side come best weight first. The value may be negative.
-#[must_use]
-pub fn best_pair(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes) -> Option<Pair> {
-    best_pair_above(bids, asks, pool, sizes, f64::NEG_INFINITY)
-}
-
-/// [`best_pair`], if it is worth more than about `floor`; else any pair or none.
+/// The best pair, if it is worth more than `floor`; else none, or one that is worth less. Ticks of a side come best weight first. The
+/// value may be negative.
 #[must_use]
 pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes, floor: f64) -> Option<Pair> {
     let mut best = (0.0, floor);
@@ -147,10 +144,11 @@ pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: S
     };
     if bids.len() * asks.len() <= ALL_PAIRS_MAX {
         let mut known = floor;
+        let ends: ArrayVec<Ends, ALL_PAIRS_MAX> = asks.iter().map(|ask| ask.ends(pool, sizes)).collect();
         for (n, bid) in bids.iter().enumerate() {
             let here = bid.ends(pool, sizes);
-            for (m, ask) in asks.iter().enumerate() {
-                if !is_hopeless(here.pair(ask.ends(pool, sizes)), known) {
+            for (m, there) in ends.iter().enumerate() {
+                if !is_hopeless(here.pair(*there), known) {
                     known = consider((n, m));
                 }
             }
@@ -298,7 +296,7 @@ impl Pair {
 /// No pair is worth more whose ticks have at most these weights and at least these costs.
 #[must_use]
 #[inline]
-pub fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
+pub(super) fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
     let most = sizes.max * lesser(bid.weight, ask.weight);
     if bid.cost >= 0.0 && ask.cost >= 0.0 {
         // the most it scores at the least it costs; or as much as pays, sizes being free
@@ -309,22 +307,12 @@ pub fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
     bound(bid.slope() + ask.slope(), most, pool) + earned(bid) + earned(ask)
 }
 
-/// The same, cheaper and no tighter: where an order by itself is paid most and costs least.
+/// No order by itself is worth more whose tick has at most this weight and at least this cost: where it is paid most and costs least.
 #[inline]
 pub(super) fn alone_at_most(spot: Spot, pool: Pool, sizes: Sizes) -> f64 {
     let most = sizes.max * spot.weight;
     let reward = if most > 0.0 { pool.of_one_side().reward(most) } else { 0.0 };
     reward - spot.cost * if spot.cost < 0.0 { sizes.max } else { sizes.min }
-}
-
-/// No order by itself is worth more whose tick has at most this weight and at least this cost.
-#[must_use]
-pub fn alone_bound(spot: Spot, pool: Pool, sizes: Sizes) -> f64 {
-    let (pool, most) = (pool.of_one_side(), sizes.max * spot.weight);
-    if spot.cost >= 0.0 {
-        return lesser(bound(spot.per_score, most, pool), pool.reward(most) - spot.cost * sizes.min);
-    }
-    bound(0.0, most, pool) - spot.cost * sizes.max
 }
 
 /// The most that scores up to `most` are worth at a cost of `slope` each, least sizes left out.
@@ -342,7 +330,7 @@ fn bound(slope: f64, most: f64, pool: Pool) -> f64 {
 
 /// The best order on one side alone, where that scores a third of what it would beside an equal one; with its value.
 #[must_use]
-pub fn best_alone(spots: &[Spot], pool: Pool, sizes: Sizes) -> Option<(Rest, f64)> {
+pub(super) fn best_alone(spots: &[Spot], pool: Pool, sizes: Sizes) -> Option<(Rest, f64)> {
     let third = pool.of_one_side();
     let mut best: Option<(Rest, f64)> = None;
     for (ix, spot) in spots.iter().enumerate() {
@@ -397,7 +385,7 @@ mod tests {
         };
         let side: Vec<Spot> = (0..900).map(at).collect();
         let pool = Pool { rate: 50.0, rivals: 800.0 };
-        let best = best_pair(&side, &side, pool, Sizes { min: 1.0, max: 1e6 }).expect("ticks");
+        let best = best_pair_above(&side, &side, pool, Sizes { min: 1.0, max: 1e6 }, f64::NEG_INFINITY).expect("ticks");
         assert_eq!(best.bid, best.ask);
         assert!(best.bid.spot == 400, "s* 0.013333: {best:?}");
         assert!((best.bid.shares - 3073.0).abs() < 0.5, "n* 3073: {best:?}");
@@ -418,7 +406,7 @@ mod tests {
         ) {
             let (bids, asks) = (spots(&bids), spots(&asks));
             let (pool, sizes) = (Pool { rate, rivals }, Sizes { min, max: min * (1.0 + room) });
-            let best = best_pair(&bids, &asks, pool, sizes).expect("ticks on both sides");
+            let best = best_pair_above(&bids, &asks, pool, sizes, f64::NEG_INFINITY).expect("ticks on both sides");
             let truth = brute(&bids, &asks, pool, sizes, 40);
             prop_assert!(best.value >= truth - 1e-3 * truth.abs() - 1e-9, "{best:?} against {truth}");
             let [bid, ask] = [&bids, &asks].map(|side| ideal(side));
@@ -460,7 +448,7 @@ mod tests {
             let side = spots(&side);
             let (pool, sizes) = (Pool { rate, rivals }, Sizes { min, max: min * (1.0 + room) });
             let (_, value) = best_alone(&side, pool, sizes).expect("ticks");
-            let bound = alone_bound(ideal(&side), pool, sizes);
+            let bound = alone_at_most(ideal(&side), pool, sizes);
             prop_assert!(bound >= value - 1e-9 * (1.0 + bound.abs()), "bound {bound} of {value}");
             for spot in &side {
                 for n in 0..=400 {

@@ -43,9 +43,9 @@ pub fn place_gain(
 ) -> SignedUsdc {
     let worth = |(order, queue): (&NewOrder, Queue), ahead: Qty| {
         let (_, price) = order.in_yes_terms();
-        let (rate, modelled) = cost.fill_at(fair.distance_halves(price));
         #[expect(clippy::cast_precision_loss, reason = "hundredths of a cent a share: far below 2^52")]
-        let gain = markout.map_or(modelled, |markout| markout.gain as f64 / 10_000.0);
+        let measured = markout.map(|markout| markout.gain as f64 / 100.0);
+        let (rate, gain) = cost.fill_at(fair.distance_halves(price), measured);
         let (own, others) = (shares(order.qty), shares(queue.others));
         gain * rate * own * (others - 2.0 * shares(ahead)) / (others + own).max(1e-6)
     };
@@ -103,6 +103,27 @@ mod tests {
         // alone at a price: neither in front nor behind
         assert_eq!(gain("1", None, queue(0, [0, 0]), queue(0, [0, 0])), "0");
         assert_eq!(gain("1", None, queue(0, [0, 0]), back), "-1.28");
+    }
+
+    #[test]
+    fn what_the_venue_pays_back_counts_whether_the_rest_was_measured_or_not() {
+        let keys = crate::quote::CostKeys {
+            fills_per_day: "8",
+            fill_decay_per_cent: "0",
+            markout_cents: "2",
+            jumps_per_day: "0",
+            jump_cents: "0",
+            rebate_cents: "0.5",
+            resolutions_per_day: "",
+            capital_percent_per_year: "",
+        };
+        let cost = CostModel::read(&keys).expect("decimals").expect("given");
+        for (measured, expected) in [(None, "-1.28"), (Some(0), "-1.28"), (Some(-50), "0"), (Some(-100), "1.28")] {
+            let measured = measured.map(|gain| Markout { gain, shares: Qty::ZERO });
+            let back = Queue::back(Qty::from_whole(80).expect("few"));
+            let orders = [(&bid(4_800, 20), queue(80, [0, 0])), (&bid(4_800, 20), back)];
+            assert_eq!(place_gain(&cost, measured, HALF, orders).to_string(), expected, "{measured:?}");
+        }
     }
 
     proptest! {

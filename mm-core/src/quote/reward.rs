@@ -24,8 +24,16 @@ use crate::rewards::Midpoint;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Search {
     ticks: [Vec<Tick>; 2],
+    table: Table,
+}
+
+/// What is worked out for two lines.
+#[derive(Clone, Debug, Default)]
+struct Table {
     spots: [Vec<Spot>; 2],
     scenes: Vec<Scene>,
+    /// One pool for each midpoint: on a fine tick many pairs of stands make the same.
+    pools: Vec<(f64, Pool)>,
 }
 
 /// What is the same for all stands.
@@ -137,16 +145,23 @@ impl Ground<'_> {
         Spot::new(self.band.weight(midpoint, stand.ticks[0].halves), stand.least_cost)
     }
 
-    fn pool(&self, midpoint: f64) -> Pool {
-        Pool { rate: self.rate, rivals: self.rivals.most(midpoint) }
+    /// The pool at a midpoint, asked for once.
+    #[inline]
+    fn pool(&self, midpoint: f64, known: &mut Vec<(f64, Pool)>) -> Pool {
+        if let Some((_, pool)) = known.iter().rfind(|(at, _)| at.to_bits() == midpoint.to_bits()) {
+            return *pool;
+        }
+        let pool = Pool { rate: self.rate, rivals: self.rivals.most(midpoint) };
+        known.push((midpoint, pool));
+        pool
     }
 
     /// The stands of two lines at the midpoint they make.
     #[inline]
-    fn scene(&self, lines: [&Line<'_>; 2], stands: [usize; 2]) -> Scene {
+    fn scene(&self, lines: [&Line<'_>; 2], stands: [usize; 2], pools: &mut Vec<(f64, Pool)>) -> Scene {
         let (bids, asks) = (lines[0].stand(stands[0]), lines[1].stand(stands[1]));
         let midpoint = (bids.level + asks.level) / 2.0;
-        let pool = self.pool(midpoint);
+        let pool = self.pool(midpoint, pools);
         let [bid, ask] = [self.ideal(&bids, midpoint), self.ideal(&asks, midpoint)];
         let (mut pair, mut alone) = (f64::NEG_INFINITY, [f64::NEG_INFINITY; 2]);
         if bid.weight > 0.0 && ask.weight > 0.0 {
@@ -159,12 +174,13 @@ impl Ground<'_> {
     }
 
     /// The best placement of two lines; of equals the innermost.
-    fn best(&self, lines: [&Line<'_>; 2], (spots, scenes): (&mut [Vec<Spot>; 2], &mut Vec<Scene>)) -> Option<Found> {
+    fn best(&self, lines: [&Line<'_>; 2], Table { spots, scenes, pools }: &mut Table) -> Option<Found> {
         scenes.clear();
+        pools.clear();
         let mut promising = (f64::NEG_INFINITY, 0);
         for bid in (0..lines[0].stands()).rev() {
             for ask in (0..lines[1].stands()).rev() {
-                let scene = self.scene(lines, [bid, ask]);
+                let scene = self.scene(lines, [bid, ask], pools);
                 if scene.pair > promising.0 {
                     promising = (scene.pair, scenes.len());
                 }
@@ -214,7 +230,7 @@ impl Ground<'_> {
                     let stand = lines[side].stand(n);
                     let midpoint = (stand.level + other.public) / 2.0;
                     let ideal = self.ideal(&stand, midpoint);
-                    let pool = self.pool(midpoint);
+                    let pool = self.pool(midpoint, pools);
                     let (stands, none) = ([n; 2], f64::NEG_INFINITY);
                     let scene = Scene { stands, midpoint, pool, ideals: [ideal; 2], pair: none, alone: [none; 2] };
                     if allows_single_sided(midpoint) {
@@ -316,20 +332,20 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
         rivals,
         sizes: Sizes { min: shares(least), max: shares(most) },
     };
-    let Search { ticks: [bids, asks], spots, scenes } = search;
+    let Search { ticks: [bids, asks], table } = search;
     let fine = ranges.iter().all(|range| range.is_fine());
     let found = if fine {
         let all = |ix: usize, ticks| ground.line(ranges[ix], 0..ranges[ix].count, public[ix], ticks);
-        ground.best([&all(0, bids), &all(1, asks)], (spots, scenes))
+        ground.best([&all(0, bids), &all(1, asks)], table)
     } else {
         let coarse = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].coarse(), public[ix], ticks);
-        ground.best([&coarse(0, bids), &coarse(1, asks)], (spots, scenes))
+        ground.best([&coarse(0, bids), &coarse(1, asks)], table)
     };
     let Some(mut best) = found else { return Ok(None) };
     if !fine {
         let ns = [0, 1].map(|ix| best.side(ix).map(|(n, _)| n));
         let around = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].around(ns[ix]), public[ix], ticks);
-        let finer = ground.best([&around(0, bids), &around(1, asks)], (spots, scenes));
+        let finer = ground.best([&around(0, bids), &around(1, asks)], table);
         if let Some(finer) = finer.filter(|finer| finer.value > best.value) {
             best = finer;
         }

@@ -9,7 +9,7 @@ use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
 use executor::key::Key;
-use executor::kill::deposit::Depositor;
+use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
@@ -104,6 +104,14 @@ fn run_logged(
         remembered: None,
         auto_arm: config.auto_arm,
     };
+    let left = deposit::path(&config.state_dir);
+    if config.withholds() && left.exists() {
+        let left = left.display();
+        return Err(format!(
+            "the last run that posted did not end flat ({left} is still there): cancel with executor-kill, then run once with submit = \"post\", \
+             before anything is withheld"
+        ));
+    }
     tracing::info!(event = "start", epoch, rows = rows.len(), "ledger read");
     let marker = Marker::of(&config.state_dir);
     let desk = Desk::recover(setup, rows.iter().chain(&starting), marker.read());
@@ -144,7 +152,8 @@ struct Shell {
     ledger: LedgerHandle,
     latch: Latch,
     login: Arc<Login>,
-    depositor: Depositor,
+    /// None when nothing is posted: then nothing can rest.
+    depositor: Option<Depositor>,
     clob: Clob,
     way: WayOut,
     limits: Limits,
@@ -198,12 +207,13 @@ impl Shell {
         let clob = Clob::new(endpoints, Arc::clone(&login), account, clock.clone(), request, cancel)
             .map_err(|why| why.to_string())?;
 
-        let depositor = Depositor::start(config.state_dir.clone(), config.venue.rest.to_string(), |why| {
-            tracing::error!(event = "deposit-failed", why = %why, "executor-kill may find no credentials, or old ones");
-        })
-        .map_err(|why| format!("no thread for the deposit: {why}"))?;
         let way = WayOut::new(clock.clone());
+        let mut depositor = None;
         if !config.withholds() {
+            let started = Depositor::start(config.state_dir.clone(), config.venue.rest.to_string(), |why| {
+                tracing::error!(event = "deposit-failed", why = %why, "executor-kill may find no credentials, or old ones");
+            });
+            depositor = Some(started.map_err(|why| format!("no thread for the deposit: {why}"))?);
             let its_login = Arc::new(Login::new(Arc::clone(&key), config.venue.chain));
             let its_clob = clob.apart(Arc::clone(&its_login)).map_err(|why| why.to_string())?;
             let killer = Killer::start(its_clob, its_login, way.clone()).map_err(|why| format!("no killer: {why}"))?;
@@ -259,7 +269,15 @@ impl Shell {
         drop(inputs);
         let written = shell.ledger.close();
         let latched = shell.latch.close();
-        let deposited = shell.depositor.close(flat);
+        let may_land = shell.desk.may_land_for();
+        if flat && let Some(left) = may_land {
+            let secs = left.ms().div_ceil(1000);
+            tracing::warn!(
+                event = "may-land",
+                "an order that was given up may still land for {secs} s: then run executor-kill"
+            );
+        }
+        let deposited = shell.depositor.is_none_or(|depositor| depositor.close(flat && may_land.is_none()));
         if !(written && latched && deposited) {
             tracing::error!(event = "disk-silent", "the disk did not take the last rows in time");
             shell.ledger_failed = true;
@@ -339,8 +357,10 @@ impl Shell {
             if let Some(killer) = KILLER.get() {
                 killer.learn(&self.login);
             }
-            self.depositor.learn(&self.login);
-            if drain_until.is_some() && self.desk.status().flat {
+            if let Some(depositor) = &mut self.depositor {
+                depositor.learn(&self.login);
+            }
+            if drain_until.is_some() && self.desk.is_flat() {
                 return Ok(true);
             }
             let deadline = self.desk.next_deadline().map(|deadline| deadline.since(self.clock.now()));

@@ -4,7 +4,7 @@
 use crate::replay::{Error, Recorded};
 use mm_core::domain::{ConditionId, MarketIx, Nanos, Side, Timestamp, Usdc};
 use mm_core::engine::{Day, Engine, Gap, Minute, Verdict};
-use mm_core::journal::Replayer;
+use mm_core::journal::{ReplayReport, Replayer};
 use mm_core::rewards::Fixed12;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -73,7 +73,11 @@ pub(crate) fn ledger(folder: &Path, out: &mut dyn Write) -> Result<(), Error> {
     for day in days.values() {
         print(&day_line(day), out)?;
     }
-    Ok(())
+    // up to the first difference it was that run; what came after it nobody told
+    match replayer.finish() {
+        ReplayReport::Identical { .. } => Ok(()),
+        _ => Err(Error::Differs { path: folder.to_owned() }),
+    }
 }
 
 /// Prints what has not been printed yet.
