@@ -8,6 +8,7 @@
 mod clients;
 mod demo;
 mod noise;
+mod promises;
 mod proof;
 mod proofs;
 mod recordings;

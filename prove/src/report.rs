@@ -1,12 +1,13 @@
 //! `results.json` is the data; `report.md` is rendered from it and from nothing else. No durations: two runs of one
 //! commit give the same bytes, so a diff shows what changed.
 
+use crate::promises::{Promise, Promises, State};
 use crate::proof::{Depth, Evidence, Proof, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// Schema of `results.json`.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// One run of the proofs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,8 @@ pub(crate) struct Results {
     pub(crate) strict: bool,
     /// In registry order.
     pub(crate) proofs: Vec<ProofResult>,
+    /// What the key holder promises; judged by `proofs`.
+    pub(crate) promises: Promises,
 }
 
 /// One proof's outcome.
@@ -126,6 +129,14 @@ impl Results {
         self.proofs.iter().filter(|p| p.outcome == outcome).count()
     }
 
+    /// The promises with what this run says of each; empty when no proof of the executor ran.
+    pub(crate) fn promised(&self) -> Vec<(&str, &Promise, State)> {
+        if self.proofs.iter().all(|p| p.milestone != EXECUTOR) {
+            return Vec::new();
+        }
+        self.promises.iter().map(|(id, promise)| (id.as_str(), promise, promise.state(&self.proofs))).collect()
+    }
+
     /// The exit code's question.
     pub(crate) fn passed(&self) -> bool {
         let bad = self.count(Outcome::Refuted) + self.count(Outcome::Vacuous);
@@ -133,6 +144,9 @@ impl Results {
         !self.proofs.is_empty() && bad + gaps == 0
     }
 }
+
+/// The milestone whose proofs the promises are about.
+const EXECUTOR: u8 = 5;
 
 /// What each milestone stands for (architecture, section 7).
 pub(crate) const MILESTONES: [&str; 9] = [
@@ -191,11 +205,31 @@ fn render_into(results: &Results, out: &mut String) -> std::fmt::Result {
             )?;
         }
         writeln!(out)?;
+        if milestone == EXECUTOR {
+            render_promises(results, out)?;
+        }
         for proof in &proofs {
             render_facts(proof, out)?;
         }
     }
     Ok(())
+}
+
+fn render_promises(results: &Results, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "### What the key holder promises\n")?;
+    writeln!(out, "| promise | | state | proofs | not shown yet |\n| --- | --- | --- | --- | --- |")?;
+    for (id, promise, state) in results.promised() {
+        let proofs: Vec<String> = promise.proofs.iter().map(|p| format!("`{p}`")).collect();
+        writeln!(
+            out,
+            "| {id} | {} | {} | {} | {} |",
+            cell(&promise.promise),
+            state.word(),
+            proofs.join(", "),
+            cell(&promise.missing)
+        )?;
+    }
+    writeln!(out)
 }
 
 fn render_facts(proof: &ProofResult, out: &mut String) -> std::fmt::Result {

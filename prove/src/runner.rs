@@ -1,5 +1,6 @@
 //! Selects proofs, runs each with its sabotage, writes both artifacts.
 
+use crate::promises::{self, State};
 use crate::proof::{Bench, Depth, Proof, Verdict};
 use crate::registry;
 use crate::report::{self, Outcome, ProofResult, Results};
@@ -18,6 +19,8 @@ pub(crate) enum RunError {
     Io(PathBuf, io::Error),
     /// The binaries could not be built.
     Build(String),
+    /// The list of promises does not read.
+    Promises(String),
 }
 
 impl std::fmt::Display for RunError {
@@ -28,6 +31,7 @@ impl std::fmt::Display for RunError {
             }
             Self::Io(path, why) => write!(f, "{}: {why}", path.display()),
             Self::Build(why) => write!(f, "the binaries do not build: {why}"),
+            Self::Promises(why) => f.write_str(why),
         }
     }
 }
@@ -53,6 +57,7 @@ pub(crate) fn prove(selection: &str, depth: Depth, seed: u64, strict: bool) -> R
         seed,
         strict,
         proofs: Vec::new(),
+        promises: promises::read(&root).map_err(RunError::Promises)?,
     };
     for (nth, proof) in proofs.iter().enumerate() {
         announce(nth, proofs.len(), proof);
@@ -150,6 +155,7 @@ fn summarize(results: &Results, latest: &Path) {
     let passed = results.count(Outcome::Proved);
     let failed = results.count(Outcome::Refuted) + results.count(Outcome::Vacuous);
     let gaps = results.count(Outcome::NotRun);
+    tell_promises(results);
     println!("report: {}", latest.join("report.md").display());
     if gaps > 0 {
         println!(
@@ -159,6 +165,20 @@ fn summarize(results: &Results, latest: &Path) {
     }
     let (failed, skipped) = if results.strict { (failed + gaps, 0) } else { (failed, gaps) };
     println!("proofs: {passed} passed, {failed} failed, {skipped} skipped");
+}
+
+/// Which promises of the key holder this run does not show held, and why. Only runs of all its proofs can say.
+fn tell_promises(results: &Results) {
+    let promised = results.promised();
+    if results.selection != "all" && results.selection != "m5" || promised.is_empty() {
+        return;
+    }
+    let held = promised.iter().filter(|(.., state)| *state == State::Held).count();
+    println!("promises of the key holder: {held} of {} held", promised.len());
+    for (id, promise, state) in promised.iter().filter(|(.., state)| *state != State::Held) {
+        let why = if promise.missing.is_empty() { "see its proofs" } else { &promise.missing };
+        println!("  {id} {:<14} {} ({why})", state.word(), promise.promise);
+    }
 }
 
 /// `prove list`.

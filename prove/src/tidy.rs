@@ -2,6 +2,7 @@
 //!
 //! Works on text held in memory, so a sabotage plants a violation without touching the repository.
 
+use crate::promises;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
@@ -124,6 +125,7 @@ pub(crate) fn check(tree: &Tree, proof_ids: &[&str]) -> Vec<Violation> {
     }
     check_registry(tree, &mut found);
     check_milestones(tree, proof_ids, &mut found);
+    check_promises(tree, proof_ids, &mut found);
     found.sort();
     found
 }
@@ -270,6 +272,22 @@ fn check_milestones(tree: &Tree, proof_ids: &[&str], found: &mut Vec<Violation>)
     for id in known {
         if !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
             violation(format!("`{id}` is not kebab-case"));
+        }
+    }
+}
+
+/// Every proof that `config/promises.toml` names exists.
+fn check_promises(tree: &Tree, proof_ids: &[&str], found: &mut Vec<Violation>) {
+    let place = promises::PATH;
+    let mut violation = |rule: String| found.push(Violation { place: place.to_owned(), rule });
+    match promises::parse(tree.get(place).map_or("", String::as_str)) {
+        Err(why) => violation(why),
+        Ok(promises) => {
+            for (id, promise) in promises {
+                for proof in promise.proofs.iter().filter(|p| !proof_ids.contains(&p.as_str())) {
+                    violation(format!("{id} names `{proof}`, which no proof is called"));
+                }
+            }
         }
     }
 }

@@ -336,6 +336,10 @@ fn report_renders_alike(bench: &mut Bench, change: bool) -> Verdict {
             .iter()
             .map(|p| judge(p, Verdict::Proved(Evidence { cases: p.min_cases, ..Evidence::default() }), None))
             .collect(),
+        promises: match crate::promises::read(&bench.root) {
+            Ok(promises) => promises,
+            Err(why) => return Verdict::NotRun(why),
+        },
     };
     let json = match serde_json::to_string(&results) {
         Ok(json) => json,
