@@ -36,6 +36,12 @@ fn the_example_is_a_configuration() {
 }
 
 #[test]
+fn the_drill_is_a_configuration() {
+    let drill = parse(include_str!("../../../config/drill.toml")).expect("the drill");
+    assert_eq!((drill.profile, drill.submit, drill.auto_arm), (Profile::Sim, Submit::Post, false));
+}
+
+#[test]
 fn every_cap_is_mandatory_and_above_zero() {
     let caps = EXAMPLE.lines().skip_while(|line| !line.starts_with("[policy]")).skip(1);
     let keys: Vec<&str> = caps

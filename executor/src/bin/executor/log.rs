@@ -6,6 +6,7 @@
 //! Events of other crates never appear, whatever their level: some of them would print frames and headers. Fields outside the
 //! list are named but their values are not shown. No environment variable changes any of this.
 
+use mm_core::domain::Timestamp;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -94,8 +95,9 @@ impl Subscriber for Lines {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let mut line = format!("{}.{:03} {:5}", now.as_secs(), now.subsec_millis(), event.metadata().level());
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let at = Timestamp::from_ms(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX));
+        let mut line = format!("{at} {:5}", event.metadata().level());
         event.record(&mut Fields(&mut line));
         line.push('\n');
         self.send(line);
