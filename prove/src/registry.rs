@@ -22,6 +22,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::time::PROOFS,
     proofs::last_metre::PROOFS,
     proofs::keys::PROOFS,
+    proofs::flood::PROOFS,
     proofs::process::PROOFS,
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,
