@@ -69,6 +69,9 @@ enum Command {
         /// Folder with the vector files
         dir: PathBuf,
     },
+    /// What child processes of proofs do
+    #[command(subcommand, hide = true)]
+    Role(proofs::attacks::Role),
     /// Replay every recording of a folder against what it says about itself later
     Recordings {
         /// Folder with the recordings
@@ -78,6 +81,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Role(role)) = &cli.command {
+        return role.play();
+    }
     match run(cli) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -108,6 +114,7 @@ fn run(cli: Cli) -> Result<bool, String> {
             let totals = vectors::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
             Ok(totals.failed == 0)
         }
+        Some(Command::Role(_)) => unreachable!("it was played"),
         Some(Command::Recordings { dir }) => {
             let summary = recordings::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
             Ok(summary.failed == 0)

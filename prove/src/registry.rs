@@ -23,6 +23,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::last_metre::PROOFS,
     proofs::keys::PROOFS,
     proofs::flood::PROOFS,
+    proofs::attacks::PROOFS,
     proofs::process::PROOFS,
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,

@@ -1,5 +1,6 @@
 //! The proofs, one file for each area. Each exports a slice; [`crate::registry`] joins them by hand.
 
+pub(crate) mod attacks;
 pub(crate) mod books;
 pub(crate) mod clients;
 pub(crate) mod earnings;
