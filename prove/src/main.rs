@@ -14,6 +14,7 @@ mod recordings;
 mod registry;
 mod report;
 mod runner;
+mod scan;
 mod shell;
 mod stack;
 mod tidy;

@@ -24,6 +24,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::keys::PROOFS,
     proofs::flood::PROOFS,
     proofs::attacks::PROOFS,
+    proofs::scan::PROOFS,
     proofs::process::PROOFS,
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,

@@ -20,6 +20,7 @@ pub(crate) mod quotes;
 pub(crate) mod replay;
 pub(crate) mod rewards;
 pub(crate) mod roads;
+pub(crate) mod scan;
 pub(crate) mod scoring;
 pub(crate) mod server;
 pub(crate) mod theory;
