@@ -146,16 +146,28 @@ async fn core_session(stream: UnixStream, allowed: &Allowed, line: &CoreLine, in
     }
 }
 
+/// What a core's frame means for its session: a message for the desk, or the end, with the goodbye unless the peer is gone.
+///
+/// # Errors
+/// The end.
+pub fn hear(greeted: bool, frame: Result<ToExecutor, FrameError>) -> Result<ToExecutor, Option<SessionError>> {
+    match frame {
+        // A second Hello announces a grown universe; its version cannot change in between.
+        Ok(ToExecutor::Hello { version, .. }) if version != PROTOCOL_VERSION => {
+            Err(Some(SessionError::Version { theirs: version, ours: PROTOCOL_VERSION }))
+        }
+        Ok(message @ ToExecutor::Hello { .. }) => Ok(message),
+        Ok(message) if greeted => Ok(message),
+        Ok(_) => Err(Some(SessionError::HelloFirst)),
+        Err(why) => Err(goodbye(&why)),
+    }
+}
+
 /// The first message, which must be a `Hello` of our version.
 async fn hello(reader: &mut FrameReader<OwnedReadHalf>) -> Result<ToExecutor, SessionError> {
     match timeout(HELLO_MAX, reader.recv::<ToExecutor>()).await {
         Err(_) => Err(SessionError::HelloLate),
-        Ok(Ok(message @ ToExecutor::Hello { version: PROTOCOL_VERSION, .. })) => Ok(message),
-        Ok(Ok(ToExecutor::Hello { version, .. })) => {
-            Err(SessionError::Version { theirs: version, ours: PROTOCOL_VERSION })
-        }
-        Ok(Ok(_)) => Err(SessionError::HelloFirst),
-        Ok(Err(why)) => Err(goodbye(&why).unwrap_or(SessionError::HelloFirst)),
+        Ok(frame) => hear(false, frame).map_err(|why| why.unwrap_or(SessionError::HelloFirst)),
     }
 }
 
@@ -185,17 +197,13 @@ async fn talk(
                     return None;
                 }
             }
-            message = reader.recv::<ToExecutor>() => match message {
-                // A second Hello announces a grown universe; its version cannot change in between.
-                Ok(ToExecutor::Hello { version, .. }) if version != PROTOCOL_VERSION => {
-                    return Some(SessionError::Version { theirs: version, ours: PROTOCOL_VERSION });
-                }
+            frame = reader.recv::<ToExecutor>() => match hear(true, frame) {
                 Ok(message) => {
                     if inbox.send(DeskInput::Core(message)).await.is_err() {
                         return None;
                     }
                 }
-                Err(why) => return goodbye(&why),
+                Err(why) => return why,
             }
         }
     }
@@ -237,6 +245,22 @@ pub async fn serve_questions(server: uds::Server, allowed: Allowed, may_arm: boo
     }
 }
 
+/// Whether a word may be said on this socket.
+///
+/// # Errors
+/// Why not.
+pub fn admit(may_arm: bool, ask: Ask) -> Result<Ask, String> {
+    match ask {
+        Ask::Arm | Ask::AcceptBalances | Ask::Tighten { .. } if !may_arm => {
+            Err("this needs the operator's socket, op.sock".into())
+        }
+        Ask::Halt { reason } if reason.chars().count() > REASON_MAX => {
+            Err(format!("a reason has at most {REASON_MAX} characters"))
+        }
+        ask => Ok(ask),
+    }
+}
+
 async fn question_session(stream: UnixStream, allowed: &Allowed, may_arm: bool, questions: &mpsc::Sender<Question>) {
     let peer = allowed.check(&stream);
     let (mut reader, mut writer) = uds::split(stream);
@@ -248,19 +272,16 @@ async fn question_session(stream: UnixStream, allowed: &Allowed, may_arm: bool, 
     loop {
         let (told, last) = match timeout(QUESTION_IDLE_MAX, reader.recv::<Ask>()).await {
             Err(_) => return,
-            Ok(Ok(Ask::Arm | Ask::AcceptBalances | Ask::Tighten { .. })) if !may_arm => {
-                (refuse("this needs the operator's socket, op.sock".into()), false)
-            }
-            Ok(Ok(Ask::Halt { reason })) if reason.chars().count() > REASON_MAX => {
-                (refuse(format!("a reason has at most {REASON_MAX} characters")), false)
-            }
-            Ok(Ok(ask)) => {
-                let (answer, told) = oneshot::channel();
-                if questions.send(Question { ask, answer }).await.is_err() {
-                    return;
+            Ok(Ok(ask)) => match admit(may_arm, ask) {
+                Err(why) => (refuse(why), false),
+                Ok(ask) => {
+                    let (answer, told) = oneshot::channel();
+                    if questions.send(Question { ask, answer }).await.is_err() {
+                        return;
+                    }
+                    (told.await.unwrap_or_else(|_| refuse("the executor is ending".into())), false)
                 }
-                (told.await.unwrap_or_else(|_| refuse("the executor is ending".into())), false)
-            }
+            },
             Ok(Err(why)) => match goodbye(&why) {
                 Some(why) => (refuse(why.to_string()), true),
                 None => return,

@@ -59,7 +59,7 @@ enum Ended {
 impl UserStream {
     /// Runs until the desk is gone.
     pub async fn run(self) {
-        let mut pause = PAUSE.0;
+        let mut pauses = Pauses::default();
         loop {
             while self.login.current().is_none() {
                 tokio::select! {
@@ -74,14 +74,10 @@ impl UserStream {
                 return;
             }
             tracing::warn!(event = "user-stream-ended", why = ?ended, "user stream ended");
-            match ended {
-                Ended::DeskGone => return,
-                Ended::Renewed => pause = PAUSE.0,
-                _ if started.elapsed() > PONG_MAX => pause = PAUSE.0,
-                _ => {}
+            if ended == Ended::DeskGone {
+                return;
             }
-            sleep(jittered(pause)).await;
-            pause = (pause * 2).min(PAUSE.1);
+            sleep(jittered(pauses.after(ended, started.elapsed()))).await;
         }
     }
 
@@ -150,10 +146,54 @@ impl UserStream {
     }
 }
 
+/// Pauses between attempts: twice as long each time, until a connection has lasted or a new one is wished for.
+struct Pauses {
+    next: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self { next: PAUSE.0 }
+    }
+}
+
+impl Pauses {
+    fn after(&mut self, ended: Ended, lasted: Duration) -> Duration {
+        if ended == Ended::Renewed || lasted > PONG_MAX {
+            self.next = PAUSE.0;
+        }
+        let pause = self.next;
+        self.next = (pause * 2).min(PAUSE.1);
+        pause
+    }
+}
+
 /// Between half and all of `pause`.
 fn jittered(pause: Duration) -> Duration {
     let mut byte = [0u8; 1];
     // Without random bytes the pause is just not jittered.
     let part = crate::key::random(&mut byte).map_or(255, |()| u32::from(byte[0]));
     pause / 2 + pause / 2 * part / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_of_closed_connections_is_met_with_long_pauses() {
+        let mut pauses = Pauses::default();
+        let storm: Vec<Duration> = (0..1000).map(|_| pauses.after(Ended::Closed, Duration::from_millis(3))).collect();
+        assert_eq!(storm[..4], [250, 500, 1000, 2000].map(Duration::from_millis));
+        assert!(storm[7..].iter().all(|pause| *pause == PAUSE.1));
+        assert!(storm.iter().sum::<Duration>() > Duration::from_secs(8 * 3600), "a thousand connections take hours");
+        // One that said PONG in time is no part of it.
+        assert_eq!(pauses.after(Ended::Closed, PONG_MAX + Duration::from_secs(1)), PAUSE.0);
+        pauses.after(Ended::NoConnection, Duration::ZERO);
+        assert_eq!(pauses.after(Ended::Renewed, Duration::ZERO), PAUSE.0);
+        for _ in 0..100 {
+            let pause = jittered(PAUSE.1);
+            assert!(pause >= PAUSE.1 / 2 && pause <= PAUSE.1, "{pause:?}");
+        }
+    }
 }

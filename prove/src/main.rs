@@ -15,6 +15,7 @@ mod recordings;
 mod registry;
 mod report;
 mod runner;
+mod scan;
 mod shell;
 mod stack;
 mod tidy;
@@ -70,6 +71,9 @@ enum Command {
         /// Folder with the vector files
         dir: PathBuf,
     },
+    /// What child processes of proofs do
+    #[command(subcommand, hide = true)]
+    Role(proofs::attacks::Role),
     /// Replay every recording of a folder against what it says about itself later
     Recordings {
         /// Folder with the recordings
@@ -79,6 +83,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Role(role)) = &cli.command {
+        return role.play();
+    }
     match run(cli) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -109,6 +116,7 @@ fn run(cli: Cli) -> Result<bool, String> {
             let totals = vectors::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
             Ok(totals.failed == 0)
         }
+        Some(Command::Role(_)) => unreachable!("it was played"),
         Some(Command::Recordings { dir }) => {
             let summary = recordings::run(&dir, &mut std::io::stdout()).map_err(|e| e.to_string())?;
             Ok(summary.failed == 0)

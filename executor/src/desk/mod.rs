@@ -17,6 +17,8 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_stream;
+#[cfg(test)]
 mod tests_truth;
 
 pub use balances::Apart;

@@ -216,3 +216,88 @@ async fn the_next_core_is_let_in_only_when_the_desk_has_heard_of_the_first_ones_
     let _second = connect().await;
     assert!(matches!(inputs.recv().await, Some(DeskInput::CoreUp { .. })));
 }
+
+#[tokio::test]
+async fn a_thousand_connections_keep_an_honest_core_out_for_no_longer_than_their_hello_may_take() {
+    let mut bench = serve(&[]);
+    let mut held = Vec::new();
+    for _ in 0..1000 {
+        held.push(UnixStream::connect(&bench.path).await.expect("connected"));
+        tokio::task::yield_now().await;
+    }
+    // Those beyond the places were hung up on at once; the others are silent and have a second.
+    let mut tries = 0;
+    loop {
+        let (mut reader, mut writer) = bench.connect().await;
+        if writer.send(&hello(PROTOCOL_VERSION)).await.is_ok() {
+            tokio::select! {
+                _ = reader.frame() => {}
+                input = bench.inputs.recv() => {
+                    assert!(matches!(input, Some(DeskInput::CoreUp { .. })), "{input:?}");
+                    break;
+                }
+            }
+        }
+        tries += 1;
+        assert!(tries < 100_000, "never let in");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    drop(held);
+}
+
+#[tokio::test]
+async fn half_a_hello_is_no_hello() {
+    let mut bench = serve(&[]);
+    let whole = frame(&hello(PROTOCOL_VERSION));
+    for half in [1, 4, whole.len() - 1] {
+        let told = bench.goodbye_to(&whole[..half]).await;
+        assert_eq!(told, SessionError::HelloLate, "{half} bytes");
+    }
+    assert!(bench.inputs.try_recv().is_err(), "the desk heard something");
+}
+
+#[tokio::test]
+async fn a_core_that_dies_inside_a_frame_said_nothing() {
+    let mut bench = serve(&[]);
+    let mut stream = UnixStream::connect(&bench.path).await.expect("connected");
+    stream.write_all(&frame(&hello(PROTOCOL_VERSION))).await.expect("written");
+    let alive = frame(&ToExecutor::Alive { oldest_feed: Nanos::ZERO });
+    stream.write_all(&alive[..alive.len() - 1]).await.expect("written");
+    drop(stream);
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreUp { .. })));
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::Core(ToExecutor::Hello { .. }))));
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreLost)));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_passed_on_stays_one_session_and_ends_with_its_last_holder() {
+    let mut bench = serve(&[]);
+    let mut stream = std::os::unix::net::UnixStream::connect(&bench.path).expect("connected");
+    std::io::Write::write_all(&mut stream, &frame(&hello(PROTOCOL_VERSION))).expect("written");
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreUp { .. })));
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::Core(ToExecutor::Hello { .. }))));
+    let words = bench.path.with_file_name("words");
+    std::fs::write(&words, frame(&ToExecutor::Alive { oldest_feed: Nanos::ZERO })).expect("written");
+    let theirs = std::os::fd::OwnedFd::from(stream.try_clone().expect("a second holder"));
+    let child = std::process::Command::new("cat").arg(&words).stdout(theirs).spawn();
+    drop(stream);
+    child.expect("cat starts").wait().expect("cat ends");
+    // What the other process said is the session's, as the user that connected is; no second session comes of it.
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::Core(ToExecutor::Alive { .. }))));
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::CoreLost)));
+    bench.connected().await;
+}
+
+#[tokio::test]
+async fn a_replaced_path_takes_nothing_from_the_session_and_is_not_served_twice() {
+    let mut bench = serve(&[]);
+    let (mut reader, mut writer) = bench.connected().await;
+    std::fs::remove_file(&bench.path).expect("removed");
+    let theirs = std::os::unix::net::UnixListener::bind(&bench.path).expect("replaced");
+    assert!(matches!(uds::bind(&bench.path), Err(uds::BindError::InUse { .. })));
+    writer.send(&ToExecutor::Alive { oldest_feed: Nanos::ZERO }).await.expect("sent");
+    assert!(matches!(bench.inputs.recv().await, Some(DeskInput::Core(ToExecutor::Alive { .. }))));
+    assert!(bench.line.tell(FromExecutor::Gate(Gate::Unchecked)));
+    reader.recv::<FromExecutor>().await.expect("told");
+    drop(theirs);
+}

@@ -320,6 +320,7 @@ impl MarketIx {
 
 /// One outcome token by its row and side: what the hot paths carry instead of a 78-digit string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Token {
     /// The market's row.
     pub market: MarketIx,

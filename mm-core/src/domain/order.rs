@@ -98,6 +98,7 @@ pub enum TimeInForce {
 
 /// An order as we want it to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewOrder {
     /// What is traded.
     pub token: Token,

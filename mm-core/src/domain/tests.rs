@@ -164,3 +164,16 @@ proptest::proptest! {
         let _ = Timestamp::parse_iso(&text);
     }
 }
+
+#[test]
+fn orders_and_tokens_refuse_fields_they_do_not_have() {
+    let order = |more: &str, of_token: &str| {
+        let text = format!(
+            r#"{{"token":{{"market":0,"outcome":"Yes"{of_token}}},"side":"Buy","price":4000,"qty":5000000,"post_only":true,"tif":"Gtc"{more}}}"#
+        );
+        serde_json::from_str::<NewOrder>(&text)
+    };
+    assert!(order("", "").is_ok());
+    assert!(order(r#","neg_risk":true"#, "").is_err());
+    assert!(order("", r#","id":"1""#).is_err());
+}

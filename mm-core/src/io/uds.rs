@@ -131,6 +131,12 @@ impl Decoder {
         Ok(self.next_range()?.map(|range| &self.buffer[range]))
     }
 
+    /// Bytes set aside for what was added and not taken out yet.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// What the end of the stream means now: [`FrameError::Closed`] between frames, [`FrameError::Torn`] inside one.
     #[must_use]
     pub fn end_of_stream(&self) -> FrameError {

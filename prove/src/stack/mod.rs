@@ -12,6 +12,7 @@ use mm_core::engine::Snapshot;
 use mm_core::io::http::Timeouts;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -65,6 +66,10 @@ pub(crate) struct Options {
     pub(crate) core_keys: Vec<(&'static str, &'static str, toml::Value)>,
     /// The same for the executor's.
     pub(crate) executor_keys: Vec<(&'static str, &'static str, toml::Value)>,
+    /// The user the executor runs as, if it is not ours; `dir` must be one it can reach.
+    pub(crate) executor_user: Option<u32>,
+    /// What executor and core find in their environment besides ours.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Options {
@@ -84,6 +89,8 @@ impl Options {
             geoblock_every_ms: 60_000,
             core_keys: Vec::new(),
             executor_keys: Vec::new(),
+            executor_user: None,
+            environment: Vec::new(),
         }
     }
 
@@ -119,6 +126,14 @@ pub(crate) struct Stack {
 impl Stack {
     /// Starts the venue, then the executor, then the core, each when the one before is ready.
     pub(crate) async fn start(options: Options) -> Result<Self, StackError> {
+        Self::start_with(options, |_| Ok(())).await
+    }
+
+    /// The same; `between` is told the folder of the sockets when the executor runs and the core does not.
+    pub(crate) async fn start_with(
+        options: Options,
+        between: impl FnOnce(&Path) -> Result<(), StackError>,
+    ) -> Result<Self, StackError> {
         let http = mm_core::io::http::client(ANSWER).map_err(|e| StackError(format!("HTTP client: {e}")))?;
         std::fs::create_dir_all(&options.dir).map_err(|e| StackError(format!("{}: {e}", options.dir.display())))?;
         let sockets = socket_dir()?;
@@ -137,6 +152,7 @@ impl Stack {
             core_url: String::new(),
         };
         stack.start_executor().await?;
+        between(&stack.sockets)?;
         stack.start_core().await?;
         Ok(stack)
     }
@@ -147,8 +163,11 @@ impl Stack {
         let path = self.options.dir.join("executor.toml");
         let text = config::executor(&self.options, &self.sockets, &self.ready, &minimums)?;
         write(&path, &text)?;
-        let mut command = Command::new(self.options.bin_dir.join("executor"));
-        command.arg("run").arg("--config").arg(&path);
+        let mut command = match self.options.executor_user {
+            None => Command::new(self.options.bin_dir.join("executor")),
+            Some(uid) => self.executor_of(uid).map_err(|e| StackError(format!("an executor of user {uid}: {e}")))?,
+        };
+        command.arg("run").arg("--config").arg(&path).envs(self.options.environment.iter().cloned());
         let mut process = Process::spawn("executor", command, &self.options.dir)?;
         let ready: Value = parse_ready("executor", &process.first_line(READY_LIMIT).await?)?;
         ready["address"].as_str().unwrap_or_default().clone_into(&mut self.address);
@@ -156,12 +175,32 @@ impl Stack {
         Ok(())
     }
 
+    /// The executor as another user's program, with folders of its own.
+    fn executor_of(&self, uid: u32) -> std::io::Result<Command> {
+        let (program, state) = (self.options.dir.join("executor-program"), self.options.dir.join("executor"));
+        std::fs::copy(self.options.bin_dir.join("executor"), &program)?;
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))?;
+        std::fs::create_dir_all(&state)?;
+        std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700))?;
+        for folder in [&state, &self.sockets] {
+            std::os::unix::fs::chown(folder, Some(uid), Some(uid))?;
+        }
+        let mut command = Command::new(program);
+        command.uid(uid).gid(uid);
+        Ok(command)
+    }
+
+    /// Folder of the executor's sockets.
+    pub(crate) fn sockets(&self) -> &Path {
+        &self.sockets
+    }
+
     /// Starts a core: a new run with a journal of its own.
     pub(crate) async fn start_core(&mut self) -> Result<(), StackError> {
         let path = self.options.dir.join("mm-core.toml");
         write(&path, &config::mm_core(&self.options, &self.sockets, &self.ready)?)?;
         let mut command = Command::new(self.options.bin_dir.join("mm-core"));
-        command.arg("run").arg("--config").arg(&path);
+        command.arg("run").arg("--config").arg(&path).envs(self.options.environment.iter().cloned());
         let mut process = Process::spawn("mm-core", command, &self.options.dir)?;
         let ready: Value = parse_ready("mm-core", &process.first_line(READY_LIMIT).await?)?;
         self.run_dir = PathBuf::from(ready["dir"].as_str().unwrap_or_default());

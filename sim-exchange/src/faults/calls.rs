@@ -84,6 +84,8 @@ pub enum Answer {
     },
     /// 429 and nothing else.
     BareLimit,
+    /// A status, and the request with its headers.
+    Echo(u16),
     /// 400 with the id of another chain.
     OtherBeat,
 }
@@ -94,6 +96,12 @@ impl CallFate {
 }
 
 impl Faults {
+    /// Whether a user channel gets its first frame back instead of events.
+    #[must_use]
+    pub fn echoes(&self) -> bool {
+        self.active.iter().any(|active| matches!(active.fault, Fault::Call(Calls::All, _, CallFault::Echo { .. })))
+    }
+
     /// What happens to a call now. The first active fault that hits decides; being held back adds up.
     pub fn answer(&mut self, call: Call) -> CallFate {
         let mut fate = CallFate::PASS;
@@ -121,6 +129,7 @@ impl Faults {
                 CallFault::Html { status } => (Run::Once, Answer::Html(status)),
                 CallFault::SignerLimit { remaining } => (Run::Never, Answer::SignerLimit { remaining }),
                 CallFault::BareLimit { applied } => (if applied { Run::Once } else { Run::Never }, Answer::BareLimit),
+                CallFault::Echo { status } => (Run::Never, Answer::Echo(status)),
                 CallFault::OtherBeat => (Run::Never, Answer::OtherBeat),
                 CallFault::Held { .. } => (fate.run, fate.answer),
             };

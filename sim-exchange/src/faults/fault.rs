@@ -200,6 +200,11 @@ pub enum CallFault {
         /// Processed all the same.
         applied: bool,
     },
+    /// Refused; the answer repeats the request with its headers, as some gateways do. A user channel gets its first frame back.
+    Echo {
+        /// 400, 401, 500 or 502.
+        status: u16,
+    },
     /// The heartbeat chain is elsewhere: 400 with another id, nothing refreshed.
     OtherBeat,
 }

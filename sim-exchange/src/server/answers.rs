@@ -93,7 +93,10 @@ async fn answer(State(layer): State<Layer>, request: Request, next: Next) -> Res
             None
         }
     };
-    let response = told_instead(&layer, way.fate.answer, truth).await;
+    let response = match way.fate.answer {
+        Answer::Echo(status) => echo(status, &parts, &body),
+        answer => told_instead(&layer, answer, truth).await,
+    };
     wait(way.back).await;
     response
 }
@@ -170,10 +173,24 @@ async fn told_instead(layer: &Layer, answer: Answer, truth: Option<Response>) ->
             with_ids(truth, another).await
         }
         // nothing was done, and nothing else is to be said
-        (Answer::True | Answer::Truncated | Answer::Malformed | Answer::EmptyId | Answer::OtherId, None) => {
+        (Answer::Echo(_), _)
+        | (Answer::True | Answer::Truncated | Answer::Malformed | Answer::EmptyId | Answer::OtherId, None) => {
             ApiError::new(500, "Internal server error").into_response()
         }
     }
+}
+
+/// A gateway's page for people who look for their mistake: the request as it came.
+fn echo(status: u16, parts: &Parts, body: &Bytes) -> Response {
+    let mut text = format!("{} {}\n", parts.method, parts.uri);
+    // The credentials first: whoever cuts the answer short keeps them.
+    let (first, others): (Vec<_>, Vec<_>) =
+        parts.headers.iter().partition(|(name, _)| name.as_str().starts_with("poly"));
+    for (name, value) in first.into_iter().chain(others) {
+        text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+    }
+    text += &format!("\n{}", String::from_utf8_lossy(body));
+    ApiError::with_body(status, &json!({"error": text})).into_response()
 }
 
 /// Cancels a second at the lowest tier: what a debt is repaid with.

@@ -4,7 +4,7 @@ use super::front::{Front, Shared};
 use super::hub::Inbox;
 use super::socket::{Refused, pump, refuse};
 use crate::auth::Credentials;
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use mm_core::domain::ConditionId;
 use mm_core::venue::user_ws::Subscribe;
 use serde::Deserialize;
@@ -19,10 +19,26 @@ const AUTH_WAIT: Duration = Duration::from_secs(10);
 pub(super) async fn serve(mut socket: WebSocket, front: Shared, stopped: watch::Receiver<bool>) {
     let first = tokio::time::timeout(AUTH_WAIT, first_frame(&mut socket)).await;
     let Ok(Some(first)) = first else { return };
+    if front.step(|venue, _| venue.mishaps.faults.echoes()) {
+        return echo(socket, &first).await;
+    }
     match admit(&front, &first) {
         Some(inbox) => pump(socket, inbox, &front, stopped, receive).await,
         None => refuse(socket).await,
     }
+}
+
+/// Most bytes of a close frame's reason.
+const REASON_MAX: usize = 123;
+
+/// A gateway that repeats what it refuses, in a message and in the reason of the end.
+async fn echo(mut socket: WebSocket, first: &str) {
+    let text = serde_json::json!({"error": first}).to_string();
+    // The client may have gone.
+    let _ = socket.send(Message::text(text)).await;
+    let from = first.find("passphrase").unwrap_or(0);
+    let reason: String = first[from..].chars().take(REASON_MAX / 4).collect();
+    let _ = socket.send(Message::Close(Some(CloseFrame { code: 1008, reason: reason.into() }))).await;
 }
 
 /// The first frame that is not a PING.

@@ -318,3 +318,23 @@ async fn a_venue_far_away_takes_its_time() {
     assert!(placing >= ms(200) && cancelling >= ms(60) && cancelling < placing, "{placing:?} {cancelling:?}");
     stage.end().await;
 }
+
+#[tokio::test]
+async fn a_gateway_repeats_what_it_refuses_with_every_header() {
+    let stage = Stage::set().await;
+    stage.admin.on("echoed-request", json!({"status": "401"})).await;
+    let (id, got) = stage.order(40).await;
+    let got = got.expect("an answer");
+    let echo = json_of(&got)["error"].as_str().expect("text").to_owned();
+    assert_eq!(got.status, 401);
+    assert!(echo.contains(&stage.trader.passphrase) && echo.contains(&stage.trader.api_key), "{echo}");
+    let auth =
+        json!({"apiKey": stage.trader.api_key, "secret": stage.trader.secret, "passphrase": stage.trader.passphrase});
+    let first = json!({"auth": auth, "type": "user", "markets": []});
+    let mut user = Stream::open(&stage.running.ready, "user", &first).await;
+    let told = user.find(|event| event["error"].is_string()).await;
+    assert!(told["error"].as_str().expect("text").contains(&stage.trader.secret));
+    stage.admin.off("echoed-request").await;
+    assert!(!stage.rests(&id).await, "refused");
+    stage.end().await;
+}

@@ -17,6 +17,7 @@ const APPLIED_AFTER: Knob =
     Knob::number("after_ms", (1, DAY_MS), (5_000, 90_000), "when it is applied, from the call on");
 const STATUS: Knob = Knob::words("status", &["500", "502", "503", "504"], 0, "HTTP status");
 const HTML_STATUS: Knob = Knob::words("status", &["200", "502", "503"], 0, "HTTP status");
+const ECHO_STATUS: Knob = Knob::words("status", &["400", "401", "500", "502"], 0, "HTTP status");
 const HELD: Knob = Knob::number("by_ms", (1, 60_000), (200, 4_000), "how long calls are held back");
 const DEBT: Knob = Knob::number("debt", (1, 100_000), (5, 400), "cancels to be repaid first");
 const APPLIED: Knob = Knob::words("applied", &["no", "yes"], 0, "processed all the same");
@@ -81,6 +82,12 @@ pub(super) const KINDS: &[Kind] = &[
     wrong("html-answer", "applied, an HTML page", &[PERCENT, ORDERS, HTML_STATUS], |v| {
         call(v, CallFault::Html { status: status(v[2], &[200, 502, 503]) })
     }),
+    wrong(
+        "echoed-request",
+        "refused; the request comes back with its headers; with all calls a subscription does too",
+        &[PERCENT, on(5), ECHO_STATUS],
+        |v| call(v, CallFault::Echo { status: status(v[2], &[400, 401, 500, 502]) }),
+    ),
     Kind {
         name: "engine-restart",
         row: ENGINE,

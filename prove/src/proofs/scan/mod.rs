@@ -1,0 +1,312 @@
+//! M5: secrets of one run, looked for in everything that run leaves behind.
+
+mod sinks;
+
+use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::scan::{Canary, Matcher, planted};
+use crate::stack::{Options, Stack, StackError};
+use serde_json::{Value, json};
+use sinks::{Relay, Sink, failed};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// All claims of this file.
+pub(crate) const PROOFS: &[Proof] = &[Proof {
+    id: "no-secret-in-any-output",
+    milestone: 5,
+    claim: "A run with a venue that echoes every header, with trace logging asked for, leaves no eight bytes of key, keystore passphrase or \
+            API credentials in any of its outputs, in none of the forms one could print them in; each form, put into a copy of each output, \
+            is found there.",
+    quick: false,
+    min_cases: 16,
+    run: |bench| scanned(bench, false),
+    sabotage_claim: "the file that holds the credentials for `executor-kill` counts as an output",
+    sabotage: Some(|bench| scanned(bench, true)),
+}];
+
+/// Outputs that must be there at least.
+const SINKS_MIN: usize = 16;
+/// Plants are put into a copy of so many bytes of an output at most.
+const PLANTED_MAX: usize = 16 << 20;
+/// How long a step of the run may take.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+fn scanned(bench: &mut Bench, deposit_counts: bool) -> Verdict {
+    if !rustix::process::geteuid().is_root() {
+        return Verdict::NotRun(
+            "needs root, to look into the memory of the executor, which keeps others out".to_owned(),
+        );
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return Verdict::NotRun(why.to_string()),
+    };
+    let mut evidence = Evidence::default();
+    match runtime.block_on(scan(bench, deposit_counts, &mut evidence)) {
+        Ok(wrong) if wrong.is_empty() => Verdict::Proved(evidence),
+        Ok(wrong) => {
+            for what in wrong.iter().take(20).rev() {
+                evidence.facts.insert(0, ("failure".to_owned(), what.clone()));
+            }
+            Verdict::Refuted(evidence)
+        }
+        Err(why) => {
+            evidence.facts.insert(0, ("the run failed".to_owned(), why.to_string()));
+            Verdict::Refuted(evidence)
+        }
+    }
+}
+
+/// The secrets of a run and where they deliberately lie.
+struct Secrets {
+    folder: tempfile::TempDir,
+    key: Vec<u8>,
+    passphrase: String,
+    /// What the commands that made the keystore printed.
+    printed: Vec<u8>,
+}
+
+impl Secrets {
+    /// A key and a passphrase that were never used, the key in a keystore.
+    fn new(bench: &Bench) -> Result<Self, StackError> {
+        let folder = tempfile::tempdir().map_err(failed("folder of secrets"))?;
+        let (key, drawn) = (random(32)?, random(24)?);
+        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
+        let passphrase: String = drawn.iter().map(|byte| char::from(letters[usize::from(byte % 64)])).collect();
+        for (name, text) in [("key", &hex), ("passphrase", &passphrase)] {
+            let mut options = std::fs::OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o400).open(folder.path().join(name));
+            file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed(name))?;
+        }
+        let at = |name: &str| folder.path().join(name);
+        let mut printed = Vec::new();
+        for words in
+            [["import", "--key", "key", "--out", "keystore"].as_slice(), &["address", "--keystore", "keystore"]]
+        {
+            let mut command = Command::new(bench.binary("executor"));
+            command.args(words).current_dir(folder.path()).arg("--passphrase-file").arg(at("passphrase"));
+            let output = crate::shell::run(&mut command, LIMIT)?;
+            if !output.ok {
+                return Err(StackError(format!("executor {}: {}", words[0], output.text)));
+            }
+            printed.extend(output.text.bytes());
+        }
+        Ok(Self { folder, key, passphrase, printed })
+    }
+
+    /// With what the venue gave the executor, as the file for `executor-kill` has it.
+    fn canaries(&self, deposit: &Path) -> Result<Vec<Canary>, StackError> {
+        let text = std::fs::read(deposit).map_err(failed("the deposit"))?;
+        let deposit: Value = serde_json::from_slice(&text).map_err(|why| StackError(why.to_string()))?;
+        let part = |name: &str| {
+            deposit[name].as_str().map(str::to_owned).ok_or_else(|| StackError(format!("no {name} in the deposit")))
+        };
+        Ok(vec![
+            Canary::of_bytes("key", &self.key),
+            Canary::of_text("keystore passphrase", &self.passphrase),
+            Canary::of_hex("API key", &part("api_key")?),
+            Canary::of_base64("API secret", &part("secret")?),
+            Canary::of_hex("API passphrase", &part("passphrase")?),
+        ])
+    }
+}
+
+fn random(len: usize) -> Result<Vec<u8>, StackError> {
+    let mut bytes = vec![0; len];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(failed("random bytes"))?;
+    Ok(bytes)
+}
+
+async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> Result<Vec<String>, StackError> {
+    let secrets = Secrets::new(bench)?;
+    let run = tempfile::tempdir().map_err(failed("folder of the run"))?;
+    let temporary = run.path().join("temporary");
+    std::fs::create_dir(&temporary).map_err(failed("temporary folder"))?;
+    let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), run.path().join("stack"));
+    options.speed = 10.0;
+    let keystore = [("source", "keystore".into()), ("path", text(&secrets.folder.path().join("keystore")))];
+    let mut source: toml::Table = keystore.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    source.insert("passphrase_file".to_owned(), text(&secrets.folder.path().join("passphrase")));
+    options.executor_keys.push(("account", "key", source.into()));
+    options.environment = vec![
+        ("RUST_LOG", "trace".to_owned()),
+        ("RUST_BACKTRACE", "full".to_owned()),
+        ("SSLKEYLOGFILE", temporary.join("tls-keys").display().to_string()),
+        ("TMPDIR", temporary.display().to_string()),
+    ];
+    // A folder of its own: the socket's own one is closed to all but its owner, and made later.
+    let relayed = tempfile::Builder::new().prefix("pm-").permissions(std::fs::Permissions::from_mode(0o700)).tempdir();
+    let relayed = relayed.map_err(failed("folder of the relay"))?;
+    options.core_keys.push(("executor", "socket", text(&relayed.path().join("core.sock"))));
+    let mut relay = None;
+    let mut stack = Stack::start_with(options, |sockets| {
+        relay = Some(Relay::start(&relayed.path().join("core.sock"), sockets.join("core.sock"))?);
+        Ok(())
+    })
+    .await?;
+    let outcome = provoked(&stack).await;
+    let collected = match outcome {
+        Ok(()) => collect(bench, &stack, &secrets, &temporary, relay.as_ref(), deposit_counts),
+        Err(why) => Err(why),
+    };
+    let deposit = stack.dir().join("executor/kill-credentials");
+    let canaries = secrets.canaries(&deposit);
+    let own = match (&stack.executor, &stack.core) {
+        (Some(executor), Some(_)) => sinks::memory("memory of the executor", executor),
+        _ => Err(StackError("it is not running any more".to_owned())),
+    };
+    let killed = executor_kill(bench, stack.dir());
+    // The end is an output too; a venue that has just been impossible may leave complaints.
+    let complaints = stack.stop_core_and_executor().await;
+    let (mut sinks, canaries, own) = (collected?, canaries?, own?);
+    sinks.push(Sink { name: "executor-kill".to_owned(), bytes: killed?.into_bytes() });
+    sinks.push(sinks::file("log of the executor", &stack.dir().join("executor.log"))?);
+    sinks.push(sinks::file("log of mm-core", &stack.dir().join("mm-core.log"))?);
+    sinks.push(sinks::file("log of sim-exchange", &stack.dir().join("sim-exchange.log"))?);
+    sinks.push(sinks::file("ledger at the end", &stack.dir().join("executor/ledger.sqlite"))?);
+    sinks.push(Sink { name: "ends".to_owned(), bytes: format!("ends: {complaints:?}").into_bytes() });
+    stack.stop().await;
+    Ok(judge(&sinks, &canaries, &own, !deposit_counts, evidence))
+}
+
+fn text(path: &Path) -> toml::Value {
+    toml::Value::String(path.display().to_string())
+}
+
+/// A venue that tells everything it was sent, while orders are placed and cancelled.
+async fn provoked(stack: &Stack) -> Result<(), StackError> {
+    wait_for(stack, "orders to rest", |open| open > 0).await?;
+    for (calls, status) in [("orders", "400"), ("trading", "500"), ("reads", "401"), ("all", "502"), ("all", "400")] {
+        stack.switch_fault(&json!({"kind": "echoed-request", "calls": calls, "status": status})).await?;
+        if calls == "all" {
+            stack.switch_fault(&json!({"kind": "silent-drop", "channel": "user"})).await?;
+        }
+        stack.executor_command(&["cancel-all", "--wait-s", "1"], LIMIT)?;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        stack.end_faults().await?;
+        // A halt is right; the next round wants an armed one if it can be had.
+        stack.executor_command(&["arm"], LIMIT)?;
+    }
+    stack.executor_command(&["halt", "--reason", "the end of it"], LIMIT)?;
+    Ok(())
+}
+
+async fn wait_for(stack: &Stack, what: &str, wished: impl Fn(u64) -> bool) -> Result<(), StackError> {
+    let until = Instant::now() + LIMIT;
+    while !wished(stack.open_orders_at_venue().await?) {
+        if Instant::now() > until {
+            return Err(StackError(format!("waited for {what}")));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// What can be had while the processes run.
+fn collect(
+    bench: &Bench,
+    stack: &Stack,
+    secrets: &Secrets,
+    temporary: &Path,
+    relay: Option<&Relay>,
+    deposit_counts: bool,
+) -> Result<Vec<Sink>, StackError> {
+    let state = stack.dir().join("executor");
+    let deposit = state.join("kill-credentials");
+    let excepted: &[&Path] = if deposit_counts { &[] } else { &[&deposit] };
+    let said = |name: &str, bytes: Vec<u8>| Sink { name: name.to_owned(), bytes };
+    let command = |words: &[&str]| stack.executor_command(words, LIMIT).map(|output| output.text.into_bytes());
+    let core = stack.core.as_ref().ok_or_else(|| StackError("mm-core is not running".to_owned()))?;
+    let mut all = vec![
+        said("import and address", secrets.printed.clone()),
+        said("ready line of the executor", stack.address.clone().into_bytes()),
+        said("check-config", command(&["check-config"])?),
+        said("status", command(&["status"])?),
+        said("status as JSON", command(&["status", "--json"])?),
+        said("transcript of core.sock", relay.map(Relay::heard).unwrap_or_default()),
+        said("transcript of view.sock", sinks::transcript(&stack.sockets().join("view.sock"))?),
+        said("transcript of op.sock", sinks::transcript(&stack.sockets().join("op.sock"))?),
+        sinks::file("ledger", &state.join("ledger.sqlite"))?,
+        sinks::file("ledger's write-ahead log", &state.join("ledger.sqlite-wal"))?,
+        sinks::folder("state folder", &state, excepted)?,
+        sinks::folder("journal and configurations", stack.dir(), &[&deposit])?,
+        sinks::folder("socket folder", stack.sockets(), &[])?,
+        sinks::folder("temporary folder", temporary, &[])?,
+        sinks::processes()?,
+        sinks::memory("memory of mm-core", core)?,
+        sinks::work_tree(&bench.root)?,
+    ];
+    for name in ["executor", "executor-kill", "mm-core"] {
+        all.push(sinks::file(&format!("binary {name}"), &bench.binary(name))?);
+    }
+    Ok(all)
+}
+
+fn executor_kill(bench: &Bench, dir: &Path) -> Result<String, StackError> {
+    let mut command = Command::new(bench.binary("executor-kill"));
+    command.arg(dir.join("executor")).args(["--wait-s", "2"]).env("RUST_LOG", "trace");
+    Ok(crate::shell::run(&mut command, LIMIT)?.text)
+}
+
+/// Leaks, missed plants, empty outputs.
+fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, evidence: &mut Evidence) -> Vec<String> {
+    let matcher = Matcher::new(canaries);
+    let mut wrong = Vec::new();
+    let (mut bytes, mut plants) = (0u64, 0u64);
+    let mut report = String::new();
+    for sink in sinks {
+        if sink.bytes.is_empty() {
+            wrong.push(format!("{}: nothing was there to look at", sink.name));
+        }
+        for (secret, form) in matcher.scan(&sink.bytes) {
+            wrong.push(format!("{}: {secret}, as {form}", sink.name));
+        }
+        if planting {
+            match planted(&sink.bytes[..sink.bytes.len().min(PLANTED_MAX)], canaries) {
+                Ok((with, expected)) => {
+                    let found = matcher.scan(&with);
+                    plants += expected.len() as u64;
+                    for (secret, form) in expected.difference(&found) {
+                        wrong.push(format!("{}: a planted {secret}, as {form}, was missed", sink.name));
+                    }
+                }
+                Err(why) => wrong.push(format!("{}: {why}", sink.name)),
+            }
+        }
+        bytes += sink.bytes.len() as u64;
+        evidence.cases += 1;
+        report += &format!("{}\n", sink.name);
+    }
+    // Control: where secrets must be, they are found. That memory can be read at all is seen by the same.
+    let held = matcher.scan(&own.bytes);
+    for secret in ["key", "API secret", "API passphrase"] {
+        if !held.iter().any(|(name, _)| *name == secret) {
+            wrong.push(format!("{}: holds no {secret}, so looking into memory proves nothing", own.name));
+        }
+    }
+    if sinks.len() < SINKS_MIN {
+        wrong.push(format!("only {} outputs", sinks.len()));
+    }
+    evidence.fact("outputs", report.lines().collect::<Vec<_>>().join(", "));
+    evidence.fact("forms", crate::scan::encode::ENCODINGS.len());
+    evidence.fact("patterns", if matcher.patterns() > 1000 { "thousands" } else { "few" });
+    evidence.fact("plants found", if wrong.iter().any(|what| what.contains("was missed")) { 0 } else { plants });
+    evidence.fact(
+        "passphrase of the keystore left in the executor's memory",
+        held.iter().any(|(name, _)| *name == "keystore passphrase"),
+    );
+    evidence.fact("more than 50 MB looked at", bytes > 50 << 20);
+    // This proof's own words, too.
+    for (secret, form) in matcher.scan(format!("{evidence:?} {wrong:?}").as_bytes()) {
+        wrong.push(format!("this report: {secret}, as {form}"));
+    }
+    wrong
+}
