@@ -317,6 +317,8 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
         max_day_placed_usdc: usdc("policy.max_day_placed_usdc", &raw.max_day_placed_usdc)?,
         min_price: price("policy.min_price", &raw.min_price)?,
         max_price: price("policy.max_price", &raw.max_price)?,
+        reference_band: price("policy.reference_band", &raw.reference_band)?,
+        reference_max_age_ms: at.within("policy.reference_max_age_ms", raw.reference_max_age_ms, 2000, 120_000)?,
         intent_max_age_ms: at.within("gate.intent_max_age_ms", max_age, 100, 10_000)?,
     };
     for (small, a, large, b) in [

@@ -133,6 +133,8 @@ pub(super) struct RawPolicy {
     pub(super) max_day_placed_usdc: String,
     pub(super) min_price: String,
     pub(super) max_price: String,
+    pub(super) reference_band: String,
+    pub(super) reference_max_age_ms: u64,
 }
 
 #[derive(Deserialize)]

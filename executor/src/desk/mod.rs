@@ -11,11 +11,14 @@ mod io;
 mod operator;
 mod orders;
 mod readings;
+mod reference;
 mod session;
 mod status;
 mod sweep;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reference;
 #[cfg(test)]
 mod tests_truth;
 
@@ -72,6 +75,7 @@ enum Purpose {
     Scoring(Vec<OrderId>),
     Shares,
     Earned(u32),
+    Books(Vec<TokenId>),
     Renew,
 }
 
@@ -104,6 +108,7 @@ pub struct Desk {
     balances: balances::Balances,
     earnings: earnings::Earnings,
     readings: readings::Readings,
+    references: reference::References,
     sweep: Option<sweep::Sweep>,
     /// Confirmed flat, and nothing was posted since.
     flat: bool,
@@ -145,6 +150,7 @@ impl Desk {
             balances: balances::Balances::default(),
             earnings: earnings::Earnings::default(),
             readings: readings::Readings::default(),
+            references: reference::References::default(),
             sweep: None,
             flat: false,
             booted: false,
@@ -242,6 +248,7 @@ impl Desk {
             Purpose::Scoring(ids) => self.scoring_replied(&ids, reply, out),
             Purpose::Shares => self.shares_replied(reply, out),
             Purpose::Earned(day) => self.earned_replied(day, reply, out),
+            Purpose::Books(asked) => self.books_replied(pending.sent, &asked, reply),
         }
     }
 

@@ -566,7 +566,8 @@ impl Exposure {
 
 impl Tracked {
     /// Side and price in YES terms.
-    fn in_yes_terms(&self) -> (Side, Price) {
+    #[must_use]
+    pub(crate) fn in_yes_terms(&self) -> (Side, Price) {
         match self.row.outcome {
             mm_core::domain::Outcome::Yes => (self.row.side, self.row.price),
             mm_core::domain::Outcome::No => (self.row.side.other(), self.row.price.complement()),

@@ -80,6 +80,10 @@ caps! {
     min_price: Price, tighter = higher;
     /// Highest price.
     max_price: Price, tighter = lower;
+    /// How far above the executor's own reference price may be bought, and below it sold.
+    reference_band: Price, tighter = lower;
+    /// Oldest reference price in milliseconds. It is read four times as often.
+    reference_max_age_ms: u64, tighter = lower;
     /// Oldest intent in milliseconds.
     intent_max_age_ms: u64, tighter = lower;
 }

@@ -1,6 +1,6 @@
 //! The decision. Pure; no rule can be skipped, and rule order does not matter.
 
-use super::Policy;
+use super::{Policy, Reference};
 use crate::exposure::Exposure;
 use crate::sign::OrderToken;
 use mm_core::domain::{
@@ -25,6 +25,8 @@ pub struct Ask<'a> {
     pub token: Option<&'a TokenId>,
     /// The order.
     pub order: NewOrder,
+    /// The executor's own price of the token's market.
+    pub reference: Option<Reference>,
 }
 
 /// Leave to sign one order, once. Only [`decide`] makes it; no `Clone`, no serde, private fields.
@@ -103,6 +105,9 @@ pub fn decide(
     }
     if order.price < caps.min_price || order.price > caps.max_price {
         why.push(Refusal::PriceBand { price: order.price, lo: caps.min_price, hi: caps.max_price });
+    }
+    if let Err(refusal) = Reference::judge(ask.reference, caps, at, &order) {
+        why.push(refusal);
     }
     if !order.qty.is_orderable() {
         why.push(Refusal::OffGrid(format!("size {} is not in hundredths above zero", order.qty).into()));

@@ -57,6 +57,8 @@ pub fn policy(markets: u16) -> Policy {
         max_day_placed_usdc: usdc(20_000),
         min_price: price(200),
         max_price: price(9800),
+        reference_band: price(9999),
+        reference_max_age_ms: 10_000,
         intent_max_age_ms: 2000,
     };
     policy_with(caps, markets)
