@@ -314,6 +314,7 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
         max_token_fills_per_minute: count("policy.max_token_fills_per_minute", raw.max_token_fills_per_minute)?,
         max_rejects_in_a_row: count("policy.max_rejects_in_a_row", raw.max_rejects_in_a_row)?,
         max_day_bought_usdc: usdc("policy.max_day_bought_usdc", &raw.max_day_bought_usdc)?,
+        max_day_outflow_usdc: usdc("policy.max_day_outflow_usdc", &raw.max_day_outflow_usdc)?,
         max_day_placed_usdc: usdc("policy.max_day_placed_usdc", &raw.max_day_placed_usdc)?,
         min_price: price("policy.min_price", &raw.min_price)?,
         max_price: price("policy.max_price", &raw.max_price)?,
@@ -336,6 +337,7 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
             "policy.max_total_loss_usdc",
             caps.max_total_loss_usdc,
         ),
+        ("policy.max_day_outflow_usdc", caps.max_day_outflow_usdc, "policy.max_day_bought_usdc", caps.max_day_bought_usdc),
     ] {
         if a > b {
             return at.err(small, a, format_args!("must not be above {large} = {b}"));

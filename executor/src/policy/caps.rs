@@ -74,6 +74,8 @@ caps! {
     max_rejects_in_a_row: u32, tighter = lower;
     /// Filled buys of a UTC day plus everything that could still be bought.
     max_day_bought_usdc: Usdc, tighter = lower;
+    /// The same less the proceeds of sales that settled that day: what is held counts for nothing, so a day loses no more than this.
+    max_day_outflow_usdc: Usdc, tighter = lower;
     /// Price × size of all placements of a UTC day, both sides.
     max_day_placed_usdc: Usdc, tighter = lower;
     /// Lowest price.

@@ -120,6 +120,7 @@ pub fn decide(
         why.push(Refusal::OrderCap { cost: notional, cap: caps.max_order_usdc });
     }
     let reserve = match order.side {
+        // No fee on top: makers pay none (`clob-rest.md` section 11), and what is not post-only is refused above.
         Side::Buy => notional,
         Side::Sell => Usdc::ZERO,
     };
@@ -173,7 +174,11 @@ pub fn decide(
     }
     let day = exposure.day();
     if order.side == Side::Buy {
-        let bought = day.bought.saturating_add(exposure.total().open).saturating_add(reserve);
+        let open = exposure.total().open.saturating_add(reserve);
+        let bought = day.bought.saturating_add(open);
+        if day.outflow(open) > i128::from(caps.max_day_outflow_usdc.micro()) {
+            why.push(Refusal::DayCap("net outflow".into()));
+        }
         if bought > caps.max_day_bought_usdc {
             why.push(Refusal::DayCap("bought".into()));
         }

@@ -95,7 +95,7 @@ type Tighten = fn(&mut PolicyCaps);
 type Names = fn(&Refusal) -> bool;
 
 /// Each cap set just below what the order needs, and the refusal that names it. The order: 40 NO of the first market at 50 c.
-const CAPS: [(&str, Tighten, Names); 24] = [
+const CAPS: [(&str, Tighten, Names); 25] = [
     (
         "max_order_shares",
         |c| c.max_order_shares = Qty::from_micro(39_999_999),
@@ -118,6 +118,11 @@ const CAPS: [(&str, Tighten, Names); 24] = [
     ("max_orders_per_minute", |c| c.max_orders_per_minute = 2, |r| *r == Refusal::Rate),
     ("max_token_fills_per_minute", |c| c.max_token_fills_per_minute = 1, |r| matches!(r, Refusal::Throttled(_))),
     ("max_day_bought_usdc", |c| c.max_day_bought_usdc = just_below(40), |r| *r == Refusal::DayCap("bought".into())),
+    (
+        "max_day_outflow_usdc",
+        |c| c.max_day_outflow_usdc = just_below(40),
+        |r| *r == Refusal::DayCap("net outflow".into()),
+    ),
     ("max_day_placed_usdc", |c| c.max_day_placed_usdc = just_below(40), |r| *r == Refusal::DayCap("placed".into())),
     ("min_price", |c| c.min_price = price(5001), |r| matches!(r, Refusal::PriceBand { .. })),
     ("max_price", |c| c.max_price = price(4999), |r| matches!(r, Refusal::PriceBand { .. })),
@@ -254,7 +259,7 @@ fn a_market_off_the_list_still_counts_in_the_house() {
 
 #[test]
 fn a_policy_only_ever_gets_tighter() {
-    for (name, tighten, _) in CAPS.into_iter().take(22) {
+    for (name, tighten, _) in CAPS.into_iter().take(23) {
         let mut tighter = wide();
         tighten(&mut tighter);
         let mut policy = policy_with(wide(), 2);

@@ -116,6 +116,7 @@ fn approved(account: &Account) -> (Approved, Recorded) {
         max_token_fills_per_minute: 10,
         max_rejects_in_a_row: 10,
         max_day_bought_usdc: usdc(100),
+        max_day_outflow_usdc: usdc(100),
         max_day_placed_usdc: usdc(100),
         min_price: Price::parse("0.01").expect("a price"),
         max_price: Price::parse("0.99").expect("a price"),
