@@ -16,7 +16,7 @@ use crate::gate::venue_ahead;
 use crate::outcome::{self, Answer, Lost, VenueCall, VenueReply};
 use crate::sign::{Account, SignedOrder};
 use crate::way_out::Leave;
-use mm_core::domain::{Nanos, Timestamp};
+use mm_core::domain::{Nanos, Timestamp, TokenId};
 use mm_core::io::clock::Clock;
 use mm_core::io::http::{self, HttpError, Timeouts};
 use mm_core::venue::rest::{ApiKeyBody, CancelMarketBody, CancelOrderBody, FIRST_CURSOR, HeartbeatBody};
@@ -150,6 +150,7 @@ impl Clob {
                     .await;
             }
             VenueCall::Time => return self.time().await,
+            VenueCall::Books(tokens) => return self.books(tokens).await,
             private => self.describe(private),
         };
         if !call.is_cancel() {
@@ -180,6 +181,13 @@ impl Clob {
             self.venue_ahead.store(venue_ahead(sent, self.clock.now(), secs), Ordering::Relaxed);
         }
         reply
+    }
+
+    async fn books(&self, tokens: &[TokenId]) -> VenueReply {
+        let asked: Vec<_> = tokens.iter().map(|token| serde_json::json!({ "token_id": token })).collect();
+        let Request { method, path, body, .. } = Request::new(Method::POST, "/books").json(&asked);
+        let url = format!("{}{path}", self.endpoints.rest);
+        wire::send(&self.read, &url, method, body, Body::Plain, &[]).await
     }
 
     /// Seconds since 1970 by the venue's clock as last read, or by ours.
@@ -224,7 +232,7 @@ impl Clob {
             VenueCall::Balance(Some(token)) => Request::new(Method::GET, "/balance-allowance")
                 .query(format!("?asset_type=CONDITIONAL&token_id={token}&signature_type={wallet}")),
             VenueCall::ClosedOnly => Request::new(Method::GET, "/auth/ban-status/closed-only"),
-            VenueCall::Geoblock | VenueCall::Time | VenueCall::RenewCredentials => {
+            VenueCall::Books(_) | VenueCall::Geoblock | VenueCall::Time | VenueCall::RenewCredentials => {
                 unreachable!("handled by the caller")
             }
         }

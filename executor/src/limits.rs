@@ -28,7 +28,7 @@ pub enum Class {
     Check,
     /// Lists of what rests and what traded: they settle many orders at once.
     Read,
-    /// One order, one balance, what was earned: many of them may wait. Of the same bucket as [`Self::Read`], behind it.
+    /// One order, one balance, what was earned, books: many of them may wait. Of the same bucket as [`Self::Read`], behind it.
     Look,
     /// New orders.
     Place,
@@ -54,6 +54,7 @@ impl Class {
             | VenueCall::Balance(_)
             | VenueCall::Scoring(_)
             | VenueCall::Shares
+            | VenueCall::Books(_)
             | VenueCall::Earned(_) => (Self::Look, 1),
         }
     }

@@ -28,7 +28,7 @@ const LATENCY: Nanos = Nanos::from_ms(40);
 /// A commit.
 const COMMIT: Nanos = Nanos::from_ms(3);
 /// Most turns of one run; more is a loop.
-const TURNS_MAX: u32 = 200_000;
+const TURNS_MAX: u32 = 400_000;
 
 /// A desk, its ledger, its venue and its core.
 pub struct Rehearsal {

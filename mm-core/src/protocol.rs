@@ -328,6 +328,17 @@ pub enum Refusal {
         /// Largest allowed.
         cap: u32,
     },
+    /// The executor knows no fresh price of its own to judge this one by.
+    #[error("no reference price: {0}")]
+    NoReference(Box<str>),
+    /// Too far from the executor's own reference, towards the side that gives money away.
+    #[error("price {price} is worse than {limit}, the reference's edge")]
+    OffReference {
+        /// The order's price.
+        price: Price,
+        /// The last price that would pass.
+        limit: Price,
+    },
     /// Placing is held back for a while after something suspicious.
     #[error("held back: {0}")]
     Throttled(Box<str>),

@@ -314,9 +314,12 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
         max_token_fills_per_minute: count("policy.max_token_fills_per_minute", raw.max_token_fills_per_minute)?,
         max_rejects_in_a_row: count("policy.max_rejects_in_a_row", raw.max_rejects_in_a_row)?,
         max_day_bought_usdc: usdc("policy.max_day_bought_usdc", &raw.max_day_bought_usdc)?,
+        max_day_outflow_usdc: usdc("policy.max_day_outflow_usdc", &raw.max_day_outflow_usdc)?,
         max_day_placed_usdc: usdc("policy.max_day_placed_usdc", &raw.max_day_placed_usdc)?,
         min_price: price("policy.min_price", &raw.min_price)?,
         max_price: price("policy.max_price", &raw.max_price)?,
+        reference_band: price("policy.reference_band", &raw.reference_band)?,
+        reference_max_age_ms: at.within("policy.reference_max_age_ms", raw.reference_max_age_ms, 2000, 120_000)?,
         intent_max_age_ms: at.within("gate.intent_max_age_ms", max_age, 100, 10_000)?,
     };
     for (small, a, large, b) in [
@@ -334,6 +337,7 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
             "policy.max_total_loss_usdc",
             caps.max_total_loss_usdc,
         ),
+        ("policy.max_day_outflow_usdc", caps.max_day_outflow_usdc, "policy.max_day_bought_usdc", caps.max_day_bought_usdc),
     ] {
         if a > b {
             return at.err(small, a, format_args!("must not be above {large} = {b}"));

@@ -130,9 +130,12 @@ pub(super) struct RawPolicy {
     pub(super) max_token_fills_per_minute: u32,
     pub(super) max_rejects_in_a_row: u32,
     pub(super) max_day_bought_usdc: String,
+    pub(super) max_day_outflow_usdc: String,
     pub(super) max_day_placed_usdc: String,
     pub(super) min_price: String,
     pub(super) max_price: String,
+    pub(super) reference_band: String,
+    pub(super) reference_max_age_ms: u64,
 }
 
 #[derive(Deserialize)]

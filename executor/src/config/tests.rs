@@ -66,6 +66,7 @@ fn a_part_may_not_have_more_than_the_whole() {
         ("max_market_usdc", "max_total_usdc"),
         ("max_market_loss_usdc", "max_event_loss_usdc"),
         ("max_event_loss_usdc", "max_total_loss_usdc"),
+        ("max_day_outflow_usdc", "max_day_bought_usdc"),
     ] {
         refused(&with(part, &format!("{part} = \"100000\"")), whole);
     }

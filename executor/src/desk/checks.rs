@@ -44,6 +44,7 @@ impl Desk {
     pub(super) fn step_checks(&mut self, out: &mut Vec<Effect>) {
         self.due(self.checks.geoblock_at, &Purpose::Geoblock, VenueCall::Geoblock, out);
         self.due(self.checks.clock_at, &Purpose::Clock, VenueCall::Time, out);
+        self.step_references(out);
         if self.setup.withhold {
             return;
         }

@@ -11,11 +11,14 @@ mod io;
 mod operator;
 mod orders;
 mod readings;
+mod reference;
 mod session;
 mod status;
 mod sweep;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_reference;
 #[cfg(test)]
 mod tests_stream;
 #[cfg(test)]
@@ -74,6 +77,7 @@ enum Purpose {
     Scoring(Vec<OrderId>),
     Shares,
     Earned(u32),
+    Books(Vec<TokenId>),
     Renew,
 }
 
@@ -106,6 +110,7 @@ pub struct Desk {
     balances: balances::Balances,
     earnings: earnings::Earnings,
     readings: readings::Readings,
+    references: reference::References,
     sweep: Option<sweep::Sweep>,
     /// Confirmed flat, and nothing was posted since.
     flat: bool,
@@ -147,6 +152,7 @@ impl Desk {
             balances: balances::Balances::default(),
             earnings: earnings::Earnings::default(),
             readings: readings::Readings::default(),
+            references: reference::References::default(),
             sweep: None,
             flat: false,
             booted: false,
@@ -244,6 +250,7 @@ impl Desk {
             Purpose::Scoring(ids) => self.scoring_replied(&ids, reply, out),
             Purpose::Shares => self.shares_replied(reply, out),
             Purpose::Earned(day) => self.earned_replied(day, reply, out),
+            Purpose::Books(asked) => self.books_replied(pending.sent, &asked, reply),
         }
     }
 

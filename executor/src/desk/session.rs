@@ -161,6 +161,7 @@ impl Desk {
         }
         self.session.learn(tokens)?;
         self.session.greeted = true;
+        self.references.at_once();
         self.health.lease = Some((self.at, Nanos::ZERO));
         if run != self.exposure.run() {
             // A fresh core never inherits an order it did not place.
@@ -210,7 +211,8 @@ impl Desk {
             out.push(Effect::Tell(FromExecutor::Refused { id, why: vec![Refusal::IdReused] }));
             return;
         }
-        let ask = Ask { id, decided, token: self.session.tokens.get(&order.token), order };
+        let token = self.session.tokens.get(&order.token);
+        let ask = Ask { id, decided, token, order, reference: token.and_then(|token| self.reference(token)) };
         let exposure = self.exposure.digest();
         let policy = self.setup.policy.digest();
         match decide(&self.setup.policy, &self.exposure, self.gate(), self.at, &ask) {
@@ -247,6 +249,7 @@ impl Desk {
                     policy,
                     exposure,
                 };
+                self.references.placed(hash);
                 self.remember(id, payload, None);
                 self.record(LedgerRow::Intent(Box::new(row)), out);
                 let until = decided.plus(Nanos::from_ms(self.setup.policy.caps().intent_max_age_ms));

@@ -56,6 +56,16 @@ pub struct Day {
     pub bought: Usdc,
     /// Notional of all placements.
     pub placed: Usdc,
+    /// Proceeds of sales that settled.
+    pub sold: Usdc,
+}
+
+impl Day {
+    /// Millionths of a dollar that have left if `more` is bought on top: what is held counts for nothing. Below zero they came.
+    #[must_use]
+    pub fn outflow(self, more: Usdc) -> i128 {
+        i128::from(self.bought.micro()) + i128::from(more.micro()) - i128::from(self.sold.micro())
+    }
 }
 
 /// The fold.
@@ -314,6 +324,7 @@ impl Exposure {
         number(self.day.day);
         number(self.day.bought.micro());
         number(self.day.placed.micro());
+        number(self.day.sold.micro());
         number(self.open_count.into());
         number(u64::try_from(self.minute.len()).unwrap_or(u64::MAX));
         for (market, standing) in &self.markets {
@@ -387,7 +398,8 @@ impl Exposure {
             self.roll(at);
             self.discount(&tracked);
             // The first telling of a trade fixes its size: a later one only moves its stage.
-            let (price, qty) = known.map_or((price, qty), |(price, qty, _)| (price, qty));
+            let (price, qty) =
+                known.map_or((order::counted(&tracked.row, price), qty), |(price, qty, _)| (price, qty));
             tracked.fills.insert(trade.clone(), (price, qty, stage));
             self.count(&tracked);
             let row = &tracked.row;
@@ -403,7 +415,7 @@ impl Exposure {
             }
             match stage {
                 Stage::Confirmed => {
-                    self.confirmed(row, qty);
+                    self.confirmed(row, price, qty);
                     self.lose(&row.market, certain.minus(open));
                 }
                 Stage::Failed => {
@@ -434,7 +446,7 @@ impl Exposure {
         }
     }
 
-    fn confirmed(&mut self, row: &IntentRow, qty: Qty) {
+    fn confirmed(&mut self, row: &IntentRow, price: Price, qty: Qty) {
         let held = self.holdings.entry(row.token.clone()).or_default();
         held.unsettled = held.unsettled.saturating_sub(1);
         match row.side {
@@ -446,6 +458,7 @@ impl Exposure {
                 held.net -= i128::from(qty.micro());
                 let released = held.release(qty);
                 self.take_cost(&row.market, released);
+                self.day.sold = self.day.sold.saturating_add(mm_core::domain::cost_floor(price, qty));
             }
         }
     }
@@ -560,13 +573,14 @@ impl Exposure {
     }
 
     const fn spend(&mut self) {
-        (self.day.bought, self.day.placed) = (Usdc::MAX, Usdc::MAX);
+        (self.day.bought, self.day.placed, self.day.sold) = (Usdc::MAX, Usdc::MAX, Usdc::ZERO);
     }
 }
 
 impl Tracked {
     /// Side and price in YES terms.
-    fn in_yes_terms(&self) -> (Side, Price) {
+    #[must_use]
+    pub(crate) fn in_yes_terms(&self) -> (Side, Price) {
         match self.row.outcome {
             mm_core::domain::Outcome::Yes => (self.row.side, self.row.price),
             mm_core::domain::Outcome::No => (self.row.side.other(), self.row.price.complement()),

@@ -143,12 +143,15 @@ pub(super) fn progresses(from: Option<Stage>, to: Stage) -> bool {
     }
 }
 
-/// What a trade of an order changes once it is final, and what it adds while it may yet fail. A resting order trades at its
-/// own price: a better one in the venue's word earns no room.
-pub(super) fn losses(row: &IntentRow, told: Price, qty: Qty) -> (Losses, Losses) {
-    let price = match row.side {
+/// The price a trade is counted at: a resting order trades at its own, and a better one in the venue's word earns no room.
+pub(super) fn counted(row: &IntentRow, told: Price) -> Price {
+    match row.side {
         Side::Buy => told.max(row.price),
         Side::Sell => told.min(row.price),
-    };
+    }
+}
+
+/// What a trade of an order changes once it is final, and what it adds while it may yet fail.
+pub(super) fn losses(row: &IntentRow, price: Price, qty: Qty) -> (Losses, Losses) {
     (Losses::of_settled(row.outcome, row.side, price, qty), Losses::of_open(row.outcome, row.side, price, qty))
 }

@@ -215,3 +215,31 @@ fn a_ledger_from_before_days_were_told_counts_as_it_did() {
     exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
     assert!(!exposure.day().bought.is_zero(), "the first telling of the day that runs keeps what was counted");
 }
+
+#[test]
+fn a_sale_brings_money_in_once_it_settled_and_at_our_own_price_at_most() {
+    let mut exposure = Exposure::default();
+    exposure.apply(&LedgerRow::Day { at: at(0) });
+    let LedgerRow::Intent(bought) = intent(0) else { unreachable!("an intent") };
+    let sale = IntentRow { order: hash(1), id: ClientOrderId(99), side: Side::Sell, ..*bought.clone() };
+    exposure.apply(&LedgerRow::Intent(bought));
+    exposure.apply(&LedgerRow::Intent(Box::new(sale)));
+    let out = |exposure: &Exposure| exposure.day().outflow(Usdc::ZERO);
+    let trade = |n: u8, price: u16, stage| LedgerRow::Fill {
+        at: at(0),
+        order: hash(n),
+        trade: TradeId::parse("one").expect("a name"),
+        price: Price::from_ten_thousandths(price).expect("below one"),
+        qty: shares(3),
+        stage,
+    };
+    // A better price in the venue's word earns no room on either side.
+    exposure.apply(&trade(0, 100, Stage::Matched));
+    assert_eq!(out(&exposure), 999_900);
+    exposure.apply(&trade(1, 9000, Stage::Matched));
+    assert_eq!(out(&exposure), 999_900, "it may yet fail");
+    exposure.apply(&trade(1, 9000, Stage::Confirmed));
+    assert_eq!(out(&exposure), 0);
+    exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
+    assert_eq!(out(&exposure), 0);
+}

@@ -1,7 +1,7 @@
 //! What the desk needs of the venue's lists, and nothing else: a field it does not use can neither fail a reading nor bring an API key
 //! into memory. The whole rows are [`mm_core::venue::rest::OpenOrder`] and [`mm_core::venue::rest::Trade`].
 
-use mm_core::domain::{OrderId, Price, Qty};
+use mm_core::domain::{OrderId, Price, Qty, TokenId};
 use mm_core::venue::text;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,28 @@ pub struct ListedPart {
     /// The maker's price.
     #[serde(with = "text::matched_price")]
     pub price: Price,
+}
+
+/// A book of `POST /books`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedBook {
+    /// Its token.
+    pub asset_id: TokenId,
+    /// Bids in any order; the venue may send null for none.
+    pub bids: Option<Vec<ListedLevel>>,
+    /// Asks likewise.
+    pub asks: Option<Vec<ListedLevel>>,
+}
+
+/// A level of a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedLevel {
+    /// Price of the book's token.
+    #[serde(with = "text::price")]
+    pub price: Price,
+    /// Shares.
+    #[serde(with = "text::qty")]
+    pub size: Qty,
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ mod reply;
 mod tests;
 mod texts;
 
-pub use listed::{ListedOrder, ListedPart, ListedTrade};
+pub use listed::{ListedBook, ListedLevel, ListedOrder, ListedPart, ListedTrade};
 pub use reads::{
-    Beat, Cancels, Geo, balance, cancel, closed_only, earned, geoblock, heartbeat, open_orders, order, scoring, shares,
-    time, trades,
+    Beat, Cancels, Geo, balance, books, cancel, closed_only, earned, geoblock, heartbeat, open_orders, order, scoring,
+    shares, time, trades,
 };
 pub use reply::{Answer, Lost, VenueCall, VenueReply};
 

@@ -1,6 +1,6 @@
 //! Replies to everything that is not a placement. `Err` always means: nothing was learnt, and says why.
 
-use super::listed::{ListedOrder, ListedTrade};
+use super::listed::{ListedBook, ListedOrder, ListedTrade};
 use super::{VenueReply, error_text, short};
 use mm_core::domain::{OrderId, Qty, Usdc};
 use mm_core::venue::earnings::{EarnedRow, Percentages, dollars};
@@ -171,4 +171,12 @@ pub fn shares(reply: &VenueReply) -> Result<Percentages, Box<str>> {
 pub fn earned(reply: &VenueReply) -> Result<Usdc, Box<str>> {
     let rows: Vec<EarnedRow> = body_of(reply)?;
     dollars(&rows).ok_or_else(|| "an amount that is none".into())
+}
+
+/// `POST /books`. A token without a book is left out.
+///
+/// # Errors
+/// Why nothing was learnt.
+pub fn books(reply: &VenueReply) -> Result<Vec<ListedBook>, Box<str>> {
+    body_of(reply)
 }

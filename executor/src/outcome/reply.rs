@@ -38,6 +38,8 @@ pub enum VenueCall {
     Earned(u32),
     /// `GET /balance-allowance`: dollars, or one token's shares.
     Balance(Option<TokenId>),
+    /// `POST /books` of at most [`VenueCall::BOOKS_MAX`] tokens; no authentication.
+    Books(Vec<TokenId>),
     /// The geoblock endpoint; no authentication.
     Geoblock,
     /// `GET /auth/ban-status/closed-only`.
@@ -53,6 +55,9 @@ impl VenueCall {
     /// holds (`clob-rest.md` sections 7 and 16): this many the lowest tier refills in half a second.
     pub const CANCEL_MAX: usize = 30;
 
+    /// Most books in one call: what the shell reads of an answer is capped, and the deciding loop parses it.
+    pub const BOOKS_MAX: usize = 10;
+
     /// Whether the call belongs to the cancel pool: its own connections, rate bucket and short timeout.
     #[must_use]
     pub const fn is_cancel(&self) -> bool {
@@ -62,7 +67,7 @@ impl VenueCall {
     /// Whether the call needs API credentials.
     #[must_use]
     pub const fn is_private(&self) -> bool {
-        !matches!(self, Self::Geoblock | Self::Time)
+        !matches!(self, Self::Books(_) | Self::Geoblock | Self::Time)
     }
 }
 

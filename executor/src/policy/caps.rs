@@ -74,12 +74,18 @@ caps! {
     max_rejects_in_a_row: u32, tighter = lower;
     /// Filled buys of a UTC day plus everything that could still be bought.
     max_day_bought_usdc: Usdc, tighter = lower;
+    /// The same less the proceeds of sales that settled that day: what is held counts for nothing, so a day loses no more than this.
+    max_day_outflow_usdc: Usdc, tighter = lower;
     /// Price × size of all placements of a UTC day, both sides.
     max_day_placed_usdc: Usdc, tighter = lower;
     /// Lowest price.
     min_price: Price, tighter = higher;
     /// Highest price.
     max_price: Price, tighter = lower;
+    /// How far above the executor's own reference price may be bought, and below it sold.
+    reference_band: Price, tighter = lower;
+    /// Oldest reference price in milliseconds. It is read four times as often.
+    reference_max_age_ms: u64, tighter = lower;
     /// Oldest intent in milliseconds.
     intent_max_age_ms: u64, tighter = lower;
 }

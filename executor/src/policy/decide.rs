@@ -1,6 +1,6 @@
 //! The decision. Pure; no rule can be skipped, and rule order does not matter.
 
-use super::Policy;
+use super::{Policy, Reference};
 use crate::exposure::Exposure;
 use crate::sign::OrderToken;
 use mm_core::domain::{
@@ -25,6 +25,8 @@ pub struct Ask<'a> {
     pub token: Option<&'a TokenId>,
     /// The order.
     pub order: NewOrder,
+    /// The executor's own price of the token's market.
+    pub reference: Option<Reference>,
 }
 
 /// Leave to sign one order, once. Only [`decide`] makes it; no `Clone`, no serde, private fields.
@@ -104,6 +106,9 @@ pub fn decide(
     if order.price < caps.min_price || order.price > caps.max_price {
         why.push(Refusal::PriceBand { price: order.price, lo: caps.min_price, hi: caps.max_price });
     }
+    if let Err(refusal) = Reference::judge(ask.reference, caps, at, &order) {
+        why.push(refusal);
+    }
     if !order.qty.is_orderable() {
         why.push(Refusal::OffGrid(format!("size {} is not in hundredths above zero", order.qty).into()));
     }
@@ -115,6 +120,7 @@ pub fn decide(
         why.push(Refusal::OrderCap { cost: notional, cap: caps.max_order_usdc });
     }
     let reserve = match order.side {
+        // No fee on top: makers pay none (`clob-rest.md` section 11), and what is not post-only is refused above.
         Side::Buy => notional,
         Side::Sell => Usdc::ZERO,
     };
@@ -168,7 +174,11 @@ pub fn decide(
     }
     let day = exposure.day();
     if order.side == Side::Buy {
-        let bought = day.bought.saturating_add(exposure.total().open).saturating_add(reserve);
+        let open = exposure.total().open.saturating_add(reserve);
+        let bought = day.bought.saturating_add(open);
+        if day.outflow(open) > i128::from(caps.max_day_outflow_usdc.micro()) {
+            why.push(Refusal::DayCap("net outflow".into()));
+        }
         if bought > caps.max_day_bought_usdc {
             why.push(Refusal::DayCap("bought".into()));
         }

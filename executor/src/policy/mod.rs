@@ -5,11 +5,13 @@
 mod caps;
 mod decide;
 mod places;
+mod reference;
 #[cfg(test)]
 mod tests;
 
 pub use caps::{Loosened, PolicyCaps};
 pub use decide::{Approved, Ask, decide};
+pub use reference::Reference;
 
 use crate::exposure::{EventLosses, Exposure, Losses, dollars};
 use crate::sign::{OrderToken, TokenError};

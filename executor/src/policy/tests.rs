@@ -2,7 +2,9 @@ use super::*;
 use crate::exposure::Exposure;
 use crate::rehearsal::{START, condition, order, policy_with, token_id, wide_policy};
 use crate::rows::{Became, IntentRow, LedgerRow};
-use mm_core::domain::{ClientOrderId, NewOrder, OrderId, Price, Side, TickSize, Timestamp, Token, TradeId, cost_ceil};
+use mm_core::domain::{
+    ClientOrderId, Nanos, NewOrder, OrderId, Price, Side, TickSize, Timestamp, Token, TradeId, cost_ceil,
+};
 use mm_core::protocol::{Gate, Refusal, Stage};
 
 fn usdc(n: u64) -> Usdc {
@@ -62,7 +64,8 @@ impl Scene {
 
     fn judge(&self, policy: &Policy, order: NewOrder) -> Vec<Refusal> {
         let token = token_id(order.token.market.0, order.token.outcome);
-        let ask = Ask { id: ClientOrderId(99), decided: START, token: Some(&token), order };
+        let reference = Reference::new(price(5000), price(5200), START.minus(Nanos::from_secs(5)));
+        let ask = Ask { id: ClientOrderId(99), decided: START, token: Some(&token), order, reference };
         decide(policy, &self.exposure, Gate::Open { until: Timestamp::MAX }, START, &ask).err().unwrap_or_default()
     }
 }
@@ -92,7 +95,7 @@ type Tighten = fn(&mut PolicyCaps);
 type Names = fn(&Refusal) -> bool;
 
 /// Each cap set just below what the order needs, and the refusal that names it. The order: 40 NO of the first market at 50 c.
-const CAPS: [(&str, Tighten, Names); 22] = [
+const CAPS: [(&str, Tighten, Names); 25] = [
     (
         "max_order_shares",
         |c| c.max_order_shares = Qty::from_micro(39_999_999),
@@ -115,9 +118,17 @@ const CAPS: [(&str, Tighten, Names); 22] = [
     ("max_orders_per_minute", |c| c.max_orders_per_minute = 2, |r| *r == Refusal::Rate),
     ("max_token_fills_per_minute", |c| c.max_token_fills_per_minute = 1, |r| matches!(r, Refusal::Throttled(_))),
     ("max_day_bought_usdc", |c| c.max_day_bought_usdc = just_below(40), |r| *r == Refusal::DayCap("bought".into())),
+    (
+        "max_day_outflow_usdc",
+        |c| c.max_day_outflow_usdc = just_below(40),
+        |r| *r == Refusal::DayCap("net outflow".into()),
+    ),
     ("max_day_placed_usdc", |c| c.max_day_placed_usdc = just_below(40), |r| *r == Refusal::DayCap("placed".into())),
     ("min_price", |c| c.min_price = price(5001), |r| matches!(r, Refusal::PriceBand { .. })),
     ("max_price", |c| c.max_price = price(4999), |r| matches!(r, Refusal::PriceBand { .. })),
+    // A cent above the midpoint of NO.
+    ("reference_band", |c| c.reference_band = price(99), |r| matches!(r, Refusal::OffReference { .. })),
+    ("reference_max_age_ms", |c| c.reference_max_age_ms = 4999, |r| matches!(r, Refusal::NoReference(_))),
     ("a grid", |_| (), |r| matches!(r, Refusal::OffGrid(_))),
     ("a minimum", |_| (), |r| matches!(r, Refusal::OffGrid(_))),
 ];
@@ -174,13 +185,13 @@ fn each_cap_refuses_by_itself_and_says_so() {
 fn every_reason_is_told_at_once() {
     let mut caps = wide();
     CAPS.iter().for_each(|(name, tighten, _)| {
-        // One end of the band and the market's own grid aside.
-        if !["max_price", "a grid", "a minimum"].contains(name) {
+        // One end of the band, what an old reference would say and the market's own grid aside.
+        if !["max_price", "reference_band", "a grid", "a minimum"].contains(name) {
             tighten(&mut caps);
         }
     });
     let why = scene().judge(&policy_with(caps, 2), wanted());
-    assert_eq!(why.len(), CAPS.len() - 3, "{why:?}");
+    assert_eq!(why.len(), CAPS.len() - 4, "{why:?}");
 }
 
 #[test]
@@ -248,7 +259,7 @@ fn a_market_off_the_list_still_counts_in_the_house() {
 
 #[test]
 fn a_policy_only_ever_gets_tighter() {
-    for (name, tighten, _) in CAPS.into_iter().take(20) {
+    for (name, tighten, _) in CAPS.into_iter().take(23) {
         let mut tighter = wide();
         tighten(&mut tighter);
         let mut policy = policy_with(wide(), 2);

@@ -54,9 +54,12 @@ pub fn policy(markets: u16) -> Policy {
         max_token_fills_per_minute: 200,
         max_rejects_in_a_row: 20,
         max_day_bought_usdc: usdc(300),
+        max_day_outflow_usdc: usdc(300),
         max_day_placed_usdc: usdc(20_000),
         min_price: price(200),
         max_price: price(9800),
+        reference_band: price(9999),
+        reference_max_age_ms: 10_000,
         intent_max_age_ms: 2000,
     };
     policy_with(caps, markets)
@@ -105,6 +108,7 @@ pub fn wide_policy() -> Policy {
         max_market_resting_usdc: usdc(1_000_000),
         max_event_resting_usdc: usdc(1_000_000),
         max_day_bought_usdc: usdc(1_000_000),
+        max_day_outflow_usdc: usdc(1_000_000),
         max_day_placed_usdc: usdc(1_000_000),
         max_open_orders: 5000,
         max_orders_per_minute: 5000,

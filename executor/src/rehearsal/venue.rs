@@ -109,6 +109,14 @@ pub struct Venue {
     pub names_no_canceled: bool,
     /// The venue's clock is this far behind ours.
     pub clock_behind: Nanos,
+    /// What others bid and ask for the first token of every market, in cents; 0: nobody does. `None`: 49 and 51.
+    pub others: Option<(u16, u16)>,
+    /// Readings of books fail.
+    pub books_fail: bool,
+    /// Books still show what was cancelled.
+    pub books_lag: bool,
+    /// When books were asked for.
+    pub books_asked: Vec<Timestamp>,
     /// The cash account.
     pub usdc: u64,
     /// The answer about our part of all markets, and the one about a day; without one the question is lost.
@@ -212,10 +220,36 @@ impl Venue {
                 OnGeo::NoField => ok(json!({ "ip": "203.0.113.42" })),
                 OnGeo::Silent => None,
             },
+            VenueCall::Books(tokens) => {
+                self.books_asked.push(at);
+                if self.books_fail {
+                    return Some(VenueReply::Answer(Answer::new(500, r#"{"error":"Internal server error"}"#)));
+                }
+                ok(tokens.iter().map(|token| self.book_json(token)).collect())
+            }
             VenueCall::ClosedOnly => ok(json!({ "closed_only": false })),
             VenueCall::Time => ok(json!(at.minus(self.clock_behind).secs())),
             VenueCall::RenewCredentials => Some(VenueReply::Answer(Answer::new(200, ""))),
         }
+    }
+
+    /// The book of a market's first token: a thousand shares of others on each side, and whatever of ours rests.
+    fn book_json(&self, token: &TokenId) -> serde_json::Value {
+        let (bid, ask) = self.others.unwrap_or((49, 51));
+        let mut sides = [Vec::new(), Vec::new()];
+        for (nth, cents) in [bid, ask].into_iter().enumerate().filter(|(_, cents)| *cents > 0) {
+            sides[nth].push(json!({ "price": format!("0.{cents:02}"), "size": "1000" }));
+        }
+        for resting in self.orders.values().filter(|resting| resting.live || self.books_lag) {
+            let order = &resting.order;
+            if token_id(order.token.market.0, Outcome::Yes) == *token {
+                let (side, price) = order.in_yes_terms();
+                let size = order.qty.saturating_sub(resting.matched);
+                sides[usize::from(side == Side::Sell)]
+                    .push(json!({ "price": price.to_string(), "size": size.to_string() }));
+            }
+        }
+        json!({ "asset_id": token, "bids": sides[0], "asks": sides[1] })
     }
 
     fn cancel_where(&mut self, chosen: impl Fn(&OrderId, &Resting) -> bool) -> serde_json::Value {

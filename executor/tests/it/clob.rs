@@ -5,7 +5,7 @@ use executor::exposure::Exposure;
 use executor::key::Key;
 use executor::ledger::{Ledger as _, MemoryLedger};
 use executor::outcome::{Answer, Lost, VenueCall, VenueReply};
-use executor::policy::{AllowedMarket, Approved, Ask, Policy, PolicyCaps, decide};
+use executor::policy::{AllowedMarket, Approved, Ask, Policy, PolicyCaps, Reference, decide};
 use executor::recorded::Recorded;
 use executor::rows::{IntentRow, LedgerRow};
 use executor::sign::{Account, SignedOrder, order_id, sign};
@@ -116,9 +116,12 @@ fn approved(account: &Account) -> (Approved, Recorded) {
         max_token_fills_per_minute: 10,
         max_rejects_in_a_row: 10,
         max_day_bought_usdc: usdc(100),
+        max_day_outflow_usdc: usdc(100),
         max_day_placed_usdc: usdc(100),
         min_price: Price::parse("0.01").expect("a price"),
         max_price: Price::parse("0.99").expect("a price"),
+        reference_band: Price::parse("0.1").expect("a price"),
+        reference_max_age_ms: 10_000,
         intent_max_age_ms: 2000,
     };
     let market = AllowedMarket {
@@ -142,7 +145,9 @@ fn approved(account: &Account) -> (Approved, Recorded) {
     };
     let at = Timestamp::from_ms(1_795_219_200_000);
     let yes = token(TOKEN);
-    let ask = Ask { id: ClientOrderId(1), decided: at, token: Some(&yes), order };
+    let cents = |n: u16| Price::from_ten_thousandths(n * 100).expect("below one");
+    let reference = Reference::new(cents(39), cents(41), at);
+    let ask = Ask { id: ClientOrderId(1), decided: at, token: Some(&yes), order, reference };
     let gate = Gate::Open { until: at.plus(Nanos::from_secs(1)) };
     let approved = decide(&policy, &Exposure::default(), gate, at, &ask).expect("approved");
     let (salt, at_ms) = (42, at.ms());
@@ -474,6 +479,10 @@ async fn calls_have_the_documented_shape() {
         (
             VenueCall::Balance(Some(TokenId::parse("123").expect("a token"))),
             "GET /balance-allowance?asset_type=CONDITIONAL&token_id=123&signature_type=0 ".into(),
+        ),
+        (
+            VenueCall::Books(vec![TokenId::parse("123").expect("a token"), TokenId::parse("45").expect("a token")]),
+            "POST /books [{\"token_id\":\"123\"},{\"token_id\":\"45\"}]".into(),
         ),
         (VenueCall::ClosedOnly, "GET /auth/ban-status/closed-only ".into()),
         (VenueCall::Time, "GET /time ".into()),

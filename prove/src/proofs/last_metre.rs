@@ -9,7 +9,7 @@ use executor::key::Key;
 use executor::latch::{Latch, Marker};
 use executor::ledger::{Ledger as _, MemoryLedger};
 use executor::outcome::{VenueCall, VenueReply};
-use executor::policy::{Ask, decide};
+use executor::policy::{Ask, Reference, decide};
 use executor::rehearsal::{Rehearsal, START, order, policy, setup, token_id};
 use executor::rows::{IntentRow, LedgerRow};
 use executor::sign::{Account, SignedOrder, order_id, sign};
@@ -143,7 +143,8 @@ fn serve(stream: TcpStream, posts: &Mutex<Vec<String>>) {
 fn signed(key: &Key, account: &Account, salt: u64) -> Option<SignedOrder> {
     let (policy, wanted) = (policy(1), order(0, Outcome::Yes, Side::Buy, 40, 10));
     let token = token_id(0, Outcome::Yes);
-    let ask = Ask { id: ClientOrderId(salt), decided: START, token: Some(&token), order: wanted };
+    let reference = Reference::new(wanted.price, wanted.price.complement(), START);
+    let ask = Ask { id: ClientOrderId(salt), decided: START, token: Some(&token), order: wanted, reference };
     let gate = Gate::Open { until: START.plus(Nanos::from_secs(1)) };
     let approved = decide(&policy, &Exposure::default(), gate, START, &ask).ok()?;
     let row = IntentRow {

@@ -194,6 +194,7 @@ fn bounds(bench: &Bench, lifted: bool) -> Verdict {
                     ("max_orders_per_minute", Value::Integer(60_000)),
                     ("max_token_fills_per_minute", Value::Integer(60_000)),
                     ("max_day_bought_usdc", text("1000000")),
+                    ("max_day_outflow_usdc", text("1000000")),
                     ("max_day_placed_usdc", text("100000000")),
                 ],
             )?;

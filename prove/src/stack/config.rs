@@ -99,6 +99,7 @@ pub(super) fn executor(
         ("max_market_resting_usdc", "2000"),
         ("max_event_resting_usdc", "2000"),
         ("max_day_bought_usdc", "5000"),
+        ("max_day_outflow_usdc", "5000"),
         ("max_day_placed_usdc", "1000000"),
         ("min_price", "0.01"),
         ("max_price", "0.99"),

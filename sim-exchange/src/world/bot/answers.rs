@@ -5,8 +5,8 @@ use crate::exchange::{AccountIx, Exchange, Filter, OrderBrief, PlaceRequest, Tra
 use crate::rewards::{Currency, Earning, Maker};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use executor::outcome::{Answer, ListedOrder, ListedPart, ListedTrade, VenueCall, VenueReply};
-use mm_core::domain::{MarketIx, OrderId, Timestamp};
+use executor::outcome::{Answer, ListedBook, ListedLevel, ListedOrder, ListedPart, ListedTrade, VenueCall, VenueReply};
+use mm_core::domain::{MarketIx, OrderId, Price, Qty, Timestamp};
 use mm_core::rewards::Fixed12;
 use mm_core::venue::earnings::{EarnedRow, Percentages};
 use mm_core::venue::rest::{
@@ -15,6 +15,8 @@ use mm_core::venue::rest::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+/// Levels of a book that are written, the best of each side: enough for one of somebody else's to be among them.
+const LEVELS: usize = 32;
 /// Rows on a page.
 const PAGE: usize = 100;
 
@@ -129,6 +131,14 @@ pub(super) fn answer(
         VenueCall::Balance(token) => {
             let balance = exchange.balance(account, token.as_ref());
             reply(200, &BalanceAllowance { balance, allowances: BTreeMap::new() })
+        }
+        VenueCall::Books(tokens) => {
+            let level = |&(price, size): &(Price, Qty)| ListedLevel { price, size };
+            let best = |side: &[(Price, Qty)]| Some(side.iter().rev().take(LEVELS).map(level).collect());
+            let books = tokens.iter().filter_map(|token| exchange.book(token));
+            let listed =
+                books.map(|book| ListedBook { bids: best(&book.bids), asks: best(&book.asks), asset_id: book.token });
+            reply(200, &listed.collect::<Vec<_>>())
         }
         VenueCall::Geoblock => {
             let (country, blocked) = if switches.geoblocked { ("US", true) } else { ("IE", false) };
