@@ -10,7 +10,7 @@ use crate::eip712::{
     order_struct_hash, typed_data_digest,
 };
 use crate::key::Key;
-use crate::sign;
+use crate::sign::{self, OrderHashes};
 use alloy_primitives::{Address, B256};
 use mm_core::domain::{OrderId, TokenId};
 use mm_core::venue::order::{PostOrder, SignatureType};
@@ -49,6 +49,39 @@ pub struct Posting<'a> {
     pub owner: &'a str,
 }
 
+/// A key its caller spelled out, for many signatures.
+pub struct Spelled(Key);
+
+impl Spelled {
+    /// `None` when the text is no key.
+    #[must_use]
+    pub fn from_hex(key_hex: &str) -> Option<Self> {
+        Key::from_hex(key_hex).map(Self)
+    }
+
+    /// The road of [`sign::sign`] from fields to id and body.
+    #[must_use]
+    pub fn sign(
+        &self,
+        chain: Chain,
+        exchange: Exchange,
+        fields: &OrderFields,
+        token: TokenId,
+        posting: &Posting<'_>,
+    ) -> (OrderId, PostOrder) {
+        let hashes = OrderHashes::of(chain, exchange, fields);
+        let signature = sign::signature(&self.0, chain, fields, &hashes);
+        let body = PostOrder {
+            order: sign::order_body(fields, token, posting.expiration, &signature),
+            owner: posting.owner.to_owned(),
+            order_type: posting.order_type.to_owned(),
+            post_only: posting.post_only,
+            defer_exec: false,
+        };
+        (hashes.id(), body)
+    }
+}
+
 /// Hashes and signs `fields` with the key in `key_hex`; `None` when that is no key.
 #[must_use]
 pub fn sign_order(
@@ -60,17 +93,12 @@ pub fn sign_order(
     posting: &Posting<'_>,
 ) -> Option<OrderVector> {
     let key = Key::from_hex(key_hex)?;
+    let address = key.address();
     let domain_separator = exchange.domain_separator(chain);
     let struct_hash = order_struct_hash(fields);
     let nested = (fields.signature_type == SignatureType::Poly1271)
         .then(|| nested_struct_hash(chain, fields.maker, struct_hash));
-    let body = PostOrder {
-        order: sign::order_body(fields, token, posting.expiration, &sign::signature(&key, chain, exchange, fields)),
-        owner: posting.owner.to_owned(),
-        order_type: posting.order_type.to_owned(),
-        post_only: posting.post_only,
-        defer_exec: false,
-    };
+    let (_, body) = Spelled(key).sign(chain, exchange, fields, token, posting);
     Some(OrderVector {
         domain_separator,
         struct_hash,
@@ -78,7 +106,7 @@ pub fn sign_order(
         signing_digest: typed_data_digest(domain_separator, nested.unwrap_or(struct_hash)),
         nested_struct_hash: nested,
         signature: body.order.signature.clone(),
-        address: key.address(),
+        address,
         body,
     })
 }
