@@ -120,8 +120,8 @@ pub struct LoginVector {
     pub struct_hash: B256,
     /// What the key signed.
     pub digest: B256,
-    /// L1 headers.
-    pub headers: Vec<auth::Header>,
+    /// L1 headers, name and value.
+    pub headers: Vec<(String, String)>,
 }
 
 /// A login with the key in `key_hex`; `None` when that is no key.
@@ -133,7 +133,10 @@ pub fn login(key_hex: &str, chain: Chain, unix_s: u64, nonce: u64) -> Option<Log
         domain_separator: auth_domain_separator(chain),
         struct_hash: auth_struct_hash(key.address(), &timestamp, nonce),
         digest: auth::login_digest(chain, key.address(), &timestamp, nonce),
-        headers: auth::login_headers(&key, chain, unix_s, nonce).into(),
+        headers: auth::login_headers(&key, chain, unix_s, nonce)
+            .iter()
+            .map(|(name, value)| (name.as_str().to_uppercase(), value.to_str().unwrap_or_default().to_owned()))
+            .collect(),
     })
 }
 
