@@ -66,6 +66,8 @@ pub struct Rehearsal {
     /// All calls and orders take from one bucket, and there is no line: a sabotage.
     pub one_bucket: bool,
     pump_at: Option<Timestamp>,
+    /// One way to the venue and back.
+    pub latency: Nanos,
     /// A commit takes this long.
     pub commit: Nanos,
     /// What the desk's clock shows at a moment; `None`: the moment.
@@ -116,6 +118,7 @@ impl Rehearsal {
             posts: Vec::new(),
             one_bucket: false,
             pump_at: None,
+            latency: LATENCY,
             commit: COMMIT,
             clock: None,
             nowhere: MemoryLedger::new(),
@@ -361,7 +364,7 @@ impl Rehearsal {
     }
 
     fn reply(&mut self, call: u64, reply: VenueReply) {
-        self.later(LATENCY, Event::Input(Box::new(DeskInput::Reply { call, reply })));
+        self.later(self.latency, Event::Input(Box::new(DeskInput::Reply { call, reply })));
     }
 
     /// The venue is sent an order, and does with it what it does with all.

@@ -94,6 +94,14 @@ impl Desk {
         }
     }
 
+    /// A placement was answered, or given up: its time says whether the venue throttles.
+    pub(super) fn heed_latency(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
+        if !matches!(reply, VenueReply::NotSent(_)) && self.latency.is_too_long(self.at.since(sent)) {
+            out.push(Effect::Alert("the venue takes much longer for orders than before: it throttles".into()));
+            self.shut_venue(RESTART_WAIT);
+        }
+    }
+
     fn shut_venue(&mut self, wait: Nanos) {
         let until = self.at.plus(wait);
         self.health.venue_shut_until = self.health.venue_shut_until.max(Some(until));
