@@ -11,11 +11,18 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use mm_core::venue::rest::ApiKeyBody;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Name and value of a header.
-pub type Header = (&'static str, String);
+const POLY_ADDRESS: HeaderName = HeaderName::from_static("poly_address");
+const POLY_API_KEY: HeaderName = HeaderName::from_static("poly_api_key");
+const POLY_NONCE: HeaderName = HeaderName::from_static("poly_nonce");
+const POLY_PASSPHRASE: HeaderName = HeaderName::from_static("poly_passphrase");
+const POLY_SIGNATURE: HeaderName = HeaderName::from_static("poly_signature");
+const POLY_TIMESTAMP: HeaderName = HeaderName::from_static("poly_timestamp");
+/// Room for ours and for those of the body, without growing.
+const HEADERS: usize = 8;
 
 /// URL-safe base64; reads text with and without padding, writes it with.
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
@@ -30,15 +37,22 @@ pub(crate) fn login_digest(chain: Chain, address: Address, timestamp: &str, nonc
 
 /// L1 headers: proves at `unix_s` that we hold the key, to create or derive the credentials number `nonce`.
 #[must_use]
-pub fn login_headers(key: &Key, chain: Chain, unix_s: u64, nonce: u64) -> [Header; 4] {
+pub fn login_headers(key: &Key, chain: Chain, unix_s: u64, nonce: u64) -> HeaderMap {
     let timestamp = unix_s.to_string();
     let signature = key.sign_digest(login_digest(chain, key.address(), &timestamp, nonce));
-    [
-        ("POLY_ADDRESS", key.address().to_checksum(None)),
-        ("POLY_SIGNATURE", hex::encode_prefixed(signature)),
-        ("POLY_TIMESTAMP", timestamp),
-        ("POLY_NONCE", nonce.to_string()),
-    ]
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(POLY_ADDRESS, value(&key.address().to_checksum(None)));
+    headers.insert(POLY_SIGNATURE, value(&hex::encode_prefixed(signature)));
+    headers.insert(POLY_TIMESTAMP, value(&timestamp));
+    headers.insert(POLY_NONCE, value(&nonce.to_string()));
+    headers
+}
+
+/// A header's value that no log shows.
+fn value(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).expect("digits, or checked to be visible ASCII");
+    value.set_sensitive(true);
+    value
 }
 
 /// API credentials of one key.
@@ -56,6 +70,8 @@ pub struct Credentials {
     /// As the venue wrote it: the user channel wants the text.
     secret_text: Zeroizing<String>,
     passphrase: Zeroizing<String>,
+    /// What every request carries as it is.
+    constant: [(HeaderName, HeaderValue); 3],
     echo: Echo,
 }
 
@@ -85,7 +101,12 @@ impl Credentials {
         }
         let secret = decode_secret(&secret_text).ok_or(BadCredentials("secret is not base64"))?;
         let echo = Echo::of(&[&api_key, &secret_text, &passphrase]);
-        Ok(Self { address, api_key, secret, secret_text, passphrase, echo })
+        let constant = [
+            (POLY_ADDRESS, value(&address.to_checksum(None))),
+            (POLY_API_KEY, value(&api_key)),
+            (POLY_PASSPHRASE, value(&passphrase)),
+        ];
+        Ok(Self { address, api_key, secret, secret_text, passphrase, constant, echo })
     }
 
     /// The key's UUID: `owner` of every posted order. Not enough to do anything with.
@@ -111,16 +132,14 @@ impl Credentials {
 
     /// L2 headers for one request. `path` is without query; `body` is the exact bytes sent.
     #[must_use]
-    pub fn request_headers(&self, unix_s: u64, method: &str, path: &str, body: &[u8]) -> [Header; 5] {
+    pub fn request_headers(&self, unix_s: u64, method: &str, path: &str, body: &[u8]) -> HeaderMap {
         let timestamp = unix_s.to_string();
         let signature = request_signature(&self.secret, &timestamp, method, path, body);
-        [
-            ("POLY_ADDRESS", self.address.to_checksum(None)),
-            ("POLY_API_KEY", self.api_key.as_str().to_owned()),
-            ("POLY_PASSPHRASE", self.passphrase.as_str().to_owned()),
-            ("POLY_SIGNATURE", signature),
-            ("POLY_TIMESTAMP", timestamp),
-        ]
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.extend(self.constant.iter().cloned());
+        headers.insert(POLY_SIGNATURE, value(&signature));
+        headers.insert(POLY_TIMESTAMP, value(&timestamp));
+        headers
     }
 
     /// The user-channel subscription for `markets` (empty: all of the account). The text carries the secret: send it and

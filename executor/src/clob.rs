@@ -5,9 +5,11 @@
 //! cancel answered 401 is sent again after the credentials were derived anew, because cancelling twice does no harm.
 
 mod login;
+mod request;
 pub(crate) mod wire;
 
 pub use login::Login;
+pub use request::{Ready, Request};
 pub use wire::BODY_MAX;
 use wire::Body;
 
@@ -16,12 +18,11 @@ use crate::gate::venue_ahead;
 use crate::outcome::{self, Answer, Lost, VenueCall, VenueReply};
 use crate::sign::{Account, SignedOrder};
 use crate::way_out::Leave;
-use mm_core::domain::{Nanos, Timestamp, TokenId};
+use mm_core::domain::{Nanos, OrderId, Timestamp};
 use mm_core::io::clock::Clock;
 use mm_core::io::http::{self, HttpError, Timeouts};
-use mm_core::venue::rest::{ApiKeyBody, CancelMarketBody, CancelOrderBody, FIRST_CURSOR, HeartbeatBody};
+use mm_core::venue::rest::ApiKeyBody;
 use reqwest::{Client, Method};
-use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -51,33 +52,6 @@ pub struct Clob {
     cancel_limit: Duration,
     /// Nanoseconds the venue's clock is ahead of ours.
     venue_ahead: Arc<AtomicI64>,
-}
-
-/// One request before it is authenticated.
-#[derive(Clone)]
-struct Request {
-    method: Method,
-    /// Signed: no query.
-    path: String,
-    /// Not signed; with its `?`, or empty.
-    query: String,
-    body: Vec<u8>,
-}
-
-impl Request {
-    fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: String::new(), body: Vec::new() }
-    }
-
-    fn query(mut self, query: String) -> Self {
-        self.query = query;
-        self
-    }
-
-    fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_vec(body).expect("strings and integers always serialize");
-        self
-    }
 }
 
 impl Clob {
@@ -119,12 +93,15 @@ impl Clob {
         Ok(Self { venue_ahead: Arc::clone(&self.venue_ahead), ..new })
     }
 
-    /// `POST /order`, once. Its body leaves only while `leave` is good; if it did not, the reply is
-    /// [`VenueReply::NotSent`], whatever became of the connection.
-    pub async fn post(&self, order: SignedOrder, leave: Leave) -> VenueReply {
-        let Some((credentials, _)) = self.login.current() else { return no_credentials() };
-        let request = Request::new(Method::POST, "/order").json(&order.into_post(credentials.owner()));
-        self.send_on_leave(request, leave).await
+    /// Posts orders in one request, once; a reply for each comes back, in their order. The body leaves only while `leave` is good; if
+    /// it did not, every reply is [`VenueReply::NotSent`], whatever became of the connection.
+    pub async fn post(&self, orders: Vec<SignedOrder>, leave: Leave) -> Vec<VenueReply> {
+        let ids: Vec<OrderId> = orders.iter().map(SignedOrder::id).collect();
+        let reply = match self.login.current() {
+            Some((credentials, _)) => self.send_on_leave(Request::place(orders, &credentials), leave).await,
+            None => no_credentials(),
+        };
+        if ids.len() == 1 { vec![reply] } else { outcome::split_batch(&reply, &ids) }
     }
 
     async fn send_on_leave(&self, request: Request, mut leave: Leave) -> VenueReply {
@@ -146,12 +123,14 @@ impl Clob {
         let request = match call {
             VenueCall::RenewCredentials => return self.renew(&self.read, self.login.since()).await,
             VenueCall::Geoblock => {
-                return wire::send(&self.read, &self.endpoints.geoblock, Method::GET, Vec::new(), Body::Plain, &[])
-                    .await;
+                return wire::send(&self.read, Ready::get(self.endpoints.geoblock.clone()), Body::Plain).await;
             }
             VenueCall::Time => return self.time().await,
-            VenueCall::Books(tokens) => return self.books(tokens).await,
-            private => self.describe(private),
+            VenueCall::Books(_) => {
+                let asked = Request::of(call, self.account.signature_type()).unsigned(&self.endpoints.rest);
+                return wire::send(&self.read, asked, Body::Plain).await;
+            }
+            private => Request::of(private, self.account.signature_type()),
         };
         if !call.is_cancel() {
             return self.send_private(&self.read, request, Body::Plain).await;
@@ -176,18 +155,11 @@ impl Clob {
     async fn time(&self) -> VenueReply {
         let sent = self.clock.now();
         let url = format!("{}/time", self.endpoints.rest);
-        let reply = wire::send(&self.read, &url, Method::GET, Vec::new(), Body::Plain, &[]).await;
+        let reply = wire::send(&self.read, Ready::get(url), Body::Plain).await;
         if let Ok(secs) = outcome::time(&reply) {
             self.venue_ahead.store(venue_ahead(sent, self.clock.now(), secs), Ordering::Relaxed);
         }
         reply
-    }
-
-    async fn books(&self, tokens: &[TokenId]) -> VenueReply {
-        let asked: Vec<_> = tokens.iter().map(|token| serde_json::json!({ "token_id": token })).collect();
-        let Request { method, path, body, .. } = Request::new(Method::POST, "/books").json(&asked);
-        let url = format!("{}{path}", self.endpoints.rest);
-        wire::send(&self.read, &url, method, body, Body::Plain, &[]).await
     }
 
     /// Seconds since 1970 by the venue's clock as last read, or by ours.
@@ -196,46 +168,6 @@ impl Clob {
         let ahead = self.venue_ahead.load(Ordering::Relaxed);
         let off = Nanos::from_nanos(ahead.unsigned_abs());
         if ahead < 0 { now.minus(off).secs() } else { now.plus(off).secs() }
-    }
-
-    fn describe(&self, call: &VenueCall) -> Request {
-        let wallet = self.account.signature_type().number();
-        match call {
-            VenueCall::Cancel(ids) if ids.len() == 1 => {
-                Request::new(Method::DELETE, "/order").json(&CancelOrderBody { order_id: ids[0].to_string() })
-            }
-            VenueCall::Cancel(ids) => {
-                assert!(ids.len() <= VenueCall::CANCEL_MAX, "{} ids in one cancel", ids.len());
-                Request::new(Method::DELETE, "/orders").json(ids)
-            }
-            VenueCall::CancelAll => Request::new(Method::DELETE, "/cancel-all"),
-            VenueCall::CancelMarket(condition) => Request::new(Method::DELETE, "/cancel-market-orders")
-                .json(&CancelMarketBody { market: Some(condition.to_string()), asset_id: None }),
-            VenueCall::OpenOrders { cursor } => Request::new(Method::GET, "/data/orders")
-                .query(format!("?next_cursor={}", wire::percent(cursor.as_deref().unwrap_or(FIRST_CURSOR)))),
-            VenueCall::Order(id) => Request::new(Method::GET, format!("/data/order/{id}")),
-            VenueCall::Trades { since, cursor } => Request::new(Method::GET, "/data/trades").query(format!(
-                "?after={}&next_cursor={}",
-                since.secs(),
-                wire::percent(cursor.as_deref().unwrap_or(FIRST_CURSOR))
-            )),
-            VenueCall::Heartbeat { id } => Request::new(Method::POST, "/v1/heartbeats")
-                .json(&HeartbeatBody { heartbeat_id: Some(id.clone().into_string()) }),
-            VenueCall::Scoring(ids) => Request::new(Method::POST, "/orders-scoring").json(ids),
-            VenueCall::Shares => {
-                Request::new(Method::GET, "/rewards/user/percentages").query(format!("?signature_type={wallet}"))
-            }
-            VenueCall::Earned(day) => Request::new(Method::GET, "/rewards/user/total")
-                .query(format!("?date={}&signature_type={wallet}&sponsored=true", date(*day))),
-            VenueCall::Balance(None) => Request::new(Method::GET, "/balance-allowance")
-                .query(format!("?asset_type=COLLATERAL&signature_type={wallet}")),
-            VenueCall::Balance(Some(token)) => Request::new(Method::GET, "/balance-allowance")
-                .query(format!("?asset_type=CONDITIONAL&token_id={token}&signature_type={wallet}")),
-            VenueCall::ClosedOnly => Request::new(Method::GET, "/auth/ban-status/closed-only"),
-            VenueCall::Books(_) | VenueCall::Geoblock | VenueCall::Time | VenueCall::RenewCredentials => {
-                unreachable!("handled by the caller")
-            }
-        }
     }
 
     /// Replaces the credentials that are in use since `used`, unless that was done meanwhile: one login at a time, and who waited for
@@ -279,8 +211,8 @@ impl Clob {
 
     async fn ask_for_key(&self, client: &Client, method: Method, path: &str) -> VenueReply {
         let headers = login_headers(&self.login.key, self.login.chain, self.unix_s(), 0);
-        let url = format!("{}{path}", self.endpoints.rest);
-        wire::send(client, &url, method, Vec::new(), Body::Plain, &headers).await
+        let ready = Ready { method, url: format!("{}{path}", self.endpoints.rest), body: Vec::new(), headers };
+        wire::send(client, ready, Body::Plain).await
     }
 
     /// The credentials in use; the first call that needs some logs in.
@@ -293,10 +225,8 @@ impl Clob {
 
     async fn send_private(&self, client: &Client, request: Request, as_body: Body) -> VenueReply {
         let Some(credentials) = self.credentials(client).await else { return no_credentials() };
-        let Request { method, path, query, body } = request;
-        let headers = credentials.request_headers(self.unix_s(), method.as_str(), &path, &body);
-        let url = format!("{}{path}{query}", self.endpoints.rest);
-        let mut reply = wire::send(client, &url, method, body, as_body, &headers).await;
+        let ready = request.ready(&self.endpoints.rest, &credentials, self.unix_s());
+        let mut reply = wire::send(client, ready, as_body).await;
         if let VenueReply::Answer(answer) = &mut reply {
             credentials.scrub(&mut answer.body);
         }
@@ -310,11 +240,4 @@ fn held_back() -> VenueReply {
 
 fn no_credentials() -> VenueReply {
     VenueReply::NotSent("no API credentials yet".into())
-}
-
-/// A UTC day, counted since 1970, as `YYYY-MM-DD`.
-fn date(day: u32) -> String {
-    let mut text = Timestamp::EPOCH.plus(Nanos::from_secs(u64::from(day) * 86_400)).to_string();
-    text.truncate("YYYY-MM-DD".len());
-    text
 }

@@ -8,15 +8,17 @@ pub mod keystore;
 
 use crate::secret_file::{self, Keeper, SecretFileError};
 use alloy_primitives::{Address, B256};
-use alloy_signer::SignerSync as _;
-use alloy_signer_local::PrivateKeySigner;
+use secp256k1::{Message, SECP256K1, SecretKey};
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The longest key file read, in bytes: 64 digits, a prefix and line ends.
 const KEY_FILE_MAX: usize = 256;
 
-/// One secp256k1 key. Boxed, so that moving the holder copies a pointer; the signer inside overwrites its scalar on drop.
+/// One secp256k1 key. Boxed, so that moving the holder copies a pointer; overwritten on drop.
+///
+/// Signed by libsecp256k1 itself: `PrivateKeySigner` of alloy-signer-local stays with the slower k256 whatever its features, and its
+/// own wrapper of libsecp256k1 leaves the scalar in memory.
 ///
 /// ```compile_fail
 /// fn show(key: &executor::key::Key) -> String { format!("{key:?}") }
@@ -31,7 +33,14 @@ const KEY_FILE_MAX: usize = 256;
 /// fn write(key: &executor::key::Key) -> String { serde_json::to_string(key).unwrap() }
 /// ```
 pub struct Key {
-    signer: Box<PrivateKeySigner>,
+    secret: Box<SecretKey>,
+    address: Address,
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.secret.non_secure_erase();
+    }
 }
 
 /// Why there is no key. Never carries what was read.
@@ -76,13 +85,23 @@ impl Key {
 
     /// The key's own address.
     #[must_use]
-    pub fn address(&self) -> Address {
-        self.signer.address()
+    pub const fn address(&self) -> Address {
+        self.address
     }
 
     /// 65 bytes r ‖ s ‖ v with low s and v = 27 or 28. Deterministic (RFC 6979).
     pub(crate) fn sign_digest(&self, digest: B256) -> [u8; 65] {
-        self.signer.sign_hash_sync(&digest).expect("signing 32 bytes with a valid key cannot fail").as_bytes()
+        let signature = SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(digest.0), &self.secret);
+        let (parity, compact) = signature.serialize_compact();
+        let mut out = [0; 65];
+        out[..64].copy_from_slice(&compact);
+        // r at or above the curve's order, 2 or 3, comes once in 2^127 signatures and could not be told from 0 or 1
+        out[64] = match i32::from(parity) {
+            0 => 27,
+            1 => 28,
+            other => panic!("recovery id {other}"),
+        };
+        out
     }
 
     /// From hex text. Crate only: files come through [`Key::load`], public test keys through [`crate::vectors`].
@@ -102,7 +121,9 @@ impl Key {
     }
 
     fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
-        PrivateKeySigner::from_slice(bytes).ok().map(|signer| Self { signer: Box::new(signer) })
+        let secret = Box::new(SecretKey::from_byte_array(bytes).ok()?);
+        let public = secret.public_key(SECP256K1).serialize_uncompressed();
+        Some(Self { secret, address: Address::from_raw_public_key(&public[1..]) })
     }
 }
 

@@ -3,6 +3,10 @@
 //! The order bucket and the cancel bucket of the signer are the venue's own two; ours stay inside them. Cancel-all has a share
 //! of the cancel bucket that nothing else may use, so a flood of anything cannot starve it.
 
+mod places;
+
+pub use places::{Places, in_turn};
+
 use crate::config::Buckets;
 use crate::outcome::VenueCall;
 use governor::clock::{Clock, Reference};
@@ -208,6 +212,13 @@ impl<T> Waiting<T> {
         }
         queue.push_back(Queued { cost, leave_by, call });
         Ok(())
+    }
+
+    /// Whether something waits that matters more than a new order: a cancel, or what keeps the dead-man switch from acting.
+    /// Readings do not: their bucket is no order's, and some wait all the time.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        Class::ALL[..=Class::Heartbeat as usize].iter().any(|class| !self.queues[*class as usize].is_empty())
     }
 
     /// The next call whose class has tokens now, or that waited for too long; otherwise how long until one has, if any waits.

@@ -13,10 +13,12 @@ pub use venue::{OnGeo, OnPost, Resting, Venue};
 
 use crate::desk::{Desk, DeskInput, Effect, Op, Setup};
 use crate::ledger::{Ledger as _, MemoryLedger};
-use crate::limits::{Class, Limits, Next, Waiting};
+use crate::limits::{Class, Limits, Next, Places, Waiting, in_turn};
 use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
 use crate::rows::LedgerRow;
-use mm_core::domain::{ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Timestamp, Token};
+use mm_core::domain::{
+    ClientOrderId, ConditionId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Timestamp, Token,
+};
 use mm_core::protocol::{FromExecutor, Gate, PROTOCOL_VERSION, ToExecutor};
 use mm_core::venue::user_ws::{self, UserFrame};
 use serde_json::json;
@@ -59,7 +61,13 @@ pub struct Rehearsal {
     /// Local token buckets; without a tier nothing waits.
     pub limits: Limits,
     waiting: Waiting<(u64, VenueCall)>,
+    places: Places,
+    posts: Vec<(u64, OrderId, NewOrder, ConditionId)>,
+    /// All calls and orders take from one bucket, and there is no line: a sabotage.
+    pub one_bucket: bool,
     pump_at: Option<Timestamp>,
+    /// One way to the venue and back.
+    pub latency: Nanos,
     /// A commit takes this long.
     pub commit: Nanos,
     /// What the desk's clock shows at a moment; `None`: the moment.
@@ -106,7 +114,11 @@ impl Rehearsal {
             alive: true,
             limits: Limits::new(None),
             waiting: Waiting::default(),
+            places: Places::default(),
+            posts: Vec::new(),
+            one_bucket: false,
             pump_at: None,
+            latency: LATENCY,
             commit: COMMIT,
             clock: None,
             nowhere: MemoryLedger::new(),
@@ -212,6 +224,7 @@ impl Rehearsal {
                 self.perform(effect);
             }
             self.pump();
+            self.send_posts();
         }
         panic!("the desk does not come to rest");
     }
@@ -266,7 +279,8 @@ impl Rehearsal {
         self.inbox.insert((self.at.plus(after), self.seq), event);
     }
 
-    fn perform(&mut self, effect: Effect) {
+    /// Does what the desk wants done.
+    pub fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Record(row) => self.commit(row),
             Effect::Post { call, approved, row, .. } => {
@@ -275,14 +289,12 @@ impl Rehearsal {
                 if !self.ledger.rows().iter().any(recorded) {
                     self.unrecorded += 1;
                 }
-                let (id, order) = (row.order(), *approved.order());
-                self.post(call, id, order);
-                if self.shell_resends && self.venue.on_post == OnPost::TakeAndLose {
-                    self.venue.posts.push((self.at, id));
-                }
+                self.posts.push((call, row.order(), *approved.order(), approved.market().clone()));
             }
             Effect::Call { call, request, leave_by } => {
                 let (class, cost) = Class::of(&request);
+                let class = if self.one_bucket { Class::Place } else { class };
+                self.pump_at = Some(self.at);
                 if let Err((call, _)) = self.waiting.push(class, cost, leave_by, (call, request)) {
                     self.input(not_sent(call));
                 }
@@ -320,6 +332,25 @@ impl Rehearsal {
         }
     }
 
+    /// Sends the orders of this turn that have tokens, after the calls, as the shell does.
+    fn send_posts(&mut self) {
+        let urgent = self.waiting.is_urgent();
+        for (call, id, order, market) in in_turn(std::mem::take(&mut self.posts), |(.., market)| market) {
+            let may = match self.one_bucket {
+                true => self.limits.take(self.at, Class::Place, 1).is_ok(),
+                false => !urgent && self.places.may(&self.limits, self.at, &market),
+            };
+            if !may {
+                self.input(not_sent(call));
+                continue;
+            }
+            self.post(call, id, order);
+            if self.shell_resends && self.venue.on_post == OnPost::TakeAndLose {
+                self.venue.posts.push((self.at, id));
+            }
+        }
+    }
+
     fn commit(&mut self, row: LedgerRow) {
         let ledger = if self.ledger_lies { &mut self.nowhere } else { &mut self.ledger };
         match ledger.append(std::slice::from_ref(&row)) {
@@ -333,10 +364,11 @@ impl Rehearsal {
     }
 
     fn reply(&mut self, call: u64, reply: VenueReply) {
-        self.later(LATENCY, Event::Input(Box::new(DeskInput::Reply { call, reply })));
+        self.later(self.latency, Event::Input(Box::new(DeskInput::Reply { call, reply })));
     }
 
-    fn post(&mut self, call: u64, id: OrderId, order: NewOrder) {
+    /// The venue is sent an order, and does with it what it does with all.
+    pub fn post(&mut self, call: u64, id: OrderId, order: NewOrder) {
         let on_post = self.venue.on_post;
         if on_post != OnPost::NotSent {
             self.venue.posts.push((self.at, id));

@@ -171,20 +171,39 @@ pub fn order_fields(account: &Account, token: &OrderToken, order: &NewOrder, sal
 #[must_use]
 pub fn order_id(account: &Account, token: &OrderToken, order: &NewOrder, salt: u64, at_ms: u64) -> OrderId {
     let fields = order_fields(account, token, order, salt, at_ms);
-    order_digest(Exchange::of(token.neg_risk).domain_separator(account.chain), order_struct_hash(&fields))
+    OrderHashes::of(account.chain, Exchange::of(token.neg_risk), &fields).id()
+}
+
+/// What an order is signed over, hashed once.
+#[derive(Clone, Copy)]
+pub(crate) struct OrderHashes {
+    domain: B256,
+    contents: B256,
+    digest: OrderId,
+}
+
+impl OrderHashes {
+    pub(crate) fn of(chain: Chain, exchange: Exchange, fields: &OrderFields) -> Self {
+        let (domain, contents) = (exchange.domain_separator(chain), order_struct_hash(fields));
+        Self { domain, contents, digest: order_digest(domain, contents) }
+    }
+
+    /// The venue's id for the order.
+    pub(crate) const fn id(&self) -> OrderId {
+        self.digest
+    }
 }
 
 /// The signature bytes of an order: 65 for types 0 to 2, 317 for a deposit wallet.
-pub(crate) fn signature(key: &Key, chain: Chain, exchange: Exchange, fields: &OrderFields) -> Vec<u8> {
-    let domain = exchange.domain_separator(chain);
-    let contents = order_struct_hash(fields);
+pub(crate) fn signature(key: &Key, chain: Chain, fields: &OrderFields, hashes: &OrderHashes) -> Vec<u8> {
+    let OrderHashes { domain, contents, digest } = hashes;
     match fields.signature_type {
         SignatureType::Eoa | SignatureType::Proxy | SignatureType::Safe => {
-            key.sign_digest(typed_data_digest(domain, contents)).to_vec()
+            key.sign_digest(B256::from(*digest.bytes())).to_vec()
         }
         SignatureType::Poly1271 => {
-            let nested = nested_struct_hash(chain, fields.maker, contents);
-            let mut out = key.sign_digest(typed_data_digest(domain, nested)).to_vec();
+            let nested = nested_struct_hash(chain, fields.maker, *contents);
+            let mut out = key.sign_digest(typed_data_digest(*domain, nested)).to_vec();
             out.extend_from_slice(domain.as_slice());
             out.extend_from_slice(contents.as_slice());
             out.extend_from_slice(ORDER_TYPE.as_bytes());
@@ -248,12 +267,12 @@ impl SignedOrder {
 pub fn sign(key: &Key, account: &Account, approved: Approved, row: Recorded) -> SignedOrder {
     let token = approved.token();
     let fields = order_fields(account, token, approved.order(), row.salt(), row.at_ms());
-    let id = order_id(account, token, approved.order(), row.salt(), row.at_ms());
+    let hashes = OrderHashes::of(account.chain, Exchange::of(token.neg_risk), &fields);
+    let id = hashes.id();
     assert_eq!(id, row.order(), "the ledger's row is about another order");
     assert_eq!(key.address(), account.key_address(), "the key is not the account's");
-    let exchange = Exchange::of(token.neg_risk);
     let (order_type, expiration) = order_type_and_expiration(approved.order().tif);
-    let signature = signature(key, account.chain, exchange, &fields);
+    let signature = signature(key, account.chain, &fields, &hashes);
     SignedOrder {
         id,
         body: order_body(&fields, token.id.clone(), expiration, &signature),

@@ -10,7 +10,7 @@ use crate::eip712::{
     order_struct_hash, typed_data_digest,
 };
 use crate::key::Key;
-use crate::sign;
+use crate::sign::{self, OrderHashes};
 use alloy_primitives::{Address, B256};
 use mm_core::domain::{OrderId, TokenId};
 use mm_core::venue::order::{PostOrder, SignatureType};
@@ -49,6 +49,39 @@ pub struct Posting<'a> {
     pub owner: &'a str,
 }
 
+/// A key its caller spelled out, for many signatures.
+pub struct Spelled(Key);
+
+impl Spelled {
+    /// `None` when the text is no key.
+    #[must_use]
+    pub fn from_hex(key_hex: &str) -> Option<Self> {
+        Key::from_hex(key_hex).map(Self)
+    }
+
+    /// The road of [`sign::sign`] from fields to id and body.
+    #[must_use]
+    pub fn sign(
+        &self,
+        chain: Chain,
+        exchange: Exchange,
+        fields: &OrderFields,
+        token: TokenId,
+        posting: &Posting<'_>,
+    ) -> (OrderId, PostOrder) {
+        let hashes = OrderHashes::of(chain, exchange, fields);
+        let signature = sign::signature(&self.0, chain, fields, &hashes);
+        let body = PostOrder {
+            order: sign::order_body(fields, token, posting.expiration, &signature),
+            owner: posting.owner.to_owned(),
+            order_type: posting.order_type.to_owned(),
+            post_only: posting.post_only,
+            defer_exec: false,
+        };
+        (hashes.id(), body)
+    }
+}
+
 /// Hashes and signs `fields` with the key in `key_hex`; `None` when that is no key.
 #[must_use]
 pub fn sign_order(
@@ -60,17 +93,12 @@ pub fn sign_order(
     posting: &Posting<'_>,
 ) -> Option<OrderVector> {
     let key = Key::from_hex(key_hex)?;
+    let address = key.address();
     let domain_separator = exchange.domain_separator(chain);
     let struct_hash = order_struct_hash(fields);
     let nested = (fields.signature_type == SignatureType::Poly1271)
         .then(|| nested_struct_hash(chain, fields.maker, struct_hash));
-    let body = PostOrder {
-        order: sign::order_body(fields, token, posting.expiration, &sign::signature(&key, chain, exchange, fields)),
-        owner: posting.owner.to_owned(),
-        order_type: posting.order_type.to_owned(),
-        post_only: posting.post_only,
-        defer_exec: false,
-    };
+    let (_, body) = Spelled(key).sign(chain, exchange, fields, token, posting);
     Some(OrderVector {
         domain_separator,
         struct_hash,
@@ -78,7 +106,7 @@ pub fn sign_order(
         signing_digest: typed_data_digest(domain_separator, nested.unwrap_or(struct_hash)),
         nested_struct_hash: nested,
         signature: body.order.signature.clone(),
-        address: key.address(),
+        address,
         body,
     })
 }
@@ -92,8 +120,8 @@ pub struct LoginVector {
     pub struct_hash: B256,
     /// What the key signed.
     pub digest: B256,
-    /// L1 headers.
-    pub headers: Vec<auth::Header>,
+    /// L1 headers, name and value.
+    pub headers: Vec<(String, String)>,
 }
 
 /// A login with the key in `key_hex`; `None` when that is no key.
@@ -105,7 +133,10 @@ pub fn login(key_hex: &str, chain: Chain, unix_s: u64, nonce: u64) -> Option<Log
         domain_separator: auth_domain_separator(chain),
         struct_hash: auth_struct_hash(key.address(), &timestamp, nonce),
         digest: auth::login_digest(chain, key.address(), &timestamp, nonce),
-        headers: auth::login_headers(&key, chain, unix_s, nonce).into(),
+        headers: auth::login_headers(&key, chain, unix_s, nonce)
+            .iter()
+            .map(|(name, value)| (name.as_str().to_uppercase(), value.to_str().unwrap_or_default().to_owned()))
+            .collect(),
     })
 }
 

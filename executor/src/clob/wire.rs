@@ -1,11 +1,11 @@
 //! One request over the wire, once: headers marked as sensitive, a cap on the answer, and what a transport error proves.
 
-use crate::auth::Header;
+use super::Ready;
 use crate::outcome::{Answer, Lost, VenueReply};
 use crate::way_out::Leave;
 use mm_core::io::http::{self, HttpError};
-use reqwest::header::{HeaderName, HeaderValue};
-use reqwest::{Client, Method};
+use reqwest::Client;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 /// Longest answer that is read: a page of trades is far below.
 pub const BODY_MAX: usize = 4 * 1024 * 1024;
@@ -29,28 +29,12 @@ impl Body {
 }
 
 /// Sends one request once. Judges nothing.
-pub(crate) async fn send(
-    client: &Client,
-    url: &str,
-    method: Method,
-    body: Vec<u8>,
-    as_body: Body,
-    headers: &[Header],
-) -> VenueReply {
-    let mut request = client.request(method, url);
-    for (name, value) in headers {
-        let Ok(mut value) = HeaderValue::from_str(value) else {
-            return VenueReply::NotSent("a header holds what no header may".into());
-        };
-        value.set_sensitive(true);
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("our own names are valid");
-        request = request.header(name, value);
-    }
+pub(crate) async fn send(client: &Client, ready: Ready, as_body: Body) -> VenueReply {
+    let Ready { method, url, body, headers } = ready;
+    let mut request = client.request(method, url).headers(headers);
     if !body.is_empty() {
-        request = request
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .header(reqwest::header::CONTENT_LENGTH, body.len())
-            .body(as_body.of(body));
+        request =
+            request.header(CONTENT_TYPE, "application/json").header(CONTENT_LENGTH, body.len()).body(as_body.of(body));
     }
     let answer = match request.send().await {
         Ok(answer) => answer,
@@ -61,7 +45,7 @@ pub(crate) async fn send(
     let retry_after_s = header("retry-after").and_then(|text| text.trim().parse().ok());
     let limiter = header("poly-ratelimit-remaining").is_some();
     match http::read_capped(answer, BODY_MAX).await {
-        Ok(body) => VenueReply::Answer(Answer { status, body, retry_after_s, limiter }),
+        Ok(body) => VenueReply::Answer(Answer { status, body, retry_after_s, limiter, for_many: false }),
         Err(HttpError::TooLong { .. }) => VenueReply::Lost(Lost::TooLarge),
         Err(HttpError::Transport(why)) if why.is_timeout() => VenueReply::Lost(Lost::Timeout),
         Err(HttpError::Transport(_) | HttpError::NotText) => VenueReply::Lost(Lost::Truncated),

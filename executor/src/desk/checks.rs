@@ -6,7 +6,7 @@ use crate::gate::venue_ahead;
 use crate::outcome::{self, Beat, Geo, Sign, VenueCall, VenueReply};
 use crate::rows::LedgerRow;
 use mm_core::domain::{Nanos, OrderId, Timestamp};
-use mm_core::protocol::{FromExecutor, Shut};
+use mm_core::protocol::FromExecutor;
 
 /// A check that failed is tried again after this, or after its period if that is shorter.
 pub(super) const RETRY: Nanos = Nanos::from_secs(5);
@@ -95,6 +95,14 @@ impl Desk {
         }
     }
 
+    /// A placement was answered, or given up: its time says whether the venue throttles.
+    pub(super) fn heed_latency(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
+        if !matches!(reply, VenueReply::NotSent(_)) && self.latency.is_too_long(self.at.since(sent)) {
+            out.push(Effect::Alert("the venue takes much longer for orders than before: it throttles".into()));
+            self.shut_venue(RESTART_WAIT);
+        }
+    }
+
     fn shut_venue(&mut self, wait: Nanos) {
         let until = self.at.plus(wait);
         self.health.venue_shut_until = self.health.venue_shut_until.max(Some(until));
@@ -165,8 +173,7 @@ impl Desk {
 
     /// Feeds the venue's dead-man switch, from the deciding loop itself, and only while all else is well.
     pub(super) fn step_heartbeat(&mut self, out: &mut Vec<Effect>) {
-        let reasons = self.health.reasons(self.at, &self.setup.times);
-        let well = self.health.pausing.is_none() && reasons.iter().all(|reason| reason.shut == Shut::HeartbeatLost);
+        let well = self.health.is_well(self.at, &self.setup.times);
         if self.setup.withhold || !well || self.health.draining || self.calling(|purpose| *purpose == Purpose::Beat) {
             return;
         }

@@ -8,6 +8,7 @@ mod checks;
 mod earnings;
 mod endings;
 mod io;
+mod latency;
 mod operator;
 mod orders;
 mod readings;
@@ -109,6 +110,7 @@ pub struct Desk {
     checks: checks::Checks,
     balances: balances::Balances,
     earnings: earnings::Earnings,
+    latency: latency::Latency,
     readings: readings::Readings,
     references: reference::References,
     sweep: Option<sweep::Sweep>,
@@ -151,6 +153,7 @@ impl Desk {
             checks: checks::Checks::default(),
             balances: balances::Balances::default(),
             earnings: earnings::Earnings::default(),
+            latency: latency::Latency::default(),
             readings: readings::Readings::default(),
             references: reference::References::default(),
             sweep: None,
@@ -235,7 +238,10 @@ impl Desk {
     fn replied(&mut self, pending: Pending, reply: &VenueReply, out: &mut Vec<Effect>) {
         self.heed_sign(&pending.purpose, reply, out);
         match pending.purpose {
-            Purpose::Post(order) => self.post_replied(order, reply, out),
+            Purpose::Post(order) => {
+                self.heed_latency(pending.sent, reply, out);
+                self.post_replied(order, reply, out);
+            }
             Purpose::Cancel(ids) => self.cancel_replied(&ids, reply),
             Purpose::SweepCancel => self.sweep_cancel_replied(reply),
             Purpose::MarketCancel | Purpose::Renew => {}

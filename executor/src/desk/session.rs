@@ -213,12 +213,12 @@ impl Desk {
         }
         let token = self.session.tokens.get(&order.token);
         let ask = Ask { id, decided, token, order, reference: token.and_then(|token| self.reference(token)) };
-        let exposure = self.exposure.digest();
         let policy = self.setup.policy.digest();
         match decide(&self.setup.policy, &self.exposure, self.gate(), self.at, &ask) {
             Err(why) => {
                 if let Some(unwritten) = self.session.refusals.write(self.at) {
                     let (at, token, why) = (self.at, ask.token.cloned(), why.clone());
+                    let exposure = self.exposure.digest();
                     let row = RefusedRow { at, run, id, payload, token, why, policy, exposure, unwritten };
                     self.record(LedgerRow::Refused(Box::new(row)), out);
                 }
@@ -247,7 +247,7 @@ impl Desk {
                     reserve: approved.reserve(),
                     gate: self.gate(),
                     policy,
-                    exposure,
+                    exposure: self.exposure.digest(),
                 };
                 self.references.placed(hash);
                 self.remember(id, payload, None);

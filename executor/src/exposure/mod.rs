@@ -398,8 +398,7 @@ impl Exposure {
             self.roll(at);
             self.discount(&tracked);
             // The first telling of a trade fixes its size: a later one only moves its stage.
-            let (price, qty) =
-                known.map_or((order::counted(&tracked.row, price), qty), |(price, qty, _)| (price, qty));
+            let (price, qty) = known.map_or((order::counted(&tracked.row, price), qty), |(price, qty, _)| (price, qty));
             tracked.fills.insert(trade.clone(), (price, qty, stage));
             self.count(&tracked);
             let row = &tracked.row;

@@ -107,82 +107,99 @@ impl Health {
     /// The gate at `at`.
     #[must_use]
     pub fn read(&self, at: Timestamp, times: &GateTimes) -> Gate {
-        match self.reasons(at, times).first() {
-            Some(reason) => Gate::Shut(reason.shut),
-            None => Gate::Open { until: self.until(times, true) },
-        }
+        let mut first = None;
+        // asked many times a turn: nobody reads the words
+        self.judge(at, times, &mut |shut, _, _| first = first.or(Some(shut)));
+        first.map_or_else(|| Gate::Open { until: self.until(times, true) }, Gate::Shut)
+    }
+
+    /// Whether nothing but the heartbeat is missing, or nothing at all.
+    #[must_use]
+    pub fn is_well(&self, at: Timestamp, times: &GateTimes) -> bool {
+        let mut well = self.pausing.is_none();
+        self.judge(at, times, &mut |shut, _, _| well &= shut == Shut::HeartbeatLost);
+        well
     }
 
     /// Every reason to be shut, the most lasting first. Empty: open.
     #[must_use]
     pub fn reasons(&self, at: Timestamp, times: &GateTimes) -> Vec<Reason> {
         let mut reasons = Vec::new();
-        let mut say = |shut, why: Box<str>, since: Option<Timestamp>| {
+        self.judge(at, times, &mut |shut, why, since| {
+            let why = why.to_string().into();
             reasons.push(Reason { shut, why, age_ms: since.map(|since| at.since(since).ms()) });
-        };
+        });
+        reasons
+    }
+
+    fn judge(
+        &self,
+        at: Timestamp,
+        times: &GateTimes,
+        say: &mut dyn FnMut(Shut, std::fmt::Arguments<'_>, Option<Timestamp>),
+    ) {
         if let Some(place) = &self.geo_blocked {
-            say(Shut::Geoblocked, format!("the venue may not be traded from here ({place})").into(), None);
+            say(Shut::Geoblocked, format_args!("the venue may not be traded from here ({place})"), None);
         }
         if let Some(why) = &self.halted {
-            say(Shut::Halted, why.clone(), None);
+            say(Shut::Halted, format_args!("{why}"), None);
         }
         if self.draining {
-            say(Shut::Halted, "shutting down".into(), None);
+            say(Shut::Halted, format_args!("shutting down"), None);
         }
         if self.ledger_failed {
-            say(Shut::Ledger, "the ledger cannot be written".into(), None);
+            say(Shut::Ledger, format_args!("the ledger cannot be written"), None);
         }
         if self.geo_blocked.is_none() && !fresh(self.geo_clear, at, times.geoblock_max_age) {
-            say(Shut::CheckFailed, "the geoblock check has no fresh answer".into(), self.geo_clear);
+            say(Shut::CheckFailed, format_args!("the geoblock check has no fresh answer"), self.geo_clear);
         }
         match self.clock {
-            None => say(Shut::CheckFailed, "the venue's clock was never read".into(), None),
+            None => say(Shut::CheckFailed, format_args!("the venue's clock was never read"), None),
             Some((read, _)) if !fresh(Some(read), at, times.clock_max_age) => {
-                say(Shut::CheckFailed, "the venue's clock has no fresh reading".into(), Some(read));
+                say(Shut::CheckFailed, format_args!("the venue's clock has no fresh reading"), Some(read));
             }
             Some((read, apart)) if apart > times.clock_pause => {
-                say(Shut::Clock, format!("our clock is {} ms off the venue's", apart.ms()).into(), Some(read));
+                say(Shut::Clock, format_args!("our clock is {} ms off the venue's", apart.ms()), Some(read));
             }
             Some(_) => {}
         }
         if !self.withhold {
             if self.closed_only {
-                say(Shut::ClosedOnly, "the account may only close positions".into(), None);
+                say(Shut::ClosedOnly, format_args!("the account may only close positions"), None);
             } else if !fresh(self.closed_only_clear, at, times.closed_only_max_age) {
-                let why = "the closed-only check has no fresh answer".into();
+                let why = format_args!("the closed-only check has no fresh answer");
                 say(Shut::CheckFailed, why, self.closed_only_clear);
             }
             if !self.user_up {
-                say(Shut::UserStream, "the user stream is down".into(), self.user_word);
+                say(Shut::UserStream, format_args!("the user stream is down"), self.user_word);
             } else if self.user_mute {
-                say(Shut::UserStream, "the user stream does not tell what REST knows".into(), self.user_word);
+                say(Shut::UserStream, format_args!("the user stream does not tell what REST knows"), self.user_word);
             } else if let Some(dead) = self.user_dead_at(times)
                 && at >= dead
             {
-                say(Shut::UserStream, "neither the user stream nor REST answers".into(), self.user_word);
+                say(Shut::UserStream, format_args!("neither the user stream nor REST answers"), self.user_word);
             }
         }
         if self.venue_shut_until.is_some_and(|until| at < until) {
-            say(Shut::Venue, "the venue takes no orders".into(), None);
+            say(Shut::Venue, format_args!("the venue takes no orders"), None);
         }
         match self.lease {
-            None => say(Shut::CoreSilent, "no core is connected".into(), None),
+            None => say(Shut::CoreSilent, format_args!("no core is connected"), None),
             Some((last, _)) if !fresh(Some(last), at, times.core_silent) => {
-                say(Shut::CoreSilent, "the core is silent".into(), Some(last));
+                say(Shut::CoreSilent, format_args!("the core is silent"), Some(last));
             }
             Some((last, feed)) if feed > times.feed_max_age => {
-                say(Shut::CoreSilent, format!("the core's feed is {} ms old", feed.ms()).into(), Some(last));
+                say(Shut::CoreSilent, format_args!("the core's feed is {} ms old", feed.ms()), Some(last));
             }
             Some(_) => {}
         }
         if let Some(shut) = self.pausing {
-            say(shut, "cancelling everything after a pause".into(), None);
+            say(shut, format_args!("cancelling everything after a pause"), None);
         }
         // Last, so that "the heartbeat is all that is missing" can be told from the first reason.
         if !self.withhold && !fresh(self.beat, at, times.heartbeat_max_age) {
-            say(Shut::HeartbeatLost, "no heartbeat was accepted lately".into(), self.beat);
+            say(Shut::HeartbeatLost, format_args!("no heartbeat was accepted lately"), self.beat);
         }
-        reasons
     }
 
     /// The earliest moment a check expires. Without the lease for the core: it knows its own.

@@ -5,8 +5,8 @@
 
 pub mod deposit;
 
-use crate::auth::Credentials;
 use crate::clob::wire::{self, Body};
+use crate::clob::{Ready, Request};
 use crate::outcome::{Answer, VenueCall, VenueReply};
 use deposit::{Deposit, DepositError};
 use mm_core::io::http::{self, HttpError, Timeouts};
@@ -172,7 +172,7 @@ impl Venue {
         &mut self,
         client: &Client,
         method: Method,
-        path: &str,
+        path: &'static str,
         query: &str,
         body: &[u8],
     ) -> Result<Vec<u8>, String> {
@@ -196,18 +196,17 @@ impl Venue {
         }
     }
 
-    async fn send(&self, client: &Client, method: &Method, path: &str, query: &str, body: &[u8]) -> VenueReply {
+    async fn send(&self, client: &Client, method: &Method, path: &'static str, query: &str, body: &[u8]) -> VenueReply {
         let Deposit { rest, credentials, .. } = &self.deposit;
         let unix_s = now_s().saturating_add_signed(self.ahead);
-        let headers = Credentials::request_headers(credentials, unix_s, method.as_str(), path, body);
-        let url = format!("{rest}{path}{query}");
-        wire::send(client, &url, method.clone(), body.to_vec(), Body::Plain, &headers).await
+        let request = Request::new(method.clone(), path).query(query.to_owned()).body(body.to_vec());
+        wire::send(client, request.ready(rest, credentials, unix_s), Body::Plain).await
     }
 
     /// Whether the venue's clock is not what requests were dated by so far.
     async fn read_clock(&mut self) -> bool {
         let url = format!("{}/time", self.deposit.rest);
-        let reply = wire::send(&self.read, &url, Method::GET, Vec::new(), Body::Plain, &[]).await;
+        let reply = wire::send(&self.read, Ready::get(url), Body::Plain).await;
         let VenueReply::Answer(Answer { status: 200, body, .. }) = reply else { return false };
         let theirs = std::str::from_utf8(&body).ok().and_then(|text| text.trim().parse::<u64>().ok());
         let Some(ahead) = theirs.and_then(|theirs| theirs.checked_signed_diff(now_s())) else { return false };

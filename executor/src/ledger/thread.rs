@@ -1,17 +1,17 @@
 //! The ledger on a thread of its own: a sync may take milliseconds, and the desk must not wait for it.
 //!
 //! Rows that arrive while a commit runs go into the next one together (group commit). Order is kept. A full queue counts as a
-//! failed ledger: a disk that stalls for a thousand rows is not one to trade on.
+//! failed ledger: a disk that stalls for thousands of rows is not one to trade on.
 
 use super::{DurableIntent, Ledger, LedgerFailed};
 use crate::rows::LedgerRow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 
-/// Rows that may wait.
-pub const QUEUE_MAX: usize = 1024;
+/// Rows that may wait: what two thousand intents a second make in more than two seconds, by when they are too old to be posted.
+pub const QUEUE_MAX: usize = 8192;
 /// Most rows of one commit.
-pub const GROUP_ROWS_MAX: usize = 64;
+pub const GROUP_ROWS_MAX: usize = 256;
 
 /// How long the end waits for the last commit.
 const CLOSE_MAX: Duration = Duration::from_secs(2);

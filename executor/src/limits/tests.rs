@@ -1,4 +1,5 @@
 use super::*;
+use mm_core::domain::ConditionId;
 
 fn at(ms: u64) -> Timestamp {
     Timestamp::from_ms(1_000_000 + ms)
@@ -96,4 +97,62 @@ fn the_largest_cancel_call_leaves_before_it_is_overdue_even_from_an_empty_bucket
     let cost = u32::try_from(VenueCall::CANCEL_MAX).expect("small");
     let wait = limits.take(at(0), Class::Cancel, cost).expect_err("empty");
     assert!(wait < crate::rehearsal::times().cancel_timeout, "{wait:?}");
+}
+
+fn market(n: u16) -> ConditionId {
+    crate::rehearsal::condition(n)
+}
+
+#[test]
+fn a_place_is_refused_as_soon_as_the_bucket_is_empty() {
+    let (limits, mut places) = (standard(), Places::default());
+    let passed = (0..100).filter(|_| places.may(&limits, at(0), &market(0))).count();
+    assert_eq!(passed, 36);
+    let passed = (0..1000).filter(|ms| places.may(&limits, at(*ms), &market(0))).count();
+    assert_eq!(passed, 23, "alone it gets every token of the second but the last");
+    let unlimited = Limits::new(None);
+    assert!((0..1000).all(|_| places.may(&unlimited, at(0), &market(0))));
+}
+
+#[test]
+fn who_asks_ten_times_as_often_gets_no_more() {
+    let (limits, mut places) = (standard(), Places::default());
+    let mut passed = [0; 3];
+    for ms in 0..20_000 {
+        for (n, every) in [(0, 1), (1, 2), (2, 250)] {
+            if ms % every == 0 && places.may(&limits, at(ms), &market(n)) {
+                passed[usize::from(n)] += 1;
+            }
+        }
+    }
+    let [loud, less, quiet] = passed;
+    assert!(quiet >= 75, "four a second, for twenty seconds: {quiet} pass");
+    assert!(loud <= less + less / 5 + 36, "{loud} and {less}");
+    assert!(loud + less + quiet >= 480, "no token is lost: {passed:?}");
+}
+
+#[test]
+fn a_market_that_asks_no_more_holds_the_others_up_by_one_token() {
+    let (limits, mut places) = (standard(), Places::default());
+    while places.may(&limits, at(0), &market(0)) {}
+    assert!(!places.may(&limits, at(1), &market(1)));
+    let passed = (2..3002).filter(|ms| places.may(&limits, at(*ms), &market(0))).count();
+    assert!((69..=72).contains(&passed), "of three seconds' 72 one was kept for nothing: {passed}");
+}
+
+#[test]
+fn orders_of_one_turn_leave_market_by_market() {
+    let orders = vec![(0, "a"), (0, "b"), (1, "c"), (0, "d"), (2, "e"), (1, "f")];
+    let markets: Vec<ConditionId> = (0..3).map(market).collect();
+    let order: String = in_turn(orders, |(n, _)| &markets[*n]).into_iter().map(|(_, name)| name).collect();
+    assert_eq!(order, "acebfd");
+}
+
+#[test]
+fn cancels_and_beats_that_wait_are_urgent_and_readings_are_not() {
+    for class in Class::ALL {
+        let mut waiting = Waiting::default();
+        waiting.push(class, 1, at(100), ()).expect("room");
+        assert_eq!(waiting.is_urgent(), class <= Class::Heartbeat, "{class:?}");
+    }
 }

@@ -3,6 +3,7 @@
 //! An order counts as rejected only on a parsed reason the venue documents, and as accepted only when the venue names the
 //! hash we computed.
 
+mod batch;
 mod listed;
 mod reads;
 mod reply;
@@ -10,6 +11,7 @@ mod reply;
 mod tests;
 mod texts;
 
+pub use batch::split_batch;
 pub use listed::{ListedBook, ListedLevel, ListedOrder, ListedPart, ListedTrade};
 pub use reads::{
     Beat, Cancels, Geo, balance, books, cancel, closed_only, earned, geoblock, heartbeat, open_orders, order, scoring,
@@ -106,31 +108,13 @@ pub fn placed(reply: &VenueReply, ours: OrderId) -> Placed {
         // A text that was never seen is no documented no.
         400..=499 => match error_text(&answer.body).map(|text| by_text(&text)) {
             Some(Placed::RejectedUnconfirmed(why)) => Placed::Unknown(why),
+            // Whose reason it is cannot be told: whoever did not cause it may have been taken.
+            Some(Placed::Rejected(why)) if answer.for_many => Placed::RejectedUnconfirmed(why),
             Some(placed) => placed,
             None => unknown(),
         },
         _ => unknown(),
     }
-}
-
-/// One answer of `POST /orders` as one reply for each of its `count` orders, in order. A list of another length proves
-/// nothing about any of them.
-#[must_use]
-pub fn split_batch(reply: &VenueReply, count: usize) -> Vec<VenueReply> {
-    if let VenueReply::Answer(answer) = reply
-        && (200..=299).contains(&answer.status)
-    {
-        let entries: Vec<serde_json::Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
-        if entries.len() == count {
-            let entry = |value: &serde_json::Value| {
-                VenueReply::Answer(Answer { body: value.to_string().into_bytes(), ..answer.clone() })
-            };
-            return entries.iter().map(entry).collect();
-        }
-        let nothing = VenueReply::Answer(Answer { body: Vec::new(), ..answer.clone() });
-        return vec![nothing; count];
-    }
-    vec![reply.clone(); count]
 }
 
 fn entry_proves(entry: &PostOrderReply, ours: OrderId) -> Placed {

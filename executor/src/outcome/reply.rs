@@ -51,6 +51,8 @@ pub enum VenueCall {
 }
 
 impl VenueCall {
+    /// Most orders in one `POST /orders` (`clob-rest.md` section 6).
+    pub const PLACE_MAX: usize = 15;
     /// Most ids in one cancel call. The venue takes 1,000, and refuses a call whole that costs more than the signer's bucket
     /// holds (`clob-rest.md` sections 7 and 16): this many the lowest tier refills in half a second.
     pub const CANCEL_MAX: usize = 30;
@@ -93,6 +95,8 @@ pub struct Answer {
     pub retry_after_s: Option<u64>,
     /// The signer's limiter left its headers: with a 429 the request was provably not processed.
     pub limiter: bool,
+    /// It is about several orders at once.
+    pub for_many: bool,
 }
 
 impl Answer {

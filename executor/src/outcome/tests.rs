@@ -64,15 +64,6 @@ fn placements_by_the_table() {
 }
 
 #[test]
-fn a_batch_of_another_length_proves_nothing() {
-    let body = format!("[{}]", entry(&id(1).to_string(), true, ""));
-    let two = split_batch(&VenueReply::Answer(Answer::new(200, body.clone())), 2);
-    assert!(two.iter().all(|reply| matches!(placed(reply, id(1)), Placed::Unknown(_))));
-    let one = split_batch(&VenueReply::Answer(Answer::new(200, body)), 1);
-    assert_eq!(placed(&one[0], id(1)), Placed::Accepted);
-}
-
-#[test]
 fn geoblock_counts_only_an_object_with_a_boolean() {
     let geo = |status, body: &str| geoblock(&VenueReply::Answer(Answer::new(status, body)));
     assert_eq!(geo(200, r#"{"blocked":false,"ip":"203.0.113.42","country":"IE","region":""}"#), Geo::Clear);

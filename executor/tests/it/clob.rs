@@ -51,6 +51,10 @@ impl Bench {
         bench
     }
 
+    async fn post(&self, order: SignedOrder, leave: Leave) -> VenueReply {
+        self.clob.post(vec![order], leave).await.pop().expect("one for each")
+    }
+
     async fn new() -> Self {
         let server = MockServer::start().await;
         let key = Arc::new(Key::throw_away().expect("random bytes"));
@@ -78,7 +82,11 @@ impl Bench {
     }
 
     fn order(&self) -> SignedOrder {
-        let (approved, row) = approved(&self.account);
+        self.salted(42)
+    }
+
+    fn salted(&self, salt: u64) -> SignedOrder {
+        let (approved, row) = approved(&self.account, salt);
         sign(&self.key, &self.account, approved, row)
     }
 
@@ -93,7 +101,7 @@ fn credentials() -> Value {
 }
 
 /// An order through the real policy and a real ledger.
-fn approved(account: &Account) -> (Approved, Recorded) {
+fn approved(account: &Account, salt: u64) -> (Approved, Recorded) {
     let token = |text: &str| TokenId::parse(text).expect("a token");
     let condition = ConditionId::parse(&format!("0x{}", "ab".repeat(32))).expect("a condition");
     let usdc = |n| Usdc::from_whole(n).expect("small");
@@ -150,7 +158,7 @@ fn approved(account: &Account) -> (Approved, Recorded) {
     let ask = Ask { id: ClientOrderId(1), decided: at, token: Some(&yes), order, reference };
     let gate = Gate::Open { until: at.plus(Nanos::from_secs(1)) };
     let approved = decide(&policy, &Exposure::default(), gate, at, &ask).expect("approved");
-    let (salt, at_ms) = (42, at.ms());
+    let at_ms = at.ms();
     let id = order_id(account, approved.token(), &order, salt, at_ms);
     let row = IntentRow {
         at,
@@ -188,7 +196,7 @@ async fn a_post_carries_the_recorded_order_and_signs_the_bytes_it_sends() {
     bench.answer("POST", "/order", ResponseTemplate::new(200).set_body_string("{}")).await;
     let order = bench.order();
     let id = order.id();
-    assert_eq!(bench.clob.post(order, bench.leave()).await, VenueReply::Answer(Answer::new(200, "{}")));
+    assert_eq!(bench.post(order, bench.leave()).await, VenueReply::Answer(Answer::new(200, "{}")));
 
     let seen = bench.seen().await;
     let [request] = &seen[..] else { panic!("{} requests", seen.len()) };
@@ -210,7 +218,7 @@ async fn an_order_that_was_taken_without_an_answer_is_lost_and_sent_once() {
     let bench = Bench::logged_in().await;
     let late = ResponseTemplate::new(200).set_delay(Duration::from_secs(20)).set_body_string("{}");
     bench.answer("POST", "/order", late).await;
-    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Lost(Lost::Timeout));
+    assert_eq!(bench.post(bench.order(), bench.leave()).await, VenueReply::Lost(Lost::Timeout));
     assert_eq!(bench.seen().await.len(), 1);
 }
 
@@ -222,12 +230,12 @@ async fn an_order_without_leave_does_not_leave() {
     bench.way.shut();
     let late = bench.way.leave(Clock::new().now());
     for leave in [shut, late] {
-        assert!(matches!(bench.clob.post(bench.order(), leave).await, VenueReply::NotSent(_)));
+        assert!(matches!(bench.post(bench.order(), leave).await, VenueReply::NotSent(_)));
     }
     // and with a connection that stands, too
-    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Answer(Answer::new(200, "{}")));
+    assert_eq!(bench.post(bench.order(), bench.leave()).await, VenueReply::Answer(Answer::new(200, "{}")));
     let late = bench.way.leave(Clock::new().now());
-    assert!(matches!(bench.clob.post(bench.order(), late).await, VenueReply::NotSent(_)));
+    assert!(matches!(bench.post(bench.order(), late).await, VenueReply::NotSent(_)));
     assert_eq!(bench.seen().await.len(), 1);
 }
 
@@ -242,7 +250,7 @@ async fn an_order_is_held_back_while_its_connection_does_not_stand() {
     };
     let wait = Duration::from_secs(60);
     let clob = Clob::new(silent, Arc::clone(&bench.login), bench.account, Clock::new(), wait, wait).expect("a client");
-    let post = clob.post(bench.order(), bench.leave());
+    let post = clob.post(vec![bench.order()], bench.leave());
     let server = async {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let mut seen = vec![0; 1];
@@ -252,8 +260,37 @@ async fn an_order_is_held_back_while_its_connection_does_not_stand() {
         seen
     };
     let (reply, seen) = tokio::join!(post, server);
-    assert!(matches!(reply, VenueReply::NotSent(_)), "{reply:?}");
+    assert!(matches!(reply[..], [VenueReply::NotSent(_)]), "{reply:?}");
     assert_eq!(seen[0], 22, "a TLS handshake record");
+}
+
+#[tokio::test]
+async fn several_orders_leave_in_one_request_and_share_one_leave() {
+    let bench = Bench::logged_in().await;
+    let orders = || vec![bench.salted(1), bench.salted(2)];
+    let ids: Vec<String> = orders().iter().map(|order| order.id().to_string()).collect();
+    let entry = |id: &String| json!({ "errorMsg": "", "orderID": id, "success": true, "status": "live" });
+    let answer = ResponseTemplate::new(200).set_body_json(json!([entry(&ids[1]), entry(&ids[0])]));
+    bench.answer("POST", "/orders", answer).await;
+    let shut = bench.leave();
+    bench.way.shut();
+    let kept_in = bench.clob.post(orders(), shut).await;
+    assert!(matches!(kept_in[..], [VenueReply::NotSent(_), VenueReply::NotSent(_)]), "{kept_in:?}");
+
+    let replies = bench.clob.post(orders(), bench.leave()).await;
+    for (id, reply) in ids.iter().zip(&replies) {
+        let VenueReply::Answer(answer) = reply else { panic!("{reply:?}") };
+        let body: Value = serde_json::from_slice(&answer.body).expect("an entry");
+        assert_eq!(body["orderID"], json!(id), "each its own");
+    }
+    let requests = bench.server.received_requests().await.expect("recorded");
+    let bodies: Vec<Value> = requests
+        .iter()
+        .filter(|request| request.url.path() == "/orders")
+        .map(|request| serde_json::from_slice(&request.body).expect("JSON"))
+        .collect();
+    assert_eq!(bodies.len(), 1, "once");
+    assert_eq!(bodies[0].as_array().map(Vec::len), Some(2));
 }
 
 #[tokio::test]
@@ -338,7 +375,7 @@ async fn answers_come_back_as_they_came() {
         let bench = Bench::logged_in().await;
         bench.answer("POST", "/order", ResponseTemplate::new(status).set_body_string(body)).await;
         assert_eq!(
-            bench.clob.post(bench.order(), bench.leave()).await,
+            bench.post(bench.order(), bench.leave()).await,
             VenueReply::Answer(Answer::new(status, body)),
             "{status}"
         );
@@ -355,7 +392,7 @@ async fn a_429_tells_how_long_and_who() {
         .set_body_string("{}");
     bench.answer("POST", "/order", limited).await;
     let expected = Answer { retry_after_s: Some(7), limiter: true, ..Answer::new(429, "{}") };
-    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Answer(expected));
+    assert_eq!(bench.post(bench.order(), bench.leave()).await, VenueReply::Answer(expected));
 }
 
 #[tokio::test]
@@ -363,10 +400,7 @@ async fn redirects_are_not_followed() {
     let bench = Bench::logged_in().await;
     let elsewhere = ResponseTemplate::new(307).insert_header("location", format!("{}/elsewhere", bench.server.uri()));
     bench.answer("POST", "/order", elsewhere).await;
-    assert!(matches!(
-        bench.clob.post(bench.order(), bench.leave()).await,
-        VenueReply::Answer(Answer { status: 307, .. })
-    ));
+    assert!(matches!(bench.post(bench.order(), bench.leave()).await, VenueReply::Answer(Answer { status: 307, .. })));
     assert!(bench.seen().await.iter().all(|r| r.url.path() == "/order"));
 }
 
@@ -427,7 +461,7 @@ async fn a_cancel_refused_for_old_credentials_is_sent_again_with_new_ones() {
 async fn a_post_refused_for_old_credentials_is_not_sent_again() {
     let bench = Bench::logged_in().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(401)).mount(&bench.server).await;
-    assert_eq!(bench.clob.post(bench.order(), bench.leave()).await, VenueReply::Answer(Answer::new(401, Vec::new())));
+    assert_eq!(bench.post(bench.order(), bench.leave()).await, VenueReply::Answer(Answer::new(401, Vec::new())));
     assert_eq!(bench.seen().await.len(), 1);
 }
 

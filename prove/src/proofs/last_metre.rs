@@ -226,7 +226,7 @@ async fn held_up(end: End, salt: u64, heeded: bool) -> Result<(usize, VenueReply
     let short = matches!(end, End::TimeIsOver) && heeded;
     let leave = way.leave(clock.now().plus(if short { Nanos::from_ms(300) } else { Nanos::from_secs(3600) }));
     let crowd = venue.close().map_err(|why| text(&why))?;
-    let post = tokio::spawn(async move { clob.post(order, leave).await });
+    let post = tokio::spawn(async move { clob.post(vec![order], leave).await });
     tokio::time::sleep(HANDED_ON).await;
     if heeded && matches!(end, End::GateShuts) {
         way.shut();
@@ -234,7 +234,7 @@ async fn held_up(end: End, salt: u64, heeded: bool) -> Result<(usize, VenueReply
     venue.closed.store(false, Ordering::Release);
     drop(crowd);
     tokio::time::sleep(ASKED_AGAIN).await;
-    let reply = post.await.map_err(|why| text(&why))?;
+    let reply = post.await.map_err(|why| text(&why))?.pop().ok_or("no reply")?;
     Ok((venue.posts(), reply))
 }
 

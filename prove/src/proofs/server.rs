@@ -174,11 +174,11 @@ async fn judge_orders(
         let body = body.to_string();
         let seconds = Clock::new().now().secs();
         let mut request = http.post(format!("{}/order", ready.clob));
-        for (name, mut value) in session.credentials.request_headers(seconds, "POST", "/order", body.as_bytes()) {
-            if flip_hmac && name == "POLY_SIGNATURE" {
-                value = flipped(&value, 0);
-            }
-            request = request.header(name, value);
+        for (name, value) in &session.credentials.request_headers(seconds, "POST", "/order", body.as_bytes()) {
+            request = match value.to_str() {
+                Ok(text) if flip_hmac && name == "poly_signature" => request.header(name, flipped(text, 0)),
+                _ => request.header(name, value),
+            };
         }
         ask(request.body(body)).await
     };

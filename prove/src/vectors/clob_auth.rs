@@ -12,7 +12,7 @@ pub(crate) fn run(document: &Value) -> Vec<CaseResult> {
         let unix_s = text(case, "/timestamp")?.parse().map_err(|e| format!("timestamp: {e}"))?;
         let came = login(text(case, "/privateKey")?, chain, unix_s, number(case, "/nonce")?).ok_or("not a key")?;
         let headers: Map<String, Value> =
-            came.headers.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect();
+            came.headers.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
         let expected = |name: &str| field(case, &format!("/expected/{name}"));
         expect_equal("domainSeparator", expected("domainSeparator")?, &json!(came.domain_separator.to_string()))?;
         expect_equal("structHash", expected("structHash")?, &json!(came.struct_hash.to_string()))?;

@@ -1,5 +1,7 @@
 //! `run`: performs the desk's effects in order and feeds back what happens. One thread decides; the ledger has its own.
 
+mod batch;
+
 use crate::log::Lines;
 use crate::signals::{Signals, Wish};
 use crate::{Failure, keys, say, state};
@@ -13,7 +15,7 @@ use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
 use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
-use executor::limits::{Class, Limits, Next, Waiting};
+use executor::limits::{Class, Limits, Next, Places, Waiting};
 use executor::operator::{Ask, Status, Told};
 use executor::outcome::{VenueCall, VenueReply};
 use executor::rows::LedgerRow;
@@ -158,6 +160,9 @@ struct Shell {
     way: WayOut,
     limits: Limits,
     waiting: Waiting<(u64, VenueCall)>,
+    places: Places,
+    /// Orders of this turn that are ready to leave.
+    posts: Vec<batch::Post>,
     line: CoreLine,
     renew_user: Arc<Notify>,
     inbox: mpsc::Sender<DeskInput>,
@@ -251,6 +256,8 @@ impl Shell {
             clob,
             way,
             waiting: Waiting::default(),
+            places: Places::default(),
+            posts: Vec::new(),
             line,
             renew_user,
             inbox,
@@ -354,6 +361,7 @@ impl Shell {
                 self.perform(at, effect);
             }
             let waits = self.pump(at);
+            self.send_posts(at);
             if let Some(killer) = KILLER.get() {
                 killer.learn(&self.login);
             }
@@ -376,18 +384,7 @@ impl Shell {
                 }
             }
             Effect::Post { call, approved, row, until } => {
-                // Places never wait for tokens: what was decided now may be wrong in a second, or forbidden.
-                if self.limits.take(at, Class::Place, 1).is_err() {
-                    let reply = VenueReply::NotSent("our own rate limit for orders is used up".into());
-                    self.pending.push(DeskInput::Reply { call, reply });
-                    return;
-                }
-                let order = sign(&self.key, &self.account, approved, row);
-                let (clob, inbox, leave) = (self.clob.clone(), self.inbox.clone(), self.way.leave(until));
-                tokio::spawn(async move {
-                    let reply = clob.post(order, leave).await;
-                    let _ = inbox.send(DeskInput::Reply { call, reply }).await;
-                });
+                self.posts.push(batch::Post { call, approved, row, until });
             }
             Effect::SignOnly { approved, row } => drop(sign(&self.key, &self.account, approved, row)),
             Effect::Call { call, request, leave_by } => {
