@@ -2,6 +2,7 @@
 
 use crate::book::Book;
 use crate::domain::{Price, Qty, Side, Usdc};
+use crate::quote::Basis;
 use crate::rewards::Depth;
 use std::cell::Cell;
 
@@ -90,4 +91,8 @@ pub(super) struct Quiet {
     pub(super) horizon: Horizon,
     /// Most that may stand elsewhere.
     pub(super) room: Usdc,
+    /// What its quotes were found from, if sizes within the horizon may change without the rest of the decision.
+    pub(super) basis: Option<Basis>,
+    /// They have changed since.
+    pub(super) resized: bool,
 }

@@ -17,38 +17,53 @@ pub(super) struct Spot {
     pub(super) weight: f64,
     /// Dollars a share and day; negative where the spread pays for everything.
     pub(super) cost: f64,
-    /// Dollars a day for a unit of score.
-    per_score: f64,
 }
 
 impl Spot {
     /// A tick of this weight and cost.
     #[must_use]
-    pub(super) fn new(weight: f64, cost: f64) -> Self {
-        Self { weight, cost, per_score: cost / weight }
+    #[inline]
+    pub(super) const fn new(weight: f64, cost: f64) -> Self {
+        Self { weight, cost }
+    }
+
+    /// Dollars a day for a unit of score.
+    #[inline]
+    fn per_score(self) -> f64 {
+        self.cost / self.weight
     }
 
     /// What scoring adds to its cost: nothing where the order earns by itself, and is at its largest whatever is scored.
+    #[inline]
     fn slope(self) -> f64 {
-        greater(self.per_score, 0.0)
+        greater(self.per_score(), 0.0)
     }
 
     /// What it scores at the least size it may have.
+    #[inline]
     fn floor(self, sizes: Sizes) -> f64 {
         self.weight * if self.cost < 0.0 { sizes.max } else { sizes.min }
     }
 
+    #[inline]
     fn ends(self, pool: Pool, sizes: Sizes) -> Ends {
-        let cost = self.cost * if self.cost < 0.0 { sizes.max } else { sizes.min };
-        Ends { reward: pool.reward(sizes.max * self.weight), cost }
+        Ends { reward: pool.reward(sizes.max * self.weight), cost: self.least(sizes) }
+    }
+
+    /// The least it costs a day to rest here.
+    #[inline]
+    pub(super) fn least(self, sizes: Sizes) -> f64 {
+        self.cost * if self.cost < 0.0 { sizes.max } else { sizes.min }
     }
 
     /// Fewest dollars a day to score `q` here; `q` is within reach of `sizes.max`.
+    #[inline]
     fn cost_of(self, q: f64, sizes: Sizes) -> f64 {
         self.cost * self.shares(q, sizes)
     }
 
     /// The shares to score `q` with: no more than needed, unless each of them earns.
+    #[inline]
     pub(super) fn shares(self, q: f64, sizes: Sizes) -> f64 {
         if self.cost < 0.0 { sizes.max } else { lesser(greater(q / self.weight, sizes.min), sizes.max) }
     }
@@ -74,11 +89,13 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Dollars a day for a score of `q`, above zero.
+    #[inline]
     fn reward(self, q: f64) -> f64 {
         self.rate * q / (self.rivals + q)
     }
 
     /// The same pool in units of which one side alone scores a third.
+    #[inline]
     fn of_one_side(self) -> Self {
         Self { rivals: self.rivals * 3.0, ..self }
     }
@@ -89,6 +106,7 @@ impl Pool {
     }
 
     /// [`Self::best_score`] held between two scores; a cost of nothing has no end.
+    #[inline]
     fn best_score_within(self, per_score: f64, from: f64, to: f64) -> f64 {
         /// Nearer to an end than this the root decides.
         const CLEAR: f64 = 1e-9;
@@ -143,13 +161,14 @@ pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: S
         best.1
     };
     if bids.len() * asks.len() <= ALL_PAIRS_MAX {
-        let mut known = floor;
-        let ends: ArrayVec<Ends, ALL_PAIRS_MAX> = asks.iter().map(|ask| ask.ends(pool, sizes)).collect();
+        let mut bar = just_below(floor);
+        let mut ends = ArrayVec::<Ends, ALL_PAIRS_MAX>::new();
+        ends.extend(asks.iter().map(|ask| ask.ends(pool, sizes)));
         for (n, bid) in bids.iter().enumerate() {
             let here = bid.ends(pool, sizes);
             for (m, there) in ends.iter().enumerate() {
-                if !is_hopeless(here.pair(*there), known) {
-                    known = consider((n, m));
+                if here.pair(*there) >= bar {
+                    bar = just_below(consider((n, m)));
                 }
             }
         }
@@ -158,7 +177,7 @@ pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: S
     let pair = (cheapest(bids)?, cheapest(asks)?);
     let (bid, ask) = (bids[pair.0], asks[pair.1]);
     if bid.cost > 0.0 && ask.cost > 0.0 {
-        let q = pool.best_score(bid.per_score + ask.per_score);
+        let q = pool.best_score(bid.per_score() + ask.per_score());
         let fits = |spot: Spot| sizes.min * spot.weight <= q && q <= sizes.max * spot.weight;
         if fits(bid) && fits(ask) {
             return Some(Pair::sized(bids, asks, pair, sized_score(bid, ask, pool, sizes), sizes));
@@ -190,6 +209,7 @@ struct Ends {
 
 impl Ends {
     /// No pair of two is worth more.
+    #[inline]
     fn pair(self, other: Self) -> f64 {
         lesser(self.reward, other.reward) - self.cost - other.cost
     }
@@ -293,6 +313,12 @@ impl Pair {
     }
 }
 
+/// [`pair_bound`] at a glance: the most it scores at the least it costs.
+#[inline]
+pub(super) fn pair_at_most(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
+    pool.reward(sizes.max * lesser(bid.weight, ask.weight)) - bid.least(sizes) - ask.least(sizes)
+}
+
 /// No pair is worth more whose ticks have at most these weights and at least these costs.
 #[must_use]
 #[inline]
@@ -301,7 +327,7 @@ pub(super) fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 
     if bid.cost >= 0.0 && ask.cost >= 0.0 {
         // the most it scores at the least it costs; or as much as pays, sizes being free
         let held = pool.reward(most) - (bid.cost + ask.cost) * sizes.min;
-        return lesser(bound(bid.per_score + ask.per_score, most, pool), held);
+        return lesser(bound(bid.per_score() + ask.per_score(), most, pool), held);
     }
     let earned = |spot: Spot| if spot.cost < 0.0 { -spot.cost * sizes.max } else { 0.0 };
     bound(bid.slope() + ask.slope(), most, pool) + earned(bid) + earned(ask)
@@ -312,7 +338,7 @@ pub(super) fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 
 pub(super) fn alone_at_most(spot: Spot, pool: Pool, sizes: Sizes) -> f64 {
     let most = sizes.max * spot.weight;
     let reward = if most > 0.0 { pool.of_one_side().reward(most) } else { 0.0 };
-    reward - spot.cost * if spot.cost < 0.0 { sizes.max } else { sizes.min }
+    reward - spot.least(sizes)
 }
 
 /// The most that scores up to `most` are worth at a cost of `slope` each, least sizes left out.
@@ -334,7 +360,7 @@ pub(super) fn best_alone(spots: &[Spot], pool: Pool, sizes: Sizes) -> Option<(Re
     let third = pool.of_one_side();
     let mut best: Option<(Rest, f64)> = None;
     for (ix, spot) in spots.iter().enumerate() {
-        let q = if spot.cost > 0.0 { third.best_score(spot.per_score) } else { f64::INFINITY };
+        let q = if spot.cost > 0.0 { third.best_score(spot.per_score()) } else { f64::INFINITY };
         let shares = lesser(greater(q / spot.weight, sizes.min), sizes.max);
         let value = third.reward(shares * spot.weight) - spot.cost * shares;
         if best.is_none_or(|(_, known)| value > known) {

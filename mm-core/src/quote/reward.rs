@@ -11,7 +11,7 @@ use super::ladder::{Leg, Limits, Pair, Target};
 use super::near::{Level, Near};
 use super::placement::{
     Pair as Rests, Pool, Sizes, Spot, alone_at_most, best_alone, best_pair_above, greater, is_hopeless, just_below,
-    lesser, pair_bound, sized_score,
+    lesser, pair_at_most, pair_bound, sized_score,
 };
 use super::rivals::{Band, DOLLAR, Rivals, allows_single_sided, halves, shares};
 use super::stands::{Line, Range, Stand, Tick};
@@ -64,8 +64,23 @@ struct Scene {
     ideals: [Spot; 2],
     /// No pair is worth more.
     pair: f64,
-    /// No order by itself is worth more.
-    alone: [f64; 2],
+}
+
+impl Scene {
+    /// Whether both sides score.
+    fn has_pair(&self) -> bool {
+        self.ideals[0].weight > 0.0 && self.ideals[1].weight > 0.0
+    }
+
+    /// No order by itself is worth more, on either side.
+    #[inline]
+    fn alone(&self, sizes: Sizes) -> [f64; 2] {
+        if allows_single_sided(self.midpoint) {
+            self.ideals.map(|ideal| alone_at_most(ideal, self.pool, sizes))
+        } else {
+            [f64::NEG_INFINITY; 2]
+        }
+    }
 }
 
 /// A placement, and what it is worth.
@@ -110,10 +125,10 @@ impl Ground<'_> {
         public: Price,
         ticks: &'s mut Vec<Tick>,
     ) -> Line<'s> {
-        ticks.clear();
         let price_cost = self.cost.around(self.fair).with_money_at(self.money);
         let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public: halves(public) };
-        for n in ns {
+        ticks.clear();
+        ticks.extend(ns.map(|n| {
             let at = range.halves(n);
             let distance = self.cost.at_distance(self.fair.halves().abs_diff(at));
             let at = f64::from(at);
@@ -124,8 +139,8 @@ impl Ground<'_> {
             } else {
                 line.behind_cost = lesser(line.behind_cost, cost);
             }
-            ticks.push(Tick { n, halves: at, cost });
-        }
+            Tick { n, halves: at, cost }
+        }));
         Line { ticks, ..line }
     }
 
@@ -158,19 +173,22 @@ impl Ground<'_> {
 
     /// The stands of two lines at the midpoint they make.
     #[inline]
-    fn scene(&self, lines: [&Line<'_>; 2], stands: [usize; 2], pools: &mut Vec<(f64, Pool)>) -> Scene {
-        let (bids, asks) = (lines[0].stand(stands[0]), lines[1].stand(stands[1]));
+    fn scene(&self, [bids, asks]: [&Stand<'_>; 2], stands: [usize; 2], pools: &mut Vec<(f64, Pool)>) -> Scene {
         let midpoint = (bids.level + asks.level) / 2.0;
         let pool = self.pool(midpoint, pools);
-        let [bid, ask] = [self.ideal(&bids, midpoint), self.ideal(&asks, midpoint)];
-        let (mut pair, mut alone) = (f64::NEG_INFINITY, [f64::NEG_INFINITY; 2]);
-        if bid.weight > 0.0 && ask.weight > 0.0 {
-            pair = pair_bound(bid, ask, pool, self.sizes);
+        let ideals = [self.ideal(bids, midpoint), self.ideal(asks, midpoint)];
+        let mut scene = Scene { stands, midpoint, pool, ideals, pair: f64::NEG_INFINITY };
+        if scene.has_pair() {
+            scene.pair = pair_at_most(ideals[0], ideals[1], pool, self.sizes);
         }
-        if allows_single_sided(midpoint) {
-            alone = [alone_at_most(bid, pool, self.sizes), alone_at_most(ask, pool, self.sizes)];
-        }
-        Scene { stands, midpoint, pool, ideals: [bid, ask], pair, alone }
+        scene
+    }
+
+    /// Whether no pair of a scene is worth a look where one of this value is known.
+    #[inline]
+    fn has_no_better_pair(&self, scene: &Scene, known: f64) -> bool {
+        is_hopeless(scene.pair, known)
+            || is_hopeless(pair_bound(scene.ideals[0], scene.ideals[1], scene.pool, self.sizes), known)
     }
 
     /// The best placement of two lines; of equals the innermost.
@@ -179,8 +197,9 @@ impl Ground<'_> {
         pools.clear();
         let mut promising = (f64::NEG_INFINITY, 0);
         for bid in (0..lines[0].stands()).rev() {
+            let bids = lines[0].stand(bid);
             for ask in (0..lines[1].stands()).rev() {
-                let scene = self.scene(lines, [bid, ask], pools);
+                let scene = self.scene([&bids, &lines[1].stand(ask)], [bid, ask], pools);
                 if scene.pair > promising.0 {
                     promising = (scene.pair, scenes.len());
                 }
@@ -202,14 +221,14 @@ impl Ground<'_> {
             let mut here = Found::NOTHING;
             if n == first {
                 here = known;
-            } else if !is_hopeless(scene.pair, floor) {
+            } else if !self.has_no_better_pair(scene, floor) {
                 here = self.pair(lines, scene, floor, spots);
             }
+            let at_most = scene.alone(self.sizes);
             for side in [1, 0] {
-                let other = 1 - side;
-                let beside = -lesser(scene.ideals[other].cost, 0.0) * self.sizes.max;
+                let other = scene.ideals[1 - side];
                 let floor = greater(here.value, floor);
-                if scene.ideals[other].weight > 0.0 && !is_hopeless(scene.alone[side] + beside, floor) {
+                if other.weight > 0.0 && !is_hopeless(at_most[side] - other.least(self.sizes), floor) {
                     here.improve(self.leaning(lines, scene, side, spots));
                 }
             }
@@ -217,7 +236,7 @@ impl Ground<'_> {
             let floor = greater(best.value, known.value);
             for side in [0, 1] {
                 let is_alone = singles && lines[1 - side].is_public(scene.stands[1 - side]);
-                if is_alone && !is_hopeless(scene.alone[side], greater(floor, alone[side].value)) {
+                if is_alone && !is_hopeless(at_most[side], greater(floor, alone[side].value)) {
                     alone[side].prefer(self.alone(lines[side], scene, side, spots));
                 }
             }
@@ -231,8 +250,8 @@ impl Ground<'_> {
                     let midpoint = (stand.level + other.public) / 2.0;
                     let ideal = self.ideal(&stand, midpoint);
                     let pool = self.pool(midpoint, pools);
-                    let (stands, none) = ([n; 2], f64::NEG_INFINITY);
-                    let scene = Scene { stands, midpoint, pool, ideals: [ideal; 2], pair: none, alone: [none; 2] };
+                    let (stands, ideals) = ([n; 2], [ideal; 2]);
+                    let scene = Scene { stands, midpoint, pool, ideals, pair: f64::NEG_INFINITY };
                     if allows_single_sided(midpoint) {
                         alone[side].prefer(self.alone(lines[side], &scene, side, spots));
                     }
@@ -246,7 +265,7 @@ impl Ground<'_> {
     /// The best pair that scores on both sides; nothing worth less than `floor` is wanted, what is worth as much is.
     fn pair(&self, lines: [&Line<'_>; 2], scene: &Scene, floor: f64, spots: &mut [Vec<Spot>; 2]) -> Found {
         let [bid, ask] = scene.ideals;
-        if bid.weight <= 0.0 || ask.weight <= 0.0 {
+        if !scene.has_pair() {
             return Found::NOTHING;
         }
         let (bids, asks) = (lines[0].stand(scene.stands[0]), lines[1].stand(scene.stands[1]));
@@ -298,7 +317,19 @@ impl Ground<'_> {
     }
 }
 
-/// The best placement between `limits`, with orders of `least` to `most` shares.
+/// What a placement is searched within; sizes in the book come beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Within {
+    pub(super) reference: Midpoint,
+    pub(super) fair: Midpoint,
+    /// The best bid and ask that count.
+    pub(super) public: [Price; 2],
+    pub(super) limits: Limits,
+    /// The least and the most shares of an order.
+    pub(super) sizes: [Qty; 2],
+}
+
+/// The best placement there.
 ///
 /// # Errors
 /// [`NoQuote::Unprofitable`] when the best of them costs at least what it earns; `None` inside is [`NoQuote::NoRoom`]'s case and left to
@@ -308,9 +339,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     (near, rivals, search): (&mut Near<'_, I>, &mut Rivals, &mut Search),
     terms: &RewardTerms,
     cost: &CostModel,
-    (reference, fair, public): (Midpoint, Midpoint, [Price; 2]),
-    limits: &Limits,
-    [least, most]: [Qty; 2],
+    &Within { reference, fair, public, limits, sizes: [least, most] }: &Within,
 ) -> Result<Option<Pair>, NoQuote> {
     let tick = view.market.tick.ten_thousandths();
     let band = Band::of(terms);
