@@ -210,7 +210,7 @@ impl Engine {
         if plan.cancels.is_empty() && plan.places.is_empty() && cut.is_none() && timeless && !silent {
             let follows_sizes = self.params[ix.index()].as_ref().is_none_or(|params| params.fair.follows_sizes());
             let basis = basis.filter(|_| !follows_sizes);
-            self.markets[ix.index()].quiet = Some(Quiet { horizon, room, basis, resized: false });
+            self.markets[ix.index()].quiet = Some(Quiet { horizon, room, basis, resized: false, gone: Qty::ZERO });
         }
         plan
     }
@@ -225,7 +225,7 @@ impl Engine {
     /// noted anew then.
     fn ask_again(&mut self, ix: MarketIx, runs: bool) -> Result<(), Option<Searched>> {
         let state = &self.markets[ix.index()];
-        let (Some(Quiet { basis: Some(basis), .. }), Some(Ok(why))) = (&state.quiet, &state.decision) else {
+        let (Some(Quiet { basis: Some(basis), gone, .. }), Some(Ok(why))) = (&state.quiet, &state.decision) else {
             return Err(None);
         };
         let (mut own, mut scratch) = (std::mem::take(&mut self.own_orders), self.scratch.take().unwrap_or_default());
@@ -234,11 +234,12 @@ impl Engine {
         let room = self.room(self.limits(), state.held_value);
         let book = Watched::new(&state.book);
         let view = self.view(ix, &book, (runs, &own, self.holdings(ix), room));
-        let again = view.map_or(Err(None), |view| again(&view, why, basis, &mut scratch));
+        let again = view.map_or(Err(None), |view| again(&view, why, (basis, *gone), &mut scratch));
         (self.own_orders, self.scratch) = (own, Some(scratch));
         let state = &mut self.markets[ix.index()];
-        state.decision = Some(Ok(again?));
-        state.quiet = state.quiet.map(|quiet| Quiet { resized: false, ..quiet });
+        let (why, basis) = again?;
+        state.decision = Some(Ok(why));
+        state.quiet = state.quiet.map(|quiet| Quiet { basis: Some(basis), resized: false, gone: Qty::ZERO, ..quiet });
         Ok(())
     }
 

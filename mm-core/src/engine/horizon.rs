@@ -86,7 +86,7 @@ impl Depth for Watched<'_> {
 
 /// A decision that wanted nothing done, and how long it stands: until something within its horizon, of its own orders or holdings, or
 /// in its limits changes. Its own wake-ups are planned apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Quiet {
     pub(super) horizon: Horizon,
     /// Most that may stand elsewhere.
@@ -95,4 +95,6 @@ pub(super) struct Quiet {
     pub(super) basis: Option<Basis>,
     /// They have changed since.
     pub(super) resized: bool,
+    /// So many shares have left them; what came is not set off.
+    pub(super) gone: Qty,
 }

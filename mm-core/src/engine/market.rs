@@ -120,7 +120,10 @@ impl MarketState {
                     let ours = ours(side, price);
                     counts(had, ours) && counts(is, ours)
                 };
-                quiet.resized |= resized && is != had;
+                if resized && is != had {
+                    quiet.resized = true;
+                    quiet.gone = quiet.gone.saturating_add(had.saturating_sub(is));
+                }
                 out_of_sight || resized
             }
             // only remembered

@@ -1,16 +1,18 @@
 //! The same quotes, looked at again where nothing has changed but how much rests at levels that count before and after.
 //!
-//! Such a change moves no best level, no midpoint and no limit: only what the others score. So the search is asked again, and if it
-//! answers as before, all that follows from its answer is as it was, but for what the quotes are expected to bring.
+//! Such a change moves no best level, no midpoint and no limit: only what the others score. So only the search is asked again, and where
+//! the placement leads by more than the change can make, no more than its size; if the answer is as before, all that follows from it is
+//! as it was, but for what the quotes are expected to bring.
 
 use super::near::{self, Level, Near};
 use super::rivals::Rivals;
 use super::{Midpoint, NewOrder, Scratch, Strategy, Value, View, Why, funded, wanted_rewards};
 use super::{ladder, reward, value};
+use crate::domain::Qty;
 use crate::rewards::Depth;
 
 /// What quotes were found from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Basis {
     /// The quotes themselves.
     pub(super) pair: ladder::Pair,
@@ -21,10 +23,11 @@ pub struct Basis {
 }
 
 /// A search, and what it found before holdings and caps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Searched {
     pub(super) within: reward::Within,
     pub(super) found: ladder::Pair,
+    pub(super) lead: reward::Lead,
 }
 
 impl Basis {
@@ -46,30 +49,36 @@ impl Basis {
     }
 }
 
-/// Why the quotes of a `basis` are still wanted, where since they were only sizes in the book have changed, of levels with the scoring
-/// size before and after, our own orders left out, and the fair value does not follow sizes.
+/// Why the quotes of a `basis` are still wanted, and their basis now, where since they were only sizes in the book have changed: of levels
+/// with the scoring size before and after, our own orders left out, and the fair value does not follow sizes. `gone`: how many shares
+/// have left them.
 ///
 /// # Errors
 /// Perhaps others are wanted: what was found for them, if that is known.
 pub fn again<B: Depth>(
     view: &View<'_, B>,
     why: &Why,
-    basis: &Basis,
+    (basis, gone): (&Basis, Qty),
     scratch: &mut Scratch,
-) -> Result<Why, Option<Searched>> {
+) -> Result<(Why, Basis), Option<Searched>> {
     let Scratch { near, rivals, search } = scratch;
     rivals.forget();
     let mut near = near::read(view.book, view.own, near);
-    if let Some(Searched { within, found }) = &basis.searched {
+    let mut basis = *basis;
+    if let Some(Searched { within, found, lead }) = basis.searched {
         let (Some(terms), Some(cost)) = (wanted_rewards(view), view.params.cost.as_ref()) else { return Err(None) };
-        match reward::plan(view, (&mut near, rivals, search), terms, cost, within) {
-            Ok(Some(now)) if now == *found => {}
-            Ok(Some(found)) => return Err(Some(Searched { within: *within, found })),
-            Ok(None) | Err(_) => return Err(None),
+        let known = (found, lead, gone);
+        let now = match reward::still_best(view, (&mut near, rivals), terms, cost, &within, known) {
+            Some(now) => Some(now),
+            None => reward::plan(view, (&mut near, rivals, search), terms, cost, &within).map_err(|_| None)?,
+        };
+        basis.searched = now.map(|(found, lead)| Searched { within, found, lead });
+        if now.is_none_or(|(now, _)| now != found) {
+            return Err(basis.searched);
         }
     }
     let value = basis.value(view, why.fair.value, &mut near, rivals, &basis.pair.sorted(view.row));
     let pays =
         why.strategy != Strategy::Reward || why.lean_ticks != 0 || value.is_none_or(|v| v.net_per_day().micro() > 0);
-    if pays { Ok(Why { value, ..*why }) } else { Err(basis.searched) }
+    if pays { Ok((Why { value, ..*why }, basis)) } else { Err(basis.searched) }
 }

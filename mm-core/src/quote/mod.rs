@@ -118,7 +118,7 @@ impl Room {
 pub const ORDERS_MAX: usize = 2;
 
 /// What should rest: at most one order a side, ordered by (token, side, price), and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Quotes {
     /// One or two orders.
     pub orders: ArrayVec<NewOrder, ORDERS_MAX>,
@@ -207,12 +207,12 @@ pub fn quote_from<B: Depth>(
                 limits,
                 sizes: [raised, most],
             };
-            let found = match known.filter(|known| known.within == within) {
-                Some(known) => known.found,
+            let (found, lead) = match known.filter(|known| known.within == within) {
+                Some(known) => (known.found, known.lead),
                 None => reward::plan(view, (&mut near, rivals, search), terms, cost, &within)?
                     .ok_or_else(|| ladder::no_room(view, rewards, reference))?,
             };
-            searched = Some(Searched { within, found });
+            searched = Some(Searched { within, found, lead });
             (found, skew::ticks(view, fair.value))
         }
         _ => {

@@ -147,16 +147,28 @@ pub(super) struct Pair {
 }
 
 /// The best pair, if it is worth more than `floor`; else none, or one that is worth less. Ticks of a side come best weight first. The
-/// value may be negative.
+/// value may be negative. `rest` is raised to what no pair of other ticks is worth more than.
 #[must_use]
-pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes, floor: f64) -> Option<Pair> {
+pub(super) fn best_pair_above(
+    bids: &[Spot],
+    asks: &[Spot],
+    pool: Pool,
+    sizes: Sizes,
+    floor: f64,
+    rest: &mut f64,
+) -> Option<Pair> {
     let mut best = (0.0, floor);
     let mut chosen = None;
-    let mut consider = |pair: (usize, usize)| {
+    let mut consider = |pair: (usize, usize), rest: &mut f64| {
         let (q, value) = sized_score(bids[pair.0], asks[pair.1], pool, sizes);
         if value > best.1 {
+            if chosen.is_some() {
+                *rest = greater(*rest, best.1);
+            }
             best = (q, value);
             chosen = Some(pair);
+        } else {
+            *rest = greater(*rest, value);
         }
         best.1
     };
@@ -167,13 +179,18 @@ pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: S
         for (n, bid) in bids.iter().enumerate() {
             let here = bid.ends(pool, sizes);
             for (m, there) in ends.iter().enumerate() {
-                if here.pair(*there) >= bar {
-                    bar = just_below(consider((n, m)));
+                let at_most = here.pair(*there);
+                if at_most >= bar {
+                    bar = just_below(consider((n, m), rest));
+                } else {
+                    *rest = greater(*rest, at_most);
                 }
             }
         }
         return chosen.map(|pair| Pair::sized(bids, asks, pair, best, sizes));
     }
+    // what is left out below is not bounded
+    *rest = f64::INFINITY;
     let pair = (cheapest(bids)?, cheapest(asks)?);
     let (bid, ask) = (bids[pair.0], asks[pair.1]);
     if bid.cost > 0.0 && ask.cost > 0.0 {
@@ -183,12 +200,12 @@ pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: S
             return Some(Pair::sized(bids, asks, pair, sized_score(bid, ask, pool, sizes), sizes));
         }
     }
-    consider(pair);
+    consider(pair, rest);
     let mut last = pair;
     let mut another = |pair| {
         if pair != last {
             last = pair;
-            consider(pair);
+            consider(pair, rest);
         }
     };
     for size in [sizes.max, sizes.min] {
@@ -411,7 +428,8 @@ mod tests {
         };
         let side: Vec<Spot> = (0..900).map(at).collect();
         let pool = Pool { rate: 50.0, rivals: 800.0 };
-        let best = best_pair_above(&side, &side, pool, Sizes { min: 1.0, max: 1e6 }, f64::NEG_INFINITY).expect("ticks");
+        let best = best_pair_above(&side, &side, pool, Sizes { min: 1.0, max: 1e6 }, f64::NEG_INFINITY, &mut 0.0)
+            .expect("ticks");
         assert_eq!(best.bid, best.ask);
         assert!(best.bid.spot == 400, "s* 0.013333: {best:?}");
         assert!((best.bid.shares - 3073.0).abs() < 0.5, "n* 3073: {best:?}");
@@ -432,8 +450,14 @@ mod tests {
         ) {
             let (bids, asks) = (spots(&bids), spots(&asks));
             let (pool, sizes) = (Pool { rate, rivals }, Sizes { min, max: min * (1.0 + room) });
-            let best = best_pair_above(&bids, &asks, pool, sizes, f64::NEG_INFINITY).expect("ticks on both sides");
+            let mut rest = f64::NEG_INFINITY;
+            let best = best_pair_above(&bids, &asks, pool, sizes, f64::NEG_INFINITY, &mut rest).expect("ticks on both sides");
             let truth = brute(&bids, &asks, pool, sizes, 40);
+            for (n, m) in (0..bids.len()).flat_map(|n| (0..asks.len()).map(move |m| (n, m))) {
+                let other = brute(&bids[n..=n], &asks[m..=m], pool, sizes, 40);
+                let chosen = (n, m) == (best.bid.spot, best.ask.spot);
+                prop_assert!(chosen || other <= rest + 1e-9 * (1.0 + other.abs()), "{n} and {m} bring {other}, more than {rest}");
+            }
             prop_assert!(best.value >= truth - 1e-3 * truth.abs() - 1e-9, "{best:?} against {truth}");
             let [bid, ask] = [&bids, &asks].map(|side| ideal(side));
             let bound = pair_bound(bid, ask, pool, sizes);

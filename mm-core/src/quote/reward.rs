@@ -7,6 +7,7 @@
 //! pair of inside ticks is a *stand* of its own, with its midpoint, its rivals' score and its weights; at or behind the public best the
 //! midpoint stays, and all such ticks share one stand. What is best in a stand is [`super::placement`]'s to say.
 
+use super::cost::PriceCost;
 use super::ladder::{Leg, Limits, Pair, Target};
 use super::near::{Level, Near};
 use super::placement::{
@@ -125,21 +126,18 @@ impl Ground<'_> {
         public: Price,
         ticks: &'s mut Vec<Tick>,
     ) -> Line<'s> {
-        let price_cost = self.cost.around(self.fair).with_money_at(self.money);
+        let around = self.around();
         let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public: halves(public) };
         ticks.clear();
         ticks.extend(ns.map(|n| {
             let at = range.halves(n);
-            let distance = self.cost.at_distance(self.fair.halves().abs_diff(at));
-            let at = f64::from(at);
-            let paid = if range.side == Side::Buy { at } else { DOLLAR - at };
-            let cost = distance + price_cost.at_price(paid / DOLLAR) + self.extra;
+            let cost = self.cost_at(around, range.side, at);
             if n < range.inside {
                 line.inside += 1;
             } else {
                 line.behind_cost = lesser(line.behind_cost, cost);
             }
-            Tick { n, halves: at, cost }
+            Tick { n, halves: f64::from(at), cost }
         }));
         Line { ticks, ..line }
     }
@@ -184,15 +182,31 @@ impl Ground<'_> {
         scene
     }
 
-    /// Whether no pair of a scene is worth a look where one of this value is known.
+    /// No pair of a scene is worth more: looked at more closely where one of this value is known.
     #[inline]
-    fn has_no_better_pair(&self, scene: &Scene, known: f64) -> bool {
-        is_hopeless(scene.pair, known)
-            || is_hopeless(pair_bound(scene.ideals[0], scene.ideals[1], scene.pool, self.sizes), known)
+    fn pair_bound(&self, scene: &Scene, known: f64) -> f64 {
+        if is_hopeless(scene.pair, known) {
+            return scene.pair;
+        }
+        lesser(scene.pair, pair_bound(scene.ideals[0], scene.ideals[1], scene.pool, self.sizes))
     }
 
-    /// The best placement of two lines; of equals the innermost.
-    fn best(&self, lines: [&Line<'_>; 2], Table { spots, scenes, pools }: &mut Table) -> Option<Found> {
+    /// Dollars a day for a share on one side, at a price in half ten-thousandths.
+    #[inline]
+    fn cost_at(&self, around: PriceCost, side: Side, at: u16) -> f64 {
+        let distance = self.cost.at_distance(self.fair.halves().abs_diff(at));
+        let at = f64::from(at);
+        let paid = if side == Side::Buy { at } else { DOLLAR - at };
+        distance + around.at_price(paid / DOLLAR) + self.extra
+    }
+
+    /// What does not depend on the distance from the fair price.
+    fn around(&self) -> PriceCost {
+        self.cost.around(self.fair).with_money_at(self.money)
+    }
+
+    /// The best placement of two lines, of equals the innermost, and its lead.
+    fn best(&self, lines: [&Line<'_>; 2], Table { spots, scenes, pools }: &mut Table) -> Option<(Found, Lead)> {
         scenes.clear();
         pools.clear();
         let mut promising = (f64::NEG_INFINITY, 0);
@@ -208,8 +222,9 @@ impl Ground<'_> {
         }
         // What promises most is looked at first: then most of the rest needs no look.
         let first = promising.1;
+        let mut rest = f64::NEG_INFINITY;
         let known = match scenes.get(first) {
-            Some(scene) => self.pair(lines, scene, f64::NEG_INFINITY, spots),
+            Some(scene) => self.pair(lines, scene, f64::NEG_INFINITY, spots, &mut rest),
             None => Found::NOTHING,
         };
         let mut best = Found::NOTHING;
@@ -221,23 +236,36 @@ impl Ground<'_> {
             let mut here = Found::NOTHING;
             if n == first {
                 here = known;
-            } else if !self.has_no_better_pair(scene, floor) {
-                here = self.pair(lines, scene, floor, spots);
+            } else {
+                let at_most = self.pair_bound(scene, floor);
+                if is_hopeless(at_most, floor) {
+                    rest = greater(rest, at_most);
+                } else {
+                    here = self.pair(lines, scene, floor, spots, &mut rest);
+                }
             }
             let at_most = scene.alone(self.sizes);
             for side in [1, 0] {
                 let other = scene.ideals[1 - side];
                 let floor = greater(here.value, floor);
-                if other.weight > 0.0 && !is_hopeless(at_most[side] - other.least(self.sizes), floor) {
+                let at_most = at_most[side] - other.least(self.sizes);
+                if other.weight > 0.0 && !is_hopeless(at_most, floor) {
                     here.improve(self.leaning(lines, scene, side, spots));
+                    rest = f64::INFINITY;
                 }
+                rest = greater(rest, at_most);
             }
+            rest = greater(rest, lesser(best.value, here.value));
             best.prefer(here);
             let floor = greater(best.value, known.value);
             for side in [0, 1] {
                 let is_alone = singles && lines[1 - side].is_public(scene.stands[1 - side]);
-                if is_alone && !is_hopeless(at_most[side], greater(floor, alone[side].value)) {
-                    alone[side].prefer(self.alone(lines[side], scene, side, spots));
+                if is_alone {
+                    if !is_hopeless(at_most[side], greater(floor, alone[side].value)) {
+                        alone[side].prefer(self.alone(lines[side], scene, side, spots));
+                        rest = f64::INFINITY;
+                    }
+                    rest = greater(rest, at_most[side]);
                 }
             }
         }
@@ -254,16 +282,26 @@ impl Ground<'_> {
                     let scene = Scene { stands, midpoint, pool, ideals, pair: f64::NEG_INFINITY };
                     if allows_single_sided(midpoint) {
                         alone[side].prefer(self.alone(lines[side], &scene, side, spots));
+                        rest = f64::INFINITY;
                     }
                 }
             }
         }
         alone.into_iter().for_each(|alone| best.improve(alone));
-        (best.value > f64::NEG_INFINITY).then_some(best)
+        let rivals = pools.iter().fold(f64::INFINITY, |least, (_, pool)| lesser(pool.rivals, least));
+        (best.value > f64::NEG_INFINITY).then_some((best, Lead { rest, rivals }))
     }
 
-    /// The best pair that scores on both sides; nothing worth less than `floor` is wanted, what is worth as much is.
-    fn pair(&self, lines: [&Line<'_>; 2], scene: &Scene, floor: f64, spots: &mut [Vec<Spot>; 2]) -> Found {
+    /// The best pair that scores on both sides; nothing worth less than `floor` is wanted, what is worth as much is. No other pair of the
+    /// scene is worth more than what `rest` is raised to.
+    fn pair(
+        &self,
+        lines: [&Line<'_>; 2],
+        scene: &Scene,
+        floor: f64,
+        spots: &mut [Vec<Spot>; 2],
+        rest: &mut f64,
+    ) -> Found {
         let [bid, ask] = scene.ideals;
         if !scene.has_pair() {
             return Found::NOTHING;
@@ -277,7 +315,7 @@ impl Ground<'_> {
         }
         self.spots(&bids, scene.midpoint, &mut spots[0]);
         self.spots(&asks, scene.midpoint, &mut spots[1]);
-        match best_pair_above(&spots[0], &spots[1], scene.pool, self.sizes, just_below(floor)) {
+        match best_pair_above(&spots[0], &spots[1], scene.pool, self.sizes, just_below(floor), rest) {
             Some(Rests { bid, ask, value }) => {
                 let ticks = [bids.ticks[bid.spot].n, asks.ticks[ask.spot].n];
                 Found { value, ticks, shares: [bid.shares, ask.shares] }
@@ -329,7 +367,30 @@ pub(super) struct Within {
     pub(super) sizes: [Qty; 2],
 }
 
-/// The best placement there.
+/// How far a placement is ahead of those with other ticks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Lead {
+    /// None of them is worth more.
+    rest: f64,
+    /// At no midpoint of theirs do the others score less.
+    rivals: f64,
+}
+
+impl Lead {
+    /// Nothing is known.
+    const NONE: Self = Self { rest: f64::INFINITY, rivals: 0.0 };
+
+    /// The same where the others may score less by `gone`; `None` where that may be too much to tell.
+    ///
+    /// A score of `q` is paid `R·q/(K + q)`, which falls by at most `R/4K` with each unit of `K`; and by as much where one side scores alone,
+    /// a third beside `K`. No level adds more to `K` than its shares.
+    fn where_left(self, rate: f64, gone: f64) -> Option<Self> {
+        let rivals = self.rivals - gone;
+        (rivals > 0.0).then(|| Self { rest: self.rest + rate * gone / (4.0 * rivals), rivals })
+    }
+}
+
+/// The best placement there, and its lead.
 ///
 /// # Errors
 /// [`NoQuote::Unprofitable`] when the best of them costs at least what it earns; `None` inside is [`NoQuote::NoRoom`]'s case and left to
@@ -340,7 +401,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     terms: &RewardTerms,
     cost: &CostModel,
     &Within { reference, fair, public, limits, sizes: [least, most] }: &Within,
-) -> Result<Option<Pair>, NoQuote> {
+) -> Result<Option<(Pair, Lead)>, NoQuote> {
     let tick = view.market.tick.ten_thousandths();
     let band = Band::of(terms);
     // an order that is inside by x moves the midpoint by x/2
@@ -370,12 +431,13 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
         let coarse = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].coarse(), public[ix], ticks);
         ground.best([&coarse(0, bids), &coarse(1, asks)], table)
     };
-    let Some(mut best) = found else { return Ok(None) };
+    let Some((mut best, mut lead)) = found else { return Ok(None) };
     if !fine {
+        lead = Lead::NONE;
         let ns = [0, 1].map(|ix| best.side(ix).map(|(n, _)| n));
         let around = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].around(ns[ix]), public[ix], ticks);
         let finer = ground.best([&around(0, bids), &around(1, asks)], table);
-        if let Some(finer) = finer.filter(|finer| finer.value > best.value) {
+        if let Some((finer, _)) = finer.filter(|(finer, _)| finer.value > best.value) {
             best = finer;
         }
     }
@@ -391,7 +453,49 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
             Target { leg, price: ranges[ix].price(n), qty: whole(size, least, most) }
         })
     });
-    Ok(Some(Pair { bid, ask }))
+    Ok(Some((Pair { bid, ask }, lead)))
+}
+
+/// What [`plan`] finds where it found `found` with this lead before and nothing has changed since but sizes in the book, of which no more
+/// than `gone` have left; `None` where it must be asked.
+pub(super) fn still_best<B, I: Iterator<Item = Level>>(
+    view: &View<'_, B>,
+    (near, rivals): (&mut Near<'_, I>, &mut Rivals),
+    terms: &RewardTerms,
+    cost: &CostModel,
+    &Within { reference, fair, public, sizes: [least, most], .. }: &Within,
+    (found, lead, gone): (Pair, Lead, Qty),
+) -> Option<(Pair, Lead)> {
+    let (bid, ask) = (found.bid?, found.ask?);
+    let rate = dollars(terms.rate_per_day);
+    let lead = lead.where_left(rate, shares(gone))?;
+    // at or behind the public best the midpoint stays
+    let midpoint = Midpoint::between(bid.price.max(public[0]), ask.price.min(public[1]));
+    let pool = Pool { rate, rivals: rivals.most_at(near, terms, midpoint) };
+    let ground = Ground {
+        cost,
+        extra: view.recent.extra_dollars(),
+        money: view.room.money,
+        reference,
+        fair,
+        band: Band::of(terms),
+        rate,
+        rivals,
+        sizes: Sizes { min: shares(least), max: shares(most) },
+    };
+    let around = ground.around();
+    let spot = |side: Side, price: Price| {
+        let weight = ground.band.weight(f64::from(midpoint.halves()), halves(price));
+        Spot::new(weight, ground.cost_at(around, side, 2 * price.ten_thousandths()))
+    };
+    let (at_bid, at_ask) = (spot(Side::Buy, bid.price), spot(Side::Sell, ask.price));
+    let (q, value) = sized_score(at_bid, at_ask, pool, ground.sizes);
+    let resized = |target: Target, spot: Spot| {
+        let qty = whole(spot.shares(q, ground.sizes), least, most);
+        Some(Target { qty, ..target })
+    };
+    let leads = value > 0.0 && just_below(value) > lead.rest;
+    leads.then(|| (Pair { bid: resized(bid, at_bid), ask: resized(ask, at_ask) }, lead))
 }
 
 /// Shares to whole hundredths, never outside what is allowed.
