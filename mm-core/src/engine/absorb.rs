@@ -6,7 +6,7 @@ use super::market::{MarketState, Verdict};
 use super::places::is_arriving;
 use super::{Engine, alert, yes};
 use crate::book::{BookError, Sync};
-use crate::domain::{Market, MarketIx, UniverseError};
+use crate::domain::{Market, MarketIx, Qty, UniverseError};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
 use crate::protocol::{FromExecutor, Gate};
 use crate::rewards::Interval;
@@ -172,12 +172,17 @@ impl Engine {
             state.resolved = true;
         }
         let was_synced = state.book.is_synced();
+        let had = state.rests_at(event);
         let result = state.book.apply(at, event);
         if !state.places.is_empty() {
             let orders = &self.orders;
             state.places.follow(&state.book, |id| orders.get(id).is_some_and(|tracked| is_arriving(tracked, at)));
         }
-        if was_synced && result.is_ok() && state.stands(event) {
+        let ours = |side, price| {
+            let here = self.orders.live_in(ix).filter(|(_, t)| t.order.in_yes_terms() == (side, price));
+            here.fold(Qty::ZERO, |sum, (_, t)| sum.saturating_add(t.remaining()))
+        };
+        if was_synced && result.is_ok() && state.stands(event, had, ours) {
             self.stirred.insert(ix);
         } else {
             self.dirty.insert(ix);

@@ -7,7 +7,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, Scratch, Strategy, View, Why, quote_with};
+use crate::quote::{NoQuote, Quotes, Room, Scratch, Searched, Strategy, View, Why, again, quote_from};
 use crate::risk::{Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
 
@@ -68,11 +68,21 @@ impl Engine {
         let first = self.first.unwrap_or(MarketIx(0));
         self.stirred.drain_from(first, &mut touched);
         for ix in touched.drain(..) {
+            let mut known = None;
             if !dirty.contains(ix) && !self.thorough && self.still_fits(ix) {
-                self.left_out += 1;
-                continue;
+                if self.markets[ix.index()].quiet.is_some_and(|quiet| !quiet.resized) {
+                    self.left_out += 1;
+                    continue;
+                }
+                match self.ask_again(ix, runs) {
+                    Ok(()) => {
+                        self.kept += 1;
+                        continue;
+                    }
+                    Err(searched) => known = searched,
+                }
             }
-            if let Some(plan) = self.plan(ix, runs, out) {
+            if let Some(plan) = self.plan((ix, runs), known, out) {
                 let buys = plan.places.iter().filter(|order| order.side == crate::domain::Side::Buy);
                 self.afoot.planned += buys.map(|order| exact(order.notional())).sum::<u128>();
                 plans.push((ix, plan));
@@ -116,8 +126,13 @@ impl Engine {
     }
 
     /// Decides one market. `None` where nothing is to be done, and while its book is in the middle of a timestamp: what rests stays
-    /// until that is clear.
-    pub(super) fn plan(&mut self, ix: MarketIx, runs: bool, out: &mut Vec<Action>) -> Option<Plan> {
+    /// until that is clear. `known`: what was searched for it in this turn.
+    pub(super) fn plan(
+        &mut self,
+        (ix, runs): (MarketIx, bool),
+        known: Option<Searched>,
+        out: &mut Vec<Action>,
+    ) -> Option<Plan> {
         let at = self.at;
         let state = &mut self.markets[ix.index()];
         state.quiet = None;
@@ -132,9 +147,9 @@ impl Engine {
         let mut own = std::mem::take(&mut self.own_orders);
         own.clear();
         own.extend(self.own(ix));
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let plan = self.plan_for(ix, runs, &own, &mut scratch, out);
-        (self.own_orders, self.scratch) = (own, scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        let plan = self.plan_for((ix, runs), known, &own, &mut scratch, out);
+        (self.own_orders, self.scratch) = (own, Some(scratch));
         if let Some(again) = plan.again {
             self.wake(ix, again);
         }
@@ -148,8 +163,8 @@ impl Engine {
     /// The plan for a market whose book is clear, with our orders that may be in it.
     fn plan_for(
         &mut self,
-        ix: MarketIx,
-        runs: bool,
+        (ix, runs): (MarketIx, bool),
+        known: Option<Searched>,
         own: &[NewOrder],
         scratch: &mut Scratch,
         out: &mut Vec<Action>,
@@ -160,11 +175,11 @@ impl Engine {
         let limits = self.limits();
         let space = self.room(limits, standing.held_here);
         let watched = self.watch_best(ix, (runs, own, held, space), scratch);
-        let (want, wish, horizon) = self.want((ix, runs), own, held, space, scratch);
+        let (want, wish, horizon) = self.want((ix, runs), known, own, (held, space), scratch);
         let mut horizon = horizon.and(watched);
-        let (decision, mut want) = match want {
-            Ok(Quotes { orders, why, .. }) => (Ok(why), orders),
-            Err(why) => (Err(why), ArrayVec::new()),
+        let (decision, mut want, mut basis) = match want {
+            Ok(Quotes { orders, why, basis, .. }) => (Ok(why), orders, Some(basis)),
+            Err(why) => (Err(why), ArrayVec::new(), None),
         };
         self.markets[ix.index()].decision = Some(decision);
         let Thinned { kept, cut, room } = thin(limits, standing, &mut want);
@@ -182,6 +197,8 @@ impl Engine {
             horizon = horizon.and(read);
             if kept.is_some() {
                 plan.cancels.retain(|edit| !is_by_value(edit));
+                // sizes decide whether that holds
+                basis = None;
             }
             self.markets[ix.index()].kept = kept;
         }
@@ -191,7 +208,9 @@ impl Engine {
         let timeless = self.params[ix.index()].as_ref().is_none_or(|params| params.stop_before_end == Nanos::ZERO)
             || (facts.starts.is_none() && facts.ends.is_none());
         if plan.cancels.is_empty() && plan.places.is_empty() && cut.is_none() && timeless && !silent {
-            self.markets[ix.index()].quiet = Some(Quiet { horizon, room });
+            let follows_sizes = self.params[ix.index()].as_ref().is_none_or(|params| params.fair.follows_sizes());
+            let basis = basis.filter(|_| !follows_sizes);
+            self.markets[ix.index()].quiet = Some(Quiet { horizon, room, basis, resized: false, gone: Qty::ZERO });
         }
         plan
     }
@@ -202,13 +221,35 @@ impl Engine {
         self.markets[ix.index()].quiet.is_some_and(|quiet| elsewhere <= quiet.room)
     }
 
+    /// Asks whether the quotes of a decision, of which only sizes in the book have changed, are still what is wanted; what they bring is
+    /// noted anew then.
+    fn ask_again(&mut self, ix: MarketIx, runs: bool) -> Result<(), Option<Searched>> {
+        let state = &self.markets[ix.index()];
+        let (Some(Quiet { basis: Some(basis), gone, .. }), Some(Ok(why))) = (&state.quiet, &state.decision) else {
+            return Err(None);
+        };
+        let (mut own, mut scratch) = (std::mem::take(&mut self.own_orders), self.scratch.take().unwrap_or_default());
+        own.clear();
+        own.extend(self.own(ix));
+        let room = self.room(self.limits(), state.held_value);
+        let book = Watched::new(&state.book);
+        let view = self.view(ix, &book, (runs, &own, self.holdings(ix), room));
+        let again = view.map_or(Err(None), |view| again(&view, why, (basis, *gone), &mut scratch));
+        (self.own_orders, self.scratch) = (own, Some(scratch));
+        let state = &mut self.markets[ix.index()];
+        let (why, basis) = again?;
+        state.decision = Some(Ok(why));
+        state.quiet = state.quiet.map(|quiet| Quiet { basis: Some(basis), resized: false, gone: Qty::ZERO, ..quiet });
+        Ok(())
+    }
+
     /// What should rest in a market, and what the order manager must know to judge what does.
     fn want(
         &self,
         (ix, runs): (MarketIx, bool),
+        known: Option<Searched>,
         own: &[NewOrder],
-        held: Holdings,
-        room: Room,
+        (held, room): (Holdings, Room),
         scratch: &mut Scratch,
     ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
         let state = &self.markets[ix.index()];
@@ -225,7 +266,7 @@ impl Engine {
         let Some(view) = self.view(ix, &book, (runs, own, held, room)) else {
             return (Err(NoQuote::NotReady), wish, book.horizon());
         };
-        let quotes = quote_with(&view, scratch);
+        let quotes = quote_from(&view, known, scratch);
         wish.most = [held.yes, held.no].map(|held| view.params.max_held.saturating_sub(held.matched));
         if let Ok(Quotes { why, scoring_now, .. }) = &quotes {
             wish.reservation2x = Some(why.fair.value.halves());

@@ -2,6 +2,7 @@
 
 use crate::book::Book;
 use crate::domain::{Price, Qty, Side, Usdc};
+use crate::quote::Basis;
 use crate::rewards::Depth;
 use std::cell::Cell;
 
@@ -85,9 +86,15 @@ impl Depth for Watched<'_> {
 
 /// A decision that wanted nothing done, and how long it stands: until something within its horizon, of its own orders or holdings, or
 /// in its limits changes. Its own wake-ups are planned apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Quiet {
     pub(super) horizon: Horizon,
     /// Most that may stand elsewhere.
     pub(super) room: Usdc,
+    /// What its quotes were found from, if sizes within the horizon may change without the rest of the decision.
+    pub(super) basis: Option<Basis>,
+    /// They have changed since.
+    pub(super) resized: bool,
+    /// So many shares have left them; what came is not set off.
+    pub(super) gone: Qty,
 }

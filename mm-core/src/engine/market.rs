@@ -3,14 +3,14 @@
 use super::hashes::HashRow;
 use super::watch::Sources;
 use crate::book::{Book, LevelDigest, in_yes_terms};
-use crate::domain::{Market, Nanos, Timestamp, Usdc};
+use crate::domain::{Market, Nanos, Price, Qty, Side, Timestamp, Usdc};
 use crate::event::MarketEvent;
 use crate::quote::{NoQuote, Why};
 use crate::rewards::Fixed12;
 use std::collections::VecDeque;
 
-/// States of the book that REST may still be compared with: a second of 176 frames, and REST answers sooner.
-const RING_MAX: usize = 176;
+/// States of the book that REST may still be compared with: a second of 168 frames, and REST answers sooner.
+const RING_MAX: usize = 168;
 
 /// One market.
 #[derive(Clone, Debug)]
@@ -90,19 +90,47 @@ impl MarketState {
         matches!(self.decision, Some(Ok(_)))
     }
 
-    /// Whether the last decision stands after an event that the book has just taken: it is out of sight, and nothing is doubted.
-    pub(super) fn stands(&self, event: &MarketEvent) -> bool {
-        let Some(quiet) = self.quiet else { return false };
-        let out_of_sight = match event {
-            MarketEvent::Delta { token, side, price, .. } => {
+    /// What rests at the level that an event changes, if the last decision may outlive that.
+    pub(super) fn rests_at(&self, event: &MarketEvent) -> Option<(Side, Price, Qty)> {
+        match event {
+            MarketEvent::Delta { token, side, price, .. } if self.quiet.is_some() => {
                 let (side, price) = in_yes_terms(token.outcome, *side, *price);
-                quiet.horizon.is_beyond(side, price)
+                Some((side, price, self.book.size_at(side, price)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the last decision stands after an event that the book has just taken, or but for what sizes decide: the event is out of
+    /// sight or changed a size only, and nothing is doubted. `had`: the level as it was before; `ours`: how much of it is.
+    pub(super) fn stands(
+        &mut self,
+        event: &MarketEvent,
+        had: Option<(Side, Price, Qty)>,
+        ours: impl FnOnce(Side, Price) -> Qty,
+    ) -> bool {
+        let Some(quiet) = &mut self.quiet else { return false };
+        let keeps = match (event, had) {
+            (MarketEvent::Delta { .. }, Some((side, price, had))) => {
+                let is = self.book.size_at(side, price);
+                let out_of_sight = quiet.horizon.is_beyond(side, price);
+                let least = self.quoted.rewards.as_ref().map_or(Qty::ZERO, |terms| terms.min_size);
+                let counts = |qty: Qty, ours: Qty| qty > ours && qty.saturating_sub(ours) >= least;
+                let resized = !out_of_sight && quiet.basis.is_some() && {
+                    let ours = ours(side, price);
+                    counts(had, ours) && counts(is, ours)
+                };
+                if resized && is != had {
+                    quiet.resized = true;
+                    quiet.gone = quiet.gone.saturating_add(had.saturating_sub(is));
+                }
+                out_of_sight || resized
             }
             // only remembered
-            MarketEvent::Trade { .. } => true,
+            (MarketEvent::Trade { .. }, _) => true,
             _ => false,
         };
-        out_of_sight && self.book.is_calm() && !self.witness.is_pending()
+        keeps && self.book.is_calm() && !self.witness.is_pending()
     }
 
     /// Notes the state the book is in after a message, for later comparison with REST.

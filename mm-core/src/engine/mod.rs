@@ -115,7 +115,7 @@ pub struct Engine {
     /// Our orders in the market that is being decided; used again by every decision.
     own_orders: Vec<NewOrder>,
     /// Memory of quotes, used again by every decision.
-    scratch: Scratch,
+    scratch: Option<Box<Scratch>>,
     /// What stands in each market, as of a version of the orders.
     afoot: Afoot,
     /// What a dollar at work must bring.
@@ -124,6 +124,8 @@ pub struct Engine {
     thorough: bool,
     /// Decisions that stood and were not taken again.
     left_out: u64,
+    /// Decisions of which only sizes had changed, and that were kept.
+    kept: u64,
     /// Markets to decide again at a known moment.
     wakes: Wakes,
     /// Who was left out when the budget was last short, and is served first.
@@ -180,11 +182,12 @@ impl Engine {
             events: Vec::new(),
             coupled: false,
             own_orders: Vec::new(),
-            scratch: Scratch::default(),
+            scratch: None,
             afoot: Afoot::default(),
             ration: Ration::default(),
             thorough: false,
             left_out: 0,
+            kept: 0,
             wakes: Wakes::new(),
             first: None,
             hashes: Hashes::new(),
@@ -208,6 +211,12 @@ impl Engine {
     #[must_use]
     pub const fn decisions_left_out(&self) -> u64 {
         self.left_out
+    }
+
+    /// How many decisions were asked again for the sake of changed sizes alone, and kept.
+    #[must_use]
+    pub const fn decisions_kept(&self) -> u64 {
+        self.kept
     }
 
     /// Absorbs every input, then decides once for each touched market. Appends to `out`.

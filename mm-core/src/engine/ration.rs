@@ -43,12 +43,12 @@ impl Engine {
         let left = Usdc::from_micro(
             u64::try_from(exact(self.limits().total).saturating_sub(self.afoot.held)).unwrap_or(u64::MAX),
         );
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         let mut own = std::mem::take(&mut self.own_orders);
         let price = money_price(left, |price| self.spent(price, &mut own, &mut scratch));
         #[cfg(test)]
         let price = if self.ration.off { 0 } else { price };
-        (self.own_orders, self.scratch) = (own, scratch);
+        (self.own_orders, self.scratch) = (own, Some(scratch));
         if std::mem::replace(&mut self.ration.price, price) != price {
             self.touch_all();
         }

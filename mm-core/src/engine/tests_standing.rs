@@ -303,7 +303,7 @@ fn play(steps: &[Step], how: Play) -> Result<(usize, Engine), TestCaseError> {
         for ix in (0..MARKETS).map(MarketIx) {
             let mut again = engines[0].clone();
             if engines[0].markets[ix.index()].quiet.is_some() {
-                again.plan(ix, again.ran, &mut Vec::new());
+                again.plan((ix, again.ran), None, &mut Vec::new());
                 let [was, is] = [&engines[0], &again].map(|engine| engine.markets[ix.index()].decision);
                 prop_assert_eq!(was, is, "{:?} after turn {}, {:?}", ix, venue.seq, step);
             }
@@ -332,7 +332,8 @@ proptest! {
     #[test]
     fn what_stands_would_be_decided_again(steps in steps()) {
         let (fixed, reward) = (FIXED, Play { strategy: Quoting::Reward, ..FIXED });
-        for how in [fixed, reward, Play { event: true, ..fixed }, Play { fair: true, ..fixed }, Play { fair: true, ..reward }] {
+        let spread = Play { strategy: Quoting::AvellanedaStoikov, ..FIXED };
+        for how in [fixed, reward, spread, Play { event: true, ..fixed }, Play { fair: true, ..fixed }, Play { fair: true, ..reward }] {
             play(&steps, how)?;
         }
     }
@@ -350,6 +351,24 @@ fn a_quiet_market_below_the_horizon_is_left_out() {
     let left_out = engine.decisions_left_out();
     assert!(actions >= 6, "both sides of three markets: {actions}");
     assert!(left_out > 10, "{left_out} decisions were left out");
+}
+
+#[test]
+fn of_a_level_that_counts_before_and_after_only_the_size_is_looked_at() {
+    let level = |shares| Step::Level { market: 0, side: Side::Buy, away: 1, shares, lie: Lie::None };
+    let mut steps = vec![Step::Wait { ms: 100 }];
+    steps.extend((0..12).map(|_| Step::Answer));
+    steps.extend((0..40).map(|n| level(if n % 2 == 0 { 500 } else { 400 })));
+    for (strategy, fair, kept) in [
+        (Quoting::Fixed, false, 11..=40),
+        // the best size follows what the others score, unless it is the largest
+        (Quoting::Reward, false, 1..=40),
+        (Quoting::AvellanedaStoikov, false, 11..=40),
+        (Quoting::Fixed, true, 0..=0),
+    ] {
+        let (_, engine) = play(&steps, Play { strategy, fair, ..FIXED }).expect("both engines agree");
+        assert!(kept.contains(&engine.decisions_kept()), "{strategy:?}: {}", engine.decisions_kept());
+    }
 }
 
 #[test]

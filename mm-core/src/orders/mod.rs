@@ -56,8 +56,12 @@ const SLOTS: [(Outcome, Side); ORDERS_PER_MARKET_MAX] =
 
 /// Which of the [`SLOTS`] an order is in.
 fn slot_ix(order: &NewOrder) -> usize {
-    let slot = (order.token.outcome, order.side);
-    SLOTS.iter().position(|other| *other == slot).expect("every outcome and side is a slot")
+    match (order.token.outcome, order.side) {
+        (Outcome::Yes, Side::Buy) => 0,
+        (Outcome::Yes, Side::Sell) => 1,
+        (Outcome::No, Side::Buy) => 2,
+        (Outcome::No, Side::Sell) => 3,
+    }
 }
 
 /// All orders of the run.

@@ -6,7 +6,7 @@
 
 use super::live::Numbered;
 use super::state::{OrderState, Tracked};
-use super::{CancelWhy, Edits, OrderManager, SLOTS};
+use super::{CancelWhy, Edits, OrderManager, SLOTS, slot_ix};
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, Outcome, Qty, Side, TickSize, Timestamp, Token};
 use crate::quote::NoQuote;
 
@@ -131,7 +131,9 @@ impl OrderManager {
             wish.want
         );
         let live = self.live.row(market);
-        for (outcome, side) in SLOTS {
+        let mut named = [false; SLOTS.len()];
+        wish.want.iter().chain(live.iter().map(|(_, t)| &t.order)).for_each(|order| named[slot_ix(order)] = true);
+        for ((outcome, side), _) in SLOTS.into_iter().zip(named).filter(|(_, named)| *named) {
             self.plan_slot(at, (Token { market, outcome }, side), live, wish, edits, &mut plan);
         }
         plan
@@ -233,10 +235,12 @@ impl OrderManager {
             let ticks = units / i32::from(wish.tick.ten_thousandths());
             return Some(CancelWhy::Moved { from: have.price, to: wanted.price, ticks });
         }
+        if left == wanted.qty {
+            return None;
+        }
         let size_gap = u128::from(left.micro().abs_diff(wanted.qty.micro())) * 100;
         let size_zone = u128::from(wanted.qty.micro()) * u128::from(self.rules.do_nothing_size_percent);
-        let alike = left == wanted.qty || size_gap < size_zone;
-        (!alike).then_some(CancelWhy::Resized { from: left, to: wanted.qty })
+        (size_gap >= size_zone).then_some(CancelWhy::Resized { from: left, to: wanted.qty })
     }
 
     /// Cancels now, unless that is already under way or impossible.

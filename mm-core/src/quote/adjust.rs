@@ -22,6 +22,9 @@ impl Adjust {
 
     /// A size made larger.
     pub(super) fn size(self, size: Qty) -> Qty {
+        if self.raise_size_percent == 0 {
+            return size;
+        }
         let micro = u128::from(size.micro()) * u128::from(100 + u32::from(self.raise_size_percent)) / 100;
         u64::try_from(micro).map_or(Qty::MAX, Qty::from_micro)
     }

@@ -68,6 +68,14 @@ impl FairRule {
     }
 }
 
+impl FairRule {
+    /// Whether the value depends on how much rests at the best levels.
+    #[must_use]
+    pub const fn follows_sizes(&self) -> bool {
+        self.micro_percent != 0 || self.flow.is_some()
+    }
+}
+
 impl FlowRule {
     /// By how much the fair value moves for so many millionths of a share of flow: half ten-thousandths, in steps of half a tick, which
     /// is the least a midpoint moves by.

@@ -1,9 +1,10 @@
 //! Where the orders go: prices in YES terms on the tick, inside the band, never crossing.
 
 use super::near::{Level, Near};
-use super::{NoQuote, View};
+use super::{NoQuote, ORDERS_MAX, View};
 use crate::domain::{MarketIx, NewOrder, Outcome, Price, Qty, RewardTerms, Side, TickSize, TimeInForce, Token, Usdc};
 use crate::rewards::Midpoint;
+use arrayvec::ArrayVec;
 
 /// Which token and side stands for one side of the book in YES terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,18 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn orders(self, row: MarketIx) -> impl Iterator<Item = NewOrder> {
         [self.bid, self.ask].into_iter().flatten().map(move |target| target.order(row))
+    }
+
+    /// The same ordered by (token, side, price).
+    pub(super) fn sorted(self, row: MarketIx) -> ArrayVec<NewOrder, ORDERS_MAX> {
+        let mut orders = ArrayVec::new();
+        orders.extend(self.orders(row));
+        if let [first, second] = orders.as_mut_slice()
+            && *second < *first
+        {
+            std::mem::swap(first, second);
+        }
+        orders
     }
 
     /// As levels of the book, in YES terms: bid and ask.
@@ -152,7 +165,7 @@ pub(super) fn no_room<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, midp
 }
 
 /// The innermost prices: strictly beyond the fair value and short of the other side's best, ours left out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) max_bid: Option<Price>,
     pub(super) min_ask: Option<Price>,

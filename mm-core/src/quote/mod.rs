@@ -12,6 +12,7 @@
 //! Never remembers, never reads a clock, never asks for more than [`View`] holds.
 
 mod adjust;
+mod again;
 mod bounds;
 mod budget;
 mod cost;
@@ -32,6 +33,7 @@ mod stands;
 mod value;
 
 pub use adjust::Adjust;
+pub use again::{Basis, Searched, again};
 pub use budget::{MoneyPrice, money_price};
 pub use cost::{CostKeys, CostModel};
 pub use fair::{Best, Fair, FairRule, FlowRule};
@@ -116,7 +118,7 @@ impl Room {
 pub const ORDERS_MAX: usize = 2;
 
 /// What should rest: at most one order a side, ordered by (token, side, price), and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Quotes {
     /// One or two orders.
     pub orders: ArrayVec<NewOrder, ORDERS_MAX>,
@@ -124,6 +126,8 @@ pub struct Quotes {
     pub why: Why,
     /// What scores are measured from while our orders rest as they do; `None` where nothing is paid or a side has no level that counts.
     pub scoring_now: Option<Midpoint>,
+    /// What they were found from.
+    pub basis: Basis,
 }
 
 /// Memory that quotes use again. What is in it means nothing from one to the next.
@@ -147,6 +151,18 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
 /// # Errors
 /// The same.
 pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result<Quotes, NoQuote> {
+    quote_from(view, None, scratch)
+}
+
+/// [`quote_with`] where a search of this very view was made before: it is not made again.
+///
+/// # Errors
+/// The same.
+pub fn quote_from<B: Depth>(
+    view: &View<'_, B>,
+    known: Option<Searched>,
+    scratch: &mut Scratch,
+) -> Result<Quotes, NoQuote> {
     if view.paused {
         return Err(NoQuote::Paused);
     }
@@ -179,21 +195,25 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
     let limits = Limits::of(view.market.tick, &mut near, fair.value);
     let tick = view.market.tick;
     let QuoteParams { strategy, cost, inventory, .. } = view.params;
+    let mut searched = None;
     // without a pool there is nothing for `reward` to weigh: it quotes as `fixed` does, where the configuration lets it quote at all
     let (wanted, lean) = match (strategy, rewards, cost, inventory) {
         (Strategy::AvellanedaStoikov, _, Some(cost), Some(model)) => (model.plan(view, cost, fair.value, least), 0),
         (Strategy::Reward, Some(terms), Some(cost), _) => {
-            let pair = reward::plan(
-                view,
-                (&mut near, rivals, search),
-                terms,
-                cost,
-                (reference, fair.value, best.map(|(price, _)| price)),
-                &limits,
-                [raised, most],
-            )?;
-            let pair = pair.ok_or_else(|| ladder::no_room(view, rewards, reference))?;
-            (pair, skew::ticks(view, fair.value))
+            let within = reward::Within {
+                reference,
+                fair: fair.value,
+                public: best.map(|(price, _)| price),
+                limits,
+                sizes: [raised, most],
+            };
+            let (found, lead) = match known.filter(|known| known.within == within) {
+                Some(known) => (known.found, known.lead),
+                None => reward::plan(view, (&mut near, rivals, search), terms, cost, &within)?
+                    .ok_or_else(|| ladder::no_room(view, rewards, reference))?,
+            };
+            searched = Some(Searched { within, found, lead });
+            (found, skew::ticks(view, fair.value))
         }
         _ => {
             let pair = ladder::fixed(fair.value, rewards, view.params.distance, raised, tick)?;
@@ -208,27 +228,28 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
         // of one order there is none to drop: it shrinks, or the cap is reached
         bounds::within_room(view, &mut pair, least, reference)?;
     }
-    let mut orders: ArrayVec<NewOrder, ORDERS_MAX> = pair.orders(view.row).collect();
-    orders.sort_unstable();
-    let levels = pair.levels();
-    let [bids, asks] = [levels[0].as_slice(), levels[1].as_slice()];
-    let extra = view.recent.extra_dollars();
-    let value = funded(view.market).and_then(|terms| {
+    let orders = pair.sorted(view.row);
+    let scoring = match (funded(view.market), rewards) {
+        (None, _) => None,
         // where they are not quoted for, `settle` knows of no scores
-        let scoring = if rewards.is_some() { scoring } else { near.midpoint([bids, asks], terms.min_size)? };
-        let costs = (cost.as_ref(), extra);
-        let value = value::value((&mut near, rivals), terms, costs, fair.value, scoring, [bids, asks]);
-        Some(value.paying(view.room.money, &orders))
-    });
+        (Some(terms), None) => {
+            let levels = pair.levels();
+            near.midpoint([levels[0].as_slice(), levels[1].as_slice()], terms.min_size)
+        }
+        (Some(_), Some(_)) => Some(scoring),
+    };
+    let basis = Basis { pair, scoring, searched };
+    let value = basis.value(view, fair.value, &mut near, rivals, &orders);
     // caps and bounds may have left a part that does not pay; where quotes lean they shed inventory, which is worth something too
-    if let (Strategy::Reward, 0, Some(terms), Some(value)) = (strategy, lean, rewards, value)
+    if let (Strategy::Reward, 0, Some(terms), Some(value)) = (*strategy, lean, rewards, value)
         && value.net_per_day().micro() <= 0
     {
         let (value_per_day, rate_per_day) = (value.net_per_day(), terms.rate_per_day);
         return Err(NoQuote::Unprofitable { value_per_day, rate_per_day });
     }
-    let why = Why { strategy: view.params.strategy, reference, fair, lean_ticks: lean, value };
-    Ok(Quotes { orders, why, scoring_now: rewards.and_then(|terms| near.midpoint_now(terms.min_size)) })
+    let why = Why { strategy: *strategy, reference, fair, lean_ticks: lean, value };
+    let scoring_now = rewards.and_then(|terms| near.midpoint_now(terms.min_size));
+    Ok(Quotes { orders, why, scoring_now, basis })
 }
 
 /// The levels that decide where to quote: the best of the public book without our own orders, those below the scoring size left out.
@@ -330,8 +351,14 @@ fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoi
     let params = view.params;
     let scoring = scoring_size(rewards);
     let needed = scoring.max(view.market.min_order);
-    let headroom = u128::from(scoring.micro()) * u128::from(100 + params.min_size_headroom_percent);
-    let roomy = u64::try_from(headroom.div_ceil(100)).map_or(Qty::MAX, Qty::from_micro);
+    let percent = 100 + params.min_size_headroom_percent;
+    let roomy = match scoring.micro().checked_mul(percent) {
+        Some(headroom) => Qty::from_micro(headroom.div_ceil(100)),
+        None => {
+            let headroom = u128::from(scoring.micro()) * u128::from(percent);
+            u64::try_from(headroom.div_ceil(100)).map_or(Qty::MAX, Qty::from_micro)
+        }
+    };
     let wanted = params.size.max(order_size_up(roomy)).max(order_size_up(needed));
     let least = wanted.min(params.max_size).to_order_size_down();
     if least < needed || least.is_zero() {
@@ -341,9 +368,14 @@ fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoi
         return Ok([least, params.max_size.to_order_size_down()]);
     }
     // the dearer outcome costs at most this a share, and a pair at most a dollar
-    let dearer = u128::from(reference.halves().max(20_000 - reference.halves()));
-    let of_order =
-        u64::try_from(u128::from(view.room.order.micro()) * 20_000 / dearer).map_or(Qty::MAX, Qty::from_micro);
+    let dearer = u64::from(reference.halves().max(20_000 - reference.halves()));
+    let of_order = match view.room.order.micro().checked_mul(20_000) {
+        Some(halves) => Qty::from_micro(halves / dearer),
+        None => {
+            let halves = u128::from(view.room.order.micro()) * 20_000;
+            u64::try_from(halves / u128::from(dearer)).map_or(Qty::MAX, Qty::from_micro)
+        }
+    };
     let of_market = Qty::from_micro(view.room.market.micro());
     let most = params.max_size.min(of_order).min(of_market).to_order_size_down();
     if most < least {

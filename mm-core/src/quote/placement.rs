@@ -17,38 +17,53 @@ pub(super) struct Spot {
     pub(super) weight: f64,
     /// Dollars a share and day; negative where the spread pays for everything.
     pub(super) cost: f64,
-    /// Dollars a day for a unit of score.
-    per_score: f64,
 }
 
 impl Spot {
     /// A tick of this weight and cost.
     #[must_use]
-    pub(super) fn new(weight: f64, cost: f64) -> Self {
-        Self { weight, cost, per_score: cost / weight }
+    #[inline]
+    pub(super) const fn new(weight: f64, cost: f64) -> Self {
+        Self { weight, cost }
+    }
+
+    /// Dollars a day for a unit of score.
+    #[inline]
+    fn per_score(self) -> f64 {
+        self.cost / self.weight
     }
 
     /// What scoring adds to its cost: nothing where the order earns by itself, and is at its largest whatever is scored.
+    #[inline]
     fn slope(self) -> f64 {
-        greater(self.per_score, 0.0)
+        greater(self.per_score(), 0.0)
     }
 
     /// What it scores at the least size it may have.
+    #[inline]
     fn floor(self, sizes: Sizes) -> f64 {
         self.weight * if self.cost < 0.0 { sizes.max } else { sizes.min }
     }
 
+    #[inline]
     fn ends(self, pool: Pool, sizes: Sizes) -> Ends {
-        let cost = self.cost * if self.cost < 0.0 { sizes.max } else { sizes.min };
-        Ends { reward: pool.reward(sizes.max * self.weight), cost }
+        Ends { reward: pool.reward(sizes.max * self.weight), cost: self.least(sizes) }
+    }
+
+    /// The least it costs a day to rest here.
+    #[inline]
+    pub(super) fn least(self, sizes: Sizes) -> f64 {
+        self.cost * if self.cost < 0.0 { sizes.max } else { sizes.min }
     }
 
     /// Fewest dollars a day to score `q` here; `q` is within reach of `sizes.max`.
+    #[inline]
     fn cost_of(self, q: f64, sizes: Sizes) -> f64 {
         self.cost * self.shares(q, sizes)
     }
 
     /// The shares to score `q` with: no more than needed, unless each of them earns.
+    #[inline]
     pub(super) fn shares(self, q: f64, sizes: Sizes) -> f64 {
         if self.cost < 0.0 { sizes.max } else { lesser(greater(q / self.weight, sizes.min), sizes.max) }
     }
@@ -74,11 +89,13 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Dollars a day for a score of `q`, above zero.
+    #[inline]
     fn reward(self, q: f64) -> f64 {
         self.rate * q / (self.rivals + q)
     }
 
     /// The same pool in units of which one side alone scores a third.
+    #[inline]
     fn of_one_side(self) -> Self {
         Self { rivals: self.rivals * 3.0, ..self }
     }
@@ -89,6 +106,7 @@ impl Pool {
     }
 
     /// [`Self::best_score`] held between two scores; a cost of nothing has no end.
+    #[inline]
     fn best_score_within(self, per_score: f64, from: f64, to: f64) -> f64 {
         /// Nearer to an end than this the root decides.
         const CLEAR: f64 = 1e-9;
@@ -129,47 +147,65 @@ pub(super) struct Pair {
 }
 
 /// The best pair, if it is worth more than `floor`; else none, or one that is worth less. Ticks of a side come best weight first. The
-/// value may be negative.
+/// value may be negative. `rest` is raised to what no pair of other ticks is worth more than.
 #[must_use]
-pub(super) fn best_pair_above(bids: &[Spot], asks: &[Spot], pool: Pool, sizes: Sizes, floor: f64) -> Option<Pair> {
+pub(super) fn best_pair_above(
+    bids: &[Spot],
+    asks: &[Spot],
+    pool: Pool,
+    sizes: Sizes,
+    floor: f64,
+    rest: &mut f64,
+) -> Option<Pair> {
     let mut best = (0.0, floor);
     let mut chosen = None;
-    let mut consider = |pair: (usize, usize)| {
+    let mut consider = |pair: (usize, usize), rest: &mut f64| {
         let (q, value) = sized_score(bids[pair.0], asks[pair.1], pool, sizes);
         if value > best.1 {
+            if chosen.is_some() {
+                *rest = greater(*rest, best.1);
+            }
             best = (q, value);
             chosen = Some(pair);
+        } else {
+            *rest = greater(*rest, value);
         }
         best.1
     };
     if bids.len() * asks.len() <= ALL_PAIRS_MAX {
-        let mut known = floor;
-        let ends: ArrayVec<Ends, ALL_PAIRS_MAX> = asks.iter().map(|ask| ask.ends(pool, sizes)).collect();
+        let mut bar = just_below(floor);
+        let mut ends = ArrayVec::<Ends, ALL_PAIRS_MAX>::new();
+        ends.extend(asks.iter().map(|ask| ask.ends(pool, sizes)));
         for (n, bid) in bids.iter().enumerate() {
             let here = bid.ends(pool, sizes);
             for (m, there) in ends.iter().enumerate() {
-                if !is_hopeless(here.pair(*there), known) {
-                    known = consider((n, m));
+                let at_most = here.pair(*there);
+                if at_most >= bar {
+                    bar = just_below(consider((n, m), rest));
+                } else {
+                    *rest = greater(*rest, at_most);
                 }
             }
         }
         return chosen.map(|pair| Pair::sized(bids, asks, pair, best, sizes));
     }
+    // what is left out below is not bounded
+    *rest = f64::INFINITY;
     let pair = (cheapest(bids)?, cheapest(asks)?);
     let (bid, ask) = (bids[pair.0], asks[pair.1]);
     if bid.cost > 0.0 && ask.cost > 0.0 {
-        let q = pool.best_score(bid.per_score + ask.per_score);
+        let q = pool.best_score(bid.per_score() + ask.per_score());
         let fits = |spot: Spot| sizes.min * spot.weight <= q && q <= sizes.max * spot.weight;
         if fits(bid) && fits(ask) {
             return Some(Pair::sized(bids, asks, pair, sized_score(bid, ask, pool, sizes), sizes));
         }
     }
-    consider(pair);
+    consider(pair, rest);
     let mut last = pair;
     let mut another = |pair| {
         if pair != last {
             last = pair;
-            consider(pair);
+            consider(pair, rest);
         }
     };
     for size in [sizes.max, sizes.min] {
@@ -190,6 +226,7 @@ struct Ends {
 
 impl Ends {
     /// No pair of two is worth more.
+    #[inline]
     fn pair(self, other: Self) -> f64 {
         lesser(self.reward, other.reward) - self.cost - other.cost
     }
@@ -293,6 +330,12 @@ impl Pair {
     }
 }
 
+/// [`pair_bound`] at a glance: the most it scores at the least it costs.
+#[inline]
+pub(super) fn pair_at_most(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 {
+    pool.reward(sizes.max * lesser(bid.weight, ask.weight)) - bid.least(sizes) - ask.least(sizes)
+}
+
 /// No pair is worth more whose ticks have at most these weights and at least these costs.
 #[must_use]
 #[inline]
@@ -301,7 +344,7 @@ pub(super) fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 
     if bid.cost >= 0.0 && ask.cost >= 0.0 {
         // the most it scores at the least it costs; or as much as pays, sizes being free
         let held = pool.reward(most) - (bid.cost + ask.cost) * sizes.min;
-        return lesser(bound(bid.per_score + ask.per_score, most, pool), held);
+        return lesser(bound(bid.per_score() + ask.per_score(), most, pool), held);
     }
     let earned = |spot: Spot| if spot.cost < 0.0 { -spot.cost * sizes.max } else { 0.0 };
     bound(bid.slope() + ask.slope(), most, pool) + earned(bid) + earned(ask)
@@ -312,7 +355,7 @@ pub(super) fn pair_bound(bid: Spot, ask: Spot, pool: Pool, sizes: Sizes) -> f64 
 pub(super) fn alone_at_most(spot: Spot, pool: Pool, sizes: Sizes) -> f64 {
     let most = sizes.max * spot.weight;
     let reward = if most > 0.0 { pool.of_one_side().reward(most) } else { 0.0 };
-    reward - spot.cost * if spot.cost < 0.0 { sizes.max } else { sizes.min }
+    reward - spot.least(sizes)
 }
 
 /// The most that scores up to `most` are worth at a cost of `slope` each, least sizes left out.
@@ -334,7 +377,7 @@ pub(super) fn best_alone(spots: &[Spot], pool: Pool, sizes: Sizes) -> Option<(Re
     let third = pool.of_one_side();
     let mut best: Option<(Rest, f64)> = None;
     for (ix, spot) in spots.iter().enumerate() {
-        let q = if spot.cost > 0.0 { third.best_score(spot.per_score) } else { f64::INFINITY };
+        let q = if spot.cost > 0.0 { third.best_score(spot.per_score()) } else { f64::INFINITY };
         let shares = lesser(greater(q / spot.weight, sizes.min), sizes.max);
         let value = third.reward(shares * spot.weight) - spot.cost * shares;
         if best.is_none_or(|(_, known)| value > known) {
@@ -385,7 +428,8 @@ mod tests {
         };
         let side: Vec<Spot> = (0..900).map(at).collect();
         let pool = Pool { rate: 50.0, rivals: 800.0 };
-        let best = best_pair_above(&side, &side, pool, Sizes { min: 1.0, max: 1e6 }, f64::NEG_INFINITY).expect("ticks");
+        let best = best_pair_above(&side, &side, pool, Sizes { min: 1.0, max: 1e6 }, f64::NEG_INFINITY, &mut 0.0)
+            .expect("ticks");
         assert_eq!(best.bid, best.ask);
         assert!(best.bid.spot == 400, "s* 0.013333: {best:?}");
         assert!((best.bid.shares - 3073.0).abs() < 0.5, "n* 3073: {best:?}");
@@ -406,8 +450,14 @@ mod tests {
         ) {
             let (bids, asks) = (spots(&bids), spots(&asks));
             let (pool, sizes) = (Pool { rate, rivals }, Sizes { min, max: min * (1.0 + room) });
-            let best = best_pair_above(&bids, &asks, pool, sizes, f64::NEG_INFINITY).expect("ticks on both sides");
+            let mut rest = f64::NEG_INFINITY;
+            let best = best_pair_above(&bids, &asks, pool, sizes, f64::NEG_INFINITY, &mut rest).expect("ticks on both sides");
             let truth = brute(&bids, &asks, pool, sizes, 40);
+            for (n, m) in (0..bids.len()).flat_map(|n| (0..asks.len()).map(move |m| (n, m))) {
+                let other = brute(&bids[n..=n], &asks[m..=m], pool, sizes, 40);
+                let chosen = (n, m) == (best.bid.spot, best.ask.spot);
+                prop_assert!(chosen || other <= rest + 1e-9 * (1.0 + other.abs()), "{n} and {m} bring {other}, more than {rest}");
+            }
             prop_assert!(best.value >= truth - 1e-3 * truth.abs() - 1e-9, "{best:?} against {truth}");
             let [bid, ask] = [&bids, &asks].map(|side| ideal(side));
             let bound = pair_bound(bid, ask, pool, sizes);

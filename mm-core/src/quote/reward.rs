@@ -7,11 +7,12 @@
 //! pair of inside ticks is a *stand* of its own, with its midpoint, its rivals' score and its weights; at or behind the public best the
 //! midpoint stays, and all such ticks share one stand. What is best in a stand is [`super::placement`]'s to say.
 
+use super::cost::PriceCost;
 use super::ladder::{Leg, Limits, Pair, Target};
 use super::near::{Level, Near};
 use super::placement::{
     Pair as Rests, Pool, Sizes, Spot, alone_at_most, best_alone, best_pair_above, greater, is_hopeless, just_below,
-    lesser, pair_bound, sized_score,
+    lesser, pair_at_most, pair_bound, sized_score,
 };
 use super::rivals::{Band, DOLLAR, Rivals, allows_single_sided, halves, shares};
 use super::stands::{Line, Range, Stand, Tick};
@@ -64,8 +65,23 @@ struct Scene {
     ideals: [Spot; 2],
     /// No pair is worth more.
     pair: f64,
-    /// No order by itself is worth more.
-    alone: [f64; 2],
+}
+
+impl Scene {
+    /// Whether both sides score.
+    fn has_pair(&self) -> bool {
+        self.ideals[0].weight > 0.0 && self.ideals[1].weight > 0.0
+    }
+
+    /// No order by itself is worth more, on either side.
+    #[inline]
+    fn alone(&self, sizes: Sizes) -> [f64; 2] {
+        if allows_single_sided(self.midpoint) {
+            self.ideals.map(|ideal| alone_at_most(ideal, self.pool, sizes))
+        } else {
+            [f64::NEG_INFINITY; 2]
+        }
+    }
 }
 
 /// A placement, and what it is worth.
@@ -110,22 +126,19 @@ impl Ground<'_> {
         public: Price,
         ticks: &'s mut Vec<Tick>,
     ) -> Line<'s> {
-        ticks.clear();
-        let price_cost = self.cost.around(self.fair).with_money_at(self.money);
+        let around = self.around();
         let mut line = Line { ticks: &[], inside: 0, behind_cost: f64::INFINITY, public: halves(public) };
-        for n in ns {
+        ticks.clear();
+        ticks.extend(ns.map(|n| {
             let at = range.halves(n);
-            let distance = self.cost.at_distance(self.fair.halves().abs_diff(at));
-            let at = f64::from(at);
-            let paid = if range.side == Side::Buy { at } else { DOLLAR - at };
-            let cost = distance + price_cost.at_price(paid / DOLLAR) + self.extra;
+            let cost = self.cost_at(around, range.side, at);
             if n < range.inside {
                 line.inside += 1;
             } else {
                 line.behind_cost = lesser(line.behind_cost, cost);
             }
-            ticks.push(Tick { n, halves: at, cost });
-        }
+            Tick { n, halves: f64::from(at), cost }
+        }));
         Line { ticks, ..line }
     }
 
@@ -158,29 +171,49 @@ impl Ground<'_> {
 
     /// The stands of two lines at the midpoint they make.
     #[inline]
-    fn scene(&self, lines: [&Line<'_>; 2], stands: [usize; 2], pools: &mut Vec<(f64, Pool)>) -> Scene {
-        let (bids, asks) = (lines[0].stand(stands[0]), lines[1].stand(stands[1]));
+    fn scene(&self, [bids, asks]: [&Stand<'_>; 2], stands: [usize; 2], pools: &mut Vec<(f64, Pool)>) -> Scene {
         let midpoint = (bids.level + asks.level) / 2.0;
         let pool = self.pool(midpoint, pools);
-        let [bid, ask] = [self.ideal(&bids, midpoint), self.ideal(&asks, midpoint)];
-        let (mut pair, mut alone) = (f64::NEG_INFINITY, [f64::NEG_INFINITY; 2]);
-        if bid.weight > 0.0 && ask.weight > 0.0 {
-            pair = pair_bound(bid, ask, pool, self.sizes);
+        let ideals = [self.ideal(bids, midpoint), self.ideal(asks, midpoint)];
+        let mut scene = Scene { stands, midpoint, pool, ideals, pair: f64::NEG_INFINITY };
+        if scene.has_pair() {
+            scene.pair = pair_at_most(ideals[0], ideals[1], pool, self.sizes);
         }
-        if allows_single_sided(midpoint) {
-            alone = [alone_at_most(bid, pool, self.sizes), alone_at_most(ask, pool, self.sizes)];
-        }
-        Scene { stands, midpoint, pool, ideals: [bid, ask], pair, alone }
+        scene
     }
 
-    /// The best placement of two lines; of equals the innermost.
-    fn best(&self, lines: [&Line<'_>; 2], Table { spots, scenes, pools }: &mut Table) -> Option<Found> {
+    /// No pair of a scene is worth more: looked at more closely where one of this value is known.
+    #[inline]
+    fn pair_bound(&self, scene: &Scene, known: f64) -> f64 {
+        if is_hopeless(scene.pair, known) {
+            return scene.pair;
+        }
+        lesser(scene.pair, pair_bound(scene.ideals[0], scene.ideals[1], scene.pool, self.sizes))
+    }
+
+    /// Dollars a day for a share on one side, at a price in half ten-thousandths.
+    #[inline]
+    fn cost_at(&self, around: PriceCost, side: Side, at: u16) -> f64 {
+        let distance = self.cost.at_distance(self.fair.halves().abs_diff(at));
+        let at = f64::from(at);
+        let paid = if side == Side::Buy { at } else { DOLLAR - at };
+        distance + around.at_price(paid / DOLLAR) + self.extra
+    }
+
+    /// What does not depend on the distance from the fair price.
+    fn around(&self) -> PriceCost {
+        self.cost.around(self.fair).with_money_at(self.money)
+    }
+
+    /// The best placement of two lines, of equals the innermost, and its lead.
+    fn best(&self, lines: [&Line<'_>; 2], Table { spots, scenes, pools }: &mut Table) -> Option<(Found, Lead)> {
         scenes.clear();
         pools.clear();
         let mut promising = (f64::NEG_INFINITY, 0);
         for bid in (0..lines[0].stands()).rev() {
+            let bids = lines[0].stand(bid);
             for ask in (0..lines[1].stands()).rev() {
-                let scene = self.scene(lines, [bid, ask], pools);
+                let scene = self.scene([&bids, &lines[1].stand(ask)], [bid, ask], pools);
                 if scene.pair > promising.0 {
                     promising = (scene.pair, scenes.len());
                 }
@@ -189,8 +222,9 @@ impl Ground<'_> {
         }
         // What promises most is looked at first: then most of the rest needs no look.
         let first = promising.1;
+        let mut rest = f64::NEG_INFINITY;
         let known = match scenes.get(first) {
-            Some(scene) => self.pair(lines, scene, f64::NEG_INFINITY, spots),
+            Some(scene) => self.pair(lines, scene, f64::NEG_INFINITY, spots, &mut rest),
             None => Found::NOTHING,
         };
         let mut best = Found::NOTHING;
@@ -202,23 +236,36 @@ impl Ground<'_> {
             let mut here = Found::NOTHING;
             if n == first {
                 here = known;
-            } else if !is_hopeless(scene.pair, floor) {
-                here = self.pair(lines, scene, floor, spots);
-            }
-            for side in [1, 0] {
-                let other = 1 - side;
-                let beside = -lesser(scene.ideals[other].cost, 0.0) * self.sizes.max;
-                let floor = greater(here.value, floor);
-                if scene.ideals[other].weight > 0.0 && !is_hopeless(scene.alone[side] + beside, floor) {
-                    here.improve(self.leaning(lines, scene, side, spots));
+            } else {
+                let at_most = self.pair_bound(scene, floor);
+                if is_hopeless(at_most, floor) {
+                    rest = greater(rest, at_most);
+                } else {
+                    here = self.pair(lines, scene, floor, spots, &mut rest);
                 }
             }
+            let at_most = scene.alone(self.sizes);
+            for side in [1, 0] {
+                let other = scene.ideals[1 - side];
+                let floor = greater(here.value, floor);
+                let at_most = at_most[side] - other.least(self.sizes);
+                if other.weight > 0.0 && !is_hopeless(at_most, floor) {
+                    here.improve(self.leaning(lines, scene, side, spots));
+                    rest = f64::INFINITY;
+                }
+                rest = greater(rest, at_most);
+            }
+            rest = greater(rest, lesser(best.value, here.value));
             best.prefer(here);
             let floor = greater(best.value, known.value);
             for side in [0, 1] {
                 let is_alone = singles && lines[1 - side].is_public(scene.stands[1 - side]);
-                if is_alone && !is_hopeless(scene.alone[side], greater(floor, alone[side].value)) {
-                    alone[side].prefer(self.alone(lines[side], scene, side, spots));
+                if is_alone {
+                    if !is_hopeless(at_most[side], greater(floor, alone[side].value)) {
+                        alone[side].prefer(self.alone(lines[side], scene, side, spots));
+                        rest = f64::INFINITY;
+                    }
+                    rest = greater(rest, at_most[side]);
                 }
             }
         }
@@ -231,22 +278,32 @@ impl Ground<'_> {
                     let midpoint = (stand.level + other.public) / 2.0;
                     let ideal = self.ideal(&stand, midpoint);
                     let pool = self.pool(midpoint, pools);
-                    let (stands, none) = ([n; 2], f64::NEG_INFINITY);
-                    let scene = Scene { stands, midpoint, pool, ideals: [ideal; 2], pair: none, alone: [none; 2] };
+                    let (stands, ideals) = ([n; 2], [ideal; 2]);
+                    let scene = Scene { stands, midpoint, pool, ideals, pair: f64::NEG_INFINITY };
                     if allows_single_sided(midpoint) {
                         alone[side].prefer(self.alone(lines[side], &scene, side, spots));
+                        rest = f64::INFINITY;
                     }
                 }
             }
         }
         alone.into_iter().for_each(|alone| best.improve(alone));
-        (best.value > f64::NEG_INFINITY).then_some(best)
+        let rivals = pools.iter().fold(f64::INFINITY, |least, (_, pool)| lesser(pool.rivals, least));
+        (best.value > f64::NEG_INFINITY).then_some((best, Lead { rest, rivals }))
     }
 
-    /// The best pair that scores on both sides; nothing worth less than `floor` is wanted, what is worth as much is.
-    fn pair(&self, lines: [&Line<'_>; 2], scene: &Scene, floor: f64, spots: &mut [Vec<Spot>; 2]) -> Found {
+    /// The best pair that scores on both sides; nothing worth less than `floor` is wanted, what is worth as much is. No other pair of the
+    /// scene is worth more than what `rest` is raised to.
+    fn pair(
+        &self,
+        lines: [&Line<'_>; 2],
+        scene: &Scene,
+        floor: f64,
+        spots: &mut [Vec<Spot>; 2],
+        rest: &mut f64,
+    ) -> Found {
         let [bid, ask] = scene.ideals;
-        if bid.weight <= 0.0 || ask.weight <= 0.0 {
+        if !scene.has_pair() {
             return Found::NOTHING;
         }
         let (bids, asks) = (lines[0].stand(scene.stands[0]), lines[1].stand(scene.stands[1]));
@@ -258,7 +315,7 @@ impl Ground<'_> {
         }
         self.spots(&bids, scene.midpoint, &mut spots[0]);
         self.spots(&asks, scene.midpoint, &mut spots[1]);
-        match best_pair_above(&spots[0], &spots[1], scene.pool, self.sizes, just_below(floor)) {
+        match best_pair_above(&spots[0], &spots[1], scene.pool, self.sizes, just_below(floor), rest) {
             Some(Rests { bid, ask, value }) => {
                 let ticks = [bids.ticks[bid.spot].n, asks.ticks[ask.spot].n];
                 Found { value, ticks, shares: [bid.shares, ask.shares] }
@@ -298,7 +355,42 @@ impl Ground<'_> {
     }
 }
 
-/// The best placement between `limits`, with orders of `least` to `most` shares.
+/// What a placement is searched within; sizes in the book come beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Within {
+    pub(super) reference: Midpoint,
+    pub(super) fair: Midpoint,
+    /// The best bid and ask that count.
+    pub(super) public: [Price; 2],
+    pub(super) limits: Limits,
+    /// The least and the most shares of an order.
+    pub(super) sizes: [Qty; 2],
+}
+
+/// How far a placement is ahead of those with other ticks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Lead {
+    /// None of them is worth more.
+    rest: f64,
+    /// At no midpoint of theirs do the others score less.
+    rivals: f64,
+}
+
+impl Lead {
+    /// Nothing is known.
+    const NONE: Self = Self { rest: f64::INFINITY, rivals: 0.0 };
+
+    /// The same where the others may score less by `gone`; `None` where that may be too much to tell.
+    ///
+    /// A score of `q` is paid `R·q/(K + q)`, which falls by at most `R/4K` with each unit of `K`; and by as much where one side scores alone,
+    /// a third beside `K`. No level adds more to `K` than its shares.
+    fn where_left(self, rate: f64, gone: f64) -> Option<Self> {
+        let rivals = self.rivals - gone;
+        (rivals > 0.0).then(|| Self { rest: self.rest + rate * gone / (4.0 * rivals), rivals })
+    }
+}
+
+/// The best placement there, and its lead.
 ///
 /// # Errors
 /// [`NoQuote::Unprofitable`] when the best of them costs at least what it earns; `None` inside is [`NoQuote::NoRoom`]'s case and left to
@@ -308,10 +400,8 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     (near, rivals, search): (&mut Near<'_, I>, &mut Rivals, &mut Search),
     terms: &RewardTerms,
     cost: &CostModel,
-    (reference, fair, public): (Midpoint, Midpoint, [Price; 2]),
-    limits: &Limits,
-    [least, most]: [Qty; 2],
-) -> Result<Option<Pair>, NoQuote> {
+    &Within { reference, fair, public, limits, sizes: [least, most] }: &Within,
+) -> Result<Option<(Pair, Lead)>, NoQuote> {
     let tick = view.market.tick.ten_thousandths();
     let band = Band::of(terms);
     // an order that is inside by x moves the midpoint by x/2
@@ -341,12 +431,13 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
         let coarse = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].coarse(), public[ix], ticks);
         ground.best([&coarse(0, bids), &coarse(1, asks)], table)
     };
-    let Some(mut best) = found else { return Ok(None) };
+    let Some((mut best, mut lead)) = found else { return Ok(None) };
     if !fine {
+        lead = Lead::NONE;
         let ns = [0, 1].map(|ix| best.side(ix).map(|(n, _)| n));
         let around = |ix: usize, ticks| ground.line(ranges[ix], ranges[ix].around(ns[ix]), public[ix], ticks);
         let finer = ground.best([&around(0, bids), &around(1, asks)], table);
-        if let Some(finer) = finer.filter(|finer| finer.value > best.value) {
+        if let Some((finer, _)) = finer.filter(|(finer, _)| finer.value > best.value) {
             best = finer;
         }
     }
@@ -362,7 +453,49 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
             Target { leg, price: ranges[ix].price(n), qty: whole(size, least, most) }
         })
     });
-    Ok(Some(Pair { bid, ask }))
+    Ok(Some((Pair { bid, ask }, lead)))
+}
+
+/// What [`plan`] finds where it found `found` with this lead before and nothing has changed since but sizes in the book, of which no more
+/// than `gone` have left; `None` where it must be asked.
+pub(super) fn still_best<B, I: Iterator<Item = Level>>(
+    view: &View<'_, B>,
+    (near, rivals): (&mut Near<'_, I>, &mut Rivals),
+    terms: &RewardTerms,
+    cost: &CostModel,
+    &Within { reference, fair, public, sizes: [least, most], .. }: &Within,
+    (found, lead, gone): (Pair, Lead, Qty),
+) -> Option<(Pair, Lead)> {
+    let (bid, ask) = (found.bid?, found.ask?);
+    let rate = dollars(terms.rate_per_day);
+    let lead = lead.where_left(rate, shares(gone))?;
+    // at or behind the public best the midpoint stays
+    let midpoint = Midpoint::between(bid.price.max(public[0]), ask.price.min(public[1]));
+    let pool = Pool { rate, rivals: rivals.most_at(near, terms, midpoint) };
+    let ground = Ground {
+        cost,
+        extra: view.recent.extra_dollars(),
+        money: view.room.money,
+        reference,
+        fair,
+        band: Band::of(terms),
+        rate,
+        rivals,
+        sizes: Sizes { min: shares(least), max: shares(most) },
+    };
+    let around = ground.around();
+    let spot = |side: Side, price: Price| {
+        let weight = ground.band.weight(f64::from(midpoint.halves()), halves(price));
+        Spot::new(weight, ground.cost_at(around, side, 2 * price.ten_thousandths()))
+    };
+    let (at_bid, at_ask) = (spot(Side::Buy, bid.price), spot(Side::Sell, ask.price));
+    let (q, value) = sized_score(at_bid, at_ask, pool, ground.sizes);
+    let resized = |target: Target, spot: Spot| {
+        let qty = whole(spot.shares(q, ground.sizes), least, most);
+        Some(Target { qty, ..target })
+    };
+    let leads = value > 0.0 && just_below(value) > lead.rest;
+    leads.then(|| (Pair { bid: resized(bid, at_bid), ask: resized(ask, at_ask) }, lead))
 }
 
 /// Shares to whole hundredths, never outside what is allowed.

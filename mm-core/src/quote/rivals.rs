@@ -88,21 +88,20 @@ impl Rivals {
         around: Midpoint,
         shift: u16,
     ) {
-        let (around, shift) = (f64::from(around.halves()), f64::from(shift));
+        let (at, shift) = (i32::from(around.halves()), i32::from(shift));
         self.band = Band::of(terms);
-        self.known = Some((around - shift, around + shift));
-        let reach = self.band.halves + shift;
-        for (side, levels) in [Side::Buy, Side::Sell].into_iter().zip(&mut self.levels) {
-            let outward = if side == Side::Buy { -1.0 } else { 1.0 };
-            let read = near.until(side, |(price, _)| (halves(price) - around) * outward >= reach);
+        self.known = Some((f64::from(at - shift), f64::from(at + shift)));
+        let reach = 2 * i32::from(terms.max_spread.ten_thousandths()) + shift;
+        let twice = |price: Price| 2 * i32::from(price.ten_thousandths());
+        let keep = |levels: &mut Vec<Rival>, read: &[Level]| {
             levels.clear();
-            for (price, qty) in read {
-                // a level below the minimum cannot hold an order that reaches it
-                if *qty >= terms.min_size {
-                    levels.push((halves(*price), micro(*qty)));
-                }
-            }
-        }
+            // a level below the minimum cannot hold an order that reaches it
+            let scoring = read.iter().filter(|(_, qty)| *qty >= terms.min_size);
+            levels.extend(scoring.map(|(price, qty)| (halves(*price), micro(*qty))));
+        };
+        let [bids, asks] = &mut self.levels;
+        keep(bids, near.until(Side::Buy, |(price, _)| twice(price) <= at - reach));
+        keep(asks, near.until(Side::Sell, |(price, _)| twice(price) >= at + reach));
     }
 
     /// `K`, the most the others may score at a midpoint (`strategy.md` section 3): with side totals `A ≥ B` it is `B + (A − B)/3` where
