@@ -11,10 +11,13 @@
 //! 6. **The deciding part is pure.** [`desk`], [`policy`], [`exposure`], [`gate`] and [`outcome`] have no clock, IO,
 //!    randomness or hash-ordered map; time is an argument.
 
+pub mod audit;
 pub mod auth;
 pub mod clob;
 pub mod config;
 pub mod desk;
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "files are what it is about")]
+pub mod durable;
 mod echo;
 pub mod eip712;
 pub mod exposure;
@@ -23,6 +26,8 @@ pub mod harden;
 pub mod host;
 #[expect(clippy::disallowed_methods, reason = "a new key comes from the system's random source")]
 pub mod key;
+#[cfg_attr(test, expect(clippy::disallowed_methods, reason = "its tests name this process"))]
+pub mod key_lock;
 #[expect(clippy::disallowed_methods, reason = "it works without the rest: with files and clocks")]
 pub mod kill;
 #[expect(clippy::disallowed_methods, reason = "it waits with a panicking thread")]

@@ -7,6 +7,10 @@ use mm_core::domain::{
 use mm_core::protocol::{Gate, Refusal, Stage};
 use serde::{Deserialize, Serialize};
 
+/// Version of everything a replay of the rows rests on: the fold, its digest, the policy's rules. Raised with each change after
+/// which a replay of rows written before it could tell something else than what was true then.
+pub const RULES: u32 = 1;
+
 /// One row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +23,16 @@ pub enum LedgerRow {
         epoch: u64,
         /// Digest of the policy in force.
         policy: Digest,
+    },
+    /// The contents of the policy in force, so that whoever reads the ledger can judge by it. Follows each [`Self::Epoch`] and
+    /// [`Self::Tightened`], which name its digest.
+    Policy {
+        /// When.
+        at: Timestamp,
+        /// [`RULES`] of the program that wrote what follows.
+        rules: u32,
+        /// [`crate::policy::Policy::text`].
+        text: Box<str>,
     },
     /// A core introduced itself with a new run.
     Run {
@@ -121,6 +135,7 @@ impl LedgerRow {
             Self::Intent(row) => row.at,
             Self::Refused(row) => row.at,
             Self::Epoch { at, .. }
+            | Self::Policy { at, .. }
             | Self::Run { at, .. }
             | Self::Outcome { at, .. }
             | Self::Fill { at, .. }
@@ -139,6 +154,7 @@ impl LedgerRow {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Epoch { .. } => "epoch",
+            Self::Policy { .. } => "policy",
             Self::Run { .. } => "run",
             Self::Intent(_) => "intent",
             Self::Refused(_) => "refused",

@@ -248,7 +248,7 @@ async fn question_session(stream: UnixStream, allowed: &Allowed, may_arm: bool, 
     loop {
         let (told, last) = match timeout(QUESTION_IDLE_MAX, reader.recv::<Ask>()).await {
             Err(_) => return,
-            Ok(Ok(Ask::Arm | Ask::AcceptBalances | Ask::Tighten { .. })) if !may_arm => {
+            Ok(Ok(Ask::AskArm | Ask::Arm { .. } | Ask::AcceptBalances | Ask::Tighten { .. })) if !may_arm => {
                 (refuse("this needs the operator's socket, op.sock".into()), false)
             }
             Ok(Ok(Ask::Halt { reason })) if reason.chars().count() > REASON_MAX => {
