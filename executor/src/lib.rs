@@ -22,19 +22,19 @@ mod echo;
 pub mod eip712;
 pub mod exposure;
 pub mod gate;
+#[expect(clippy::disallowed_types, reason = "it looks at the policy's file")]
 pub mod harden;
 pub mod host;
 #[expect(clippy::disallowed_methods, reason = "a new key comes from the system's random source")]
 pub mod key;
-#[cfg_attr(test, expect(clippy::disallowed_methods, reason = "its tests name this process"))]
 pub mod key_lock;
 #[expect(clippy::disallowed_methods, reason = "it works without the rest: with files and clocks")]
 pub mod kill;
 #[expect(clippy::disallowed_methods, reason = "it waits with a panicking thread")]
 pub mod killer;
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the marker is a file")]
+#[expect(clippy::disallowed_methods, reason = "the marker is a file")]
 pub mod latch;
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the ledger is a file")]
+#[expect(clippy::disallowed_methods, reason = "the ledger is a file")]
 pub mod ledger;
 pub mod limits;
 pub mod operator;

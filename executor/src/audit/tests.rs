@@ -31,6 +31,9 @@ fn audited(rows: &[LedgerRow]) -> Report {
     audit.end()
 }
 
+/// What is done to the rows.
+type Change = fn(&mut Vec<LedgerRow>);
+
 /// The first broken rule after `change`.
 fn first(change: impl FnOnce(&mut Vec<LedgerRow>)) -> String {
     let mut rows = lived();
@@ -71,7 +74,7 @@ fn a_second_start_doubts_what_the_first_left_open_and_still_adds_up() {
 
 #[test]
 fn each_broken_rule_is_found_with_its_row() {
-    let cases: [(&str, fn(&mut Vec<LedgerRow>)); 10] = [
+    let cases: [(&str, Change); 10] = [
         ("was approved while halted", |rows| {
             let arm = place_of(rows, "arm");
             let _ = rows.remove(arm);
