@@ -3,7 +3,8 @@
 //! Its bytes are on the disk from the start, under another name, so a full disk keeps nobody from halting. It is put down and
 //! taken away by a thread of its own: a disk that stalls delays no cancel.
 
-use std::fs::{File, OpenOptions};
+use crate::durable::sync_folder;
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -88,15 +89,6 @@ fn fill(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     file.write_all(&bytes)?;
     file.sync_all()
-}
-
-/// Makes what was renamed in a folder durable.
-///
-/// # Errors
-/// When the disk does not.
-pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    File::open(folder)?.sync_all()
 }
 
 enum Order {

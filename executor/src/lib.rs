@@ -11,25 +11,30 @@
 //! 6. **The deciding part is pure.** [`desk`], [`policy`], [`exposure`], [`gate`] and [`outcome`] have no clock, IO,
 //!    randomness or hash-ordered map; time is an argument.
 
+pub mod audit;
 pub mod auth;
 pub mod clob;
 pub mod config;
 pub mod desk;
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "files are what it is about")]
+pub mod durable;
 mod echo;
 pub mod eip712;
 pub mod exposure;
 pub mod gate;
+#[expect(clippy::disallowed_types, reason = "it looks at the policy's file")]
 pub mod harden;
 pub mod host;
 #[expect(clippy::disallowed_methods, reason = "a new key comes from the system's random source")]
 pub mod key;
+pub mod key_lock;
 #[expect(clippy::disallowed_methods, reason = "it works without the rest: with files and clocks")]
 pub mod kill;
 #[expect(clippy::disallowed_methods, reason = "it waits with a panicking thread")]
 pub mod killer;
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the marker is a file")]
+#[expect(clippy::disallowed_methods, reason = "the marker is a file")]
 pub mod latch;
-#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the ledger is a file")]
+#[expect(clippy::disallowed_methods, reason = "the ledger is a file")]
 pub mod ledger;
 pub mod limits;
 pub mod operator;

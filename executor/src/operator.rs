@@ -3,6 +3,7 @@
 //! Everyone who may connect may make the house safer; only the operator's socket may arm or free a cap.
 
 use crate::desk;
+use crate::ledger::Head;
 use serde::{Deserialize, Serialize};
 
 /// A question or a wish.
@@ -18,8 +19,13 @@ pub enum Ask {
     },
     /// Cancel everything without latching.
     CancelAll,
+    /// The first step of opening the latch, answered with every reason of the halt and a code. Only on `op.sock`.
+    AskArm,
     /// Open the latch. Only on `op.sock`.
-    Arm,
+    Arm {
+        /// The code of the first step; good once and for a minute.
+        code: String,
+    },
     /// Take the policy of this configuration if nothing in it is looser than what is in force. Only on `op.sock`.
     Tighten {
         /// The text of an `executor.toml`; nothing but its policy and markets is looked at.
@@ -31,6 +37,16 @@ pub enum Ask {
 
 /// Most characters of a halt's reason.
 pub const REASON_MAX: usize = 200;
+
+/// Six digits for the second step of arming.
+///
+/// # Errors
+/// The system gave no random bytes.
+pub fn new_code() -> std::io::Result<Box<str>> {
+    let mut bytes = [0; 8];
+    crate::key::random(&mut bytes)?;
+    Ok(format!("{:06}", u64::from_le_bytes(bytes) % 1_000_000).into())
+}
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +79,8 @@ pub struct Status {
     pub config: String,
     /// `full`, or `partial` or `none` with the reason ([`crate::sandbox`]).
     pub sandbox: String,
+    /// How far the ledger goes on the disk. Kept elsewhere, it tells whether rows are missing later.
+    pub head: Head,
     /// Age of the API credentials, milliseconds; `None` when there are none. Never their content.
     pub credentials_age_ms: Option<u64>,
     /// Age of the last request to cancel everything, milliseconds.

@@ -147,9 +147,15 @@ impl Rehearsal {
         let mut new = Self::new(setup);
         new.connect(1, markets);
         new.run_ms(2000);
-        new.operate(Op::Arm);
+        new.arm();
         new.run_ms(500);
         new
+    }
+
+    /// An operator arms, in both steps.
+    pub fn arm(&mut self) {
+        self.operate(Op::AskArm { code: "123456".into() });
+        self.operate(Op::Arm { code: "123456".into() });
     }
 
     /// An operator's wish.

@@ -1,11 +1,16 @@
 //! What the ledger holds. Every row is written before the thing it allows; the rows alone rebuild [`crate::exposure`].
 
+use crate::policy::Reference;
 use mm_core::domain::{
     ClientOrderId, ConditionId, Digest, OrderId, Outcome, Price, Qty, Side, TimeInForce, Timestamp, TokenId, TradeId,
     Usdc,
 };
 use mm_core::protocol::{Gate, Refusal, Stage};
 use serde::{Deserialize, Serialize};
+
+/// Version of everything a replay of the rows rests on: the fold, its digest, the policy's rules. Raised with each change after
+/// which a replay of rows written before it could tell something else than what was true then.
+pub const RULES: u32 = 1;
 
 /// One row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +24,16 @@ pub enum LedgerRow {
         epoch: u64,
         /// Digest of the policy in force.
         policy: Digest,
+    },
+    /// The contents of the policy in force, so that whoever reads the ledger can judge by it. Follows each [`Self::Epoch`] and
+    /// [`Self::Tightened`], which name its digest.
+    Policy {
+        /// When.
+        at: Timestamp,
+        /// [`RULES`] of the program that wrote what follows.
+        rules: u32,
+        /// [`crate::policy::Policy::text`].
+        text: Box<str>,
     },
     /// A core introduced itself with a new run.
     Run {
@@ -121,6 +136,7 @@ impl LedgerRow {
             Self::Intent(row) => row.at,
             Self::Refused(row) => row.at,
             Self::Epoch { at, .. }
+            | Self::Policy { at, .. }
             | Self::Run { at, .. }
             | Self::Outcome { at, .. }
             | Self::Fill { at, .. }
@@ -139,6 +155,7 @@ impl LedgerRow {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Epoch { .. } => "epoch",
+            Self::Policy { .. } => "policy",
             Self::Run { .. } => "run",
             Self::Intent(_) => "intent",
             Self::Refused(_) => "refused",
@@ -199,6 +216,8 @@ pub struct IntentRow {
     pub policy: Digest,
     /// Digest of the exposure it was judged against.
     pub exposure: Digest,
+    /// The executor's own price it was judged by.
+    pub reference: Option<Reference>,
 }
 
 /// A refused order.

@@ -251,7 +251,7 @@ pub async fn serve_questions(server: uds::Server, allowed: Allowed, may_arm: boo
 /// Why not.
 pub fn admit(may_arm: bool, ask: Ask) -> Result<Ask, String> {
     match ask {
-        Ask::Arm | Ask::AcceptBalances | Ask::Tighten { .. } if !may_arm => {
+        Ask::AskArm | Ask::Arm { .. } | Ask::AcceptBalances | Ask::Tighten { .. } if !may_arm => {
             Err("this needs the operator's socket, op.sock".into())
         }
         Ask::Halt { reason } if reason.chars().count() > REASON_MAX => {

@@ -204,6 +204,9 @@ impl Desk {
                     self.checks.beats_refused = 0;
                     self.health.beat = None;
                     self.halt("another program feeds this account's heartbeat", out);
+                    // The other does not know of us yet: one beat in its chain, and its next one is refused as ours was.
+                    let id = self.checks.beat_id.clone();
+                    self.call(Purpose::LastBeat, VenueCall::Heartbeat { id }, out);
                 }
             }
             Beat::Failed(why) => {

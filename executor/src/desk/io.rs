@@ -54,8 +54,16 @@ pub enum DeskInput {
 /// A person's wish.
 #[derive(Debug)]
 pub enum Op {
-    /// Open the latch, if every precondition holds.
-    Arm,
+    /// The first step of arming, if every precondition holds: tells why it is halted, and keeps `code`.
+    AskArm {
+        /// Six digits that nobody could know before.
+        code: Box<str>,
+    },
+    /// The second step: open the latch, if every precondition holds and the code is the one that was told.
+    Arm {
+        /// As it was typed.
+        code: Box<str>,
+    },
     /// Latch and cancel everything.
     Halt {
         /// Why; shown in `status`.

@@ -3,6 +3,7 @@
 //! Starts shut and halted. Never posts without a durable row, never sends an order twice, never waits for anything. Every
 //! input is absorbed before anything is decided, so a halt that arrived with a ready order keeps that order in.
 
+mod arming;
 mod balances;
 mod checks;
 mod earnings;
@@ -27,7 +28,7 @@ mod tests_truth;
 
 pub use balances::Apart;
 pub use io::{DeskInput, Effect, Op};
-pub use status::Status;
+pub use status::{Check, LISTED_MAX, Listed, Status};
 
 use crate::exposure::Exposure;
 use crate::gate::{GateTimes, Health};
@@ -71,6 +72,8 @@ enum Purpose {
     Trades,
     Look(OrderId),
     Beat,
+    /// Tells another program that feeds the same chain; what comes of it is nothing to us.
+    LastBeat,
     Balance(Option<TokenId>),
     Geoblock,
     ClosedOnly,
@@ -119,6 +122,7 @@ pub struct Desk {
     /// A start was confirmed clean.
     booted: bool,
     auto_arm: bool,
+    arming: arming::Arming,
     was_open: bool,
     pauses: VecDeque<Timestamp>,
     told: Option<Gate>,
@@ -128,13 +132,19 @@ impl Desk {
     /// A desk that remembers what `rows` tell. `latched` is the marker file's text, if there is one.
     #[must_use]
     pub fn recover<'a>(setup: Setup, rows: impl IntoIterator<Item = &'a LedgerRow>, latched: Option<Box<str>>) -> Self {
-        let mut exposure = Exposure::recover(rows);
+        Self::resume(setup, Exposure::recover(rows), latched)
+    }
+
+    /// The same for rows that were folded already, [`Exposure::restart`] included.
+    #[must_use]
+    pub fn resume(setup: Setup, mut exposure: Exposure, latched: Option<Box<str>>) -> Self {
         if let Some(orders) = setup.remembered {
             exposure.remember(orders);
         }
         let was_halted = latched.or_else(|| exposure.halted().map(Into::into));
         let auto_arm = setup.auto_arm && was_halted.is_none();
         let halted = was_halted.unwrap_or_else(|| "started and not yet armed".into());
+        let arming = arming::Arming::starting(&halted);
         let health = Health { halted: Some(halted), withhold: setup.withhold, ..Health::default() };
         let errands = exposure.live_orders().map(|tracked| (tracked.row.order, orders::Errand::left_over(tracked)));
         Self {
@@ -160,6 +170,7 @@ impl Desk {
             flat: false,
             booted: false,
             auto_arm,
+            arming,
             was_open: false,
             pauses: VecDeque::new(),
             told: None,
@@ -174,6 +185,7 @@ impl Desk {
             self.epoch_written = true;
             let epoch = self.exposure.epoch() + 1;
             self.record(LedgerRow::Epoch { at: self.at, epoch, policy: self.setup.policy.digest() }, out);
+            self.record_policy(out);
             self.start_sweep(out);
         }
         self.step_day(out);
@@ -244,7 +256,7 @@ impl Desk {
             }
             Purpose::Cancel(ids) => self.cancel_replied(&ids, reply),
             Purpose::SweepCancel => self.sweep_cancel_replied(reply),
-            Purpose::MarketCancel | Purpose::Renew => {}
+            Purpose::MarketCancel | Purpose::Renew | Purpose::LastBeat => {}
             Purpose::Reading => self.page_replied(reply, out),
             Purpose::Trades => self.trades_replied(reply, out),
             Purpose::Look(order) => self.look_replied(order, reply, out),
@@ -312,6 +324,7 @@ impl Desk {
             self.health.halted = Some(why.into());
         }
         out.push(Effect::Alert(format!("halted: {why}").into()));
+        self.arming.halted(self.at, why);
         self.auto_arm = false;
         self.start_sweep(out);
     }

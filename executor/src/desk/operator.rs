@@ -2,14 +2,15 @@
 
 use super::{Desk, Effect, Op};
 use crate::policy::Policy;
-use crate::rows::LedgerRow;
+use crate::rows::{LedgerRow, RULES};
 use mm_core::domain::{Nanos, OrderId};
 use mm_core::protocol::Shut;
 
 impl Desk {
     pub(super) fn operate(&mut self, ticket: u64, op: Op, out: &mut Vec<Effect>) {
         let result = match op {
-            Op::Arm => self.arm(false, out).map(|()| "armed".into()),
+            Op::AskArm { code } => self.ask_arm(code),
+            Op::Arm { code } => self.confirm_arm(&code, out),
             Op::Halt { why } => {
                 self.halt(&format!("operator: {why}"), out);
                 Ok("halted; cancelling everything".into())
@@ -40,6 +41,7 @@ impl Desk {
             .map_err(|loosened| loosened.into_iter().map(|field| field.to_string().into()).collect::<Vec<_>>())?;
         let digest = self.setup.policy.digest();
         self.record(LedgerRow::Tightened { at: self.at, policy: digest }, out);
+        self.record_policy(out);
         let live = self.exposure.live_orders().filter(|tracked| self.setup.policy.token(&tracked.row.token).is_none());
         let unlisted: Vec<OrderId> = live.map(|tracked| tracked.row.order).collect();
         for order in &unlisted {
@@ -47,6 +49,11 @@ impl Desk {
         }
         Ok(format!("policy {digest}; {} orders in markets it no longer lists are being cancelled", unlisted.len())
             .into())
+    }
+
+    pub(super) fn record_policy(&mut self, out: &mut Vec<Effect>) {
+        let text = self.setup.policy.text().into();
+        self.record(LedgerRow::Policy { at: self.at, rules: RULES, text }, out);
     }
 
     /// How long an order that was given up may still land; `None`: no such order.
@@ -80,30 +87,5 @@ impl Desk {
             blockers.push("shutting down".into());
         }
         blockers
-    }
-
-    fn arm(&mut self, auto: bool, out: &mut Vec<Effect>) -> Result<(), Vec<Box<str>>> {
-        if self.health.halted.is_none() {
-            return Ok(());
-        }
-        let blockers = self.arm_blockers();
-        if !blockers.is_empty() {
-            return Err(blockers);
-        }
-        self.record(LedgerRow::Arm { at: self.at, auto }, out);
-        self.health.halted = None;
-        self.auto_arm = false;
-        self.pauses.clear();
-        out.push(Effect::Unlatch);
-        out.push(Effect::Alert(if auto { "armed by itself after a clean start" } else { "armed" }.into()));
-        Ok(())
-    }
-
-    /// After a clean start, where the configuration allows it; never after a halt.
-    pub(super) fn try_auto_arm(&mut self, out: &mut Vec<Effect>) {
-        if self.auto_arm && self.booted && self.flat {
-            // Not yet: the next answer tries again.
-            let _ = self.arm(true, out);
-        }
     }
 }

@@ -212,7 +212,8 @@ impl Desk {
             return;
         }
         let token = self.session.tokens.get(&order.token);
-        let ask = Ask { id, decided, token, order, reference: token.and_then(|token| self.reference(token)) };
+        let reference = token.and_then(|token| self.reference(token));
+        let ask = Ask { id, decided, token, order, reference };
         let policy = self.setup.policy.digest();
         match decide(&self.setup.policy, &self.exposure, self.gate(), self.at, &ask) {
             Err(why) => {
@@ -248,6 +249,7 @@ impl Desk {
                     gate: self.gate(),
                     policy,
                     exposure: self.exposure.digest(),
+                    reference,
                 };
                 self.references.placed(hash);
                 self.remember(id, payload, None);

@@ -55,7 +55,7 @@ fn starts_halted_and_says_what_arming_needs() {
     stage.run_ms(1500);
     assert_eq!(stage.gate(), Gate::Shut(Shut::Halted));
     assert!(stage.desk.status().flat, "two readings without orders");
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.place(1, bid(40));
     stage.run_ms(100);
     let blockers = stage.answers[0].clone().expect_err("the place is not known to be clear");
@@ -255,7 +255,7 @@ fn halt_is_final_until_armed() {
     stage.run_ms(60_000);
     assert_eq!(stage.gate(), Gate::Shut(Shut::Halted));
     assert_eq!(stage.venue.posts.len(), 1);
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.run_ms(500);
     stage.place(3, bid(40));
     stage.run_ms(500);
@@ -315,7 +315,7 @@ fn a_ledger_that_fails_stops_placing_and_not_cancelling() {
     assert_eq!(heard(&stage, 2), ["rejected"]);
     assert_eq!(stage.venue.posts.len(), 1);
     assert_eq!(stage.resting(), 0);
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.run_ms(100);
     assert!(stage.answers.last().is_some_and(Result::is_err));
 }
@@ -586,4 +586,46 @@ fn earnings_are_asked_for_now_and_then_and_silence_is_told_as_silence() {
     );
     assert_eq!(stage.venue.days_asked.len(), 4, "two days every five minutes");
     assert!(stage.is_open(), "none of this shuts anything");
+}
+
+#[test]
+fn arming_takes_two_steps_and_a_code_is_good_once_for_a_minute() {
+    let ask = |stage: &mut Rehearsal, code: &str| {
+        stage.operate(Op::AskArm { code: code.into() });
+        stage.run_ms(1);
+        stage.answers.pop().expect("an answer")
+    };
+    let confirm = |stage: &mut Rehearsal, code: &str| {
+        stage.operate(Op::Arm { code: code.into() });
+        stage.run_ms(1);
+        stage.answers.pop().expect("an answer")
+    };
+    let mut stage = Rehearsal::new(setup(policy(1), false));
+    stage.connect(1, 1);
+    assert!(ask(&mut stage, "111111").is_err(), "the preconditions hold at the first step");
+    stage.run_ms(2000);
+    assert!(confirm(&mut stage, "111111").is_err(), "no code was given");
+    let told = ask(&mut stage, "222222").expect("a code");
+    assert!(told.contains("started and not yet armed") && told.contains("code 222222"), "{told}");
+    assert!(confirm(&mut stage, "222223").is_err(), "another code");
+    assert!(confirm(&mut stage, "222222").is_err(), "one attempt for each code");
+    ask(&mut stage, "333333").expect("a code");
+    stage.run_ms(61_000);
+    let why = confirm(&mut stage, "333333").expect_err("a minute is over");
+    assert!(why[0].contains("too old"), "{why:?}");
+    ask(&mut stage, "444444").expect("a code");
+    stage.operate(Op::Halt { why: "a new reason".into() });
+    stage.run_ms(3000);
+    assert!(confirm(&mut stage, "444444").is_err(), "what was not known then");
+    let told = ask(&mut stage, "555555").expect("a code");
+    assert!(told.contains("not yet armed") && told.contains("a new reason"), "{told}");
+    stage.venue.on_geo = crate::rehearsal::OnGeo::Blocked;
+    stage.run_ms(70_000);
+    assert!(confirm(&mut stage, "555555").is_err(), "the preconditions hold at the second step");
+    stage.venue.on_geo = crate::rehearsal::OnGeo::Clear;
+    stage.run_ms(70_000);
+    ask(&mut stage, "666666").expect("a code");
+    assert_eq!(confirm(&mut stage, "666666"), Ok("armed".into()));
+    assert_eq!(stage.desk.status().halts, []);
+    assert!(ask(&mut stage, "777777").is_err(), "there is nothing to arm");
 }

@@ -122,7 +122,7 @@ fn books_are_read_only_while_an_order_is_possible() {
     stage.run_ms(10_000);
     assert_eq!(stage.venue.books_asked.len(), 15, "four rounds in the time in which a price gets too old");
     stage.venue.refuses_cancels = true;
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.run_ms(500);
     stage.place(1, order(0, Outcome::Yes, Side::Buy, 50, 5));
     stage.run_ms(200);

@@ -103,7 +103,7 @@ fn an_order_that_lands_when_all_is_flat_is_found_and_cancelled() {
     stage.operate(Op::Halt { why: "drill".into() });
     stage.run_ms(2000);
     assert!(stage.desk.status().flat, "{:?}", stage.desk.status());
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.run_ms(1);
     assert!(stage.answers.last().is_some_and(Result::is_err), "it may still land: {:?}", stage.answers);
     let landed = (0..800).filter(|_| {
@@ -115,7 +115,7 @@ fn an_order_that_lands_when_all_is_flat_is_found_and_cancelled() {
     assert_eq!(heard(&stage, 1), ["unknown", "canceled 0", "accepted", "canceled 0"]);
     assert!(stage.desk.status().flat, "confirmed anew: {:?}", stage.desk.status());
     stage.run_ms(120_000);
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.run_ms(1);
     assert!(stage.answers.last().is_some_and(Result::is_ok), "{:?}", stage.answers);
 }

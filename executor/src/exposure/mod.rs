@@ -103,17 +103,22 @@ pub struct Exposure {
 }
 
 impl Exposure {
-    /// What `rows`, in their order, add up to. Every order that had not ended is unknown afterwards: whether its POST left
-    /// or its cancel landed cannot be told from here.
+    /// What `rows`, in their order, add up to for a process that starts on them.
     pub fn recover<'a>(rows: impl IntoIterator<Item = &'a LedgerRow>) -> Self {
         let mut exposure = Self::default();
         for row in rows {
             exposure.apply(row);
         }
-        for tracked in exposure.orders.values_mut().filter(|tracked| tracked.is_live()) {
+        exposure.restart();
+        exposure
+    }
+
+    /// A process ended here and another goes on. Every order that had not ended is unknown: whether its POST left or its cancel
+    /// landed cannot be told from here.
+    pub fn restart(&mut self) {
+        for tracked in self.orders.values_mut().filter(|tracked| tracked.is_live()) {
             tracked.phase = Phase::Unknown { likely_rejected: false };
         }
-        exposure
     }
 
     /// Remembers at most this many finished orders from now on, instead of [`FINISHED_MAX`].
@@ -158,7 +163,7 @@ impl Exposure {
             }
             LedgerRow::Halt { why, .. } => self.halted = Some(why.clone()),
             LedgerRow::Arm { .. } => (self.halted, self.rejected) = (None, 0),
-            LedgerRow::Refused(_) | LedgerRow::Tightened { .. } => {}
+            LedgerRow::Refused(_) | LedgerRow::Tightened { .. } | LedgerRow::Policy { .. } => {}
         }
     }
 
@@ -213,6 +218,12 @@ impl Exposure {
     #[must_use]
     pub const fn day(&self) -> Day {
         self.day
+    }
+
+    /// Whether the next day to be told counts as spent.
+    #[must_use]
+    pub const fn is_spent(&self) -> bool {
+        self.spent
     }
 
     /// Whether a [`LedgerRow::Day`] of this moment would be news.
@@ -314,7 +325,7 @@ impl Exposure {
 
     /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, what its endings lose, the day's counters,
     /// counts of open orders and of the last minute's placements. Numbers as 64 bits, losses as 128, little endian; a market's
-    /// name ends with a zero byte.
+    /// name ends with a zero byte. A change here raises [`crate::rows::RULES`].
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();

@@ -44,6 +44,7 @@ fn intent(n: u8) -> LedgerRow {
         gate: Gate::Unchecked,
         policy: Digest([0; 32]),
         exposure: Digest([0; 32]),
+        reference: None,
     }))
 }
 

@@ -41,6 +41,7 @@ fn intent(n: u8, case: &Case) -> LedgerRow {
         gate: Gate::Unchecked,
         policy: Digest([0; 32]),
         exposure: Digest([0; 32]),
+        reference: None,
     }))
 }
 

@@ -7,7 +7,7 @@
 use crate::auth::{BadCredentials, Credentials};
 use crate::clob::Login;
 use crate::config;
-use crate::latch::sync_folder;
+use crate::durable::sync_folder;
 use crate::secret_file::{self, SecretFileError};
 use alloy_primitives::Address;
 use mm_core::domain::Timestamp;

@@ -3,12 +3,16 @@
 //! The only maker of [`Recorded`]. Any error is final: a ledger that failed once refuses everything after it, a failed sync is
 //! never tried again, and the desk halts. Reading back gives the rows in order, from the first.
 
+mod chain;
+mod head;
 mod memory;
 mod sqlite;
 mod thread;
 
+pub use chain::{Broken, Chain, Link};
+pub use head::{BadHead, Durable, Head, HeadFile, HeadKeeper, HeadMissing, Sought, WRITE_EVERY};
 pub use memory::MemoryLedger;
-pub use sqlite::{LedgerError, SCHEMA_VERSION, SqliteLedger};
+pub use sqlite::{LedgerError, SCHEMA_VERSION, SqliteLedger, is_safe_library};
 pub use thread::{GROUP_ROWS_MAX, LedgerHandle, LedgerResult, QUEUE_MAX, start};
 
 use crate::recorded::Recorded;
@@ -43,6 +47,11 @@ pub trait Ledger: Send {
     /// # Errors
     /// [`LedgerFailed`] when a row cannot be read, is not what was written, or is missing.
     fn read(&mut self, each: &mut dyn FnMut(LedgerRow)) -> Result<(), LedgerFailed>;
+
+    /// How far it goes. A ledger without a chain has none to tell.
+    fn head(&self) -> Head {
+        Head::default()
+    }
 
     /// Work that is better done when nothing waits. Does nothing by default.
     ///

@@ -2,11 +2,12 @@
 //!
 //! Each row carries the hash of the one before it, so a changed, removed or inserted row is seen when the file is opened.
 
-use super::{DurableIntent, Ledger, LedgerFailed, proofs};
+use super::{Chain, DurableIntent, Head, Ledger, LedgerFailed, Link, proofs};
+use crate::durable::sync_folder;
 use crate::rows::LedgerRow;
+use mm_core::domain::Digest;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
-use sha2::{Digest as _, Sha256};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -79,8 +80,7 @@ pub enum LedgerError {
 /// An open ledger file.
 pub struct SqliteLedger {
     conn: Connection,
-    next_seq: i64,
-    head: [u8; 32],
+    chain: Chain,
     failed: Option<LedgerFailed>,
 }
 
@@ -115,7 +115,7 @@ impl SqliteLedger {
         };
         make().map_err(|why| refine(path, &why))?;
         // The file's name is durable only when its folder is.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+        sync_folder(folder).map_err(io)
     }
 
     /// Opens a ledger and checks all of it.
@@ -123,6 +123,15 @@ impl SqliteLedger {
     /// # Errors
     /// [`LedgerError`] for a missing, foreign, newer, damaged or used file; nothing is changed then.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        Self::open_each(path, &mut |_, _| ())
+    }
+
+    /// The same, and hands every row to `each` on the way, oldest first, with how far the ledger goes with it. Of a damaged ledger
+    /// those before the damage.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_each(path: &Path, each: &mut dyn FnMut(Head, LedgerRow)) -> Result<Self, LedgerError> {
         check_library()?;
         if !path.exists() {
             return Err(LedgerError::Missing(path.to_owned()));
@@ -144,55 +153,32 @@ impl SqliteLedger {
         if verdict != "ok" {
             return Err(LedgerError::Damaged { path: path.to_owned(), what: verdict });
         }
-        let mut ledger = Self { conn, next_seq: 1, head: [0; 32], failed: None };
-        ledger
-            .walk(&mut |_| ())
-            .map_err(|why| LedgerError::Damaged { path: path.to_owned(), what: why.0.into_string() })?;
+        let mut ledger = Self { conn, chain: Chain::default(), failed: None };
+        ledger.walk(each).map_err(|why| LedgerError::Damaged { path: path.to_owned(), what: why.0.into_string() })?;
         Ok(ledger)
     }
 
-    /// Rows and hash of the last one.
-    #[must_use]
-    pub const fn head(&self) -> (i64, [u8; 32]) {
-        (self.next_seq - 1, self.head)
-    }
-
-    /// Reads every row along the chain; leaves `head` at its end.
-    fn walk(&mut self, each: &mut dyn FnMut(LedgerRow)) -> Result<(), LedgerFailed> {
-        let (mut seq, mut head) = (0i64, [0u8; 32]);
+    /// Reads every row along the chain; leaves `chain` at its end.
+    fn walk(&mut self, each: &mut dyn FnMut(Head, LedgerRow)) -> Result<(), LedgerFailed> {
+        let mut chain = Chain::default();
         let mut statement = self
             .conn
-            .prepare("SELECT seq, at, kind, body, prev, hash, order_id FROM row ORDER BY seq")
+            .prepare("SELECT seq, at, kind, order_id, body, prev, hash FROM row ORDER BY seq")
             .map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            let (number, at, kind): (i64, i64, String) =
-                (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?, row.get(2).map_err(failed)?);
-            let (body, prev, hash): (String, [u8; 32], [u8; 32]) =
-                (row.get(3).map_err(failed)?, row.get(4).map_err(failed)?, row.get(5).map_err(failed)?);
-            let order_id: Option<String> = row.get(6).map_err(failed)?;
-            seq += 1;
-            if number != seq || prev != head || hash != chain(&prev, number, at, &kind, &body) {
-                return Err(LedgerFailed(format!("row {number} does not follow row {}", seq - 1).into()));
-            }
-            let row: LedgerRow =
-                serde_json::from_str(&body).map_err(|why| LedgerFailed(format!("row {seq}: {why}").into()))?;
-            // The column keeps orders unique; it must say what the row says.
-            if order_of(&row) != order_id {
-                return Err(LedgerFailed(format!("row {seq} is filed under another order").into()));
-            }
-            head = hash;
-            each(row);
+            let link = read_link(row).map_err(failed)?;
+            let row = chain.follow(&link).map_err(|why| LedgerFailed(why.to_string().into()))?;
+            each(chain.head(), row);
         }
         drop(rows);
         drop(statement);
-        self.next_seq = seq + 1;
-        self.head = head;
+        self.chain = chain;
         Ok(())
     }
 
     fn commit(&mut self, rows: &[LedgerRow]) -> Result<(), LedgerFailed> {
-        let (mut seq, mut head) = (self.next_seq, self.head);
+        let mut chain = self.chain;
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         {
             let mut insert = tx
@@ -201,19 +187,26 @@ impl SqliteLedger {
                 )
                 .map_err(failed)?;
             for row in rows {
-                let body = serde_json::to_string(row).map_err(|why| LedgerFailed(why.to_string().into()))?;
-                let at = i64::try_from(row.at().nanos()).map_err(|_| LedgerFailed("time after 2262".into()))?;
-                let hash = chain(&head, seq, at, row.kind(), &body);
-                insert.execute(params![seq, at, row.kind(), order_of(row), body, head, hash]).map_err(failed)?;
-                head = hash;
-                seq += 1;
+                let Link { seq, at, kind, order, body, prev, hash } = chain.seal(row)?;
+                insert.execute(params![seq, at, kind, order, body, prev.0, hash.0]).map_err(failed)?;
             }
         }
         tx.commit().map_err(failed)?;
-        self.next_seq = seq;
-        self.head = head;
+        self.chain = chain;
         Ok(())
     }
+}
+
+fn read_link(row: &rusqlite::Row<'_>) -> rusqlite::Result<Link> {
+    Ok(Link {
+        seq: row.get(0)?,
+        at: row.get(1)?,
+        kind: row.get(2)?,
+        order: row.get(3)?,
+        body: row.get(4)?,
+        prev: Digest(row.get(5)?),
+        hash: Digest(row.get(6)?),
+    })
 }
 
 impl Ledger for SqliteLedger {
@@ -231,7 +224,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn read(&mut self, each: &mut dyn FnMut(LedgerRow)) -> Result<(), LedgerFailed> {
-        self.walk(each)
+        self.walk(&mut |_, row| each(row))
+    }
+
+    fn head(&self) -> Head {
+        self.chain.head()
     }
 
     fn tidy(&mut self) -> Result<(), LedgerFailed> {
@@ -252,28 +249,6 @@ impl Ledger for SqliteLedger {
             }
         }
     }
-}
-
-/// The order a row is about.
-fn order_of(row: &LedgerRow) -> Option<String> {
-    match row {
-        LedgerRow::Intent(intent) => Some(intent.order.to_string()),
-        LedgerRow::Outcome { order, .. } | LedgerRow::Fill { order, .. } => Some(order.to_string()),
-        _ => None,
-    }
-}
-
-/// SHA-256 over everything a row says and the row before it.
-fn chain(prev: &[u8; 32], seq: i64, at: i64, kind: &str, body: &str) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    hash.update(b"proofmaker ledger row 1");
-    hash.update(prev);
-    hash.update(seq.to_le_bytes());
-    hash.update(at.to_le_bytes());
-    hash.update(u64::try_from(kind.len()).expect("short").to_le_bytes());
-    hash.update(kind);
-    hash.update(body);
-    hash.finalize().into()
 }
 
 /// Settings that make a commit mean "on the disk", and that keep a second process out.
@@ -297,8 +272,13 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn check_library() -> Result<(), LedgerError> {
-    let number = rusqlite::version_number();
-    if number < 3_051_003 || number == 3_052_000 { Err(LedgerError::Library(rusqlite::version())) } else { Ok(()) }
+    if is_safe_library(rusqlite::version_number()) { Ok(()) } else { Err(LedgerError::Library(rusqlite::version())) }
+}
+
+/// Whether a SQLite of this version keeps its write-ahead log whole.
+#[must_use]
+pub const fn is_safe_library(version: i32) -> bool {
+    version >= 3_051_003 && version != 3_052_000
 }
 
 fn failed(why: rusqlite::Error) -> LedgerFailed {

@@ -33,6 +33,7 @@ fn intent(n: u8) -> LedgerRow {
         gate: Gate::Unchecked,
         policy: Digest([1; 32]),
         exposure: Digest([2; 32]),
+        reference: None,
     }))
 }
 
@@ -210,4 +211,71 @@ fn the_thread_groups_reports_in_order_and_ends_on_failure() {
     let ids: Vec<u64> = all.into_iter().filter_map(Result::ok).collect();
     // The group the repeated row fell into is lost as a whole; everything before it is there, in order.
     assert!(ids.len() <= 100 && ids.iter().copied().eq(1..=ids.len() as u64), "{ids:?}");
+}
+
+#[test]
+fn what_is_missing_at_the_end_is_seen_by_a_head() {
+    let (_dir, path) = written(3);
+    let file = HeadFile::beside(&path);
+    assert_eq!(file.read().expect("readable"), None);
+    let head = SqliteLedger::open(&path).expect("opened").head();
+    file.write(head).expect("written");
+    assert_eq!(file.read().expect("readable"), Some(head));
+    assert_eq!(head.to_string().parse(), Ok(head));
+
+    let judged = |path: &Path, head: Head| {
+        let mut sought = Sought::new(head);
+        let ledger = SqliteLedger::open_each(path, &mut |head, _| sought.pass(head)).expect("opened");
+        sought.ended(ledger.head()).err().map(|why| why.to_string())
+    };
+    assert_eq!(judged(&path, head), None);
+    assert_eq!(judged(&path, Head::default()), None, "an empty ledger's head is in every ledger");
+    let conn = rusqlite::Connection::open(&path).expect("opened");
+    conn.execute_batch("DELETE FROM row WHERE seq = 4").expect("cut");
+    drop(conn);
+    let why = judged(&path, head).expect("a row is missing");
+    assert!(why.contains("it ends at row 3") && why.contains("row 4"), "{why}");
+    SqliteLedger::open(&path).expect("opened").append(&[intent(9)]).expect("written");
+    let why = judged(&path, head).expect("it goes on otherwise");
+    assert!(why.contains("row 4 has hash"), "{why}");
+    std::fs::write(file.path(), "4:abc").expect("written");
+    assert!(file.read().is_err(), "what cannot be read is no absence");
+}
+
+#[test]
+fn the_head_file_follows_and_holds_the_end_when_closed() {
+    let (_dir, path) = written(0);
+    let file = HeadFile::beside(&path);
+    let handle = start(SqliteLedger::open(&path).expect("opened"), drop).expect("a thread");
+    let keeper = HeadKeeper::start(file.clone(), handle.durable(), |why| panic!("{why}")).expect("a thread");
+    assert_eq!(handle.durable().get().rows, 1);
+    for n in 1..=20 {
+        handle.record(intent(n)).expect("queued");
+    }
+    let durable = handle.durable();
+    assert!(handle.close());
+    assert!(keeper.close());
+    let end = SqliteLedger::open(&path).expect("opened").head();
+    assert_eq!((end.rows, file.read().expect("readable")), (21, Some(end)));
+    assert_eq!(durable.get(), end);
+}
+
+#[test]
+fn rows_are_handed_out_with_where_they_end_and_up_to_the_damage() {
+    let (_dir, path) = written(3);
+    let walk = |path: &Path| {
+        let mut heads = Vec::new();
+        let opened = SqliteLedger::open_each(path, &mut |head, row| heads.push((head.rows, row.kind())));
+        (heads, opened.map(|ledger| ledger.head().rows).map_err(|why| why.to_string()))
+    };
+    let all = [(1, "epoch"), (2, "intent"), (3, "intent"), (4, "intent")];
+    assert_eq!(walk(&path), (all.to_vec(), Ok(4)));
+    let conn = rusqlite::Connection::open(&path).expect("opened");
+    conn.execute_batch("UPDATE row SET body = replace(body, '\"salt\":102', '\"salt\":103') WHERE seq = 3")
+        .expect("changed");
+    drop(conn);
+    let (heads, opened) = walk(&path);
+    let why = opened.expect_err("damaged");
+    assert_eq!(heads, all[..2]);
+    assert!(why.contains("row 3 carries hash") && why.contains("its contents have hash"), "{why}");
 }

@@ -3,7 +3,7 @@
 //! Rows that arrive while a commit runs go into the next one together (group commit). Order is kept. A full queue counts as a
 //! failed ledger: a disk that stalls for thousands of rows is not one to trade on.
 
-use super::{DurableIntent, Ledger, LedgerFailed};
+use super::{Durable, DurableIntent, Ledger, LedgerFailed};
 use crate::rows::LedgerRow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
@@ -23,6 +23,7 @@ pub type LedgerResult = Result<DurableIntent, LedgerFailed>;
 pub struct LedgerHandle {
     rows: SyncSender<LedgerRow>,
     ended: Receiver<()>,
+    durable: Durable,
 }
 
 impl LedgerHandle {
@@ -35,6 +36,12 @@ impl LedgerHandle {
             TrySendError::Full(_) => LedgerFailed(format!("{QUEUE_MAX} rows wait for the disk").into()),
             TrySendError::Disconnected(_) => LedgerFailed("the ledger has ended".into()),
         })
+    }
+
+    /// How far the ledger goes on the disk, kept up to date by the thread.
+    #[must_use]
+    pub fn durable(&self) -> Durable {
+        self.durable.clone()
     }
 
     /// Waits a little until everything that was recorded is written or has failed; `false`: the disk did not answer.
@@ -55,15 +62,18 @@ pub fn start(
 ) -> std::io::Result<LedgerHandle> {
     let (rows, queue) = sync_channel(QUEUE_MAX);
     let (end, ended) = sync_channel(0);
+    let durable = Durable::default();
+    durable.set(ledger.head());
+    let told = durable.clone();
     std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
         // dropped when the last row is written
         let _end: SyncSender<()> = end;
-        run(ledger, &queue, report);
+        run(ledger, &queue, &told, report);
     })?;
-    Ok(LedgerHandle { rows, ended })
+    Ok(LedgerHandle { rows, ended, durable })
 }
 
-fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, mut report: impl FnMut(LedgerResult)) {
+fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, durable: &Durable, mut report: impl FnMut(LedgerResult)) {
     let mut group = Vec::with_capacity(GROUP_ROWS_MAX);
     loop {
         match queue.try_recv() {
@@ -83,7 +93,10 @@ fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, mut report: impl Fn
             group.push(row);
         }
         match ledger.append(&group) {
-            Ok(durable) => durable.into_iter().for_each(|intent| report(Ok(intent))),
+            Ok(intents) => {
+                durable.set(ledger.head());
+                intents.into_iter().for_each(|intent| report(Ok(intent)));
+            }
             Err(why) => {
                 report(Err(why));
                 return;

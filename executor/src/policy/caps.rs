@@ -1,7 +1,8 @@
 //! The caps, each with the direction that is tighter declared beside it.
 
+use super::usage::Amount;
 use mm_core::domain::{Price, Qty, Usdc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A field a new policy would loosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,12 +13,19 @@ pub struct Loosened(pub Box<str>);
 macro_rules! caps {
     ($($(#[$doc:meta])* $name:ident: $type:ty, tighter = $tighter:tt;)*) => {
         /// Every cap is mandatory: there is no default for money.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
         pub struct PolicyCaps {
             $($(#[$doc])* pub $name: $type,)*
         }
 
         impl PolicyCaps {
+            /// Every cap by the name of its key.
+            #[must_use]
+            pub fn each(&self) -> Vec<(&'static str, Amount)> {
+                vec![$((stringify!($name), self.$name.into())),*]
+            }
+
             /// The fields of `new` that allow more than these do.
             #[must_use]
             pub fn loosened_by(&self, new: &Self) -> Vec<Loosened> {

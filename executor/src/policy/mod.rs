@@ -8,20 +8,23 @@ mod places;
 mod reference;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use caps::{Loosened, PolicyCaps};
 pub use decide::{Approved, Ask, decide};
 pub use reference::Reference;
+pub use usage::{Amount, CapUse};
 
 use crate::exposure::{EventLosses, Exposure, Losses, dollars};
 use crate::sign::{OrderToken, TokenError};
 use mm_core::domain::{ConditionId, Digest, EventId, Outcome, Qty, TickSize, TokenId, Usdc};
 use mm_core::protocol::Caps;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A market whose two tokens may be traded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AllowedMarket {
     /// A name for people.
     pub slug: Box<str>,
@@ -111,8 +114,23 @@ impl Policy {
                 }
             }
         }
-        let text = serde_json::to_vec(&(&caps, &markets)).expect("integers and checked strings always serialize");
-        Ok(Self { caps, by_token, by_condition, events, digest: Digest::of(&text), markets })
+        let digest = Digest::of(text(&caps, &markets).as_bytes());
+        Ok(Self { caps, by_token, by_condition, events, digest, markets })
+    }
+
+    /// The policy of a text as [`Self::text`] tells it.
+    ///
+    /// # Errors
+    /// In words, when another program wrote it: with other caps, or other rules for a market.
+    pub fn of_text(text: &str) -> Result<Self, Box<str>> {
+        let (caps, markets) = serde_json::from_str(text).map_err(|why| why.to_string())?;
+        Ok(Self::new(caps, markets).map_err(|why| why.to_string())?)
+    }
+
+    /// Caps and markets as JSON: what [`Self::digest`] is the digest of.
+    #[must_use]
+    pub fn text(&self) -> String {
+        text(&self.caps, &self.markets)
     }
 
     /// The caps.
@@ -196,4 +214,8 @@ impl Policy {
             Err(loosened)
         }
     }
+}
+
+fn text(caps: &PolicyCaps, markets: &[AllowedMarket]) -> String {
+    serde_json::to_string(&(caps, markets)).expect("integers and checked strings always serialize")
 }

@@ -7,17 +7,17 @@ use mm_core::protocol::Refusal;
 
 /// How many orders are open in a place, and their price × open size.
 #[derive(Clone, Copy, Default)]
-struct Open {
-    orders: u32,
-    resting: Usdc,
+pub(super) struct Open {
+    pub(super) orders: u32,
+    pub(super) resting: Usdc,
 }
 
 impl Open {
-    fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         Self { orders: self.orders + other.orders, resting: self.resting.saturating_add(other.resting) }
     }
 
-    fn of<'a>(orders: impl Iterator<Item = &'a Tracked>) -> Self {
+    pub(super) fn of<'a>(orders: impl Iterator<Item = &'a Tracked>) -> Self {
         orders.fold(Self::default(), |sum, tracked| {
             sum.plus(Self { orders: 1, resting: cost_ceil(tracked.row.price, tracked.open_qty()) })
         })

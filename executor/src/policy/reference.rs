@@ -3,9 +3,11 @@
 use super::PolicyCaps;
 use mm_core::domain::{NewOrder, Price, Side, Timestamp};
 use mm_core::protocol::Refusal;
+use serde::{Deserialize, Serialize};
 
 /// What others ask and bid in one market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reference {
     /// Best bid plus best ask of the first token, in ten-thousandths: twice its midpoint, exactly.
     doubled: u16,

@@ -48,6 +48,7 @@ impl Scene {
             gate: Gate::Unchecked,
             policy: Digest([0; 32]),
             exposure: Digest([0; 32]),
+            reference: None,
         })));
         id
     }

@@ -93,6 +93,11 @@ pub struct Venue {
     pub trades_fail: u32,
     /// From when on trades were asked for, call by call.
     pub trades_since: Vec<Timestamp>,
+    /// A beat must name the one before it, whoever sends it, as at the real venue. Otherwise any will do.
+    pub chains_beats: bool,
+    pub(super) last_beat: Option<Box<str>>,
+    /// Beats it accepted.
+    pub beats: u64,
     /// Times anything was cancelled.
     pub cancel_alls: u32,
     /// What the balance endpoint says of every token, instead of the truth.
@@ -199,7 +204,16 @@ impl Venue {
                     .map(|nth| self.trade_json(nth, if self.trades[nth].confirmed { "CONFIRMED" } else { "MATCHED" }));
                 Some(Self::page(&rows.collect::<Vec<_>>()))
             }
-            VenueCall::Heartbeat { .. } => ok(json!({ "heartbeat_id": format!("beat-{}", at.ms()) })),
+            VenueCall::Heartbeat { id } => {
+                if let Some(expected) = self.last_beat.as_ref().filter(|last| self.chains_beats && **last != *id) {
+                    let body = json!({ "heartbeat_id": expected, "error_msg": "Invalid Heartbeat ID" });
+                    return Some(VenueReply::Answer(Answer::new(400, body.to_string())));
+                }
+                self.beats += 1;
+                let next = format!("beat-{}-{}", at.ms(), self.beats);
+                self.last_beat = Some(next.clone().into());
+                ok(json!({ "heartbeat_id": next }))
+            }
             VenueCall::Scoring(ids) => {
                 ok(json!(ids.iter().map(|id| (id.to_string(), true)).collect::<BTreeMap<_, _>>()))
             }

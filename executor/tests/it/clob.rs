@@ -181,6 +181,7 @@ fn approved(account: &Account, salt: u64) -> (Approved, Recorded) {
         gate,
         policy: policy.digest(),
         exposure: Digest([0; 32]),
+        reference: None,
     };
     let proofs = MemoryLedger::new().append(&[LedgerRow::Intent(Box::new(row))]).expect("recorded");
     (approved, proofs.into_iter().next().expect("one intent").row)

@@ -195,7 +195,7 @@ fn unknown_gate(answers: &[OnGeo]) -> Verdict {
         stage.connect(1, 1);
         for id in 1..=10 {
             stage.run_ms(1000);
-            stage.operate(Op::Arm);
+            stage.arm();
             stage.place(id, order(0, Outcome::Yes, Side::Buy, 40, 10));
             stage.run_ms(100);
         }
@@ -249,7 +249,7 @@ fn halt_is_final(bench: &mut Bench, armed_between: bool) -> Verdict {
             stage.place(id, order(draws.market(), Outcome::Yes, Side::Buy, 20, 5));
             stage.run_ms(500);
             if armed_between {
-                stage.operate(Op::Arm);
+                stage.arm();
             }
         }
         before += at_halt;

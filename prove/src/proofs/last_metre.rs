@@ -168,6 +168,7 @@ fn signed(key: &Key, account: &Account, salt: u64) -> Option<SignedOrder> {
         gate,
         policy: policy.digest(),
         exposure: Digest([0; 32]),
+        reference: None,
     };
     let durable = MemoryLedger::new().append(&[LedgerRow::Intent(Box::new(row))]).ok()?;
     durable.into_iter().next().map(|intent| sign(key, account, approved, intent.row))

@@ -1,6 +1,8 @@
 //! The proofs, one file for each area. Each exports a slice; [`crate::registry`] joins them by hand.
 
+pub(crate) mod arm;
 pub(crate) mod attacks;
+pub(crate) mod audit;
 pub(crate) mod books;
 pub(crate) mod clients;
 pub(crate) mod earnings;
@@ -23,6 +25,7 @@ pub(crate) mod roads;
 pub(crate) mod scan;
 pub(crate) mod scoring;
 pub(crate) mod server;
+pub(crate) mod start;
 pub(crate) mod theory;
 pub(crate) mod time;
 pub(crate) mod truth;

@@ -223,7 +223,7 @@ async fn signalled(bench: &mut Bench, killed: bool) -> Result<Verdict, StackErro
         if stack.executor.is_none() {
             stack.start_executor().await?;
         } else if evidence.cases > drains.len() as u64 {
-            stack.executor_command(&["arm"], Duration::from_secs(10))?;
+            stack.arm()?;
         }
         wait_for(&stack, ORDERS_REST, "orders to rest", |open| open > 0).await?;
         let mut executor = stack.executor.take().ok_or_else(|| StackError("the executor is not running".to_owned()))?;

@@ -74,7 +74,7 @@ fn played(trouble: Trouble, clock: Option<fn(Timestamp) -> Timestamp>) -> (bool,
     stage.clock = clock;
     stage.connect(1, 2);
     stage.run_ms(2000);
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.run_ms(500);
     for (id, market) in [(1, 0), (2, 1)] {
         stage.place(id, order(market, Outcome::Yes, Side::Buy, 40, 10));

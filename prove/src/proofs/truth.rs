@@ -65,7 +65,7 @@ fn through_lies(bench: &mut Bench, trusts_cancels: bool) -> Verdict {
             (stage.venue.size_lags, stage.venue.sizeless) = (one_in(3), one_in(3));
             stage.venue.balance_says = one_in(3).then_some(Qty::ZERO);
             // Pauses add up to a halt; a person looks and goes on.
-            stage.operate(Op::Arm);
+            stage.arm();
             let cents = 5 + u16::try_from(draws.below(60)).unwrap_or(0);
             stage.place(id, order(draws.market(), draws.outcome(), Side::Buy, cents, 5 + draws.below(60)));
             stage.run_ms(20 + draws.below(400));
@@ -118,7 +118,7 @@ fn lands_late(bench: &mut Bench, unread: bool) -> Verdict {
         stage.run_ms(4000);
         let flat_before = stage.desk.status().flat;
         stage.venue.lists_no_orders = unread;
-        stage.operate(Op::Arm);
+        stage.arm();
         stage.run_ms(1);
         armed_too_soon += u64::from(stage.answers.last().is_some_and(Result::is_ok));
         let mut resting_ms = 0;

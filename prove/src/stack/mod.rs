@@ -319,6 +319,16 @@ impl Stack {
         Ok(crate::shell::run(&mut command, limit)?)
     }
 
+    /// Arms as a person does: asks, reads the code, types it.
+    pub(crate) fn arm(&self) -> Result<crate::shell::Output, StackError> {
+        let limit = Duration::from_secs(10);
+        let told = self.executor_command(&["arm"], limit)?;
+        match told.text.lines().find_map(|line| line.strip_prefix("code ")?.split(',').next()) {
+            Some(code) if told.ok => self.executor_command(&["arm", "--confirm", code], limit),
+            _ => Ok(told),
+        }
+    }
+
     /// Runs `mm-core replay` on the core's run.
     pub(crate) fn replay(&self, run_dir: &Path) -> Result<crate::shell::Output, StackError> {
         let mut command = Command::new(self.options.bin_dir.join("mm-core"));
@@ -368,7 +378,10 @@ fn parse_ready<T: serde::de::DeserializeOwned>(who: &str, line: &str) -> Result<
 }
 
 fn write(path: &Path, text: &str) -> Result<(), StackError> {
-    std::fs::write(path, text).map_err(|e| StackError(format!("{}: {e}", path.display())))
+    std::fs::write(path, text)
+        // The executor takes no policy that others may write, whatever the umask.
+        .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)))
+        .map_err(|e| StackError(format!("{}: {e}", path.display())))
 }
 
 /// A short path: a Unix socket's address holds 107 bytes, and a run folder may lie deep.

@@ -1,11 +1,11 @@
 //! Commands that ask or tell a running executor over its sockets.
 
+use crate::screen::screen;
 use crate::{Failure, say};
 use executor::config::Config;
 use executor::operator::{Ask, Status, Told};
-use mm_core::domain::Usdc;
 use mm_core::io::uds;
-use mm_core::protocol::Gate;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
@@ -27,8 +27,22 @@ pub(crate) fn status(config: &Config, json: bool) -> Result<ExitCode, Failure> {
     }
 }
 
-pub(crate) fn arm(config: &Config) -> Result<ExitCode, Failure> {
-    told(blocking(async { ask(config, "op.sock", &Ask::Arm).await })?)
+pub(crate) fn arm(config: &Config, code: Option<String>) -> Result<ExitCode, Failure> {
+    let ask = |question: Ask| blocking(async { ask(config, "op.sock", &question).await });
+    if let Some(code) = code {
+        return told(ask(Ask::Arm { code })?);
+    }
+    told(ask(Ask::AskArm)?)?;
+    if !std::io::stdin().is_terminal() {
+        return say("not armed yet: executor arm --confirm CODE");
+    }
+    say("type the code to arm, anything else to leave it:")?;
+    let mut typed = String::new();
+    std::io::stdin().read_line(&mut typed).map_err(|why| format!("terminal: {why}"))?;
+    match typed.trim() {
+        "" => Err("not armed".to_owned()),
+        code => told(ask(Ask::Arm { code: code.to_owned() })?),
+    }
 }
 
 /// `text` is the configuration's own text: what was checked here is what is sent.
@@ -109,63 +123,4 @@ fn blocking<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
         .block_on(future)
-}
-
-/// The status as one screen.
-fn screen(status: &Status) -> String {
-    let age = |ms: Option<u64>| {
-        ms.map_or_else(|| "never".to_owned(), |ms| format!("{}.{} s ago", ms / 1000, ms % 1000 / 100))
-    };
-    let desk = &status.desk;
-    let gate = match desk.gate {
-        Gate::Open { until } => format!("OPEN for {} ms unless renewed", until.since(desk.at).ms()),
-        Gate::Shut(why) => format!("SHUT: {why:?}"),
-        Gate::Unchecked => "SHUT: nothing is checked yet".to_owned(),
-    };
-    let of = |used: Usdc, cap: Usdc| format!("{used} of {cap}, {} left", cap.saturating_sub(used));
-    let worst = desk.open_usdc.saturating_add(desk.bought_usdc);
-    let mut lines = vec![
-        format!("mode         {}   epoch {}   core run {}", status.mode, desk.epoch, desk.run),
-        format!("address      {}   funder {}", status.address, status.funder),
-        format!("gate         {gate}"),
-        format!(
-            "latch        {}",
-            desk.halted.as_deref().map_or_else(|| "open".to_owned(), |why| format!("HALTED: {why}"))
-        ),
-        format!(
-            "orders       {} may rest, {} of them unknown; {}",
-            desk.open_orders,
-            desk.unknown,
-            if desk.flat { "flat: confirmed by two readings" } else { "not known to be flat" }
-        ),
-        format!("at risk      {} (open {}, bought {})", of(worst, desk.caps.total), desk.open_usdc, desk.bought_usdc),
-        format!("caps         order {}, market {}, total {}", desk.caps.order, desk.caps.market, desk.caps.total),
-        format!("today        bought {}, placed {}", desk.day_bought_usdc, desk.day_placed_usdc),
-        format!("core         {}", if desk.core { "connected" } else { "not connected" }),
-        format!(
-            "cancel-all   {}{}",
-            age(status.cancel_all_age_ms),
-            if desk.cancelling_since.is_some() { ", cancelling now" } else { "" }
-        ),
-        format!("credentials  {}", age(status.credentials_age_ms)),
-        format!("sandbox      {}", status.sandbox),
-        format!("policy       {}", desk.policy),
-        format!("config       {}", status.config),
-    ];
-    for reason in &desk.reasons {
-        let age = reason.age_ms.map_or_else(String::new, |ms| format!(" ({ms} ms)"));
-        lines.push(format!("shut by      {:?}: {}{age}", reason.shut, reason.why));
-    }
-    for (token, apart) in &desk.apart {
-        let stood =
-            if apart.has_stood() { "stood for minutes: `executor accept-balances` frees their cost" } else { "new" };
-        lines.push(format!(
-            "balance      {token}: {} by our trades, {} by the venue ({stood})",
-            apart.ours, apart.theirs
-        ));
-    }
-    for blocker in &desk.arm_blockers {
-        lines.push(format!("no arm       {blocker}"));
-    }
-    lines.join("\n")
 }

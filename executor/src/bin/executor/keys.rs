@@ -3,9 +3,9 @@
 use crate::{Failure, say};
 use clap::Subcommand;
 use executor::config::{Config, KeySource};
+use executor::durable::sync_folder;
 use executor::harden;
 use executor::key::{Key, keystore};
-use executor::latch::sync_folder;
 use executor::passphrase;
 use executor::secret_file::Keeper;
 use std::fs::OpenOptions;
@@ -83,7 +83,14 @@ pub(crate) fn load(config: &Config) -> Result<Key, Failure> {
             let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(
                 "account.key: the service manager hands over no credentials (CREDENTIALS_DIRECTORY is not set)",
             )?;
-            Key::load(&PathBuf::from(folder).join(&**name), Keeper::ServiceManager)
+            let folder = PathBuf::from(folder);
+            if !harden::is_in_memory(&folder).map_err(|why| format!("{}: {why}", folder.display()))? {
+                return Err(format!(
+                    "account.key: credential {name} lies on a disk ({}), where it stays; a service manager keeps credentials in memory",
+                    folder.display()
+                ));
+            }
+            Key::load(&folder.join(&**name), Keeper::ServiceManager)
         }
     };
     key.map_err(|why| why.to_string())

@@ -16,7 +16,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
 /// Fields that may be shown. None of them ever holds a key, a credential, a header, a frame or a body.
-const FIELDS: [&str; 9] = ["message", "event", "why", "uid", "order", "call", "epoch", "rows", "path"];
+const FIELDS: [&str; 9] = ["message", "event", "why", "uid", "order", "call", "epoch", "head", "path"];
 /// Longest value shown, in characters.
 const VALUE_MAX: usize = 300;
 

@@ -2,15 +2,18 @@
 
 #![expect(clippy::disallowed_methods, reason = "the binary reads the clock and touches files")]
 
+mod audit;
 mod client;
 mod keys;
 mod log;
 mod run;
+mod screen;
 mod signals;
 mod state;
 
 use clap::{Parser, Subcommand};
 use executor::config::Config;
+use executor::harden;
 use executor::ledger::SqliteLedger;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -36,6 +39,10 @@ enum Command {
         /// real orders leave.
         #[arg(long)]
         policy_digest: Option<String>,
+        /// The ledger lacks rows that were written once (a backup, a lost disk), and you know it: go on with what is there. Today's
+        /// caps count as spent.
+        #[arg(long)]
+        ledger_lost_rows: bool,
     },
     /// Check a configuration and print what would be used.
     CheckConfig(ConfigFile),
@@ -47,8 +54,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Open the latch.
-    Arm(ConfigFile),
+    /// Open the latch: tells why it is halted and gives a code, and opens it when the code is typed. Where nobody can type, it ends there.
+    Arm {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The code that was given within the last minute.
+        #[arg(long, value_name = "CODE")]
+        confirm: Option<String>,
+    },
     /// Hand the running executor this file's policy and markets; taken only if nothing in it is looser.
     Tighten(ConfigFile),
     /// Believe balances that have stood below our trades for minutes (a merge, a redemption): their cost is freed.
@@ -69,6 +82,11 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         wait_s: u64,
     },
+    /// Look at the ledger.
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     #[command(flatten)]
     Keys(keys::Keys),
 }
@@ -87,9 +105,10 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Keys(keys) => keys.run(),
         Command::Init(file) => load(&file.path).and_then(|config| init(&config)),
-        Command::Run { config, policy_digest } => load(&config.path).and_then(|config| {
+        Command::Audit { command } => return command.run(),
+        Command::Run { config, policy_digest, ledger_lost_rows } => load_guarded(&config.path).and_then(|config| {
             config.expect_policy(policy_digest.as_deref()).map_err(|why| why.to_string())?;
-            run::run(config)
+            run::run(config, ledger_lost_rows)
         }),
         Command::Tighten(file) => text_of(&file.path).and_then(|text| {
             let config = Config::parse(&file.path.display().to_string(), &text).map_err(|why| why.to_string())?;
@@ -97,7 +116,7 @@ fn main() -> ExitCode {
         }),
         Command::CheckConfig(file) => load(&file.path).and_then(|config| check_config(&config)),
         Command::Status { config, json } => load(&config.path).and_then(|config| client::status(&config, json)),
-        Command::Arm(file) => load(&file.path).and_then(|config| client::arm(&config)),
+        Command::Arm { config, confirm } => load(&config.path).and_then(|config| client::arm(&config, confirm)),
         Command::AcceptBalances(file) => load(&file.path).and_then(|config| client::accept_balances(&config)),
         Command::Halt { config, reason } => load(&config.path).and_then(|config| client::halt(&config, reason)),
         Command::CancelAll { config, wait_s } => {
@@ -116,6 +135,12 @@ fn text_of(path: &Path) -> Result<String, Failure> {
 
 fn load(path: &Path) -> Result<Config, Failure> {
     let text = text_of(path)?;
+    Config::parse(&path.display().to_string(), &text).map_err(|why| why.to_string())
+}
+
+/// Only what nobody else can have written is traded on.
+fn load_guarded(path: &Path) -> Result<Config, Failure> {
+    let text = harden::read_policy(path).map_err(|why| why.to_string())?;
     Config::parse(&path.display().to_string(), &text).map_err(|why| why.to_string())
 }
 

@@ -4,21 +4,22 @@ mod batch;
 
 use crate::log::Lines;
 use crate::signals::{Signals, Wish};
-use crate::{Failure, keys, say, state};
+use crate::state::{self, Opened};
+use crate::{Failure, keys, say};
 use executor::clob::{Clob, Endpoints, Login};
-use executor::config::{Config, Profile};
+use executor::config::Config;
 use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
 use executor::key::Key;
+use executor::key_lock::KeyLock;
 use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
-use executor::ledger::{self, Ledger as _, LedgerError, LedgerHandle, SqliteLedger};
+use executor::ledger::{self, Durable, HeadFile, HeadKeeper, Ledger as _, LedgerHandle, SqliteLedger};
 use executor::limits::{Class, Limits, Next, Places, Waiting};
-use executor::operator::{Ask, Status, Told};
+use executor::operator::{Ask, Status, Told, new_code};
 use executor::outcome::{VenueCall, VenueReply};
-use executor::rows::LedgerRow;
 use executor::sandbox::{self, Sandbox};
 use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
@@ -54,12 +55,19 @@ const NOT_FLAT: u8 = 3;
 const LEDGER_FAILED: u8 = 4;
 
 /// Runs until a signal or a failed ledger; the exit code says whether it is confirmed that nothing rests.
-pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
+pub(crate) fn run(config: Config, ledger_lost_rows: bool) -> Result<ExitCode, Failure> {
     cancel_on_panic(&KILLER);
     harden::harden_process().map_err(|why| why.to_string())?;
     harden::check_environment(std::env::vars_os()).map_err(|why| why.to_string())?;
-    let (ledger, rows) = open_ledger(&config)?;
+    harden::check_state_folder(&config.state_dir).map_err(|why| why.to_string())?;
+    let clock = Clock::new();
+    let opened = state::open(&config, ledger_lost_rows, clock.now())?;
     let key = Arc::new(keys::load(&config)?);
+    // One that posts nothing may run beside the one that does.
+    let _key_is_ours = match config.withholds() {
+        true => None,
+        false => Some(KeyLock::take(key.address()).map_err(|why| why.to_string())?),
+    };
     // A rule is about a folder that is there.
     uds::make_folder(&config.socket_dir).map_err(|why| format!("{}: {why}", config.socket_dir.display()))?;
     // Before the first thread: those that run already would stay outside.
@@ -67,35 +75,22 @@ pub(crate) fn run(config: Config) -> Result<ExitCode, Failure> {
     let (lines, flush) = Lines::to(std::io::stderr()).map_err(|why| format!("no thread for the log: {why}"))?;
     let ended = tracing::subscriber::set_global_default(lines)
         .map_err(|why| why.to_string())
-        .and_then(|()| run_logged(config, ledger, &rows, key, sandbox));
+        .and_then(|()| run_logged(config, clock, opened, key, sandbox));
     flush.wait();
     ended
 }
 
 fn run_logged(
     config: Config,
-    mut ledger: SqliteLedger,
-    rows: &[LedgerRow],
+    clock: Clock,
+    opened: Opened,
     key: Arc<Key>,
     sandbox: Sandbox,
 ) -> Result<ExitCode, Failure> {
     if sandbox != Sandbox::Full {
         tracing::warn!(event = "sandbox", why = %sandbox, "whoever gets code into this process can do more than it needs");
     }
-    let clock = Clock::new();
-    let (epoch, vouched) = state::next_epoch(&config, rows).map_err(|why| format!("epoch file: {why}"))?;
-    let mut starting = Vec::new();
-    if !vouched {
-        tracing::error!(event = "ledger-older-than-epoch", epoch, "today's caps count as spent");
-        let at = clock.now();
-        // The desk counts on from here, so no epoch that may have been used is used again.
-        starting.push(LedgerRow::Epoch { at, epoch: epoch - 1, policy: config.policy.digest() });
-        starting.push(LedgerRow::DaySpent { at });
-        ledger.append(&starting).map_err(|why| why.to_string())?;
-    }
-    // Before the desk's own row: a crash in between makes the next start doubt the ledger, never trust it wrongly.
-    state::note_epoch(&config, epoch).map_err(|why| format!("epoch file: {why}"))?;
-
+    let Opened { ledger, exposure, epoch } = opened;
     let account = Account::new(config.venue.chain, config.account.signature_type, key.address(), config.account.funder)
         .map_err(|why| why.to_string())?;
     let setup = Setup {
@@ -114,9 +109,12 @@ fn run_logged(
              before anything is withheld"
         ));
     }
-    tracing::info!(event = "start", epoch, rows = rows.len(), "ledger read");
+    tracing::info!(event = "start", epoch, head = %ledger.head(), "ledger read");
+    if exposure.is_spent() {
+        tracing::error!(event = "caps-spent", epoch, "the ledger cannot vouch for today: its caps count as spent");
+    }
     let marker = Marker::of(&config.state_dir);
-    let desk = Desk::recover(setup, rows.iter().chain(&starting), marker.read());
+    let desk = Desk::resume(setup, exposure, marker.read());
     let latch = Latch::start(marker, |why| {
         tracing::error!(event = "marker-failed", why = %why, "the latch's marker was not written or not removed");
     })
@@ -126,20 +124,6 @@ fn run_logged(
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
         .block_on(Shell::serve(config, sandbox, clock, ledger, latch, key, account, desk))
-}
-
-fn open_ledger(config: &Config) -> Result<(SqliteLedger, Vec<LedgerRow>), Failure> {
-    let path = state::ledger_path(config);
-    let mut ledger = match SqliteLedger::open(&path) {
-        Err(LedgerError::Missing(_)) if config.profile == Profile::Sim => {
-            SqliteLedger::init(&path).and_then(|()| SqliteLedger::open(&path))
-        }
-        other => other,
-    }
-    .map_err(|why| why.to_string())?;
-    let mut rows = Vec::new();
-    ledger.read(&mut |row| rows.push(row)).map_err(|why| why.to_string())?;
-    Ok((ledger, rows))
 }
 
 /// Everything around the desk.
@@ -152,6 +136,8 @@ struct Shell {
     key: Arc<Key>,
     account: Account,
     ledger: LedgerHandle,
+    durable: Durable,
+    head: HeadKeeper,
     latch: Latch,
     login: Arc<Login>,
     /// None when nothing is posted: then nothing can rest.
@@ -204,6 +190,11 @@ impl Shell {
             let _ = reports.blocking_send(input);
         })
         .map_err(|why| format!("no thread for the ledger: {why}"))?;
+        let durable = handle.durable();
+        let head = HeadKeeper::start(HeadFile::beside(&state::ledger_path(&config)), durable.clone(), |why| {
+            tracing::error!(event = "head-failed", why = %why, "the ledger's head was not written beside it");
+        })
+        .map_err(|why| format!("no thread for the ledger's head: {why}"))?;
 
         let login = Arc::new(Login::new(Arc::clone(&key), config.venue.chain));
         let endpoints = Endpoints { rest: config.venue.rest.to_string(), geoblock: config.venue.geoblock.to_string() };
@@ -250,6 +241,8 @@ impl Shell {
             key,
             account,
             ledger: handle,
+            durable,
+            head,
             latch,
             login,
             depositor,
@@ -276,6 +269,8 @@ impl Shell {
         drop(inputs);
         let written = shell.ledger.close();
         let latched = shell.latch.close();
+        let headed = shell.head.close();
+        tracing::info!(event = "head", head = %shell.durable.get(), "the ledger ends here");
         let may_land = shell.desk.may_land_for();
         if flat && let Some(left) = may_land {
             let secs = left.ms().div_ceil(1000);
@@ -285,7 +280,7 @@ impl Shell {
             );
         }
         let deposited = shell.depositor.is_none_or(|depositor| depositor.close(flat && may_land.is_none()));
-        if !(written && latched && deposited) {
+        if !(written && latched && headed && deposited) {
             tracing::error!(event = "disk-silent", "the disk did not take the last rows in time");
             shell.ledger_failed = true;
         }
@@ -405,10 +400,13 @@ impl Shell {
             Effect::Hangup => self.line.hang_up(),
             Effect::RenewUserLink => self.renew_user.notify_one(),
             Effect::Latch { why } => {
-                tracing::error!(event = "halted", why = %why, "halted");
+                tracing::error!(event = "halted", why = %why, head = %self.durable.get(), "halted");
                 self.latch.put(why);
             }
-            Effect::Unlatch => self.latch.take(),
+            Effect::Unlatch => {
+                tracing::info!(event = "armed", head = %self.durable.get(), "armed");
+                self.latch.take();
+            }
             Effect::Answer { ticket, result } => {
                 if let Some(answer) = self.tickets.remove(&ticket) {
                     let told = match result {
@@ -451,6 +449,7 @@ impl Shell {
             funder: self.account.funder().to_checksum(None),
             config: self.config.digest.to_string(),
             sandbox: self.sandbox.to_string(),
+            head: self.durable.get(),
             credentials_age_ms: self.login.current().map(|(_, since)| at.since(since).ms()),
             cancel_all_age_ms: self.last_cancel_all.map(|since| at.since(since).ms()),
             desk: self.desk.status(),
@@ -466,7 +465,14 @@ impl Shell {
             }
             Ask::Halt { reason } => Op::Halt { why: reason.into() },
             Ask::CancelAll => Op::CancelAll,
-            Ask::Arm => Op::Arm,
+            Ask::AskArm => match new_code() {
+                Ok(code) => Op::AskArm { code },
+                Err(why) => {
+                    let _ = answer.send(Told::Refused { why: vec![format!("no random digits: {why}")] });
+                    return;
+                }
+            },
+            Ask::Arm { code } => Op::Arm { code: code.into() },
             Ask::AcceptBalances => Op::AcceptBalances,
             Ask::Tighten { config } => match Config::parse("the new policy", &config) {
                 Ok(config) => Op::Tighten(Box::new(config.policy)),

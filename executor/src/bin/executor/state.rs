@@ -1,14 +1,14 @@
-//! The epoch's file beside the ledger.
-//!
-//! It tells a restored ledger from the one that was
-//! last used: then today's caps count as spent.
+//! What lies in the state folder beside the ledger and tells whether it is the one that was last used: the number of the last start,
+//! and the ledger's head.
 
-use executor::config::Config;
-use executor::latch::sync_folder;
+use crate::Failure;
+use executor::config::{Config, Profile};
+use executor::durable;
+use executor::exposure::Exposure;
+use executor::ledger::{Head, HeadFile, Ledger as _, LedgerError, Sought, SqliteLedger};
 use executor::rows::LedgerRow;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use mm_core::domain::Timestamp;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The ledger's file.
@@ -20,40 +20,87 @@ fn epoch_path(config: &Config) -> PathBuf {
     config.state_dir.join("epoch")
 }
 
-/// The epoch that starts now, and whether the ledger can vouch for today: not if it is older than its epoch file.
-pub(crate) fn next_epoch(config: &Config, rows: &[LedgerRow]) -> io::Result<(u64, bool)> {
-    let in_ledger = rows
-        .iter()
-        .rev()
-        .find_map(|row| match row {
-            LedgerRow::Epoch { epoch, .. } => Some(*epoch),
-            _ => None,
-        })
-        .unwrap_or(0);
+/// The ledger, ready for a start.
+pub(crate) struct Opened {
+    pub(crate) ledger: SqliteLedger,
+    /// What its rows add up to.
+    pub(crate) exposure: Exposure,
+    /// The start that begins now.
+    pub(crate) epoch: u64,
+}
+
+/// Opens and reads the ledger. One that lacks rows is refused unless `lost_rows` says that a person knows it: then today's caps count
+/// as spent.
+pub(crate) fn open(config: &Config, lost_rows: bool, now: Timestamp) -> Result<Opened, Failure> {
+    let path = ledger_path(config);
+    let file = HeadFile::beside(&path);
+    let head = file.read().map_err(|why| format!("{}: {why}", file.path().display()))?;
+    let (mut ledger, mut exposure, doubt) = match read(&path, head) {
+        Err(LedgerError::Missing(_)) if config.profile == Profile::Sim => {
+            SqliteLedger::init(&path).and_then(|()| read(&path, head))
+        }
+        other => other,
+    }
+    .map_err(|why| why.to_string())?;
+    match (&doubt, lost_rows) {
+        (Some(doubt), false) => {
+            return Err(format!(
+                "ledger {}: {doubt}. What it lacks may be orders, fills and spent caps: nothing is traded on it. Look at it with \
+                 `executor audit verify`, bring back the right file, or start once with --ledger-lost-rows: today's caps then count as \
+                 spent",
+                path.display()
+            ));
+        }
+        (None, true) => {
+            return Err(format!("ledger {} lacks nothing: start without --ledger-lost-rows", path.display()));
+        }
+        _ => {}
+    }
+    let (epoch, as_used) = next_epoch(config, exposure.epoch()).map_err(|why| format!("epoch file: {why}"))?;
+    if doubt.is_some() || !as_used {
+        // The desk counts on from here, so no epoch that may have been used is used again.
+        let before = LedgerRow::Epoch { at: now, epoch: epoch - 1, policy: config.policy.digest() };
+        let rows = [before, LedgerRow::DaySpent { at: now }];
+        let rows = if exposure.epoch() < epoch - 1 { &rows[..] } else { &rows[1..] };
+        ledger.append(rows).map_err(|why| why.to_string())?;
+        rows.iter().for_each(|row| exposure.apply(row));
+    }
+    exposure.restart();
+    // Before the desk's own row: a crash in between makes the next start doubt the ledger, never trust it wrongly.
+    durable::replace(&epoch_path(config), &format!("{epoch}\n")).map_err(|why| format!("epoch file: {why}"))?;
+    file.write(ledger.head()).map_err(|why| format!("{}: {why}", file.path().display()))?;
+    Ok(Opened { ledger, exposure, epoch })
+}
+
+/// The ledger, what its rows add up to, and why it is not the one that was last used.
+fn read(path: &Path, head: Option<Head>) -> Result<(SqliteLedger, Exposure, Option<String>), LedgerError> {
+    let (mut exposure, mut sought) = (Exposure::default(), head.map(Sought::new));
+    let ledger = SqliteLedger::open_each(path, &mut |head, row| {
+        if let Some(sought) = &mut sought {
+            sought.pass(head);
+        }
+        exposure.apply(&row);
+    })?;
+    let end = ledger.head();
+    let doubt = match sought {
+        Some(sought) => sought.ended(end).err().map(|why| why.to_string()),
+        // The file is made with the first row's start.
+        None => (end.rows > 0).then(|| "its head file is missing".to_owned()),
+    };
+    Ok((ledger, exposure, doubt))
+}
+
+/// The epoch that starts now, and whether the last one in the ledger is the last that was used.
+fn next_epoch(config: &Config, in_ledger: u64) -> io::Result<(u64, bool)> {
     let in_file = match std::fs::read_to_string(epoch_path(config)) {
         Ok(text) => text.trim().parse::<u64>().ok(),
         Err(why) if why.kind() == io::ErrorKind::NotFound => None,
         Err(why) => return Err(why),
     };
     // A fresh ledger without a file is a first start; anything else without one has lost it.
-    let vouched = match in_file {
+    let as_used = match in_file {
         Some(in_file) => in_ledger >= in_file,
         None => in_ledger == 0,
     };
-    Ok((in_ledger.max(in_file.unwrap_or(0)) + 1, vouched))
-}
-
-/// Notes the epoch that starts.
-pub(crate) fn note_epoch(config: &Config, epoch: u64) -> io::Result<()> {
-    write_durably(&epoch_path(config), &epoch.to_string())
-}
-
-fn write_durably(path: &Path, text: &str) -> io::Result<()> {
-    let temporary = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    Ok((in_ledger.max(in_file.unwrap_or(0)) + 1, as_used))
 }

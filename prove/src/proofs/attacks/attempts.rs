@@ -169,7 +169,8 @@ const SOCKETS: &[Attempt] = &[
     ("halt on view.sock", |t| asks(t, "view.sock", &Ask::Halt { reason: "attack".to_owned() })),
     ("cancel everything on view.sock", |t| asks(t, "view.sock", &Ask::CancelAll)),
     ("ask for the status on op.sock", |t| asks(t, "op.sock", &Ask::Status)),
-    ("arm on op.sock", |t| asks(t, "op.sock", &Ask::Arm)),
+    ("ask for the code that arms on op.sock", |t| asks(t, "op.sock", &Ask::AskArm)),
+    ("arm on op.sock", |t| asks(t, "op.sock", &Ask::Arm { code: "123456".to_owned() })),
     ("change the policy on op.sock", |t| asks(t, "op.sock", &Ask::Tighten { config: String::new() })),
     ("free a cap on op.sock", |t| asks(t, "op.sock", &Ask::AcceptBalances)),
 ];

@@ -149,7 +149,7 @@ impl Stage {
     pub(super) async fn arm(&self) -> Result<(), StackError> {
         let end = Instant::now() + HEALTHY;
         loop {
-            let told = self.stack.executor_command(&["arm"], Duration::from_secs(10))?;
+            let told = self.stack.arm()?;
             if told.ok {
                 return Ok(());
             }

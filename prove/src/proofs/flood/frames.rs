@@ -88,7 +88,8 @@ pub(super) fn make(class: usize, scene: &Scene, draws: &mut Draws) -> Vec<u8> {
             other => other,
         }),
         9 => {
-            let word = pick(draws, &["Arm", "Status", "Halt", "Tighten", "AcceptBalances", "CancelAll", "Drain"]);
+            let word =
+                pick(draws, &["AskArm", "Arm", "Status", "Halt", "Tighten", "AcceptBalances", "CancelAll", "Drain"]);
             tree = if draws.below(2) == 0 { J::text(word) } else { J::obj([(word, J::Null)]) };
         }
         10 => {
@@ -260,15 +261,16 @@ pub(super) fn order_tree(order: &Order) -> J {
 
 /// Words on `view.sock` and `op.sock`, also strange ones.
 pub(super) fn word(draws: &mut Draws) -> Vec<u8> {
-    let mut tree = match draws.below(8) {
+    let mut tree = match draws.below(9) {
         0 => J::text("Status"),
-        1 => J::text("Arm"),
+        1 => J::text("AskArm"),
         2 => J::obj([("Arm", J::Null)]),
         3 => wrap("Halt", [("reason", J::text(&"x".repeat(below(draws, 300))))]),
         4 => J::text("CancelAll"),
         5 => wrap("Tighten", [("config", J::text("[policy]"))]),
         6 => J::text("AcceptBalances"),
-        _ => J::text(pick(draws, &["arm", "Disarm", "Sign", "Drain", "", "Place"])),
+        7 => wrap("Arm", [("code", J::text("123456"))]),
+        _ => J::text(pick(draws, &["arm", "Arm", "Disarm", "Sign", "Drain", "", "Place"])),
     };
     match draws.below(6) {
         0 => change(&mut tree, draws, |_| true, |_, draws| other_kind(draws)),

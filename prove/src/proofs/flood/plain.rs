@@ -76,7 +76,7 @@ pub(super) fn says(frame: &[u8]) -> Option<Says> {
 
 /// A word on `view.sock` or `op.sock`: its name, and the length of a halt's reason in characters.
 pub(super) fn asks(frame: &[u8]) -> Option<(&'static str, usize)> {
-    const WORDS: [&str; 4] = ["Status", "CancelAll", "Arm", "AcceptBalances"];
+    const WORDS: [&str; 4] = ["Status", "CancelAll", "AskArm", "AcceptBalances"];
     let value = read(frame)?;
     if let Some(nth) = word(value.clone(), &WORDS) {
         return Some((WORDS[nth], 0));
@@ -89,6 +89,7 @@ pub(super) fn asks(frame: &[u8]) -> Option<(&'static str, usize)> {
     match name.as_str() {
         "Halt" => Some(("Halt", text("reason")?)),
         "Tighten" => text("config").map(|_| ("Tighten", 0)),
+        "Arm" => text("code").map(|_| ("Arm", 0)),
         _ => None,
     }
 }

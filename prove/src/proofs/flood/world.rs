@@ -305,7 +305,7 @@ impl<'a> World<'a> {
         if !self.stage.is_open() && self.wire.is_some() && self.draws.below(10) == 0 {
             self.stage.run_ms(600);
             if !self.stage.is_open() {
-                self.stage.operate(Op::Arm);
+                self.stage.arm();
                 self.stage.run_ms(600);
             }
         } else if self.draws.below(10_000) == 0 {
@@ -573,7 +573,8 @@ impl<'a> World<'a> {
             Ask::Status => "Status",
             Ask::Halt { .. } => "Halt",
             Ask::CancelAll => "CancelAll",
-            Ask::Arm => "Arm",
+            Ask::AskArm => "AskArm",
+            Ask::Arm { .. } => "Arm",
             Ask::Tighten { .. } => "Tighten",
             Ask::AcceptBalances => "AcceptBalances",
         });

@@ -1,0 +1,263 @@
+//! M5: what the executor refuses to start on. Real processes, and no venue: all of it is refused before anybody is asked anything.
+
+use crate::proof::{Bench, Evidence, Proof, Verdict};
+use executor::ledger::{HeadFile, Ledger as _, SqliteLedger};
+use executor::rows::LedgerRow;
+use mm_core::domain::{Digest, Timestamp};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
+use toml::{Table, Value};
+
+mod cases;
+
+/// All claims of this file.
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof {
+        id: "unsafe-start-is-refused",
+        milestone: 5,
+        claim: "A proxy, a key in the environment, files and folders that others may write or read, a credential on a disk, a ledger that \
+                lacks rows, an old SQLite, a wrong clock: each keeps the executor from starting or arming, and it says which it is.",
+        quick: true,
+        min_cases: 18,
+        run: |bench| cases::refused(bench, true),
+        sabotage_claim: "each danger is left out, one after the other: every single case goes red",
+        sabotage: Some(|bench| cases::refused(bench, false)),
+    },
+    Proof {
+        id: "one-key-one-executor",
+        milestone: 5,
+        claim: "While an executor runs, a second one with its key does not start, in its state folder or in another; when the first is \
+                killed, it does.",
+        quick: true,
+        min_cases: 3,
+        run: |bench| one_key(bench, true),
+        sabotage_claim: "the second has another key",
+        sabotage: Some(|bench| one_key(bench, false)),
+    },
+];
+
+/// How long a start or its refusal may take on a loaded machine.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// What became of a start.
+enum Start {
+    /// It runs.
+    Ready(Running),
+    /// It ended, with these words.
+    Refused(String),
+}
+
+/// Killed when dropped: it has no venue it could be flat at.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An executor's folder, with nobody at the other end.
+struct Lone {
+    dir: tempfile::TempDir,
+    table: Table,
+    program: PathBuf,
+    env: Vec<(&'static str, String)>,
+    args: Vec<&'static str>,
+}
+
+impl Lone {
+    fn new(bench: &Bench) -> Result<Self, String> {
+        let text = |why: std::io::Error| why.to_string();
+        // Where it lies on a disk, which a folder for temporary files need not.
+        let dir = tempfile::Builder::new().prefix("lone-").tempdir_in(&bench.evidence).map_err(text)?;
+        let example = std::fs::read_to_string(bench.root.join("config/executor.toml")).map_err(text)?;
+        let mut table: Table = example.parse().map_err(|why: toml::de::Error| why.to_string())?;
+        // A port nobody listens on.
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(text)?.port();
+        table.insert("profile".to_owned(), "sim".into());
+        table.insert("submit".to_owned(), "post".into());
+        let sockets = socket_folder()?;
+        let venue = [
+            ("rest_url", Value::from(format!("http://127.0.0.1:{port}"))),
+            ("user_ws_url", Value::from(format!("ws://127.0.0.1:{port}/ws/user"))),
+            ("geoblock_url", Value::from(format!("http://127.0.0.1:{port}/api/geoblock"))),
+            ("chain_id", Value::from(137)),
+        ];
+        table.insert(
+            "venue".to_owned(),
+            Value::Table(venue.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()),
+        );
+        let mut lone = Self { dir, table, program: bench.binary("executor"), env: Vec::new(), args: Vec::new() };
+        lone.set("paths", "state_dir", lone.state().display().to_string());
+        lone.set("paths", "socket_dir", sockets.display().to_string());
+        lone.key("throw-away", &[]);
+        Ok(lone)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("executor.toml")
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.state().join("ledger.sqlite")
+    }
+
+    fn set(&mut self, section: &str, key: &str, value: impl Into<Value>) {
+        if let Some(Value::Table(section)) = self.table.get_mut(section) {
+            section.insert(key.to_owned(), value.into());
+        }
+    }
+
+    fn key(&mut self, source: &str, more: &[(&str, String)]) {
+        let source = std::iter::once(("source".to_owned(), Value::from(source)));
+        let more = more.iter().map(|(key, value)| ((*key).to_owned(), Value::from(value.clone())));
+        self.set("account", "key", Table::from_iter(source.chain(more)));
+    }
+
+    /// A file with a key that nobody uses, told apart by `name`.
+    fn key_file(&mut self, name: &str, mode: u32) -> Result<PathBuf, String> {
+        let path = self.dir.path().join("key");
+        let key = Digest::of(format!("a key for proofs: {name}").as_bytes());
+        write(&path, &key.to_string(), mode)?;
+        self.key("file", &[("path", path.display().to_string())]);
+        Ok(path)
+    }
+
+    /// A ledger as it is after a start that wrote some rows, and its head beside it.
+    fn with_ledger(&self) -> Result<PathBuf, String> {
+        let path = self.ledger();
+        let rows: Vec<LedgerRow> = (1..=20)
+            .map(|n| LedgerRow::Epoch { at: Timestamp::from_ms(n), epoch: n, policy: Digest([7; 32]) })
+            .collect();
+        SqliteLedger::init(&path).map_err(|why| why.to_string())?;
+        let mut ledger = SqliteLedger::open(&path).map_err(|why| why.to_string())?;
+        ledger.append(&rows).map_err(|why| why.to_string())?;
+        HeadFile::beside(&path).write(ledger.head()).map_err(|why| why.to_string())?;
+        write(&self.state().join("epoch"), "20\n", 0o600)?;
+        Ok(path)
+    }
+
+    fn write_config(&self) -> Result<(), String> {
+        write(&self.config(), &self.table.to_string(), 0o600)
+    }
+
+    /// Starts it and waits for its ready line or its end.
+    fn start(&self) -> Result<Start, String> {
+        let mut command = Command::new(&self.program);
+        self.start_as(command.arg("run").arg("--config").arg(self.config()).args(&self.args))
+    }
+
+    fn start_as(&self, command: &mut Command) -> Result<Start, String> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        for name in ["http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        let mut child = Running(command.spawn().map_err(|why| why.to_string())?);
+        let (Some(out), Some(mut err)) = (child.0.stdout.take(), child.0.stderr.take()) else {
+            return Err("no pipes".to_owned());
+        };
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            // Its end, if it says nothing.
+            let _ = BufReader::new(out).read_line(&mut line);
+            let _ = tell.send(line);
+        });
+        match told.recv_timeout(START_MAX) {
+            Ok(line) if line.starts_with('{') => {
+                // Nobody reads on: it must not wait for us.
+                std::thread::spawn(move || std::io::copy(&mut err, &mut std::io::sink()));
+                Ok(Start::Ready(child))
+            }
+            Ok(_) => {
+                let mut words = String::new();
+                let _ = err.read_to_string(&mut words);
+                Ok(Start::Refused(words))
+            }
+            Err(_) => Err(format!("neither ready nor ended within {} s", START_MAX.as_secs())),
+        }
+    }
+}
+
+impl Drop for Lone {
+    fn drop(&mut self) {
+        if let Some(sockets) = self.table.get("paths").and_then(|paths| paths["socket_dir"].as_str()) {
+            let _ = std::fs::remove_dir_all(sockets);
+        }
+    }
+}
+
+/// A short path: a socket's address holds 107 bytes.
+fn socket_folder() -> Result<PathBuf, String> {
+    let ours_alone = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().prefix("pm-").permissions(ours_alone).tempdir();
+    folder.map(tempfile::TempDir::keep).map_err(|why| why.to_string())
+}
+
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
+    let _ = std::fs::remove_file(path);
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()))
+        .map_err(|why| format!("{}: {why}", path.display()))
+}
+
+fn one_key(bench: &Bench, same: bool) -> Verdict {
+    let run = || -> Result<Verdict, String> {
+        let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
+        let (mut first, mut second) = (Lone::new(bench)?, Lone::new(bench)?);
+        let key = first.key_file("one", 0o400)?;
+        if same {
+            second.key("file", &[("path", key.display().to_string())]);
+        } else {
+            second.key_file("another", 0o400)?;
+        }
+        first.write_config()?;
+        second.write_config()?;
+        let running = match first.start()? {
+            Start::Ready(running) => running,
+            Start::Refused(why) => return Err(why),
+        };
+        match second.start()? {
+            Start::Refused(why) if why.contains("another executor on this host holds the key") => {
+                evidence.cases += 1;
+                evidence.fact("same key, another state folder", why.trim());
+            }
+            Start::Refused(why) => failures.push(format!("another state folder: {why}")),
+            Start::Ready(_) => failures.push("another state folder: it runs".to_owned()),
+        }
+        match first.start()? {
+            Start::Refused(why) if why.contains("in use by another process") => {
+                evidence.cases += 1;
+                evidence.fact("same state folder", why.trim());
+            }
+            Start::Refused(why) => failures.push(format!("same state folder: {why}")),
+            Start::Ready(_) => failures.push("same state folder: it runs".to_owned()),
+        }
+        // A killed process holds nothing.
+        drop(running);
+        match second.start()? {
+            Start::Ready(_) => evidence.cases += 1,
+            Start::Refused(why) => failures.push(format!("after the first was killed: {why}")),
+        }
+        Ok(verdict(evidence, failures))
+    };
+    run().unwrap_or_else(|why| verdict(Evidence::default(), vec![why]))
+}
+
+fn verdict(mut evidence: Evidence, failures: Vec<String>) -> Verdict {
+    for failure in failures.iter().take(5) {
+        evidence.fact("failure", failure);
+    }
+    if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+}
