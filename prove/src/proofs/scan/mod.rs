@@ -30,7 +30,7 @@ pub(crate) const PROOFS: &[Proof] = &[Proof {
 /// Outputs that must be there at least.
 const SINKS_MIN: usize = 16;
 /// Plants are put into a copy of so many bytes of an output at most.
-const PLANTED_MAX: usize = 16 << 20;
+const PLANTED_MAX: usize = 4 << 20;
 /// How long a step of the run may take.
 const LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks.
@@ -152,7 +152,8 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
         Ok(())
     })
     .await?;
-    let outcome = provoked(&stack).await;
+    // The sabotage is found without most of the run.
+    let outcome = provoked(&stack, if deposit_counts { 1 } else { ECHOES.len() }).await;
     let collected = match outcome {
         Ok(()) => collect(bench, &stack, &secrets, &temporary, relay.as_ref(), deposit_counts),
         Err(why) => Err(why),
@@ -181,16 +182,29 @@ fn text(path: &Path) -> toml::Value {
     toml::Value::String(path.display().to_string())
 }
 
+/// Which calls come back with which status, one after the other.
+const ECHOES: [(&str, &str); 5] =
+    [("orders", "400"), ("trading", "500"), ("reads", "401"), ("all", "502"), ("all", "400")];
+
 /// A venue that tells everything it was sent, while orders are placed and cancelled.
-async fn provoked(stack: &Stack) -> Result<(), StackError> {
+async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
     wait_for(stack, "orders to rest", |open| open > 0).await?;
-    for (calls, status) in [("orders", "400"), ("trading", "500"), ("reads", "401"), ("all", "502"), ("all", "400")] {
+    for (calls, status) in &ECHOES[..rounds] {
         stack.switch_fault(&json!({"kind": "echoed-request", "calls": calls, "status": status})).await?;
-        if calls == "all" {
+        if *calls == "all" {
             stack.switch_fault(&json!({"kind": "silent-drop", "channel": "user"})).await?;
         }
         stack.executor_command(&["cancel-all", "--wait-s", "1"], LIMIT)?;
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        if *calls == "orders" {
+            // The core quotes again, and what comes back goes as far as an echo can.
+            let log = stack.dir().join("executor/ledger.sqlite-wal");
+            let until = Instant::now() + LIMIT;
+            while !is_blotted(&std::fs::read(&log).map_err(failed("the write-ahead log"))?) && Instant::now() < until {
+                tokio::time::sleep(LOOK).await;
+            }
+        } else {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
         stack.end_faults().await?;
         // A halt is right; the next round wants an armed one if it can be had.
         stack.executor_command(&["arm"], LIMIT)?;
@@ -244,7 +258,7 @@ fn collect(
         sinks::memory("memory of mm-core", core)?,
         sinks::work_tree(&bench.root)?,
     ];
-    for name in ["executor", "executor-kill", "mm-core"] {
+    for name in ["executor", "executor-kill", "mm-core"].into_iter().filter(|_| !deposit_counts) {
         all.push(sinks::file(&format!("binary {name}"), &bench.binary(name))?);
     }
     Ok(all)
@@ -254,6 +268,11 @@ fn executor_kill(bench: &Bench, dir: &Path) -> Result<String, StackError> {
     let mut command = Command::new(bench.binary("executor-kill"));
     command.arg(dir.join("executor")).args(["--wait-s", "2"]).env("RUST_LOG", "trace");
     Ok(crate::shell::run(&mut command, LIMIT)?.text)
+}
+
+/// Whether something in it was blotted out: a run of asterisks as long as the shortest credential.
+fn is_blotted(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, &[b'*'; 24]).is_some()
 }
 
 /// Leaks, missed plants, empty outputs.
@@ -291,6 +310,13 @@ fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, eviden
         if !held.iter().any(|(name, _)| *name == secret) {
             wrong.push(format!("{}: holds no {secret}, so looking into memory proves nothing", own.name));
         }
+    }
+    // Control: what the venue echoed came as far as our outputs, blotted out.
+    let blotted = sinks.iter().filter(|sink| sink.name != "git work tree" && is_blotted(&sink.bytes));
+    let blotted: Vec<&str> = blotted.map(|sink| sink.name.as_str()).collect();
+    evidence.fact("outputs with an echo, blotted out", blotted.join(", "));
+    if planting && !blotted.contains(&"ledger's write-ahead log") {
+        wrong.push("no echo of the venue came as far as the ledger".to_owned());
     }
     if sinks.len() < SINKS_MIN {
         wrong.push(format!("only {} outputs", sinks.len()));
