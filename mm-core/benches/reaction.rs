@@ -59,7 +59,7 @@ fn percentile(times: &mut [Duration], percent: usize) -> Duration {
 }
 
 /// Turns with a change in sight, less turns with one out of sight, which is applied and decides nothing. In sight the size of the best bid
-/// changes, or the level behind it goes or comes. Sixteen at a time: the clock itself costs as much as one.
+/// changes, or a level at the edge of the band goes or comes. Sixteen at a time: the clock itself costs as much as one.
 fn decision(mut stage: Stage, rounds: usize) -> bool {
     const BATCH: usize = 16;
     let mut actions = Vec::new();
@@ -84,7 +84,8 @@ fn decision(mut stage: Stage, rounds: usize) -> bool {
     let [size, level, stood] = times.map(|mut times| (percentile(&mut times, 50), percentile(&mut times, 99)));
     let took = size.0.saturating_sub(stood.0);
     println!(
-        "  decision (quote and diff)   median {took:?} (promise {DECISION:?}) where a size changes, {:?} where a level goes or comes; turns          with them {:?} and {:?}, p99 {:?} and {:?}, without {:?}, p99 {:?}",
+        "  decision (quote and diff)   median {took:?} (promise {DECISION:?}) where a size changes, {:?} where a level goes or comes; turns \
+         with them {:?} and {:?}, p99 {:?} and {:?}, without {:?}, p99 {:?}",
         level.0.saturating_sub(stood.0),
         size.0,
         level.0,

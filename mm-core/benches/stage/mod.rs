@@ -23,7 +23,7 @@ const REST: Nanos = Nanos::from_secs(7200);
 pub(crate) enum Change {
     /// How much rests at the best bid.
     Size,
-    /// The level behind the best bid goes or comes: nothing of the last decision stands.
+    /// A level at the edge of the band goes or comes: nothing of the last decision stands.
     Level,
     /// Something far below both.
     OutOfSight,
@@ -181,7 +181,7 @@ impl Stage {
         let even = nth.is_multiple_of(2);
         let (cents, qty) = match change {
             Change::Size => (48, 900 + u64::from(even)),
-            Change::Level => (47, if even { 0 } else { 900 }),
+            Change::Level => (46, if even { 0 } else { 900 }),
             Change::OutOfSight => (30, 900 + u64::from(even)),
         };
         let (seq, at) = {
