@@ -18,6 +18,17 @@ const STEP: Nanos = Nanos::from_secs(3);
 /// Orders that rest this long are worth moving for a better price, whatever the place in the queue they give up.
 const REST: Nanos = Nanos::from_secs(7200);
 
+/// What changes in a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// How much rests at the best bid.
+    Size,
+    /// A level at the edge of the band goes or comes: nothing of the last decision stands.
+    Level,
+    /// Something far below both.
+    OutOfSight,
+}
+
 /// An engine with its world.
 pub(crate) struct Stage {
     pub(crate) engine: Engine,
@@ -128,7 +139,7 @@ impl Stage {
     /// Time passes until a better place is worth a move, and what is due now and then is done.
     pub(crate) fn rest(&mut self, nth: usize) {
         self.at = self.at.plus(REST);
-        let turn = self.small_change(false, nth);
+        let turn = self.small_change(Change::OutOfSight, nth);
         let mut actions = Vec::new();
         self.engine.turn(&turn, &mut actions);
         self.settle(&actions);
@@ -165,8 +176,14 @@ impl Stage {
         panic!("the engine finds no rest: {actions:?}");
     }
 
-    /// A change at 0.48, or far below it, that moves nothing.
-    pub(crate) fn small_change(&mut self, in_sight: bool, nth: usize) -> Turn {
+    /// A change that moves no order of ours.
+    pub(crate) fn small_change(&mut self, change: Change, nth: usize) -> Turn {
+        let even = nth.is_multiple_of(2);
+        let (cents, qty) = match change {
+            Change::Size => (48, 900 + u64::from(even)),
+            Change::Level => (46, if even { 0 } else { 900 }),
+            Change::OutOfSight => (30, 900 + u64::from(even)),
+        };
         let (seq, at) = {
             self.seq += 1;
             self.at = self.at.plus(Nanos::from_ms(1));
@@ -175,8 +192,8 @@ impl Stage {
         let change = MarketEvent::Delta {
             token: Token { market: MarketIx(0), outcome: Outcome::Yes },
             side: Side::Buy,
-            price: price(if in_sight { 48 } else { 30 }),
-            qty: shares(900 + u64::from(nth.is_multiple_of(2))),
+            price: price(cents),
+            qty: shares(qty),
             top: self.engine.book(MarketIx(0)).map(mm_core::book::Book::top),
             hash: None,
             venue_ms: at.ms(),

@@ -41,16 +41,15 @@ pub fn place_gain(
     fair: Midpoint,
     [from, to]: [(&NewOrder, Queue); 2],
 ) -> SignedUsdc {
-    let worth = |(order, queue): (&NewOrder, Queue), ahead: Qty| {
+    let worth = |(order, queue): (&NewOrder, Queue)| {
         let (_, price) = order.in_yes_terms();
         #[expect(clippy::cast_precision_loss, reason = "hundredths of a cent a share: far below 2^52")]
         let measured = markout.map(|markout| markout.gain as f64 / 100.0);
         let (rate, gain) = cost.fill_at(fair.distance_halves(price), measured);
         let (own, others) = (shares(order.qty), shares(queue.others));
-        gain * rate * own * (others - 2.0 * shares(ahead)) / (others + own).max(1e-6)
+        queue.ahead.map(|ahead| gain * rate * own * (others - 2.0 * shares(ahead)) / (others + own).max(1e-6))
     };
-    let gains = to.1.ahead.map(|ahead| worth(to, ahead));
-    let given = from.1.ahead.map(|ahead| worth(from, ahead));
+    let [gains, given] = [worth(to), worth(from)];
     let least = gains[0].min(gains[1]) - given[0].max(given[1]);
     let most = gains[0].max(gains[1]) - given[0].min(given[1]);
     to_signed_usdc(0.0_f64.clamp(least, most))

@@ -5,6 +5,7 @@ use crate::protocol::Held;
 use crate::rewards::Ladder;
 use proptest::prelude::*;
 
+mod again;
 mod fair;
 mod rivals;
 
