@@ -26,6 +26,8 @@ const SLICES: &[&[Proof]] = &[
     proofs::attacks::PROOFS,
     proofs::scan::PROOFS,
     proofs::process::PROOFS,
+    proofs::speed::PROOFS,
+    proofs::starve::PROOFS,
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,

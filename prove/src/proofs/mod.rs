@@ -23,6 +23,8 @@ pub(crate) mod roads;
 pub(crate) mod scan;
 pub(crate) mod scoring;
 pub(crate) mod server;
+pub(crate) mod speed;
+pub(crate) mod starve;
 pub(crate) mod theory;
 pub(crate) mod time;
 pub(crate) mod truth;
