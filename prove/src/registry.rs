@@ -29,6 +29,8 @@ const SLICES: &[&[Proof]] = &[
     proofs::arm::PROOFS,
     proofs::start::PROOFS,
     proofs::process::PROOFS,
+    proofs::speed::PROOFS,
+    proofs::starve::PROOFS,
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,

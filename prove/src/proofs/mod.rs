@@ -26,6 +26,8 @@ pub(crate) mod scan;
 pub(crate) mod scoring;
 pub(crate) mod server;
 pub(crate) mod start;
+pub(crate) mod speed;
+pub(crate) mod starve;
 pub(crate) mod theory;
 pub(crate) mod time;
 pub(crate) mod truth;

@@ -134,12 +134,21 @@ impl Stack {
         options: Options,
         between: impl FnOnce(&Path) -> Result<(), StackError>,
     ) -> Result<Self, StackError> {
+        let mut stack = Self::venue(options).await?;
+        stack.start_executor().await?;
+        between(&stack.sockets)?;
+        stack.start_core().await?;
+        Ok(stack)
+    }
+
+    /// Starts the venue alone.
+    pub(crate) async fn venue(options: Options) -> Result<Self, StackError> {
         let http = mm_core::io::http::client(ANSWER).map_err(|e| StackError(format!("HTTP client: {e}")))?;
         std::fs::create_dir_all(&options.dir).map_err(|e| StackError(format!("{}: {e}", options.dir.display())))?;
         let sockets = socket_dir()?;
         let mut sim = Process::spawn("sim-exchange", sim_command(&options), &options.dir)?;
         let ready: Ready = parse_ready("sim-exchange", &sim.first_line(READY_LIMIT).await?)?;
-        let mut stack = Self {
+        Ok(Self {
             options,
             sockets,
             http,
@@ -150,11 +159,17 @@ impl Stack {
             address: String::new(),
             run_dir: PathBuf::new(),
             core_url: String::new(),
-        };
-        stack.start_executor().await?;
-        between(&stack.sockets)?;
-        stack.start_core().await?;
-        Ok(stack)
+        })
+    }
+
+    /// Changes a key of the executor's configuration for its next start.
+    pub(crate) fn set_executor(&mut self, section: &'static str, key: &'static str, value: impl Into<toml::Value>) {
+        self.options.executor_keys.push((section, key, value.into()));
+    }
+
+    /// Where a core connects.
+    pub(crate) fn core_socket(&self) -> PathBuf {
+        self.sockets.join("core.sock")
     }
 
     /// Starts the executor, again if it was stopped: its ledger stays.
