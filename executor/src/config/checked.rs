@@ -337,7 +337,12 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
             "policy.max_total_loss_usdc",
             caps.max_total_loss_usdc,
         ),
-        ("policy.max_day_outflow_usdc", caps.max_day_outflow_usdc, "policy.max_day_bought_usdc", caps.max_day_bought_usdc),
+        (
+            "policy.max_day_outflow_usdc",
+            caps.max_day_outflow_usdc,
+            "policy.max_day_bought_usdc",
+            caps.max_day_bought_usdc,
+        ),
     ] {
         if a > b {
             return at.err(small, a, format_args!("must not be above {large} = {b}"));
