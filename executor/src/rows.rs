@@ -173,7 +173,7 @@ impl LedgerRow {
 }
 
 /// An approved order with everything that is needed to look for it later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntentRow {
     /// When it was approved.

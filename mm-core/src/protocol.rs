@@ -182,7 +182,7 @@ pub struct Caps {
 }
 
 /// How far a trade's settlement is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Stage {
     /// Matched off-chain: counts as spent.
     Matched,
@@ -197,7 +197,7 @@ pub enum Stage {
 }
 
 /// Whether orders may leave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Gate {
     /// Nothing has been checked yet: refuses.
     Unchecked,
@@ -219,7 +219,7 @@ impl Gate {
 }
 
 /// Why the gate is shut. `Halted` is latched until an operator arms; every other reason ends by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Shut {
     /// The venue says this place may not trade.
     Geoblocked,

@@ -50,7 +50,8 @@ impl Desk {
 
     /// Asks for the books of the markets the core knows, while an order is possible or could be at the next word.
     pub(super) fn step_references(&mut self, out: &mut Vec<Effect>) {
-        let possible = self.health.halted.is_none() || (self.booted && self.flat);
+        // Before the first cancel-all is confirmed too, if nothing is known to rest: the gate may open right after it.
+        let possible = self.health.halted.is_none() || self.exposure.open_orders() == 0;
         if !self.session.is_up() || !possible || self.health.draining {
             self.references.to_ask.clear();
             return;

@@ -3,7 +3,7 @@
 use mm_core::domain::{ConditionId, Outcome, Qty, Usdc};
 
 /// Shares of one token.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Holding {
     pub(super) market: Option<ConditionId>,
     /// Which of its outcomes, once an order of ours has told.

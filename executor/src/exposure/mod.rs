@@ -31,7 +31,7 @@ pub const FINISHED_MAX: usize = 50_000;
 const MINUTE: Nanos = Nanos::from_secs(60);
 
 /// Dollars at risk in one market or in all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Standing {
     /// What open buys would take if they filled: resting, in flight, unknown, and matched without a trade seen yet.
     pub open: Usdc,
@@ -48,7 +48,7 @@ impl Standing {
 }
 
 /// Counters of a UTC day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Day {
     /// Days since 1970.
     pub day: u64,
@@ -69,7 +69,7 @@ impl Day {
 }
 
 /// The fold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Exposure {
     epoch: u64,
     run: u64,

@@ -7,7 +7,7 @@ use mm_core::protocol::Stage;
 use std::collections::BTreeMap;
 
 /// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Recorded; perhaps on its way, no answer yet.
     InFlight,
@@ -26,7 +26,7 @@ pub enum Phase {
 }
 
 /// An order of ours, from its intent row on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tracked {
     /// What was recorded before it was sent.
     pub row: IntentRow,

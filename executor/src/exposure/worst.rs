@@ -7,7 +7,7 @@
 use mm_core::domain::{Outcome, Price, Qty, Side, Usdc, cost_ceil, cost_floor};
 
 /// Lost if a market ends one way or the other, in millionths of a dollar; below zero it is won.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Losses {
     /// It ends YES.
     pub yes: i128,

@@ -84,7 +84,7 @@ impl fmt::Display for Outcome {
 }
 
 /// How long an order lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TimeInForce {
     /// Until cancelled.
     Gtc,
