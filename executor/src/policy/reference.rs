@@ -6,7 +6,7 @@ use mm_core::protocol::Refusal;
 use serde::{Deserialize, Serialize};
 
 /// What others ask and bid in one market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reference {
     /// Best bid plus best ask of the first token, in ten-thousandths: twice its midpoint, exactly.

@@ -108,6 +108,10 @@ impl Policy {
             }),
             "max_rejects_in_a_row" => house(exposure.rejected_in_a_row().into()),
             "max_day_bought_usdc" => house(day.bought.saturating_add(exposure.total().open).into()),
+            "max_day_outflow_usdc" => {
+                let out = day.outflow(exposure.total().open).max(0);
+                house(Usdc::from_micro(u64::try_from(out).unwrap_or(u64::MAX)).into())
+            }
             "max_day_placed_usdc" => house(day.placed.into()),
             _ => None,
         }

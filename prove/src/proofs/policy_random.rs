@@ -178,7 +178,8 @@ impl<'a> World<'a> {
         let name = token_id(market, outcome);
         let at = self.at;
         let id = ClientOrderId(self.rows.len() as u64 + 1);
-        let ask = Ask { id, decided: at, token: Some(&name), order, reference: Reference::new(price, Price::ONE, at) };
+        let reference = Reference::new(price, Price::ONE, at);
+        let ask = Ask { id, decided: at, token: Some(&name), order, reference };
         let Ok(approved) = decide(self.policy, &self.exposure, Gate::Open { until: Timestamp::MAX }, at, &ask) else {
             return;
         };
@@ -207,6 +208,7 @@ impl<'a> World<'a> {
             gate: Gate::Unchecked,
             policy: self.policy.digest(),
             exposure: Digest([0; 32]),
+            reference,
         })));
         self.sent.insert(hash, Sent { order, late: false, landed: false, cancelled: false });
         let unknown = Became::Unknown { why: "".into(), likely_rejected: false };

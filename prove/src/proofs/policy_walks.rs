@@ -221,7 +221,7 @@ fn two_days() -> Rehearsal {
     let mut stage = Rehearsal::restarted(setup(wide_policy(), false), MemoryLedger::new(), Venue::default(), EVE);
     stage.connect(1, 2);
     stage.run_ms(2000);
-    stage.operate(Op::Arm);
+    stage.arm();
     stage.run_ms(500);
     for id in 1..=12u64 {
         stage.place(id, order(0, Outcome::Yes, Side::Buy, 30, 10));

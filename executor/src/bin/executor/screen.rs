@@ -138,41 +138,42 @@ mod tests {
         check(
             &stage,
             &expect![[r#"
-            mode         sim, post   epoch 1   core run 1
-            gate         OPEN for 1977 ms unless renewed
-            checked      place 3.0 s ago, account 3.0 s ago, clock 2.9 s ago, heartbeat 1.0 s ago, user stream 0.3 s ago, core 0.0 s ago
-            latch        open
-            no arm       not confirmed flat: 2 orders rest, may rest or are unknown
-            orders       2 may rest, 1 of them unknown; not known to be flat
-                         UNKNOWN  buy no 20 at 0.3, 0 traded, market-1, 0.1 s ago, 0x3e3235404dcc075f46a93ceed0fe93e07045693c1ae77ba487708a6edc593699
-                         open     buy yes 10 at 0.4, 4 traded, market-0, 0.5 s ago, 0x351cf7469c5d6d18667006441d434b72e4c61bccb1ee6f5a29ee44b42b1e4dc8
-            cancel-all   never
-            core         connected
-            each order   max order shares 100, max order usdc 25, min price 0.02, max price 0.98, intent max age ms 2000
-            caps         max market usdc            6 of 60                54 left  market-1
-                         max total usdc             10 of 100              90 left
-                         max market loss usdc       6 of 60                54 left  market-1
-                         max event loss usdc        6 of 60                54 left  market-1
-                         max total loss usdc        10 of 100              90 left
-                         max token orders           1 of 8                 7 left  market-0
-                         max market orders          1 of 8                 7 left  market-0
-                         max event orders           1 of 8                 7 left  market-0
-                         max token resting usdc     6 of 60                54 left  market-1
-                         max market resting usdc    6 of 100               94 left  market-1
-                         max event resting usdc     6 of 100               94 left  market-1
-                         max open orders            2 of 8                 6 left
-                         max orders per minute      2 of 40                38 left
-                         max token fills per minute 1 of 200               199 left  market-0
-                         max rejects in a row       0 of 20                20 left
-                         max day bought usdc        10 of 300              290 left
-                         max day placed usdc        10 of 20000            19990 left
-            credentials  61.2 s ago
-            sandbox      full
-            address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
-            policy       561cdde9498ce8838971e8d9469fd4e2a32e0e0bfdef7604cce8a09b19c1ef05
-            config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
-            ledger       12:abababababababababababababababababababababababababababababababab
-        "#]],
+                mode         sim, post   epoch 1   core run 1
+                gate         OPEN for 1977 ms unless renewed
+                checked      place 3.0 s ago, account 3.0 s ago, clock 2.9 s ago, heartbeat 1.0 s ago, user stream 0.3 s ago, core 0.0 s ago
+                latch        open
+                no arm       not confirmed flat: 2 orders rest, may rest or are unknown
+                orders       2 may rest, 1 of them unknown; not known to be flat
+                             UNKNOWN  buy no 20 at 0.3, 0 traded, market-1, 0.1 s ago, 0x3e3235404dcc075f46a93ceed0fe93e07045693c1ae77ba487708a6edc593699
+                             open     buy yes 10 at 0.4, 4 traded, market-0, 0.5 s ago, 0x351cf7469c5d6d18667006441d434b72e4c61bccb1ee6f5a29ee44b42b1e4dc8
+                cancel-all   never
+                core         connected
+                each order   max order shares 100, max order usdc 25, min price 0.02, max price 0.98, reference band 0.9999, reference max age ms 10000, intent max age ms 2000
+                caps         max market usdc            6 of 60                54 left  market-1
+                             max total usdc             10 of 100              90 left
+                             max market loss usdc       6 of 60                54 left  market-1
+                             max event loss usdc        6 of 60                54 left  market-1
+                             max total loss usdc        10 of 100              90 left
+                             max token orders           1 of 8                 7 left  market-0
+                             max market orders          1 of 8                 7 left  market-0
+                             max event orders           1 of 8                 7 left  market-0
+                             max token resting usdc     6 of 60                54 left  market-1
+                             max market resting usdc    6 of 100               94 left  market-1
+                             max event resting usdc     6 of 100               94 left  market-1
+                             max open orders            2 of 8                 6 left
+                             max orders per minute      2 of 40                38 left
+                             max token fills per minute 1 of 200               199 left  market-0
+                             max rejects in a row       0 of 20                20 left
+                             max day bought usdc        10 of 300              290 left
+                             max day outflow usdc       10 of 300              290 left
+                             max day placed usdc        10 of 20000            19990 left
+                credentials  61.2 s ago
+                sandbox      full
+                address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
+                policy       be266244e210e7b3a11588ca9f571016fccd6b124b98347b06c58bbea8b60e12
+                config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
+                ledger       12:abababababababababababababababababababababababababababababababab
+            "#]],
         );
     }
 
@@ -186,42 +187,43 @@ mod tests {
         check(
             &stage,
             &expect![[r#"
-            mode         sim, post   epoch 1   core run 1
-            gate         SHUT: Halted
-            shut by      Halted: operator: drill
-            checked      place 2.6 s ago, account 2.6 s ago, clock 2.6 s ago, heartbeat 0.6 s ago, user stream 0.0 s ago, core 0.1 s ago
-            latch        HALTED: operator: drill
-            halted by    operator: drill (2026-06-07T01:30:02.500Z)
-            halted by    operator: again (2026-06-07T01:30:02.600Z)
-            no arm       not confirmed flat: 0 orders rest, may rest or are unknown
-            orders       0 may rest, 0 of them unknown; not known to be flat
-            cancel-all   never, cancelling now
-            core         connected
-            each order   max order shares 100, max order usdc 25, min price 0.02, max price 0.98, intent max age ms 2000
-            caps         max market usdc            0 of 60                60 left
-                         max total usdc             0 of 100               100 left
-                         max market loss usdc       0 of 60                60 left
-                         max event loss usdc        0 of 60                60 left
-                         max total loss usdc        0 of 100               100 left
-                         max token orders           0 of 8                 8 left
-                         max market orders          0 of 8                 8 left
-                         max event orders           0 of 8                 8 left
-                         max token resting usdc     0 of 60                60 left
-                         max market resting usdc    0 of 100               100 left
-                         max event resting usdc     0 of 100               100 left
-                         max open orders            0 of 8                 8 left
-                         max orders per minute      0 of 40                40 left
-                         max token fills per minute 0 of 200               200 left
-                         max rejects in a row       0 of 20                20 left
-                         max day bought usdc        0 of 300               300 left
-                         max day placed usdc        0 of 20000             20000 left
-            credentials  61.2 s ago
-            sandbox      full
-            address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
-            policy       7222cf4532002a097dcf0bb78daac2c7ee66b8302262ac4c581dd76d7ea4d358
-            config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
-            ledger       12:abababababababababababababababababababababababababababababababab
-        "#]],
+                mode         sim, post   epoch 1   core run 1
+                gate         SHUT: Halted
+                shut by      Halted: operator: drill
+                checked      place 2.6 s ago, account 2.6 s ago, clock 2.6 s ago, heartbeat 0.6 s ago, user stream 0.0 s ago, core 0.1 s ago
+                latch        HALTED: operator: drill
+                halted by    operator: drill (2026-06-07T01:30:02.500Z)
+                halted by    operator: again (2026-06-07T01:30:02.600Z)
+                no arm       not confirmed flat: 0 orders rest, may rest or are unknown
+                orders       0 may rest, 0 of them unknown; not known to be flat
+                cancel-all   never, cancelling now
+                core         connected
+                each order   max order shares 100, max order usdc 25, min price 0.02, max price 0.98, reference band 0.9999, reference max age ms 10000, intent max age ms 2000
+                caps         max market usdc            0 of 60                60 left
+                             max total usdc             0 of 100               100 left
+                             max market loss usdc       0 of 60                60 left
+                             max event loss usdc        0 of 60                60 left
+                             max total loss usdc        0 of 100               100 left
+                             max token orders           0 of 8                 8 left
+                             max market orders          0 of 8                 8 left
+                             max event orders           0 of 8                 8 left
+                             max token resting usdc     0 of 60                60 left
+                             max market resting usdc    0 of 100               100 left
+                             max event resting usdc     0 of 100               100 left
+                             max open orders            0 of 8                 8 left
+                             max orders per minute      0 of 40                40 left
+                             max token fills per minute 0 of 200               200 left
+                             max rejects in a row       0 of 20                20 left
+                             max day bought usdc        0 of 300               300 left
+                             max day outflow usdc       0 of 300               300 left
+                             max day placed usdc        0 of 20000             20000 left
+                credentials  61.2 s ago
+                sandbox      full
+                address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
+                policy       535ea488d533c3ec7cac567bd1571455cc4df647ad5f7914bc704acc72738af1
+                config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
+                ledger       12:abababababababababababababababababababababababababababababababab
+            "#]],
         );
     }
 
@@ -230,49 +232,50 @@ mod tests {
         check(
             &Rehearsal::new(setup(policy(1), false)),
             &expect![[r#"
-            mode         sim, post   epoch 0   core run 0
-            gate         SHUT: Halted
-            shut by      Halted: started and not yet armed
-            shut by      CheckFailed: the geoblock check has no fresh answer
-            shut by      CheckFailed: the venue's clock was never read
-            shut by      CheckFailed: the closed-only check has no fresh answer
-            shut by      UserStream: the user stream is down
-            shut by      CoreSilent: no core is connected
-            shut by      HeartbeatLost: no heartbeat was accepted lately
-            checked      place never, account never, clock never, heartbeat never, user stream never, core never
-            latch        HALTED: started and not yet armed
-            no arm       the geoblock check has no fresh answer
-            no arm       the venue's clock was never read
-            no arm       the closed-only check has no fresh answer
-            no arm       not confirmed flat: 0 orders rest, may rest or are unknown
-            orders       0 may rest, 0 of them unknown; not known to be flat
-            cancel-all   never
-            core         not connected
-            each order   max order shares 100, max order usdc 25, min price 0.02, max price 0.98, intent max age ms 2000
-            caps         max market usdc            0 of 60                60 left
-                         max total usdc             0 of 100               100 left
-                         max market loss usdc       0 of 60                60 left
-                         max event loss usdc        0 of 60                60 left
-                         max total loss usdc        0 of 100               100 left
-                         max token orders           0 of 8                 8 left
-                         max market orders          0 of 8                 8 left
-                         max event orders           0 of 8                 8 left
-                         max token resting usdc     0 of 60                60 left
-                         max market resting usdc    0 of 100               100 left
-                         max event resting usdc     0 of 100               100 left
-                         max open orders            0 of 8                 8 left
-                         max orders per minute      0 of 40                40 left
-                         max token fills per minute 0 of 200               200 left
-                         max rejects in a row       0 of 20                20 left
-                         max day bought usdc        0 of 300               300 left
-                         max day placed usdc        0 of 20000             20000 left
-            credentials  61.2 s ago
-            sandbox      full
-            address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
-            policy       7222cf4532002a097dcf0bb78daac2c7ee66b8302262ac4c581dd76d7ea4d358
-            config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
-            ledger       12:abababababababababababababababababababababababababababababababab
-        "#]],
+                mode         sim, post   epoch 0   core run 0
+                gate         SHUT: Halted
+                shut by      Halted: started and not yet armed
+                shut by      CheckFailed: the geoblock check has no fresh answer
+                shut by      CheckFailed: the venue's clock was never read
+                shut by      CheckFailed: the closed-only check has no fresh answer
+                shut by      UserStream: the user stream is down
+                shut by      CoreSilent: no core is connected
+                shut by      HeartbeatLost: no heartbeat was accepted lately
+                checked      place never, account never, clock never, heartbeat never, user stream never, core never
+                latch        HALTED: started and not yet armed
+                no arm       the geoblock check has no fresh answer
+                no arm       the venue's clock was never read
+                no arm       the closed-only check has no fresh answer
+                no arm       not confirmed flat: 0 orders rest, may rest or are unknown
+                orders       0 may rest, 0 of them unknown; not known to be flat
+                cancel-all   never
+                core         not connected
+                each order   max order shares 100, max order usdc 25, min price 0.02, max price 0.98, reference band 0.9999, reference max age ms 10000, intent max age ms 2000
+                caps         max market usdc            0 of 60                60 left
+                             max total usdc             0 of 100               100 left
+                             max market loss usdc       0 of 60                60 left
+                             max event loss usdc        0 of 60                60 left
+                             max total loss usdc        0 of 100               100 left
+                             max token orders           0 of 8                 8 left
+                             max market orders          0 of 8                 8 left
+                             max event orders           0 of 8                 8 left
+                             max token resting usdc     0 of 60                60 left
+                             max market resting usdc    0 of 100               100 left
+                             max event resting usdc     0 of 100               100 left
+                             max open orders            0 of 8                 8 left
+                             max orders per minute      0 of 40                40 left
+                             max token fills per minute 0 of 200               200 left
+                             max rejects in a row       0 of 20                20 left
+                             max day bought usdc        0 of 300               300 left
+                             max day outflow usdc       0 of 300               300 left
+                             max day placed usdc        0 of 20000             20000 left
+                credentials  61.2 s ago
+                sandbox      full
+                address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
+                policy       535ea488d533c3ec7cac567bd1571455cc4df647ad5f7914bc704acc72738af1
+                config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
+                ledger       12:abababababababababababababababababababababababababababababababab
+            "#]],
         );
     }
 }

@@ -280,6 +280,7 @@ pub(super) fn intent(item: usize, nth: u8, at: Timestamp) -> LedgerRow {
         gate: Gate::Unchecked,
         policy: Digest([0; 32]),
         exposure: Digest([0; 32]),
+        reference: None,
     }))
 }
 
