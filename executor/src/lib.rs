@@ -14,6 +14,8 @@
 pub mod auth;
 pub mod clob;
 pub mod config;
+#[doc(hidden)]
+pub mod crash;
 pub mod desk;
 mod echo;
 pub mod eip712;

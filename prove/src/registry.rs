@@ -26,6 +26,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::attacks::PROOFS,
     proofs::scan::PROOFS,
     proofs::process::PROOFS,
+    proofs::crash::PROOFS,
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,

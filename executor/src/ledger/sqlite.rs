@@ -3,6 +3,8 @@
 //! Each row carries the hash of the one before it, so a changed, removed or inserted row is seen when the file is opened.
 
 use super::{DurableIntent, Ledger, LedgerFailed, proofs};
+use crate::crash;
+use crate::crash_point;
 use crate::rows::LedgerRow;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
@@ -14,8 +16,8 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA_VERSION: i64 = 1;
 /// "PMlg" in the file's header: this file is ours.
 const APPLICATION_ID: i64 = 0x504d_6c67;
-/// Frames of the write-ahead log that are worth a checkpoint: about 4 MB.
-const CHECKPOINT_FRAMES: i64 = 1000;
+/// Frames of the write-ahead log that are worth a checkpoint: about 4 MB; few where a short life shall see one.
+const CHECKPOINT_FRAMES: i64 = if cfg!(feature = "crash-points") { 8 } else { 1000 };
 
 const SCHEMA: &str = "
     CREATE TABLE row (
@@ -193,6 +195,7 @@ impl SqliteLedger {
 
     fn commit(&mut self, rows: &[LedgerRow]) -> Result<(), LedgerFailed> {
         let (mut seq, mut head) = (self.next_seq, self.head);
+        crash::at_commit(rows, crash::Commit::Before);
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         {
             let mut insert = tx
@@ -209,7 +212,9 @@ impl SqliteLedger {
                 seq += 1;
             }
         }
+        crash::at_commit(rows, crash::Commit::Inside);
         tx.commit().map_err(failed)?;
+        crash::at_commit(rows, crash::Commit::After);
         self.next_seq = seq;
         self.head = head;
         Ok(())
@@ -241,9 +246,16 @@ impl Ledger for SqliteLedger {
         let checkpoint =
             |mode: &str| self.conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(1));
         // NOOP only counts the frames that wait.
-        match checkpoint("NOOP")
-            .and_then(|frames| if frames > CHECKPOINT_FRAMES { checkpoint("TRUNCATE") } else { Ok(0) })
-        {
+        let tidied = checkpoint("NOOP").and_then(|frames| {
+            if frames <= CHECKPOINT_FRAMES {
+                return Ok(0);
+            }
+            crash_point!("checkpoint.before");
+            let done = checkpoint("TRUNCATE");
+            crash_point!("checkpoint.after");
+            done
+        });
+        match tidied {
             Ok(_) => Ok(()),
             Err(why) => {
                 let why = failed(why);

@@ -3,6 +3,7 @@
 pub(crate) mod attacks;
 pub(crate) mod books;
 pub(crate) mod clients;
+pub(crate) mod crash;
 pub(crate) mod earnings;
 pub(crate) mod edits;
 pub(crate) mod executor;

@@ -7,9 +7,10 @@ mod process;
 pub(crate) use config::Ready;
 pub(crate) use process::Process;
 
-use mm_core::domain::{OrderId, Timestamp};
+use mm_core::domain::{OrderId, Qty, Timestamp};
 use mm_core::engine::Snapshot;
 use mm_core::io::http::Timeouts;
+use mm_core::venue::rest::OpenOrder;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -134,12 +135,21 @@ impl Stack {
         options: Options,
         between: impl FnOnce(&Path) -> Result<(), StackError>,
     ) -> Result<Self, StackError> {
+        let mut stack = Self::venue(options).await?;
+        stack.start_executor().await?;
+        between(&stack.sockets)?;
+        stack.start_core().await?;
+        Ok(stack)
+    }
+
+    /// Starts the venue alone.
+    pub(crate) async fn venue(options: Options) -> Result<Self, StackError> {
         let http = mm_core::io::http::client(ANSWER).map_err(|e| StackError(format!("HTTP client: {e}")))?;
         std::fs::create_dir_all(&options.dir).map_err(|e| StackError(format!("{}: {e}", options.dir.display())))?;
         let sockets = socket_dir()?;
         let mut sim = Process::spawn("sim-exchange", sim_command(&options), &options.dir)?;
         let ready: Ready = parse_ready("sim-exchange", &sim.first_line(READY_LIMIT).await?)?;
-        let mut stack = Self {
+        Ok(Self {
             options,
             sockets,
             http,
@@ -150,11 +160,7 @@ impl Stack {
             address: String::new(),
             run_dir: PathBuf::new(),
             core_url: String::new(),
-        };
-        stack.start_executor().await?;
-        between(&stack.sockets)?;
-        stack.start_core().await?;
-        Ok(stack)
+        })
     }
 
     /// Starts the executor, again if it was stopped: its ledger stays.
@@ -193,6 +199,11 @@ impl Stack {
     /// Folder of the executor's sockets.
     pub(crate) fn sockets(&self) -> &Path {
         &self.sockets
+    }
+
+    /// The configuration of an executor beside this stack's own, at the same venue.
+    pub(crate) async fn executor_config(&self, options: &Options, sockets: &Path) -> Result<String, StackError> {
+        config::executor(options, sockets, &self.ready, &self.minimum_orders().await?)
     }
 
     /// Starts a core: a new run with a journal of its own.
@@ -262,6 +273,18 @@ impl Stack {
             self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))?;
         let text = self.get_text(&format!("{admin}/accepted")).await?;
         serde_json::from_str(&text).map_err(|e| StackError(format!("the venue's accepted orders: {e}")))
+    }
+
+    /// Every order of a wallet in any state, as the venue lists them.
+    pub(crate) async fn orders_of(&self, address: &str) -> Result<Vec<OpenOrder>, StackError> {
+        let text = self.get_text(&format!("{}/orders?address={address}", self.admin()?)).await?;
+        serde_json::from_str(&text).map_err(|e| StackError(format!("the venue's orders of {address}: {e}")))
+    }
+
+    /// Has somebody take so much of an order.
+    pub(crate) async fn take(&self, order: OrderId, shares: Qty) -> Result<(), StackError> {
+        let body = serde_json::json!({"order": order, "shares": shares}).to_string();
+        self.ask(self.http.post(format!("{}/take", self.admin()?)).body(body)).await.map(drop)
     }
 
     /// Makes the venue's geoblock endpoint say blocked, or not.
@@ -372,7 +395,7 @@ fn write(path: &Path, text: &str) -> Result<(), StackError> {
 }
 
 /// A short path: a Unix socket's address holds 107 bytes, and a run folder may lie deep.
-fn socket_dir() -> Result<PathBuf, StackError> {
+pub(crate) fn socket_dir() -> Result<PathBuf, StackError> {
     // The executor refuses a folder that others may enter.
     let ours_alone = std::fs::Permissions::from_mode(0o700);
     tempfile::Builder::new()

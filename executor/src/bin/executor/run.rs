@@ -7,6 +7,7 @@ use crate::signals::{Signals, Wish};
 use crate::{Failure, keys, say, state};
 use executor::clob::{Clob, Endpoints, Login};
 use executor::config::{Config, Profile};
+use executor::crash_point;
 use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
@@ -82,6 +83,7 @@ fn run_logged(
     if sandbox != Sandbox::Full {
         tracing::warn!(event = "sandbox", why = %sandbox, "whoever gets code into this process can do more than it needs");
     }
+    crash_point!("start.opened");
     let clock = Clock::new();
     let (epoch, vouched) = state::next_epoch(&config, rows).map_err(|why| format!("epoch file: {why}"))?;
     let mut starting = Vec::new();
@@ -115,8 +117,11 @@ fn run_logged(
         ));
     }
     tracing::info!(event = "start", epoch, rows = rows.len(), "ledger read");
+    #[cfg(feature = "crash-points")]
+    let ledger = executor::crash::sabotaged(ledger);
     let marker = Marker::of(&config.state_dir);
     let desk = Desk::recover(setup, rows.iter().chain(&starting), marker.read());
+    crash_point!("start.recovered");
     let latch = Latch::start(marker, |why| {
         tracing::error!(event = "marker-failed", why = %why, "the latch's marker was not written or not removed");
     })
@@ -180,7 +185,7 @@ impl Shell {
         config: Config,
         sandbox: Sandbox,
         clock: Clock,
-        ledger: SqliteLedger,
+        ledger: impl ledger::Ledger + 'static,
         latch: Latch,
         key: Arc<Key>,
         account: Account,
@@ -269,8 +274,11 @@ impl Shell {
         };
         // Before anybody knows us: a signal that finds no handler would end us with orders resting.
         let mut signals = Signals::new().map_err(|why| format!("no signals: {why}"))?;
+        crash_point!("start.ready");
         say(&ready.to_string())?;
+        crash_point!("start.told");
         let flat = shell.turns(&mut inputs, &mut asked, &mut signals).await?;
+        crash_point!("end.before");
         tracing::info!(event = "end", "{}", if flat { "flat confirmed" } else { "NOT confirmed flat" });
         // Nobody is asked any more: the ledger's thread must not wait for us to listen.
         drop(inputs);
@@ -284,6 +292,7 @@ impl Shell {
                 "an order that was given up may still land for {secs} s: then run executor-kill"
             );
         }
+        crash_point!("end.written");
         let deposited = shell.depositor.is_none_or(|depositor| depositor.close(flat && may_land.is_none()));
         if !(written && latched && deposited) {
             tracing::error!(event = "disk-silent", "the disk did not take the last rows in time");
@@ -357,9 +366,11 @@ impl Shell {
             if !self.desk.lets_out() {
                 self.way.shut();
             }
+            crash_point!("turn.decided");
             for effect in effects.drain(..) {
                 self.perform(at, effect);
             }
+            crash_point!("turn.performed");
             let waits = self.pump(at);
             self.send_posts(at);
             if let Some(killer) = KILLER.get() {

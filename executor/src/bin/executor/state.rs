@@ -4,6 +4,7 @@
 //! last used: then today's caps count as spent.
 
 use executor::config::Config;
+use executor::crash_point;
 use executor::latch::sync_folder;
 use executor::rows::LedgerRow;
 use std::fs::OpenOptions;
@@ -45,7 +46,10 @@ pub(crate) fn next_epoch(config: &Config, rows: &[LedgerRow]) -> io::Result<(u64
 
 /// Notes the epoch that starts.
 pub(crate) fn note_epoch(config: &Config, epoch: u64) -> io::Result<()> {
-    write_durably(&epoch_path(config), &epoch.to_string())
+    crash_point!("epoch-file.before");
+    write_durably(&epoch_path(config), &epoch.to_string())?;
+    crash_point!("epoch-file.after");
+    Ok(())
 }
 
 fn write_durably(path: &Path, text: &str) -> io::Result<()> {
@@ -54,6 +58,8 @@ fn write_durably(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()?;
+    crash_point!("epoch-file.written");
     std::fs::rename(&temporary, path)?;
+    crash_point!("epoch-file.renamed");
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
