@@ -6,6 +6,7 @@ use super::{DurableIntent, Ledger, LedgerFailed, proofs};
 use crate::crash;
 use crate::crash_point;
 use crate::rows::LedgerRow;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 use sha2::{Digest as _, Sha256};
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -113,6 +114,7 @@ impl SqliteLedger {
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             tx.commit()?;
+            end_in_order(&conn)?;
             conn.pragma_update(None, "wal_checkpoint", "TRUNCATE")
         };
         make().map_err(|why| refine(path, &why))?;
@@ -150,6 +152,7 @@ impl SqliteLedger {
         ledger
             .walk(&mut |_| ())
             .map_err(|why| LedgerError::Damaged { path: path.to_owned(), what: why.0.into_string() })?;
+        end_in_order(&ledger.conn).map_err(|why| refine(path, &why))?;
         Ok(ledger)
     }
 
@@ -295,6 +298,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NOFOLLOW
         | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let conn = Connection::open_with_flags(path, flags)?;
+    // Closing must not move the log into the database before both are known to be sound: what is refused stays as it was found.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.busy_timeout(std::time::Duration::ZERO)?;
     // Exclusive before WAL: then no shared-memory file is ever made.
     conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
@@ -306,6 +311,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Checkpoints happen in `tidy`, off the path of an order.
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(conn)
+}
+
+/// From now on closing puts everything into the one file.
+fn end_in_order(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
 }
 
 fn check_library() -> Result<(), LedgerError> {
