@@ -27,6 +27,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::scan::PROOFS,
     proofs::process::PROOFS,
     proofs::crash::PROOFS,
+    proofs::storage::PROOFS,
     proofs::faults::PROOFS,
     proofs::venue::PROOFS,
     proofs::server::PROOFS,

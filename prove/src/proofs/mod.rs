@@ -24,6 +24,7 @@ pub(crate) mod roads;
 pub(crate) mod scan;
 pub(crate) mod scoring;
 pub(crate) mod server;
+pub(crate) mod storage;
 pub(crate) mod theory;
 pub(crate) mod time;
 pub(crate) mod truth;
