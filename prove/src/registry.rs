@@ -26,6 +26,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::attacks::PROOFS,
     proofs::scan::PROOFS,
     proofs::process::PROOFS,
+    proofs::cells::PROOFS,
     proofs::crash::PROOFS,
     proofs::storage::PROOFS,
     proofs::faults::PROOFS,

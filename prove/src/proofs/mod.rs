@@ -2,6 +2,7 @@
 
 pub(crate) mod attacks;
 pub(crate) mod books;
+pub(crate) mod cells;
 pub(crate) mod clients;
 pub(crate) mod crash;
 pub(crate) mod earnings;
