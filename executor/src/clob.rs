@@ -14,6 +14,8 @@ pub use wire::BODY_MAX;
 use wire::Body;
 
 use crate::auth::{Credentials, login_headers};
+use crate::crash;
+use crate::crash_point;
 use crate::gate::venue_ahead;
 use crate::outcome::{self, Answer, Lost, VenueCall, VenueReply};
 use crate::sign::{Account, SignedOrder};
@@ -97,18 +99,23 @@ impl Clob {
     /// it did not, every reply is [`VenueReply::NotSent`], whatever became of the connection.
     pub async fn post(&self, orders: Vec<SignedOrder>, leave: Leave) -> Vec<VenueReply> {
         let ids: Vec<OrderId> = orders.iter().map(SignedOrder::id).collect();
+        crash_point!("post.before");
         let reply = match self.login.current() {
             Some((credentials, _)) => self.send_on_leave(Request::place(orders, &credentials), leave).await,
             None => no_credentials(),
         };
+        crash_point!("post.answered");
         if ids.len() == 1 { vec![reply] } else { outcome::split_batch(&reply, &ids) }
     }
 
     async fn send_on_leave(&self, request: Request, mut leave: Leave) -> VenueReply {
         let body = Body::OnLeave(leave.clone());
+        let sending = self.send_private(&self.place, request, body);
+        #[cfg(feature = "crash-points")]
+        let sending = crash::watched(sending, leave.clone());
         let reply = tokio::select! {
             biased;
-            reply = self.send_private(&self.place, request, body) => reply,
+            reply = sending => reply,
             () = leave.withdrawn() => return held_back(),
         };
         match reply {
@@ -120,6 +127,13 @@ impl Clob {
 
     /// Every other call.
     pub async fn call(&self, call: &VenueCall) -> VenueReply {
+        crash::at_call(call, crash::Call::Before);
+        let reply = self.made(call).await;
+        crash::at_call(call, crash::Call::Answered);
+        reply
+    }
+
+    async fn made(&self, call: &VenueCall) -> VenueReply {
         let request = match call {
             VenueCall::RenewCredentials => return self.renew(&self.read, self.login.since()).await,
             VenueCall::Geoblock => {
@@ -183,6 +197,7 @@ impl Clob {
 
     /// Derives the credentials, and creates them when there are none yet.
     async fn log_in(&self, client: &Client) -> VenueReply {
+        crash_point!("login.before");
         let derived = self.ask_for_key(client, Method::GET, "/auth/derive-api-key").await;
         let reply = match derived {
             VenueReply::Answer(Answer { status: 400 | 404, .. }) => {
@@ -199,6 +214,7 @@ impl Clob {
                 match credentials {
                     Some(credentials) => {
                         self.login.set(Arc::new(credentials), self.clock.now());
+                        crash_point!("login.after");
                         VenueReply::Answer(Answer::new(200, Vec::new()))
                     }
                     None => VenueReply::Lost(Lost::Other),

@@ -1,5 +1,6 @@
 //! Files that are on the disk when a function returns.
 
+use crate::crash_point;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -14,7 +15,9 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
+    crash_point!("file.written");
     std::fs::rename(&new, path)?;
+    crash_point!("file.renamed");
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 

@@ -3,6 +3,7 @@
 //! Its bytes are on the disk from the start, under another name, so a full disk keeps nobody from halting. It is put down and
 //! taken away by a thread of its own: a disk that stalls delays no cancel.
 
+use crate::crash_point;
 use crate::durable::sync_folder;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
@@ -64,9 +65,14 @@ impl Marker {
     /// # Errors
     /// When the disk does not.
     pub fn put(&self, why: &str) -> io::Result<()> {
+        crash_point!("marker.put.before");
         fill(&self.reserve(), why)?;
+        crash_point!("marker.put.filled");
         std::fs::rename(self.reserve(), self.down())?;
-        sync_folder(&self.folder)
+        crash_point!("marker.put.renamed");
+        sync_folder(&self.folder)?;
+        crash_point!("marker.put.after");
+        Ok(())
     }
 
     /// Takes the marker away.
@@ -74,10 +80,13 @@ impl Marker {
     /// # Errors
     /// When the disk does not.
     pub fn take(&self) -> io::Result<()> {
+        crash_point!("marker.take.before");
         match std::fs::rename(self.down(), self.reserve()) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
-            _ => sync_folder(&self.folder),
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => sync_folder(&self.folder)?,
         }
+        crash_point!("marker.take.after");
+        Ok(())
     }
 }
 

@@ -15,6 +15,8 @@ pub mod audit;
 pub mod auth;
 pub mod clob;
 pub mod config;
+#[doc(hidden)]
+pub mod crash;
 pub mod desk;
 #[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "files are what it is about")]
 pub mod durable;

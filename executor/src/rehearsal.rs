@@ -4,11 +4,13 @@
 //! socket, clock or key: orders arrive with the hash they were recorded under.
 
 mod fixtures;
+mod mishap;
 mod venue;
 
 pub use fixtures::{
     START, condition, one_event, order, policy, policy_with, setup, standard_limits, times, token_id, wide_policy,
 };
+pub use mishap::{Acts, CallKind, Mishap, Seen};
 pub use venue::{OnGeo, OnPost, Resting, Venue};
 
 use crate::desk::{Desk, DeskInput, Effect, Op, Setup};
@@ -56,8 +58,14 @@ pub struct Rehearsal {
     pub shell_resends: bool,
     /// The shell takes the answer to a cancel for the order's end, with nothing matched: a sabotage.
     pub shell_trusts_cancels: bool,
+    /// The shell takes 404 and 5xx for a refusal: a sabotage.
+    pub shell_trusts_errors: bool,
     /// The core sends its lease.
     pub alive: bool,
+    /// What befalls calls.
+    pub mishaps: Vec<Mishap>,
+    /// What was told of calls that something befell.
+    pub seen: Vec<(CallKind, VenueReply)>,
     /// Local token buckets; without a tier nothing waits.
     pub limits: Limits,
     waiting: Waiting<(u64, VenueCall)>,
@@ -81,6 +89,8 @@ pub struct Rehearsal {
 enum Event {
     Input(Box<DeskInput>),
     Land(OrderId, NewOrder),
+    /// A call reaches the venue that nobody waits for any more.
+    Reach(VenueCall),
     Alive,
 }
 
@@ -111,7 +121,10 @@ impl Rehearsal {
             ledger_lies: false,
             shell_resends: false,
             shell_trusts_cancels: false,
+            shell_trusts_errors: false,
             alive: true,
+            mishaps: Vec::new(),
+            seen: Vec::new(),
             limits: Limits::new(None),
             waiting: Waiting::default(),
             places: Places::default(),
@@ -217,6 +230,10 @@ impl Rehearsal {
                 match entry.remove() {
                     Event::Input(input) => inputs.push(*input),
                     Event::Land(id, order) => self.venue.take(id, order),
+                    Event::Reach(request) => {
+                        self.venue.answer(&request, self.at);
+                        self.tell_cancels();
+                    }
                     Event::Alive if self.alive => {
                         inputs.push(DeskInput::Core(ToExecutor::Alive { oldest_feed: Nanos::ZERO }));
                         self.later(Nanos::from_ms(500), Event::Alive);
@@ -322,6 +339,9 @@ impl Rehearsal {
         loop {
             match self.waiting.pop(&self.limits, self.at) {
                 Ok(Next::Leaves((call, request))) => {
+                    if self.befalls_call(call, &request) {
+                        continue;
+                    }
                     if let Some(reply) = self.venue.answer(&request, self.at) {
                         self.reply(call, reply);
                     }
@@ -375,19 +395,17 @@ impl Rehearsal {
 
     /// The venue is sent an order, and does with it what it does with all.
     pub fn post(&mut self, call: u64, id: OrderId, order: NewOrder) {
+        if self.befalls_post(call, id, order) {
+            return;
+        }
         let on_post = self.venue.on_post;
         if on_post != OnPost::NotSent {
             self.venue.posts.push((self.at, id));
         }
-        let says = |named: OrderId| {
-            let body = json!({ "errorMsg": "", "orderID": named.to_string(), "takingAmount": "", "makingAmount": "",
-                               "status": "live", "success": true });
-            VenueReply::Answer(Answer::new(200, body.to_string()))
-        };
         let reply = match on_post {
             OnPost::Accept => {
                 self.venue.take(id, order);
-                says(id)
+                mishap::taken(id)
             }
             OnPost::TakeAndLose => {
                 self.venue.take(id, order);
@@ -404,7 +422,7 @@ impl Rehearsal {
             }
             OnPost::OtherId => {
                 self.venue.take(id, order);
-                says(OrderId::from_bytes([0xee; 32]))
+                mishap::taken(OrderId::from_bytes([0xee; 32]))
             }
             OnPost::Status(status) => VenueReply::Answer(Answer::new(status, "")),
             OnPost::StatusThenTake(status, after) => {

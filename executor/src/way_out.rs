@@ -67,6 +67,12 @@ impl Leave {
         good && self.state.compare_exchange(KEPT, LEFT, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
+    /// Whether it was used.
+    #[cfg(feature = "crash-points")]
+    pub(crate) fn is_used(&self) -> bool {
+        self.state.load(Ordering::Acquire) == LEFT
+    }
+
     /// Keeps in what has not left; `false`: it has.
     pub(crate) fn withdraw(&self) -> bool {
         match self.state.compare_exchange(KEPT, WITHDRAWN, Ordering::AcqRel, Ordering::Acquire) {

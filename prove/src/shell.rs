@@ -97,6 +97,32 @@ pub(crate) fn build_binaries(root: &Path) -> Result<PathBuf, String> {
         .clone()
 }
 
+/// Builds the executor in which the crash points are live, once a process; returns its path. Nothing but the executor is compiled
+/// for it, and it lies in a folder of its own: no other build ever finds it in its place.
+pub(crate) fn build_crash_executor(root: &Path) -> Result<PathBuf, String> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| {
+            let profile = build_binaries(root)?;
+            let target = profile.parent().ok_or("the build lies in no folder")?;
+            let apart = target.join("crash");
+            // all packages, so that what the executor is made of is what was built before
+            let mut args = vec!["build", "--quiet", "--bin", "executor", "--features", "executor/crash-points"];
+            for package in ["mm-core", "executor", "sim-exchange", "prove"] {
+                args.extend(["-p", package]);
+            }
+            if profile.ends_with("release") {
+                args.push("--release");
+            }
+            let mut command = cargo(root, &args);
+            command.env("CARGO_BUILD_BUILD_DIR", target).env("CARGO_TARGET_DIR", &apart);
+            let output = run(&mut command, Duration::from_secs(3600))?;
+            let name = profile.file_name().ok_or("the build has no profile")?;
+            if output.ok { Ok(apart.join(name).join("executor")) } else { Err(output.text) }
+        })
+        .clone()
+}
+
 /// The commit at HEAD, or `unknown` outside a checkout.
 pub(crate) fn git_commit(root: &Path) -> String {
     git(root, &["rev-parse", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())

@@ -1,6 +1,7 @@
 //! One request over the wire, once: headers marked as sensitive, a cap on the answer, and what a transport error proves.
 
 use super::Ready;
+use crate::crash_point;
 use crate::outcome::{Answer, Lost, VenueReply};
 use crate::way_out::Leave;
 use mm_core::io::http::{self, HttpError};
@@ -22,7 +23,11 @@ impl Body {
         match self {
             Self::Plain => bytes.into(),
             Self::OnLeave(leave) => reqwest::Body::wrap_stream(futures_util::stream::once(async move {
-                if leave.go() { Ok(bytes) } else { Err(std::io::Error::other("no leave")) }
+                if !leave.go() {
+                    return Err(std::io::Error::other("no leave"));
+                }
+                crash_point!("post.body");
+                Ok(bytes)
             })),
         }
     }

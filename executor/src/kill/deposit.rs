@@ -7,6 +7,7 @@
 use crate::auth::{BadCredentials, Credentials};
 use crate::clob::Login;
 use crate::config;
+use crate::crash_point;
 use crate::durable::sync_folder;
 use crate::secret_file::{self, SecretFileError};
 use alloy_primitives::Address;
@@ -119,12 +120,16 @@ fn write(state_dir: &Path, rest: &str, credentials: &Credentials, derived: Times
     serde_json::to_writer(&mut *text, &written)?;
     let path = path(state_dir);
     let new = unnamed(state_dir);
+    crash_point!("deposit.before");
     forget(&new)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&new)?;
     file.write_all(&text)?;
     file.sync_all()?;
+    crash_point!("deposit.written");
     std::fs::rename(&new, &path)?;
-    sync_folder(state_dir)
+    sync_folder(state_dir)?;
+    crash_point!("deposit.after");
+    Ok(())
 }
 
 fn forget(path: &Path) -> io::Result<()> {

@@ -63,7 +63,7 @@ pub trait Ledger: Send {
 }
 
 /// Proofs for the intents among rows that were just made durable.
-fn proofs(rows: &[LedgerRow]) -> Vec<DurableIntent> {
+pub(crate) fn proofs(rows: &[LedgerRow]) -> Vec<DurableIntent> {
     rows.iter()
         .filter_map(|row| match row {
             LedgerRow::Intent(intent) => {

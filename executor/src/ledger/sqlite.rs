@@ -3,9 +3,12 @@
 //! Each row carries the hash of the one before it, so a changed, removed or inserted row is seen when the file is opened.
 
 use super::{Chain, DurableIntent, Head, Ledger, LedgerFailed, Link, proofs};
+use crate::crash;
+use crate::crash_point;
 use crate::durable::sync_folder;
 use crate::rows::LedgerRow;
 use mm_core::domain::Digest;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -15,8 +18,8 @@ use std::path::{Path, PathBuf};
 pub const SCHEMA_VERSION: i64 = 1;
 /// "PMlg" in the file's header: this file is ours.
 const APPLICATION_ID: i64 = 0x504d_6c67;
-/// Frames of the write-ahead log that are worth a checkpoint: about 4 MB.
-const CHECKPOINT_FRAMES: i64 = 1000;
+/// Frames of the write-ahead log that are worth a checkpoint: about 4 MB; few where a short life shall see one.
+const CHECKPOINT_FRAMES: i64 = if cfg!(feature = "crash-points") { 8 } else { 1000 };
 
 const SCHEMA: &str = "
     CREATE TABLE row (
@@ -111,6 +114,7 @@ impl SqliteLedger {
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             tx.commit()?;
+            end_in_order(&conn)?;
             conn.pragma_update(None, "wal_checkpoint", "TRUNCATE")
         };
         make().map_err(|why| refine(path, &why))?;
@@ -155,6 +159,7 @@ impl SqliteLedger {
         }
         let mut ledger = Self { conn, chain: Chain::default(), failed: None };
         ledger.walk(each).map_err(|why| LedgerError::Damaged { path: path.to_owned(), what: why.0.into_string() })?;
+        end_in_order(&ledger.conn).map_err(|why| refine(path, &why))?;
         Ok(ledger)
     }
 
@@ -179,6 +184,7 @@ impl SqliteLedger {
 
     fn commit(&mut self, rows: &[LedgerRow]) -> Result<(), LedgerFailed> {
         let mut chain = self.chain;
+        crash::at_commit(rows, crash::Commit::Before);
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         {
             let mut insert = tx
@@ -191,7 +197,9 @@ impl SqliteLedger {
                 insert.execute(params![seq, at, kind, order, body, prev.0, hash.0]).map_err(failed)?;
             }
         }
+        crash::at_commit(rows, crash::Commit::Inside);
         tx.commit().map_err(failed)?;
+        crash::at_commit(rows, crash::Commit::After);
         self.chain = chain;
         Ok(())
     }
@@ -238,9 +246,16 @@ impl Ledger for SqliteLedger {
         let checkpoint =
             |mode: &str| self.conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(1));
         // NOOP only counts the frames that wait.
-        match checkpoint("NOOP")
-            .and_then(|frames| if frames > CHECKPOINT_FRAMES { checkpoint("TRUNCATE") } else { Ok(0) })
-        {
+        let tidied = checkpoint("NOOP").and_then(|frames| {
+            if frames <= CHECKPOINT_FRAMES {
+                return Ok(0);
+            }
+            crash_point!("checkpoint.before");
+            let done = checkpoint("TRUNCATE");
+            crash_point!("checkpoint.after");
+            done
+        });
+        match tidied {
             Ok(_) => Ok(()),
             Err(why) => {
                 let why = failed(why);
@@ -258,6 +273,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
         | OpenFlags::SQLITE_OPEN_NOFOLLOW
         | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let conn = Connection::open_with_flags(path, flags)?;
+    // Closing must not move the log into the database before both are known to be sound: what is refused stays as it was found.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.busy_timeout(std::time::Duration::ZERO)?;
     // Exclusive before WAL: then no shared-memory file is ever made.
     conn.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
@@ -269,6 +286,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Checkpoints happen in `tidy`, off the path of an order.
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(conn)
+}
+
+/// From now on closing puts everything into the one file.
+fn end_in_order(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false).map(drop)
 }
 
 fn check_library() -> Result<(), LedgerError> {

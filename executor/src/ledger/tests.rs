@@ -109,6 +109,24 @@ fn a_copy_taken_without_closing_holds_every_committed_row() {
 }
 
 #[test]
+fn what_is_refused_stays_as_it_was_found() {
+    let (_dir, path) = written(20);
+    let mut ledger = SqliteLedger::open(&path).expect("opened");
+    ledger.append(&[intent(21)]).expect("written");
+    // A damaged database beside a sound log: closing must not put the one into the other.
+    let copy = path.with_file_name("copy.sqlite");
+    let log = path.with_file_name("copy.sqlite-wal");
+    let mut bytes = std::fs::read(&path).expect("read");
+    // the fourth page: rows that were there before the log began
+    bytes[3 * 4096..4 * 4096].fill(0);
+    std::fs::write(&copy, &bytes).expect("written");
+    std::fs::copy(path.with_file_name("ledger.sqlite-wal"), &log).expect("copied");
+    let before = (bytes, std::fs::read(&log).expect("read"));
+    refused(&copy);
+    assert!((std::fs::read(&copy).expect("there"), std::fs::read(&log).expect("there")) == before);
+}
+
+#[test]
 fn missing_existing_and_foreign_files_are_refused() {
     let (dir, path) = written(1);
     assert!(matches!(SqliteLedger::init(&path), Err(LedgerError::Exists(_))));

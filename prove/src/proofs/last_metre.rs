@@ -140,7 +140,7 @@ fn serve(stream: TcpStream, posts: &Mutex<Vec<String>>) {
 }
 
 /// An order through the real policy and a real ledger.
-fn signed(key: &Key, account: &Account, salt: u64) -> Option<SignedOrder> {
+pub(crate) fn signed(key: &Key, account: &Account, salt: u64) -> Option<SignedOrder> {
     let (policy, wanted) = (policy(1), order(0, Outcome::Yes, Side::Buy, 40, 10));
     let token = token_id(0, Outcome::Yes);
     let reference = Reference::new(wanted.price, wanted.price.complement(), START);

@@ -7,9 +7,10 @@ mod process;
 pub(crate) use config::Ready;
 pub(crate) use process::Process;
 
-use mm_core::domain::{OrderId, Timestamp};
+use mm_core::domain::{OrderId, Qty, Timestamp};
 use mm_core::engine::Snapshot;
 use mm_core::io::http::Timeouts;
+use mm_core::venue::rest::OpenOrder;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -123,6 +124,11 @@ pub(crate) struct Stack {
     core_url: String,
 }
 
+/// The code in the answer to the first step of arming.
+pub(crate) fn code_in(told: &str) -> Option<&str> {
+    told.lines().find_map(|line| line.strip_prefix("code ")?.split(',').next())
+}
+
 impl Stack {
     /// Starts the venue, then the executor, then the core, each when the one before is ready.
     pub(crate) async fn start(options: Options) -> Result<Self, StackError> {
@@ -210,6 +216,11 @@ impl Stack {
         &self.sockets
     }
 
+    /// The configuration of an executor beside this stack's own, at the same venue.
+    pub(crate) async fn executor_config(&self, options: &Options, sockets: &Path) -> Result<String, StackError> {
+        config::executor(options, sockets, &self.ready, &self.minimum_orders().await?)
+    }
+
     /// Starts a core: a new run with a journal of its own.
     pub(crate) async fn start_core(&mut self) -> Result<(), StackError> {
         let path = self.options.dir.join("mm-core.toml");
@@ -279,6 +290,18 @@ impl Stack {
         serde_json::from_str(&text).map_err(|e| StackError(format!("the venue's accepted orders: {e}")))
     }
 
+    /// Every order of a wallet in any state, as the venue lists them.
+    pub(crate) async fn orders_of(&self, address: &str) -> Result<Vec<OpenOrder>, StackError> {
+        let text = self.get_text(&format!("{}/orders?address={address}", self.admin()?)).await?;
+        serde_json::from_str(&text).map_err(|e| StackError(format!("the venue's orders of {address}: {e}")))
+    }
+
+    /// Has somebody take so much of an order.
+    pub(crate) async fn take(&self, order: OrderId, shares: Qty) -> Result<(), StackError> {
+        let body = serde_json::json!({"order": order, "shares": shares}).to_string();
+        self.ask(self.http.post(format!("{}/take", self.admin()?)).body(body)).await.map(drop)
+    }
+
     /// Makes the venue's geoblock endpoint say blocked, or not.
     pub(crate) async fn switch_geoblock(&self, blocked: bool) -> Result<(), StackError> {
         let admin =
@@ -338,7 +361,7 @@ impl Stack {
     pub(crate) fn arm(&self) -> Result<crate::shell::Output, StackError> {
         let limit = Duration::from_secs(10);
         let told = self.executor_command(&["arm"], limit)?;
-        match told.text.lines().find_map(|line| line.strip_prefix("code ")?.split(',').next()) {
+        match code_in(&told.text) {
             Some(code) if told.ok => self.executor_command(&["arm", "--confirm", code], limit),
             _ => Ok(told),
         }
@@ -400,7 +423,7 @@ fn write(path: &Path, text: &str) -> Result<(), StackError> {
 }
 
 /// A short path: a Unix socket's address holds 107 bytes, and a run folder may lie deep.
-fn socket_dir() -> Result<PathBuf, StackError> {
+pub(crate) fn socket_dir() -> Result<PathBuf, StackError> {
     // The executor refuses a folder that others may enter.
     let ours_alone = std::fs::Permissions::from_mode(0o700);
     tempfile::Builder::new()

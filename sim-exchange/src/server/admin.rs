@@ -4,6 +4,8 @@
 //! | --- | --- | --- |
 //! | `GET /status` | | tape, markets, accounts, `events` told so far (what `at_event` counts), `blocked` |
 //! | `GET /accepted` | | every order ever accepted: `[[id, nanoseconds since 1970], …]`, oldest first |
+//! | `GET /orders?address=0x…` | | every order of a wallet that is remembered, in any state, as REST lists them |
+//! | `POST /take` | `{"order":"0x…","shares":1500000}`, millionths: somebody takes so much of it | `{"taken":true}` |
 //! | `GET /faults` | | `{"kinds":[{"kind","row","says","moment","usual_lasts_ms","parameters":[…]}],"active":[…]}` |
 //! | `POST /faults` | `{"kind":"zombie-feed","lasts_ms":30000,"tokens":1}` | `{"active":[…]}` |
 //! | `POST /faults` | `{"kind":"zombie-feed","on":false}` | `{"active":[…]}` |
@@ -24,7 +26,7 @@ use crate::faults::{Active, Kind, LASTS_MAX_MS, Setting, Spec, When};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use mm_core::domain::{Nanos, Timestamp};
+use mm_core::domain::{Nanos, OrderId, Qty, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -33,6 +35,8 @@ pub(super) fn routes(front: &Shared) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/accepted", get(accepted))
+        .route("/orders", get(orders))
+        .route("/take", post(take))
         .route("/faults", get(faults).post(switch).delete(all_off))
         .route("/geoblock", post(geoblock))
         .route("/closed-only", post(closed_only))
@@ -60,6 +64,35 @@ async fn status(State(front): State<Shared>) -> Answer {
 /// Every order ever accepted: `[id, nanoseconds since 1970]`, oldest first. Lets a ledger be checked against the venue.
 async fn accepted(State(front): State<Shared>) -> Answer {
     step(&front, |venue| Ok(Reply::of(&venue.exchange.accepted())))
+}
+
+/// Every order of a wallet, whatever became of it: the truth that a ledger is held against.
+async fn orders(State(front): State<Shared>, call: Call) -> Answer {
+    let address = call.query("address").unwrap_or_default();
+    step(&front, |venue| {
+        let accounts = venue.exchange.status().accounts;
+        let Some(row) = accounts.iter().find(|row| row.address.eq_ignore_ascii_case(address)) else {
+            return Ok(Reply::of(&json!([])));
+        };
+        let accepted = venue.exchange.accepted();
+        let own = accepted.iter().filter_map(|(id, _)| venue.exchange.order(row.account, id));
+        Ok(Reply::of(&own.collect::<Vec<_>>()))
+    })
+}
+
+/// Body of `POST /take`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Take {
+    order: OrderId,
+    shares: Qty,
+}
+
+async fn take(State(front): State<Shared>, call: Call) -> Answer {
+    front.step(|venue, at| {
+        let Take { order, shares } = call.json("body must be {\"order\":\"0x…\",\"shares\":1500000}")?;
+        Ok(Reply::of(&json!({"taken": venue.exchange.strike(at, &[(order, shares)])})))
+    })
 }
 
 fn market(row: &MarketStatus) -> Value {

@@ -102,6 +102,10 @@ struct ConfigFile {
 type Failure = String;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "crash-points")]
+    if let Some(said) = executor::crash::from_environment() {
+        return said.and_then(|text| say(&text)).unwrap_or(ExitCode::FAILURE);
+    }
     let result = match Cli::parse().command {
         Command::Keys(keys) => keys.run(),
         Command::Init(file) => load(&file.path).and_then(|config| init(&config)),

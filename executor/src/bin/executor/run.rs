@@ -8,6 +8,7 @@ use crate::state::{self, Opened};
 use crate::{Failure, keys, say};
 use executor::clob::{Clob, Endpoints, Login};
 use executor::config::Config;
+use executor::crash_point;
 use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
@@ -16,7 +17,7 @@ use executor::key_lock::KeyLock;
 use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
-use executor::ledger::{self, Durable, HeadFile, HeadKeeper, Ledger as _, LedgerHandle, SqliteLedger};
+use executor::ledger::{self, Durable, HeadFile, HeadKeeper, Ledger as _, LedgerHandle};
 use executor::limits::{Class, Limits, Next, Places, Waiting};
 use executor::operator::{Ask, Status, Told, new_code};
 use executor::outcome::{VenueCall, VenueReply};
@@ -90,6 +91,7 @@ fn run_logged(
     if sandbox != Sandbox::Full {
         tracing::warn!(event = "sandbox", why = %sandbox, "whoever gets code into this process can do more than it needs");
     }
+    crash_point!("start.opened");
     let Opened { ledger, exposure, epoch } = opened;
     let account = Account::new(config.venue.chain, config.account.signature_type, key.address(), config.account.funder)
         .map_err(|why| why.to_string())?;
@@ -113,8 +115,11 @@ fn run_logged(
     if exposure.is_spent() {
         tracing::error!(event = "caps-spent", epoch, "the ledger cannot vouch for today: its caps count as spent");
     }
+    #[cfg(feature = "crash-points")]
+    let ledger = executor::crash::sabotaged(ledger);
     let marker = Marker::of(&config.state_dir);
     let desk = Desk::resume(setup, exposure, marker.read());
+    crash_point!("start.recovered");
     let latch = Latch::start(marker, |why| {
         tracing::error!(event = "marker-failed", why = %why, "the latch's marker was not written or not removed");
     })
@@ -166,7 +171,7 @@ impl Shell {
         config: Config,
         sandbox: Sandbox,
         clock: Clock,
-        ledger: SqliteLedger,
+        ledger: impl ledger::Ledger + 'static,
         latch: Latch,
         key: Arc<Key>,
         account: Account,
@@ -262,8 +267,11 @@ impl Shell {
         };
         // Before anybody knows us: a signal that finds no handler would end us with orders resting.
         let mut signals = Signals::new().map_err(|why| format!("no signals: {why}"))?;
+        crash_point!("start.ready");
         say(&ready.to_string())?;
+        crash_point!("start.told");
         let flat = shell.turns(&mut inputs, &mut asked, &mut signals).await?;
+        crash_point!("end.before");
         tracing::info!(event = "end", "{}", if flat { "flat confirmed" } else { "NOT confirmed flat" });
         // Nobody is asked any more: the ledger's thread must not wait for us to listen.
         drop(inputs);
@@ -279,6 +287,7 @@ impl Shell {
                 "an order that was given up may still land for {secs} s: then run executor-kill"
             );
         }
+        crash_point!("end.written");
         let deposited = shell.depositor.is_none_or(|depositor| depositor.close(flat && may_land.is_none()));
         if !(written && latched && headed && deposited) {
             tracing::error!(event = "disk-silent", "the disk did not take the last rows in time");
@@ -352,9 +361,11 @@ impl Shell {
             if !self.desk.lets_out() {
                 self.way.shut();
             }
+            crash_point!("turn.decided");
             for effect in effects.drain(..) {
                 self.perform(at, effect);
             }
+            crash_point!("turn.performed");
             let waits = self.pump(at);
             self.send_posts(at);
             if let Some(killer) = KILLER.get() {

@@ -3,6 +3,7 @@
 
 use crate::Failure;
 use executor::config::{Config, Profile};
+use executor::crash_point;
 use executor::durable;
 use executor::exposure::Exposure;
 use executor::ledger::{Head, HeadFile, Ledger as _, LedgerError, Sought, SqliteLedger};
@@ -67,7 +68,9 @@ pub(crate) fn open(config: &Config, lost_rows: bool, now: Timestamp) -> Result<O
     }
     exposure.restart();
     // Before the desk's own row: a crash in between makes the next start doubt the ledger, never trust it wrongly.
+    crash_point!("epoch-file.before");
     durable::replace(&epoch_path(config), &format!("{epoch}\n")).map_err(|why| format!("epoch file: {why}"))?;
+    crash_point!("epoch-file.after");
     file.write(ledger.head()).map_err(|why| format!("{}: {why}", file.path().display()))?;
     Ok(Opened { ledger, exposure, epoch })
 }

@@ -207,7 +207,7 @@ async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
         }
         stack.end_faults().await?;
         // A halt is right; the next round wants an armed one if it can be had.
-        stack.executor_command(&["arm"], LIMIT)?;
+        stack.arm()?;
     }
     stack.executor_command(&["halt", "--reason", "the end of it"], LIMIT)?;
     Ok(())

@@ -1,6 +1,7 @@
 //! What became ready in the same turn goes out together and never waits for more.
 
 use super::Shell;
+use executor::crash_point;
 use executor::desk::DeskInput;
 use executor::limits::in_turn;
 use executor::outcome::{VenueCall, VenueReply};
@@ -52,11 +53,13 @@ impl Shell {
         for Post { call, approved, row, .. } in posts {
             calls.push(call);
             orders.push(sign(&self.key, &self.account, approved, row));
+            crash_point!("post.signed");
         }
         let (clob, inbox, leave) = (self.clob.clone(), self.inbox.clone(), self.way.leave(until));
         tokio::spawn(async move {
             for (call, reply) in calls.into_iter().zip(clob.post(orders, leave).await) {
                 let _ = inbox.send(DeskInput::Reply { call, reply }).await;
+                crash_point!("post.told");
             }
         });
     }

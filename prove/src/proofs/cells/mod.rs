@@ -1,0 +1,381 @@
+//! Every call × every fault × every state, in virtual time (executor.md 2.3): the real desk against a venue that acts or does not,
+//! in time or late, once or twice, and answers anything at all.
+//!
+//! What a transport error looks like to the desk is data here; that the shell sees it so is shown with real bytes in [`wire`].
+
+mod table;
+mod wire;
+
+use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::executor::verdict;
+use executor::desk::{DeskInput, Op, Setup};
+use executor::outcome::{self, Beat, Geo, Placed, VenueReply};
+use executor::rehearsal::{Acts, CallKind, Mishap, Rehearsal, Seen, order, policy, setup};
+use executor::rows::{Became, LedgerRow};
+use mm_core::domain::{ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side};
+use mm_core::protocol::ToExecutor;
+use std::collections::{BTreeMap, BTreeSet};
+use table::{CALLS, Class, EXCEPTIONS, FAULTS, Fault, SENSELESS, senseless};
+
+/// All claims of this file.
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof {
+        id: "every-fault-of-every-call",
+        milestone: 5,
+        claim: "Whatever befalls a call, in whatever state: its answer proves what the table says and no more, no order leaves without a row \
+                or twice or after a halt, none is lost, the caps hold at the venue, and cancel-all ends flat.",
+        quick: true,
+        min_cases: 200,
+        run: |bench| matrix(bench, false),
+        sabotage_claim: "404 and 5xx are taken for refusals, and only the promises are asked, not the class",
+        sabotage: Some(|bench| matrix(bench, true)),
+    },
+    wire::PROOF,
+];
+
+/// Where the desk stands when the fault strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Idle,
+    /// One order rests and of another nothing is known.
+    Resting,
+    Halting,
+    Starting,
+}
+
+const STATES: [State; 4] = [State::Idle, State::Resting, State::Halting, State::Starting];
+
+/// Why a call is not made in a state, though it is made; `None`: it is.
+const fn not_made_in(kind: CallKind, state: State) -> Option<&'static str> {
+    match (kind, state) {
+        (CallKind::Heartbeat, State::Halting | State::Starting) => Some("a halted desk feeds no heartbeat"),
+        (CallKind::Books, State::Halting | State::Starting) => Some("prices are read while an order is possible"),
+        (CallKind::Scoring, State::Halting | State::Starting) => Some("nothing rests that could score"),
+        (CallKind::Balance, State::Starting) => {
+            Some("balances are asked for after a trade and with a core, which is not armed")
+        }
+        (CallKind::CancelMarket, State::Halting | State::Starting) => Some("everything is being cancelled already"),
+        _ => None,
+    }
+}
+
+/// How many calls in a row meet the fault.
+const TIMES: u32 = 2;
+/// The order that a fault of placements strikes.
+const STRUCK: ClientOrderId = ClientOrderId(10);
+
+fn matrix(bench: &mut Bench, trusting: bool) -> Verdict {
+    let stride = usize::try_from(bench.depth.pick(16, 1, 1)).unwrap_or(1);
+    let mut evidence = Evidence::default();
+    let (mut senseless_cells, mut idle_cells, mut at) = (0u64, 0u64, 0usize);
+    let mut why_not: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut classes: BTreeMap<Class, u64> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for call in &CALLS {
+        for fault in &FAULTS {
+            for state in STATES {
+                let (kind, none) = match (call.kind, senseless(call, fault)) {
+                    (Ok(kind), None) => (kind, not_made_in(kind, state)),
+                    (_, why) => (CallKind::Post, why),
+                };
+                if let Some(why) = none {
+                    senseless_cells += 1;
+                    *why_not.entry(why).or_default() += 1;
+                    continue;
+                }
+                at += 1;
+                if at % stride != 0 {
+                    continue;
+                }
+                let cell = Cell::run(kind, fault, state, trusting);
+                match cell.class {
+                    Some(class) => *classes.entry(class).or_default() += 1,
+                    None => idle_cells += 1,
+                }
+                wrong.extend(
+                    cell.wrong.iter().map(|what| format!("{} × {} × {state:?}: {what}", call.name, fault.name)),
+                );
+                evidence.cases += 1;
+            }
+        }
+    }
+    for what in wrong.iter().take(if trusting { 2 } else { 12 }) {
+        evidence.fact("wrong", what);
+    }
+    evidence.fact("wrong in all", wrong.len());
+    evidence.fact("cells", CALLS.len() * FAULTS.len() * STATES.len());
+    evidence.fact("tried", evidence.cases);
+    for (class, cells) in classes {
+        evidence.fact(&format!("{class:?}"), cells);
+    }
+    evidence.fact("of which nothing is read", idle_cells);
+    evidence.fact("senseless", senseless_cells);
+    for (why, cells) in why_not {
+        evidence.fact(&format!("senseless: {why}"), cells);
+    }
+    verdict(evidence, wrong.is_empty() && senseless_cells == SENSELESS)
+}
+
+/// One cell, from an armed desk to a flat one.
+struct Cell {
+    stage: Rehearsal,
+    class: Option<Class>,
+    /// Orders that had left when the desk was seen halted.
+    left_at_halt: Option<usize>,
+    wrong: BTreeSet<String>,
+}
+
+fn house() -> Setup {
+    let mut setup = setup(policy(2), false);
+    let every = Nanos::from_ms(20_000);
+    (setup.times.geoblock_every, setup.times.clock_every, setup.times.closed_only_every) = (every, every, every);
+    setup
+}
+
+impl Cell {
+    fn run(kind: CallKind, fault: &Fault, state: State, trusting: bool) -> Self {
+        let mut stage = Rehearsal::armed(house(), 2);
+        stage.shell_trusts_errors = trusting;
+        (stage.venue.shares, stage.venue.earned) = (Some(serde_json::json!({})), Some(serde_json::json!([])));
+        let mut cell = Self { stage, class: None, left_at_halt: None, wrong: BTreeSet::new() };
+        cell.set(state);
+        cell.strike(kind, fault, state);
+        // what is asked for again meanwhile must not leave again, and what is new may
+        cell.pass(4_000);
+        cell.place(STRUCK.0, 40);
+        cell.place(20, 31);
+        cell.pass(66_000);
+        cell.judge_answer(kind, fault, state, trusting);
+        cell.stage.mishaps.clear();
+        cell.stage.operate(Op::Halt { why: "the cell ends".into() });
+        cell.pass(2_000);
+        for id in 30..33 {
+            cell.place(id, 20);
+            cell.pass(1_000);
+        }
+        // past the late-landing horizon
+        cell.pass(135_000);
+        cell.judge_end();
+        cell
+    }
+
+    fn place(&mut self, id: u64, cents: u16) {
+        self.stage.place(id, order(0, Outcome::Yes, Side::Buy, cents, 10));
+    }
+
+    fn set(&mut self, state: State) {
+        self.place(11, 30);
+        self.stage.place(12, order(1, Outcome::Yes, Side::Buy, 25, 10));
+        self.pass(300);
+        if let Some(hash) = self.hash(ClientOrderId(11)) {
+            self.stage.fill(hash, Qty::from_whole(2).unwrap_or(Qty::ZERO));
+        }
+        if state != State::Idle {
+            // nothing is known of it for as long as it may land late
+            self.befall(CallKind::Post, Acts::Not, Seen::Lost(outcome::Lost::Timeout), 1);
+            self.place(13, 35);
+            self.pass(300);
+        }
+    }
+
+    fn befall(&mut self, call: CallKind, acts: Acts, seen: Seen, times: u32) {
+        self.stage.mishaps.push(Mishap { call, acts, seen, times });
+    }
+
+    /// The fault is there and the desk is led into it.
+    fn strike(&mut self, kind: CallKind, fault: &Fault, state: State) {
+        self.stage.seen.clear();
+        let times = if kind == CallKind::Post { 1 } else { TIMES };
+        self.befall(kind, fault.acts, fault.seen, times);
+        if kind == CallKind::Login {
+            let denied = Seen::Says(401, r#"{"error":"Unauthorized/Invalid api key"}"#);
+            for call in [CallKind::OpenOrders, CallKind::Heartbeat] {
+                self.befall(call, Acts::Not, denied, 1);
+            }
+        }
+        if kind == CallKind::Post {
+            self.place(STRUCK.0, 40);
+            self.pass(20);
+        }
+        match state {
+            State::Idle | State::Resting => self.lead(kind),
+            State::Halting => {
+                if kind == CallKind::CancelMany || kind == CallKind::CancelOne {
+                    self.lead(kind);
+                }
+                self.stage.operate(Op::Halt { why: "drill".into() });
+            }
+            State::Starting => {
+                self.stage.restart(house());
+                self.stage.connect(2, 2);
+            }
+        }
+    }
+
+    fn lead(&mut self, kind: CallKind) {
+        match kind {
+            CallKind::CancelOne => self.stage.cancel(11),
+            CallKind::CancelMany => {
+                self.stage.cancel(11);
+                self.stage.cancel(12);
+            }
+            CallKind::CancelAll => self.stage.operate(Op::CancelAll),
+            CallKind::CancelMarket => {
+                let all = ToExecutor::CancelAll { market: Some(MarketIx(0)) };
+                self.stage.input(DeskInput::Core(all));
+            }
+            CallKind::Order => {
+                // without the stream's word a look-up must tell
+                self.stage.venue.mute = true;
+                self.stage.cancel(11);
+            }
+            _ => {}
+        }
+    }
+
+    /// Time passes, and every promise is looked after.
+    fn pass(&mut self, ms: u64) {
+        let step = if ms < 1_000 { ms.max(1) } else { 500 };
+        for _ in 0..ms.div_ceil(step) {
+            self.stage.run_ms(step);
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        let stage = &self.stage;
+        let caps = stage.desk.policy().caps();
+        let total = stage.venue.worst_case(None);
+        let markets = (0..2).all(|n| stage.venue.worst_case(Some(n)) <= u128::from(caps.max_market_usdc.micro()));
+        if !markets || total > u128::from(caps.max_total_usdc.micro()) {
+            self.wrong.insert("P-04: a cap is passed".to_owned());
+        }
+        if u128::from(stage.desk.exposure().total().worst_case().micro()) < total {
+            self.wrong.insert("P-04: less is counted than is at risk".to_owned());
+        }
+        if stage.unrecorded > 0 {
+            self.wrong.insert("P-01: an order left without its row".to_owned());
+        }
+        let left = stage.venue.posts.len();
+        let different: BTreeSet<OrderId> = stage.venue.posts.iter().map(|(_, hash)| *hash).collect();
+        let prices: BTreeSet<Price> = stage.venue.orders.values().map(|resting| resting.order.price).collect();
+        if different.len() < left || prices.len() < stage.venue.orders.len() {
+            self.wrong.insert("P-02: an order left twice".to_owned());
+        }
+        if stage.desk.exposure().halted().is_some() {
+            if *self.left_at_halt.get_or_insert(left) < left {
+                self.wrong.insert("P-05: an order left after the halt".to_owned());
+            }
+        } else {
+            self.left_at_halt = None;
+        }
+    }
+
+    fn hash(&self, id: ClientOrderId) -> Option<OrderId> {
+        self.stage.ledger.rows().iter().find_map(|row| match row {
+            LedgerRow::Intent(intent) if intent.id == id => Some(intent.order),
+            _ => None,
+        })
+    }
+
+    /// The answer proves what the table says, and the desk took it for that.
+    fn judge_answer(&mut self, kind: CallKind, fault: &Fault, state: State, trusting: bool) {
+        let Some(reply) = self.stage.seen.iter().find(|(call, _)| *call == kind).map(|(_, reply)| reply.clone()) else {
+            self.wrong.insert("the call was not made".to_owned());
+            return;
+        };
+        let ours = self
+            .hash(if kind == CallKind::Post { STRUCK } else { ClientOrderId(11) })
+            .unwrap_or(OrderId::from_bytes([0; 32]));
+        self.class = class_of(kind, &reply, ours);
+        if trusting {
+            return;
+        }
+        let excepted = EXCEPTIONS.iter().any(|(name, calls)| *name == fault.name && calls.contains(&kind));
+        let expected = match (kind, excepted) {
+            (CallKind::Post, _) => fault.post,
+            (_, true) => Class::Learnt,
+            (_, false) => fault.other,
+        };
+        if self.class.is_some_and(|class| class != expected) {
+            self.wrong.insert(format!("class {:?}, expected {expected:?}", self.class));
+        }
+        if kind == CallKind::Post && matches!(state, State::Idle | State::Resting) {
+            let first = self.stage.ledger.rows().iter().find_map(|row| match row {
+                LedgerRow::Outcome { order, became, .. } if *order == ours => Some(became.clone()),
+                _ => None,
+            });
+            let taken_for = match first {
+                Some(Became::NotSent { .. }) => Class::NotSent,
+                Some(Became::Accepted) => Class::Accepted,
+                Some(Became::Rejected { .. }) => Class::Rejected,
+                Some(Became::Unknown { likely_rejected: true, .. }) => Class::RejectedUnconfirmed,
+                _ => Class::Unknown,
+            };
+            let shown = if expected == Class::IdMismatch { Class::Unknown } else { expected };
+            if taken_for != shown {
+                self.wrong.insert(format!("recorded as {taken_for:?}, expected {shown:?}"));
+            }
+        }
+    }
+
+    fn judge_end(&mut self) {
+        let stage = &self.stage;
+        let status = stage.desk.status();
+        if !status.flat || stage.resting() > 0 || status.unknown > 0 {
+            self.wrong.insert(format!(
+                "P-06: flat {}, {} rest, {} unknown",
+                status.flat,
+                stage.resting(),
+                status.unknown
+            ));
+        }
+        let rows = stage.ledger.rows();
+        for (hash, resting) in &stage.venue.orders {
+            let known = rows.iter().any(|row| matches!(row, LedgerRow::Intent(intent) if intent.order == *hash));
+            let traded = stage.desk.exposure().order(hash).map(executor::exposure::Tracked::traded);
+            if !known || traded != Some(resting.matched) {
+                self.wrong.insert(format!("P-03: {} matched, {traded:?} known", resting.matched));
+            }
+        }
+    }
+}
+
+/// What a reply proves; `None`: nothing is read from it but its status.
+fn class_of(kind: CallKind, reply: &VenueReply, ours: OrderId) -> Option<Class> {
+    let read = |ok: bool| Some(if ok { Class::Learnt } else { Class::Nothing });
+    match kind {
+        CallKind::Post => Some(match outcome::placed(reply, ours) {
+            Placed::NotSent(_) => Class::NotSent,
+            Placed::Accepted => Class::Accepted,
+            Placed::Rejected(_) => Class::Rejected,
+            Placed::RejectedUnconfirmed(_) => Class::RejectedUnconfirmed,
+            Placed::Unknown(_) => Class::Unknown,
+            Placed::IdMismatch(_) => Class::IdMismatch,
+        }),
+        CallKind::CancelOne | CallKind::CancelMany | CallKind::CancelAll | CallKind::CancelMarket => {
+            read(outcome::cancel(reply).is_ok())
+        }
+        CallKind::Heartbeat => read(!matches!(outcome::heartbeat(reply), Beat::Failed(_))),
+        CallKind::Order => {
+            let body = match reply {
+                VenueReply::Answer(answer) => {
+                    serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap_or_default()
+                }
+                _ => serde_json::Value::Null,
+            };
+            let asked = body["id"].as_str().and_then(|id| OrderId::parse(id).ok()).unwrap_or(ours);
+            read(outcome::order(reply, asked).is_ok())
+        }
+        CallKind::OpenOrders => read(outcome::open_orders(reply).is_ok()),
+        CallKind::Trades => read(outcome::trades(reply).is_ok()),
+        CallKind::Time => read(outcome::time(reply).is_ok()),
+        CallKind::ClosedOnly => read(outcome::closed_only(reply).is_ok()),
+        CallKind::Geoblock => read(!matches!(outcome::geoblock(reply), Geo::Unknown(_))),
+        CallKind::Balance => read(outcome::balance(reply).is_ok()),
+        CallKind::Scoring => read(outcome::scoring(reply).is_ok()),
+        CallKind::Earnings => read(outcome::shares(reply).is_ok() || outcome::earned(reply).is_ok()),
+        CallKind::Books => read(outcome::books(reply).is_ok()),
+        CallKind::Login => None,
+    }
+}
