@@ -5,6 +5,7 @@
 //! thread: what else runs on the machine does not count. The commit between the two turns of a place is reported apart, by the
 //! wall clock, since the disk is what it waits for. The venue answers between the measurements.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures: nobody else is there to do it")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use executor::auth::Credentials;
 use executor::clob::Request;

@@ -107,7 +107,7 @@ async fn drill(args: &Args) -> Result<(), FrameError> {
                 if is_open && !placed {
                     placed = true;
                     for id in (1..=args.count).map(ClientOrderId) {
-                        to.send(&ToExecutor::Place { id, at: clock.now(), order: order.clone() }).await?;
+                        to.send(&ToExecutor::Place { id, at: clock.now(), order }).await?;
                     }
                 }
             }
