@@ -95,7 +95,7 @@ impl House {
             ms("gate", "pauses_max", 1_000),
             ms("gate", "heartbeat_every_ms", 1_000),
         ];
-        const CAPS: [&str; 10] = [
+        const CAPS: [&str; 11] = [
             "max_order_usdc",
             "max_market_usdc",
             "max_total_usdc",
@@ -106,6 +106,7 @@ impl House {
             "max_market_resting_usdc",
             "max_event_resting_usdc",
             "max_day_bought_usdc",
+            "max_day_outflow_usdc",
         ];
         options.executor_keys.extend(CAPS.map(|key| ("policy", key, Value::from(CAP_USDC.to_string()))));
         let config = dir.join("executor.toml");
@@ -181,7 +182,8 @@ impl House {
         self.learn_address(&line);
         let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
         self.open_gate(&mut core).await?;
-        for n in 0..3 {
+        self.first_order(&mut core).await?;
+        for n in 1..3 {
             let id = self.place(&core, 500, 10 + n).await?;
             core.until(WAIT_MAX, |core| core.is_answered(&[id])).await?;
         }
@@ -265,8 +267,8 @@ impl House {
                 _ => core.say(ToExecutor::Place { id, at: self.now(), order }).await?,
             }
         }
-        let mut ids = Vec::new();
-        for n in 0..3 {
+        let mut ids = vec![self.first_order(&mut core).await?];
+        for n in 1..3 {
             ids.push(self.place(&core, 500, 10 + n).await?);
         }
         // together with what rests or was bought it is too much, and the last is too much alone
@@ -301,6 +303,19 @@ impl House {
             {
                 ask(&self.sockets, "op.sock", &Ask::Arm { code: code.to_owned() }).await?;
             }
+        }
+        Err(Gone)
+    }
+
+    /// Asks for orders until one is not refused: the executor needs a price of its own first.
+    async fn first_order(&mut self, core: &mut Core) -> Result<ClientOrderId, Gone> {
+        for _ in 0..80 {
+            let id = self.place(core, 500, 10).await?;
+            core.until(WAIT_MAX, |core| core.is_answered(&[id])).await?;
+            if core.became.get(&id) != Some(&Became::Over) {
+                return Ok(id);
+            }
+            core.until(Duration::from_millis(100), |_| false).await?;
         }
         Err(Gone)
     }
