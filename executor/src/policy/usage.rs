@@ -24,6 +24,8 @@ pub enum Amount {
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // a day that the ledger cannot vouch for
+            Self::Usdc(Usdc::MAX) => f.write_str("all"),
             Self::Usdc(usdc) => write!(f, "{usdc}"),
             Self::Qty(qty) => write!(f, "{qty}"),
             Self::Price(price) => write!(f, "{price}"),

@@ -232,6 +232,10 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
             Start::Refused(why) if why.contains("another executor on this host holds the key") => {
                 evidence.cases += 1;
                 evidence.fact("same key, another state folder", why.trim());
+                // a start that came to nothing must not make the next one doubt the ledger and spend the day's caps
+                if second.state().join("epoch").exists() {
+                    failures.push("a refused start left its mark".to_owned());
+                }
             }
             Start::Refused(why) => failures.push(format!("another state folder: {why}")),
             Start::Ready(_) => failures.push("another state folder: it runs".to_owned()),

@@ -418,7 +418,7 @@ fn parse_ready<T: serde::de::DeserializeOwned>(who: &str, line: &str) -> Result<
 fn write(path: &Path, text: &str) -> Result<(), StackError> {
     std::fs::write(path, text)
         // The executor takes no policy that others may write, whatever the umask.
-        .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)))
+        .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)))
         .map_err(|e| StackError(format!("{}: {e}", path.display())))
 }
 

@@ -12,7 +12,7 @@ mod signals;
 mod state;
 
 use clap::{Parser, Subcommand};
-use executor::config::Config;
+use executor::config::{Config, KeySource};
 use executor::harden;
 use executor::ledger::SqliteLedger;
 use std::io::Write as _;
@@ -155,18 +155,27 @@ fn init(config: &Config) -> Result<ExitCode, Failure> {
 }
 
 fn check_config(config: &Config) -> Result<ExitCode, Failure> {
-    let caps = config.policy.caps();
+    let key = match &config.account.key {
+        KeySource::ThrowAway => "made on the spot and thrown away".to_owned(),
+        KeySource::File(path) => format!("file {}", path.display()),
+        KeySource::Keystore(path, Some(words)) => {
+            format!("keystore {}, passphrase in {}", path.display(), words.display())
+        }
+        KeySource::Keystore(path, None) => format!("keystore {}, passphrase asked at the terminal", path.display()),
+        KeySource::Credential(name) => format!("credential {name} of the service manager"),
+    };
     let mut lines = vec![
         format!("profile        {:?}, submit {:?}, auto_arm {}", config.profile, config.submit, config.auto_arm),
         format!("venue          {} on {:?}", config.venue.rest, config.venue.chain),
         format!("ledger         {}", state::ledger_path(config).display()),
         format!("sockets        {}", config.socket_dir.display()),
-        format!("signature type {:?}, key from {:?}", config.account.signature_type, config.account.key),
+        format!("key            {key}, signature type {:?}", config.account.signature_type),
         format!("limits         {}", config.tier.name),
-        format!("caps           {caps:?}"),
         format!("policy digest  {}", config.policy.digest()),
         format!("config digest  {}", config.digest),
     ];
+    let caps = config.policy.caps().each().into_iter();
+    lines.extend(caps.map(|(name, cap)| format!("cap            {name} {cap}")));
     lines.extend(config.policy.markets().iter().map(|m| {
         format!("market         {} {} tick {} min {} neg-risk {}", m.slug, m.condition, m.tick, m.min_order, m.neg_risk)
     }));

@@ -17,7 +17,7 @@ use executor::key_lock::KeyLock;
 use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
-use executor::ledger::{self, Durable, HeadFile, HeadKeeper, Ledger as _, LedgerHandle};
+use executor::ledger::{self, Durable, Head, HeadFile, HeadKeeper, Ledger as _, LedgerHandle};
 use executor::limits::{Class, Limits, Next, Places, Waiting};
 use executor::operator::{Ask, Status, Told, new_code};
 use executor::outcome::{VenueCall, VenueReply};
@@ -115,6 +115,7 @@ fn run_logged(
     if exposure.is_spent() {
         tracing::error!(event = "caps-spent", epoch, "the ledger cannot vouch for today: its caps count as spent");
     }
+    let head = ledger.head();
     #[cfg(feature = "crash-points")]
     let ledger = executor::crash::sabotaged(ledger);
     let marker = Marker::of(&config.state_dir);
@@ -128,7 +129,7 @@ fn run_logged(
         .enable_all()
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
-        .block_on(Shell::serve(config, sandbox, clock, ledger, latch, key, account, desk))
+        .block_on(Shell::serve(config, sandbox, clock, (epoch, head), ledger, latch, key, account, desk))
 }
 
 /// Everything around the desk.
@@ -171,6 +172,7 @@ impl Shell {
         config: Config,
         sandbox: Sandbox,
         clock: Clock,
+        (epoch, head): (u64, Head),
         ledger: impl ledger::Ledger + 'static,
         latch: Latch,
         key: Arc<Key>,
@@ -185,6 +187,7 @@ impl Shell {
             "core": core.path(), "view": view.path(), "op": op.path(), "address": account.key_address().to_checksum(None),
         });
 
+        state::note(&config, epoch, head)?;
         let reports = inbox.clone();
         let handle = ledger::start(ledger, move |result| {
             let input = match result {

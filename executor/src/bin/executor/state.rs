@@ -67,12 +67,18 @@ pub(crate) fn open(config: &Config, lost_rows: bool, now: Timestamp) -> Result<O
         rows.iter().for_each(|row| exposure.apply(row));
     }
     exposure.restart();
-    // Before the desk's own row: a crash in between makes the next start doubt the ledger, never trust it wrongly.
+    Ok(Opened { ledger, exposure, epoch })
+}
+
+/// Notes that start `epoch` goes on from `head`: from now on a ledger without its row is doubted. To be called when nothing else can
+/// keep the start from happening (a wrong passphrase must not spend a day's caps), and before the desk's own row: a crash in between
+/// makes the next start doubt the ledger, never trust it wrongly.
+pub(crate) fn note(config: &Config, epoch: u64, head: Head) -> Result<(), Failure> {
     crash_point!("epoch-file.before");
     durable::replace(&epoch_path(config), &format!("{epoch}\n")).map_err(|why| format!("epoch file: {why}"))?;
     crash_point!("epoch-file.after");
-    file.write(ledger.head()).map_err(|why| format!("{}: {why}", file.path().display()))?;
-    Ok(Opened { ledger, exposure, epoch })
+    let file = HeadFile::beside(&ledger_path(config));
+    file.write(head).map_err(|why| format!("{}: {why}", file.path().display()))
 }
 
 /// The ledger, what its rows add up to, and why it is not the one that was last used.
