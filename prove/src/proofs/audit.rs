@@ -5,10 +5,10 @@ use crate::shell;
 use executor::audit::Audit;
 use executor::exposure::Exposure;
 use executor::ledger::{Chain, Head, HeadFile, Ledger as _, Link, Sought, SqliteLedger};
-use executor::policy::Policy;
+use executor::policy::{Policy, Reference};
 use executor::rehearsal::{START, condition, order, token_id, wide_policy};
 use executor::rows::{Became, IntentRow, LedgerRow, RULES, RefusedRow};
-use mm_core::domain::{ClientOrderId, Digest, Nanos, OrderId, Outcome, Qty, Side, Timestamp, TradeId};
+use mm_core::domain::{ClientOrderId, Digest, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, TradeId};
 use mm_core::protocol::{Gate, Refusal, Stage};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -163,7 +163,8 @@ impl Life<'_> {
                 gate: Gate::Open { until: Timestamp::MAX },
                 policy,
                 exposure,
-                reference: None,
+                // some price of others: within the wide band
+                reference: Reference::new(asked.in_yes_terms().1, Price::ONE, at),
             }))
         });
         self.write(|at| LedgerRow::Outcome { at, order: id, became: Became::Accepted });
