@@ -95,12 +95,8 @@ impl Key {
         let (parity, compact) = signature.serialize_compact();
         let mut out = [0; 65];
         out[..64].copy_from_slice(&compact);
-        // r at or above the curve's order, 2 or 3, comes once in 2^127 signatures and could not be told from 0 or 1
-        out[64] = match i32::from(parity) {
-            0 => 27,
-            1 => 28,
-            other => panic!("recovery id {other}"),
-        };
+        let parity = u8::try_from(i32::from(parity)).ok().filter(|parity| *parity < 2);
+        out[64] = 27 + parity.expect("an r at or above the curve's order comes once in 2^127 signatures");
         out
     }
 
