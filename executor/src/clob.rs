@@ -154,10 +154,14 @@ impl Clob {
         match self.send_private(&self.cancel, request, Body::Plain).await {
             VenueReply::Answer(Answer { status: 401, .. }) => {
                 let renewed = self.renew(&self.cancel, used).await;
-                if !matches!(renewed, VenueReply::Answer(Answer { status: 200, .. })) {
+                let ahead = self.venue_ahead.load(Ordering::Relaxed);
+                if is_status(&renewed, 401) && ahead != 0 {
                     // Of two clocks one is right: what the venue's last said may have been a gateway's, and old.
                     self.venue_ahead.store(0, Ordering::Relaxed);
-                    self.renew(&self.cancel, used).await;
+                    if !is_status(&self.renew(&self.cancel, used).await, 200) {
+                        // Ours is not. A reading made meanwhile stands.
+                        let _ = self.venue_ahead.compare_exchange(0, ahead, Ordering::Relaxed, Ordering::Relaxed);
+                    }
                 }
                 self.send_private(&self.cancel, again, Body::Plain).await
             }
@@ -248,6 +252,10 @@ impl Clob {
         }
         reply
     }
+}
+
+fn is_status(reply: &VenueReply, status: u16) -> bool {
+    matches!(reply, VenueReply::Answer(answer) if answer.status == status)
 }
 
 fn held_back() -> VenueReply {

@@ -198,7 +198,7 @@ pub use armed::{from_environment, reached, sabotaged, watched};
 #[cfg(feature = "crash-points")]
 mod armed {
     use super::{POINTS, number};
-    use crate::ledger::{DurableIntent, Ledger, LedgerFailed, proofs};
+    use crate::ledger::{DurableIntent, Head, Ledger, LedgerFailed, proofs};
     use crate::rows::LedgerRow;
     use crate::way_out::Leave;
     use rustix::process::{Signal, getpid, kill_process};
@@ -291,6 +291,10 @@ mod armed {
 
         fn read(&mut self, each: &mut dyn FnMut(LedgerRow)) -> Result<(), LedgerFailed> {
             self.ledger.read(each)
+        }
+
+        fn head(&self) -> Head {
+            self.ledger.head()
         }
 
         fn tidy(&mut self) -> Result<(), LedgerFailed> {

@@ -257,6 +257,10 @@ pub fn admit(may_arm: bool, ask: Ask) -> Result<Ask, String> {
         Ask::Halt { reason } if reason.chars().count() > REASON_MAX => {
             Err(format!("a reason has at most {REASON_MAX} characters"))
         }
+        // it is shown to whoever arms: nobody may write other lines there
+        Ask::Halt { reason } if reason.chars().any(char::is_control) => {
+            Err("a reason is one line of plain text".into())
+        }
         ask => Ok(ask),
     }
 }

@@ -7,13 +7,18 @@ use mm_core::domain::{Nanos, Timestamp};
 
 /// How long a code is good.
 const CODE_LIFE: Nanos = Nanos::from_secs(60);
-/// Reasons of a halt that are kept: the first, where the cause is. Later ones are counted.
+/// Reasons of a halt that are kept, by their words. Beyond that what people said goes first: whoever may halt must not be able to hide
+/// what the executor found out; then the middle, since the cause is among the first and the state among the last.
 const REASONS_MAX: usize = 8;
+/// What begins a reason that a person gave.
+pub(super) const BY_HAND: &str = "operator: ";
 
 /// Why it is halted, and the code that was given.
 #[derive(Debug, Default)]
 pub(super) struct Arming {
-    reasons: Vec<Box<str>>,
+    /// In words, and when it came; one that was there at the start has no time.
+    reasons: Vec<(Box<str>, Option<Timestamp>)>,
+    /// How many are no longer kept.
     more: u32,
     code: Option<(Box<str>, Timestamp)>,
 }
@@ -21,24 +26,31 @@ pub(super) struct Arming {
 impl Arming {
     /// For a desk that starts halted.
     pub(super) fn starting(why: &str) -> Self {
-        Self { reasons: vec![why.into()], ..Self::default() }
+        Self { reasons: vec![(why.into(), None)], ..Self::default() }
     }
 
     /// One more reason. A code given before it was known is good no more.
     pub(super) fn halted(&mut self, at: Timestamp, why: &str) {
         self.code = None;
-        let reason: Box<str> = format!("{why} ({at})").into();
-        if self.reasons.len() < REASONS_MAX {
-            self.reasons.push(reason);
-        } else {
+        if self.reasons.iter().any(|(known, _)| **known == *why) {
+            return;
+        }
+        if self.reasons.len() == REASONS_MAX {
+            let by_hand = self.reasons.iter().position(|(why, _)| why.starts_with(BY_HAND));
+            self.reasons.remove(by_hand.unwrap_or(REASONS_MAX / 2));
             self.more = self.more.saturating_add(1);
         }
+        self.reasons.push((why.into(), Some(at)));
     }
 
-    /// Every reason since it was last armed, oldest first.
+    /// The reasons since it was last armed, oldest first, and how many more there were.
     pub(super) fn reasons(&self) -> Vec<Box<str>> {
         let more = (self.more > 0).then(|| format!("and {} more", self.more).into());
-        self.reasons.iter().cloned().chain(more).collect()
+        let told = self.reasons.iter().map(|(why, at)| match at {
+            Some(at) => format!("{why} ({at})").into(),
+            None => why.clone(),
+        });
+        told.chain(more).collect()
     }
 }
 

@@ -95,9 +95,9 @@ impl Desk {
         }
     }
 
-    /// A placement was answered, or given up: its time says whether the venue throttles.
+    /// A request to place was answered, or given up: its time says whether the venue throttles.
     pub(super) fn heed_latency(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
-        if !matches!(reply, VenueReply::NotSent(_)) && self.latency.is_too_long(self.at.since(sent)) {
+        if !matches!(reply, VenueReply::NotSent(_)) && self.latency.is_too_long(sent, self.at.since(sent)) {
             out.push(Effect::Alert("the venue takes much longer for orders than before: it throttles".into()));
             self.shut_venue(RESTART_WAIT);
         }

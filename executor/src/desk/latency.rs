@@ -1,27 +1,32 @@
 //! How long placements wait for their answer. A venue that throttles delays instead of refusing (executor.md finding 4), and what it
 //! delays may land when nobody wants it any more: so no more is put into its queue.
 
-use mm_core::domain::Nanos;
+use mm_core::domain::{Nanos, Timestamp};
 use std::collections::VecDeque;
 
-/// Placements a judgement rests on (executor.md 3.15).
+/// Requests a judgement rests on (executor.md 3.15).
 const CALLS: usize = 20;
 /// So many times the shortest median that was seen is too long.
 const TIMES: u64 = 5;
 /// A median below this is never too long: a fast venue may become five times as slow and is still fast.
 const LEAST: Nanos = Nanos::from_ms(500);
 
-/// The last placements, and the shortest median of as many.
+/// The last requests to place, and the shortest median of as many.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Latency {
     last: VecDeque<Nanos>,
     best: Option<Nanos>,
+    /// When the last request left: what left with it is the same request.
+    sent: Option<Timestamp>,
 }
 
 impl Latency {
-    /// Counts a placement that was answered, or given up, after `took`; whether it is time to stop. After a stop it takes as many
-    /// placements again until the next.
-    pub(super) fn is_too_long(&mut self, took: Nanos) -> bool {
+    /// Counts a request that left at `sent` and was answered, or given up, after `took`; whether it is time to stop. Orders that left
+    /// together are one. After a stop it takes as many requests again until the next.
+    pub(super) fn is_too_long(&mut self, sent: Timestamp, took: Nanos) -> bool {
+        if self.sent.replace(sent) == Some(sent) {
+            return false;
+        }
         self.last.push_back(took);
         if self.last.len() > CALLS {
             self.last.pop_front();
@@ -48,9 +53,10 @@ mod tests {
     use crate::rehearsal::{Rehearsal, order, setup, wide_policy};
     use mm_core::domain::{Outcome, Side};
 
-    /// After how many placements, if ever, each of so many milliseconds.
+    /// After how many requests, if ever, each of so many milliseconds.
     fn stops(latency: &mut Latency, calls: usize, ms: u64) -> Option<usize> {
-        (1..=calls).find(|_| latency.is_too_long(Nanos::from_ms(ms)))
+        let sent = latency.sent.unwrap_or(Timestamp::EPOCH);
+        (1..=calls).find(|n| latency.is_too_long(sent.plus(Nanos::from_secs(*n as u64)), Nanos::from_ms(ms)))
     }
 
     #[test]
@@ -65,6 +71,15 @@ mod tests {
         assert_eq!(stops(&mut fast, 50, 400), None, "slow for it, and still fast");
         let mut slow = Latency::default();
         assert_eq!(stops(&mut slow, 500, 3000), None, "that is how it is");
+    }
+
+    #[test]
+    fn orders_that_left_together_are_one_request() {
+        let mut latency = Latency::default();
+        assert_eq!(stops(&mut latency, 50, 100), None);
+        let sent = Timestamp::from_ms(1_000_000);
+        assert!((0..15).all(|_| !latency.is_too_long(sent, Nanos::from_ms(600))), "one slow request of fifteen orders");
+        assert_eq!(stops(&mut latency, 50, 600), Some(9), "ten of twenty");
     }
 
     #[test]

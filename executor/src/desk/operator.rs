@@ -1,5 +1,6 @@
 //! What a person wants. Halting is always allowed; arming only when every precondition holds.
 
+use super::arming::BY_HAND;
 use super::{Desk, Effect, Op};
 use crate::policy::Policy;
 use crate::rows::{LedgerRow, RULES};
@@ -12,7 +13,7 @@ impl Desk {
             Op::AskArm { code } => self.ask_arm(code),
             Op::Arm { code } => self.confirm_arm(&code, out),
             Op::Halt { why } => {
-                self.halt(&format!("operator: {why}"), out);
+                self.halt(&format!("{BY_HAND}{why}"), out);
                 Ok("halted; cancelling everything".into())
             }
             Op::CancelAll => {

@@ -10,6 +10,8 @@ use crate::policy::Reference;
 use mm_core::domain::{ConditionId, Nanos, OrderId, Price, Qty, Side, Timestamp, TokenId};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How old a book that is handed out as new may be.
+const BOOK_AGE_MAX: Nanos = Nanos::from_secs(10);
 /// Readings within the age at which one is too old.
 const IN_AN_AGE: u64 = 4;
 
@@ -21,9 +23,9 @@ pub(super) struct References {
     to_ask: Vec<TokenId>,
     /// By first token.
     known: BTreeMap<TokenId, Reference>,
-    /// What was live in the round before and in this one. A book may be some seconds old, and hold what was cancelled since: a
-    /// core that places and cancels must not move the price it is judged by.
-    ours: [BTreeSet<OrderId>; 2],
+    /// When an order was last live. A book may be some seconds old, and hold what was cancelled or filled since: a core that places
+    /// and cancels, or a partner who takes, must not move the price it is judged by.
+    ours: BTreeMap<OrderId, Timestamp>,
 }
 
 impl References {
@@ -33,8 +35,8 @@ impl References {
     }
 
     /// An order of ours may be in the book from now on.
-    pub(super) fn placed(&mut self, order: OrderId) {
-        self.ours[1].insert(order);
+    pub(super) fn placed(&mut self, order: OrderId, at: Timestamp) {
+        self.ours.insert(order, at);
     }
 }
 
@@ -79,9 +81,9 @@ impl Desk {
         let listed = self.session.tokens().filter_map(|(_, token)| self.setup.policy.token(token));
         let firsts: BTreeSet<TokenId> = listed.map(|(market, _, _)| market.yes.clone()).collect();
         self.references.to_ask = firsts.into_iter().collect();
-        let live = self.exposure.live_orders().map(|tracked| tracked.row.order).collect();
-        let [_, before] = std::mem::replace(&mut self.references.ours, [BTreeSet::new(), live]);
-        self.references.ours[0] = before;
+        let at = self.at;
+        self.references.ours.retain(|_, live| at.since(*live) < BOOK_AGE_MAX);
+        self.references.ours.extend(self.exposure.live_orders().map(|tracked| (tracked.row.order, at)));
     }
 
     /// A failure teaches nothing: what was known gets too old by itself.
@@ -103,11 +105,11 @@ impl Desk {
             // What never left is in no book.
             return ours;
         }
-        let [before, now] = &self.references.ours;
-        for tracked in before.union(now).filter_map(|id| self.exposure.order(id)) {
+        for tracked in self.references.ours.keys().filter_map(|id| self.exposure.order(id)) {
             let (side, price) = tracked.in_yes_terms();
             let level = ours.entry((tracked.row.market.clone(), side, price)).or_default();
-            *level = level.saturating_add(tracked.row.qty.saturating_sub(tracked.traded()));
+            // whole: what was filled meanwhile may still be in the book, and too little of others says no price rather than a false one
+            *level = level.saturating_add(tracked.row.qty);
         }
         ours
     }

@@ -251,7 +251,7 @@ impl Desk {
                     exposure: self.exposure.digest(),
                     reference,
                 };
-                self.references.placed(hash);
+                self.references.placed(hash, self.at);
                 self.remember(id, payload, None);
                 self.record(LedgerRow::Intent(Box::new(row)), out);
                 let until = decided.plus(Nanos::from_ms(self.setup.policy.caps().intent_max_age_ms));

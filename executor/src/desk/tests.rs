@@ -619,6 +619,13 @@ fn arming_takes_two_steps_and_a_code_is_good_once_for_a_minute() {
     assert!(confirm(&mut stage, "444444").is_err(), "what was not known then");
     let told = ask(&mut stage, "555555").expect("a code");
     assert!(told.contains("not yet armed") && told.contains("a new reason"), "{told}");
+    (0..20).for_each(|n| stage.operate(Op::Halt { why: format!("word {n}").into() }));
+    stage.operate(Op::Halt { why: "word 19".into() });
+    stage.run_ms(3000);
+    let halts = stage.desk.status().halts;
+    assert_eq!(halts.len(), 9, "eight, and how many more: {halts:?}");
+    assert!(halts[0].contains("not yet armed"), "people's words hide nothing: {halts:?}");
+    assert!(halts[7].contains("word 19") && halts[6].contains("word 18") && *halts[8] == *"and 14 more", "{halts:?}");
     stage.venue.on_geo = crate::rehearsal::OnGeo::Blocked;
     stage.run_ms(70_000);
     assert!(confirm(&mut stage, "555555").is_err(), "the preconditions hold at the second step");

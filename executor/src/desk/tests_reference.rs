@@ -83,6 +83,19 @@ fn an_order_that_came_and_went_between_two_readings_moves_no_price() {
 }
 
 #[test]
+fn an_order_that_filled_meanwhile_is_still_ours_in_an_old_book() {
+    let mut stage = stage();
+    stage.venue.others = Some((30, 70));
+    stage.venue.books_lag = true;
+    stage.run_ms(3000);
+    assert_eq!(refused(&mut stage, 1, Outcome::Yes, Side::Buy, 60), []);
+    let (hash, qty) = stage.venue.orders.iter().map(|(id, resting)| (*id, resting.order.qty)).next().expect("it rests");
+    stage.fill(hash, qty);
+    stage.run_ms(2600);
+    assert_eq!(refused(&mut stage, 2, Outcome::Yes, Side::Buy, 61), off(61, 60));
+}
+
+#[test]
 fn a_book_in_which_nobody_else_says_a_price_says_none() {
     let mut stage = stage();
     assert_eq!(refused(&mut stage, 1, Outcome::Yes, Side::Buy, 50), []);

@@ -1,6 +1,6 @@
 //! The same promises without a disk, for simulated worlds: durable as long as the process lives.
 
-use super::{DurableIntent, Ledger, LedgerFailed, proofs};
+use super::{DurableIntent, Head, Ledger, LedgerFailed, proofs};
 use crate::rows::LedgerRow;
 use mm_core::domain::OrderId;
 use std::collections::BTreeSet;
@@ -76,5 +76,10 @@ impl Ledger for MemoryLedger {
     fn read(&mut self, each: &mut dyn FnMut(LedgerRow)) -> Result<(), LedgerFailed> {
         self.rows.iter().cloned().for_each(each);
         Ok(())
+    }
+
+    /// It has no chain.
+    fn head(&self) -> Head {
+        Head::default()
     }
 }

@@ -48,10 +48,8 @@ pub trait Ledger: Send {
     /// [`LedgerFailed`] when a row cannot be read, is not what was written, or is missing.
     fn read(&mut self, each: &mut dyn FnMut(LedgerRow)) -> Result<(), LedgerFailed>;
 
-    /// How far it goes. A ledger without a chain has none to tell.
-    fn head(&self) -> Head {
-        Head::default()
-    }
+    /// How far it goes.
+    fn head(&self) -> Head;
 
     /// Work that is better done when nothing waits. Does nothing by default.
     ///

@@ -258,7 +258,8 @@ impl Venue {
             let order = &resting.order;
             if token_id(order.token.market.0, Outcome::Yes) == *token {
                 let (side, price) = order.in_yes_terms();
-                let size = order.qty.saturating_sub(resting.matched);
+                let gone = if self.books_lag { Qty::ZERO } else { resting.matched };
+                let size = order.qty.saturating_sub(gone);
                 sides[usize::from(side == Side::Sell)]
                     .push(json!({ "price": price.to_string(), "size": size.to_string() }));
             }

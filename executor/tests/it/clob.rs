@@ -317,20 +317,45 @@ async fn requests_are_dated_by_the_venue_when_our_clock_is_off() {
     }
 }
 
-#[tokio::test]
-async fn one_wrong_answer_about_the_time_keeps_no_cancel_in() {
-    /// Takes what is dated by the right clock, as the venue does.
-    struct Dated(u64);
-    impl wiremock::Respond for Dated {
-        fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
-            let dated =
-                request.headers.get("poly_timestamp").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-            match dated {
-                Some(dated) if dated.abs_diff(self.0) <= 30 => ResponseTemplate::new(200).set_body_json(credentials()),
-                _ => ResponseTemplate::new(401),
-            }
+/// Takes what is dated by the right clock, as the venue does.
+struct Dated(u64);
+
+impl wiremock::Respond for Dated {
+    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+        let dated = request.headers.get("poly_timestamp").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        match dated {
+            Some(dated) if dated.abs_diff(self.0) <= 30 => ResponseTemplate::new(200).set_body_json(credentials()),
+            _ => ResponseTemplate::new(401),
         }
     }
+}
+
+#[tokio::test]
+async fn a_login_that_fails_for_another_reason_does_not_unlearn_the_venues_time() {
+    let bench = Bench::logged_in().await;
+    let theirs = Clock::new().now().secs() + 600;
+    bench.server.reset().await;
+    bench.answer("GET", "/time", ResponseTemplate::new(200).set_body_string(theirs.to_string())).await;
+    bench.clob.call(&VenueCall::Time).await;
+    let refused = |road: &str, answer: u16| {
+        Mock::given(path(road.to_owned())).respond_with(ResponseTemplate::new(answer)).up_to_n_times(1)
+    };
+    for answer in [500, 401] {
+        // once what is true of stale credentials, and a login that does not come about
+        refused("/cancel-all", 401).mount(&bench.server).await;
+        refused("/auth/derive-api-key", answer).mount(&bench.server).await;
+        for road in ["/cancel-all", "/auth/derive-api-key"] {
+            Mock::given(path(road)).respond_with(Dated(theirs)).mount(&bench.server).await;
+        }
+        for _ in 0..2 {
+            let reply = bench.clob.call(&VenueCall::CancelAll).await;
+            assert!(matches!(reply, VenueReply::Answer(Answer { status: 200, .. })), "{answer}: {reply:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_wrong_answer_about_the_time_keeps_no_cancel_in() {
     let bench = Bench::logged_in().await;
     let now = Clock::new().now().secs();
     bench.server.reset().await;

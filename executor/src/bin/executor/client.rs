@@ -34,7 +34,8 @@ pub(crate) fn arm(config: &Config, code: Option<String>) -> Result<ExitCode, Fai
     }
     told(ask(Ask::AskArm)?)?;
     if !std::io::stdin().is_terminal() {
-        return say("not armed yet: executor arm --confirm CODE");
+        say("not armed yet: executor arm --confirm CODE")?;
+        return Ok(ExitCode::FAILURE);
     }
     say("type the code to arm, anything else to leave it:")?;
     let mut typed = String::new();

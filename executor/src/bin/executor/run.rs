@@ -187,7 +187,6 @@ impl Shell {
             "core": core.path(), "view": view.path(), "op": op.path(), "address": account.key_address().to_checksum(None),
         });
 
-        state::note(&config, epoch, head)?;
         let reports = inbox.clone();
         let handle = ledger::start(ledger, move |result| {
             let input = match result {
@@ -199,10 +198,6 @@ impl Shell {
         })
         .map_err(|why| format!("no thread for the ledger: {why}"))?;
         let durable = handle.durable();
-        let head = HeadKeeper::start(HeadFile::beside(&state::ledger_path(&config)), durable.clone(), |why| {
-            tracing::error!(event = "head-failed", why = %why, "the ledger's head was not written beside it");
-        })
-        .map_err(|why| format!("no thread for the ledger's head: {why}"))?;
 
         let login = Arc::new(Login::new(Arc::clone(&key), config.venue.chain));
         let endpoints = Endpoints { rest: config.venue.rest.to_string(), geoblock: config.venue.geoblock.to_string() };
@@ -239,6 +234,16 @@ impl Shell {
             };
             tokio::spawn(stream.run());
         }
+        // Before anybody knows us: a signal that finds no handler would end us with orders resting.
+        let mut signals = Signals::new().map_err(|why| format!("no signals: {why}"))?;
+        crash_point!("start.ready");
+        say(&ready.to_string())?;
+        crash_point!("start.told");
+        state::note(&config, epoch, head)?;
+        let head = HeadKeeper::start(HeadFile::beside(&state::ledger_path(&config)), durable.clone(), |why| {
+            tracing::error!(event = "head-failed", why = %why, "the ledger's head was not written beside it");
+        })
+        .map_err(|why| format!("no thread for the ledger's head: {why}"))?;
         let mut shell = Self {
             limits: Limits::new(config.tier.buckets),
             config,
@@ -268,11 +273,6 @@ impl Shell {
             ledger_failed: false,
             last_cancel_all: None,
         };
-        // Before anybody knows us: a signal that finds no handler would end us with orders resting.
-        let mut signals = Signals::new().map_err(|why| format!("no signals: {why}"))?;
-        crash_point!("start.ready");
-        say(&ready.to_string())?;
-        crash_point!("start.told");
         let flat = shell.turns(&mut inputs, &mut asked, &mut signals).await?;
         crash_point!("end.before");
         tracing::info!(event = "end", "{}", if flat { "flat confirmed" } else { "NOT confirmed flat" });
