@@ -334,13 +334,13 @@ impl wiremock::Respond for Dated {
 async fn a_login_that_fails_for_another_reason_does_not_unlearn_the_venues_time() {
     let bench = Bench::logged_in().await;
     let theirs = Clock::new().now().secs() + 600;
-    bench.server.reset().await;
-    bench.answer("GET", "/time", ResponseTemplate::new(200).set_body_string(theirs.to_string())).await;
-    bench.clob.call(&VenueCall::Time).await;
     let refused = |road: &str, answer: u16| {
         Mock::given(path(road.to_owned())).respond_with(ResponseTemplate::new(answer)).up_to_n_times(1)
     };
     for answer in [500, 401] {
+        bench.server.reset().await;
+        bench.answer("GET", "/time", ResponseTemplate::new(200).set_body_string(theirs.to_string())).await;
+        bench.clob.call(&VenueCall::Time).await;
         // once what is true of stale credentials, and a login that does not come about
         refused("/cancel-all", 401).mount(&bench.server).await;
         refused("/auth/derive-api-key", answer).mount(&bench.server).await;
