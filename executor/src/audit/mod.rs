@@ -49,7 +49,7 @@ pub struct Report {
     pub outcomes: u64,
     /// Rows about trades.
     pub fills: u64,
-    /// Rows after which more was at risk than a cap allows although no order was approved then (an order that landed after it was
+    /// Rows after which more was at risk in all or in a market, or more orders were open, than a cap allows although no order was approved then (an order that landed after it was
     /// given up, say), and the first of them. No rule is broken by that.
     pub beyond: Option<(u64, u64)>,
     /// Starts with a clock behind the last row before.

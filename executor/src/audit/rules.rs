@@ -153,7 +153,7 @@ impl Audit {
         }
     }
 
-    /// Whether more is at risk than allowed, after a row that approved nothing.
+    /// Whether more is at risk in all or in a market, or more orders are open, than allowed, after a row that approved nothing.
     pub(super) fn measure(&mut self, row: &LedgerRow) {
         let (LedgerRow::Outcome { order, .. } | LedgerRow::Fill { order, .. }) = row else { return };
         let (Some(policy), Some(tracked)) = (&self.policy, self.exposure.order(order)) else { return };

@@ -1,6 +1,7 @@
 use super::*;
 use crate::desk::Op;
-use crate::rehearsal::{Rehearsal, order, policy, setup};
+use crate::policy::PolicyCaps;
+use crate::rehearsal::{Rehearsal, order, policy, policy_with, setup};
 use crate::rows::{Became, RULES};
 use mm_core::domain::{OrderId, Outcome, Qty, Side};
 
@@ -161,15 +162,27 @@ fn what_cannot_be_judged_is_told_and_no_pass() {
 
 #[test]
 fn risk_beyond_a_cap_without_an_order_is_counted_and_no_broken_rule() {
-    let mut rows = lived();
+    let caps = PolicyCaps { max_open_orders: 2, ..*policy(1).caps() };
+    let mut stage = Rehearsal::armed(setup(policy_with(caps, 1), false), 1);
+    for n in 1..=5u64 {
+        stage.place(n, order(0, Outcome::Yes, Side::Buy, 40, 5));
+        stage.run_ms(500);
+        stage.cancel(n);
+        stage.run_ms(3000);
+    }
+    let mut rows = stage.ledger.rows().to_vec();
+    assert_eq!(audited(&rows).beyond, None);
+    let before = rows.len() as u64;
+    // Orders that were given up land after all, one after the other.
     let last = rows.last().expect("rows").at();
-    // An order that was given up lands after all, again and again.
     let orders: Vec<OrderId> =
         rows.iter().filter_map(|row| if let LedgerRow::Intent(row) = row { Some(row.order) } else { None }).collect();
+    assert_eq!(orders.len(), 5);
     for order in orders {
         rows.push(LedgerRow::Outcome { at: last, order, became: Became::Accepted });
     }
-    assert_eq!(audited(&rows).findings, []);
+    let report = audited(&rows);
+    assert_eq!((report.findings, report.beyond), (vec![], Some((before + 3, 3))), "the third and what came after it");
 }
 
 #[test]

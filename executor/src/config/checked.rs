@@ -4,6 +4,7 @@ use super::raw::{Raw, RawAccount, RawGate, RawKey, RawMarket, RawPeers, RawPolic
 use super::{AccountConfig, Buckets, Config, ConfigError, Endpoints, KeySource, Peers, Profile, Submit, Tier};
 use crate::eip712::Chain;
 use crate::gate::GateTimes;
+use crate::outcome::VenueCall;
 use crate::policy::{AllowedMarket, BadPolicy, Policy, PolicyCaps};
 use crate::sign::TokenError;
 use alloy_primitives::Address;
@@ -322,6 +323,12 @@ fn policy(at: &At<'_>, raw: &RawPolicy, max_age: u64, markets: &[RawMarket]) -> 
         reference_max_age_ms: at.within("policy.reference_max_age_ms", raw.reference_max_age_ms, 2000, 120_000)?,
         intent_max_age_ms: at.within("gate.intent_max_age_ms", max_age, 100, 10_000)?,
     };
+    // ten books a call, four rounds in an age: with more, prices grow too old and look-ups wait behind them
+    let least_ms = 1000 * (markets.len() as u64).div_ceil(VenueCall::BOOKS_MAX as u64);
+    if caps.reference_max_age_ms < least_ms {
+        let wanted = format!("{least_ms} at least, with {} markets", markets.len());
+        return at.err("policy.reference_max_age_ms", caps.reference_max_age_ms, &wanted);
+    }
     for (small, a, large, b) in [
         ("policy.max_order_usdc", caps.max_order_usdc, "policy.max_market_usdc", caps.max_market_usdc),
         ("policy.max_market_usdc", caps.max_market_usdc, "policy.max_total_usdc", caps.max_total_usdc),

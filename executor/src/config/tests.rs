@@ -73,6 +73,25 @@ fn a_part_may_not_have_more_than_the_whole() {
 }
 
 #[test]
+fn prices_of_many_markets_cannot_be_read_faster_than_the_limits_allow() {
+    let block = &EXAMPLE[EXAMPLE.find("[[market]]").expect("the example has a market")..];
+    let many = |age: &str| {
+        let mut text = with("reference_max_age_ms", &format!("reference_max_age_ms = {age}"));
+        for n in 1..25u32 {
+            let more = block
+                .replace("slug = \"example\"", &format!("slug = \"example-{n}\""))
+                .replace(&"0".repeat(64), &format!("{n:064x}"))
+                .replace("71321045679252212594626385532706", &format!("{n}713210456792522125946263855327"))
+                .replace("52114319501245915516055106046884", &format!("{n}521143195012459155160551060468"));
+            text = format!("{text}\n{more}");
+        }
+        text
+    };
+    assert_eq!(parse(&many("3000")).expect("25 markets").policy.markets().len(), 25);
+    refused(&many("2999"), "3000 at least, with 25 markets");
+}
+
+#[test]
 fn unknown_keys_and_other_schemas_are_refused() {
     refused(&with("schema", "schema = 2"), "schema");
     refused(&with("min_price", "min_price = \"0.02\"\nmax_luck = 1"), "max_luck");

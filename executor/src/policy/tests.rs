@@ -170,6 +170,25 @@ fn grid(name: &str, caps: PolicyCaps) -> Policy {
 }
 
 #[test]
+fn of_every_cap_that_can_be_used_up_the_use_is_shown() {
+    let usage = wide_policy().usage(&Exposure::default(), START);
+    let single = usage.iter().filter(|cap| cap.used.is_none()).map(|cap| &*cap.name);
+    assert_eq!(
+        single.collect::<Vec<_>>(),
+        [
+            "max_order_shares",
+            "max_order_usdc",
+            "min_price",
+            "max_price",
+            "reference_band",
+            "reference_max_age_ms",
+            "intent_max_age_ms"
+        ],
+        "a new cap is counted in policy/usage.rs, or is one on single orders"
+    );
+}
+
+#[test]
 fn each_cap_refuses_by_itself_and_says_so() {
     let scene = scene();
     assert_eq!(scene.judge(&policy_with(wide(), 2), wanted()), [], "the wide caps let it through");

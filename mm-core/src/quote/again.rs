@@ -13,7 +13,7 @@ use crate::rewards::Depth;
 
 /// What quotes were found from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Basis {
+pub(crate) struct Basis {
     /// The quotes themselves.
     pub(super) pair: ladder::Pair,
     /// Where they are measured from, with them in the book; `None` where they are not.
@@ -24,7 +24,7 @@ pub struct Basis {
 
 /// A search, and what it found before holdings and caps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Searched {
+pub(crate) struct Searched {
     pub(super) within: reward::Within,
     pub(super) found: ladder::Pair,
     pub(super) lead: reward::Lead,
@@ -55,7 +55,7 @@ impl Basis {
 ///
 /// # Errors
 /// Perhaps others are wanted: what was found for them, if that is known.
-pub fn again<B: Depth>(
+pub(crate) fn again<B: Depth>(
     view: &View<'_, B>,
     why: &Why,
     (basis, gone): (&Basis, Qty),

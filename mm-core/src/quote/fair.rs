@@ -66,9 +66,7 @@ impl FairRule {
         };
         Ok(Self { micro_percent, flow: Some(flow) })
     }
-}
 
-impl FairRule {
     /// Whether the value depends on how much rests at the best levels.
     #[must_use]
     pub const fn follows_sizes(&self) -> bool {

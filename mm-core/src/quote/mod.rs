@@ -33,7 +33,7 @@ mod stands;
 mod value;
 
 pub use adjust::Adjust;
-pub use again::{Basis, Searched, again};
+pub(crate) use again::{Basis, Searched, again};
 pub use budget::{MoneyPrice, money_price};
 pub use cost::{CostKeys, CostModel};
 pub use fair::{Best, Fair, FairRule, FlowRule};
@@ -127,7 +127,7 @@ pub struct Quotes {
     /// What scores are measured from while our orders rest as they do; `None` where nothing is paid or a side has no level that counts.
     pub scoring_now: Option<Midpoint>,
     /// What they were found from.
-    pub basis: Basis,
+    pub(crate) basis: Basis,
 }
 
 /// Memory that quotes use again. What is in it means nothing from one to the next.
@@ -150,7 +150,7 @@ pub fn quote<B: Depth>(view: &View<'_, B>) -> Result<Quotes, NoQuote> {
 ///
 /// # Errors
 /// The same.
-pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result<Quotes, NoQuote> {
+pub(crate) fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result<Quotes, NoQuote> {
     quote_from(view, None, scratch)
 }
 
@@ -158,7 +158,7 @@ pub fn quote_with<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Result
 ///
 /// # Errors
 /// The same.
-pub fn quote_from<B: Depth>(
+pub(crate) fn quote_from<B: Depth>(
     view: &View<'_, B>,
     known: Option<Searched>,
     scratch: &mut Scratch,

@@ -118,6 +118,28 @@ impl Found {
     }
 }
 
+impl<'a> Ground<'a> {
+    fn of<B>(
+        view: &View<'_, B>,
+        rivals: &'a Rivals,
+        terms: &RewardTerms,
+        cost: &'a CostModel,
+        &Within { reference, fair, sizes: [least, most], .. }: &Within,
+    ) -> Self {
+        Self {
+            cost,
+            extra: view.recent.extra_dollars(),
+            money: view.room.money,
+            reference,
+            fair,
+            band: Band::of(terms),
+            rate: dollars(terms.rate_per_day),
+            rivals,
+            sizes: Sizes { min: shares(least), max: shares(most) },
+        }
+    }
+}
+
 impl Ground<'_> {
     fn line<'s>(
         &self,
@@ -400,10 +422,10 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     (near, rivals, search): (&mut Near<'_, I>, &mut Rivals, &mut Search),
     terms: &RewardTerms,
     cost: &CostModel,
-    &Within { reference, fair, public, limits, sizes: [least, most] }: &Within,
+    within: &Within,
 ) -> Result<Option<(Pair, Lead)>, NoQuote> {
+    let &Within { reference, public, limits, sizes: [least, most], .. } = within;
     let tick = view.market.tick.ten_thousandths();
-    let band = Band::of(terms);
     // an order that is inside by x moves the midpoint by x/2
     let inner = [limits.max_bid, limits.min_ask];
     let shift = inner.into_iter().zip(public).filter_map(|(to, from)| Some(to?.distance(from))).max().unwrap_or(0);
@@ -411,17 +433,7 @@ pub(super) fn plan<B, I: Iterator<Item = Level>>(
     let range = |side: Side, ix: usize| Range::new(side, inner[ix], public[ix], reference, reach, tick);
     let ranges = [range(Side::Buy, 0), range(Side::Sell, 1)];
     rivals.read(near, terms, reference, shift);
-    let ground = Ground {
-        cost,
-        extra: view.recent.extra_dollars(),
-        money: view.room.money,
-        reference,
-        fair,
-        band,
-        rate: dollars(terms.rate_per_day),
-        rivals,
-        sizes: Sizes { min: shares(least), max: shares(most) },
-    };
+    let ground = Ground::of(view, rivals, terms, cost, within);
     let Search { ticks: [bids, asks], table } = search;
     let fine = ranges.iter().all(|range| range.is_fine());
     let found = if fine {
@@ -463,26 +475,17 @@ pub(super) fn still_best<B, I: Iterator<Item = Level>>(
     (near, rivals): (&mut Near<'_, I>, &mut Rivals),
     terms: &RewardTerms,
     cost: &CostModel,
-    &Within { reference, fair, public, sizes: [least, most], .. }: &Within,
+    within: &Within,
     (found, lead, gone): (Pair, Lead, Qty),
 ) -> Option<(Pair, Lead)> {
+    let &Within { public, sizes: [least, most], .. } = within;
     let (bid, ask) = (found.bid?, found.ask?);
     let rate = dollars(terms.rate_per_day);
     let lead = lead.where_left(rate, shares(gone))?;
     // at or behind the public best the midpoint stays
     let midpoint = Midpoint::between(bid.price.max(public[0]), ask.price.min(public[1]));
     let pool = Pool { rate, rivals: rivals.most_at(near, terms, midpoint) };
-    let ground = Ground {
-        cost,
-        extra: view.recent.extra_dollars(),
-        money: view.room.money,
-        reference,
-        fair,
-        band: Band::of(terms),
-        rate,
-        rivals,
-        sizes: Sizes { min: shares(least), max: shares(most) },
-    };
+    let ground = Ground::of(view, rivals, terms, cost, within);
     let around = ground.around();
     let spot = |side: Side, price: Price| {
         let weight = ground.band.weight(f64::from(midpoint.halves()), halves(price));

@@ -54,10 +54,10 @@ fn search(scope: Scope) -> Found {
     let start = State::first(first.clone(), scope.mishaps);
     let mut found = Found { states: 1, steps: BTreeMap::new(), broken: None };
     let mut seen = BTreeSet::from([key(&start)]);
-    let mut queue = VecDeque::from([start]);
-    while let Some(state) = queue.pop_front() {
+    let mut queue = VecDeque::from([(key(&start).0, start)]);
+    while let Some((hash, state)) = queue.pop_front() {
         // What no state may approve is asked in one of sixteen.
-        if found.states < 16 || key(&state).0.is_multiple_of(16) {
+        if found.states < 16 || hash.is_multiple_of(16) {
             found.broken = state.wrongly_approved(&first, scope.wrong);
         }
         state.each_next(scope, &reloads, |step, next| {
@@ -65,9 +65,10 @@ fn search(scope: Scope) -> Found {
             if found.broken.is_none() {
                 found.broken = next.broken(&first, Some((step, &state))).map(|why| format!("{why} after {step}"));
             }
-            if seen.insert(key(&next)) {
+            let key = key(&next);
+            if seen.insert(key) {
                 found.states += 1;
-                queue.push_back(next);
+                queue.push_back((key.0, next));
             }
         });
         if found.states > STATES_MAX {

@@ -243,7 +243,7 @@ fn days(bench: &mut Bench, by_own_clock: bool) -> Verdict {
     let begun = rows.iter().filter(|row| matches!(row, LedgerRow::Day { .. })).count();
     let (first, last) = (EVE.day(), stage.at.day());
     let (mut early, mut lost, mut twice, mut back) = (0u64, 0u64, 0u64, 0u64);
-    let step = usize::try_from(bench.depth.pick(4, 1, 1)).unwrap_or(1);
+    let step = usize::try_from(bench.depth.pick(3, 1, 1)).unwrap_or(1);
     for clock in CLOCKS {
         for upto in (1..=rows.len()).step_by(step) {
             evidence.cases += 1;

@@ -65,7 +65,7 @@ const TIMES: u32 = 2;
 const STRUCK: ClientOrderId = ClientOrderId(10);
 
 fn matrix(bench: &mut Bench, trusting: bool) -> Verdict {
-    let stride = usize::try_from(bench.depth.pick(16, 1, 1)).unwrap_or(1);
+    let stride = usize::try_from(bench.depth.pick(13, 1, 1)).unwrap_or(1);
     let mut evidence = Evidence::default();
     let (mut senseless_cells, mut idle_cells, mut at) = (0u64, 0u64, 0usize);
     let mut why_not: BTreeMap<&str, u64> = BTreeMap::new();

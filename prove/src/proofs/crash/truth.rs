@@ -1,7 +1,7 @@
 //! What the venue has of an account, and whether a ledger knows it: computed from the venue's own list, in its own plain way.
 
 use crate::stack::StackError;
-use executor::ledger::{Ledger as _, SqliteLedger};
+use executor::ledger::{Head, HeadFile, Ledger as _, Sought, SqliteLedger};
 use executor::rows::LedgerRow;
 use mm_core::domain::{ClientOrderId, OrderId, Qty};
 use mm_core::protocol::Stage;
@@ -71,6 +71,8 @@ pub(super) struct Complaints {
     pub(super) doubled: u64,
     /// Orders that still rest.
     pub(super) resting: u64,
+    /// Ledgers whose head file is missing, or names a row that is not there.
+    pub(super) heads: u64,
 }
 
 /// Holds the ledger of a stopped executor against the truth.
@@ -78,7 +80,12 @@ pub(super) struct Complaints {
 /// # Errors
 /// When the ledger cannot be read.
 pub(super) fn compare(truth: &Truth, ledger: &Path) -> Result<Complaints, StackError> {
-    let mut ledger = SqliteLedger::open(ledger).map_err(|e| StackError(e.to_string()))?;
+    let head = HeadFile::beside(ledger).read().map_err(|e| StackError(format!("head: {e}")))?;
+    let mut sought = head.map(Sought::new);
+    let mut pass = |head: Head, _: LedgerRow| sought.iter_mut().for_each(|sought| sought.pass(head));
+    let mut ledger = SqliteLedger::open_each(ledger, &mut pass).map_err(|e| StackError(e.to_string()))?;
+    let is_there =
+        head.is_some_and(|head| head.rows > 0) && sought.is_some_and(|sought| sought.ended(ledger.head()).is_ok());
     let mut intents: BTreeMap<OrderId, (u64, ClientOrderId)> = BTreeMap::new();
     let mut fills = BTreeMap::new();
     let read = ledger.read(&mut |row| match row {
@@ -92,7 +99,7 @@ pub(super) fn compare(truth: &Truth, ledger: &Path) -> Result<Complaints, StackE
         parts.fold(Qty::ZERO, |sum, (_, (qty, _))| sum.saturating_add(*qty))
     };
     let mut of_intent: BTreeMap<(u64, ClientOrderId), u64> = BTreeMap::new();
-    let mut complaints = Complaints { doubled: truth.doubled(), ..Complaints::default() };
+    let mut complaints = Complaints { doubled: truth.doubled(), heads: u64::from(!is_there), ..Complaints::default() };
     for order in &truth.orders {
         match intents.get(&order.id) {
             Some(intent) => *of_intent.entry(*intent).or_default() += 1,
