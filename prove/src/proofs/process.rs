@@ -18,8 +18,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         quick: false,
         min_cases: 1,
         run: |bench| in_runtime(core_silenced(bench, Signal::KILL, 2000)),
-        sabotage_claim: "mm-core frozen with its socket open, and a lease that never ends",
-        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, 3_600_000))),
+        sabotage_claim: "mm-core frozen with its socket open, and the longest lease there is",
+        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, LONGEST_LEASE_MS))),
     },
     Proof {
         id: "core-frozen-executor-cancels",
@@ -28,8 +28,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         quick: false,
         min_cases: 1,
         run: |bench| in_runtime(core_silenced(bench, Signal::STOP, 2000)),
-        sabotage_claim: "a lease that never ends",
-        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, 3_600_000))),
+        sabotage_claim: "the longest lease there is",
+        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, LONGEST_LEASE_MS))),
     },
     Proof {
         id: "executor-killed-venue-sweeps",
@@ -75,6 +75,8 @@ pub(crate) const PROOFS: &[Proof] = &[
     },
 ];
 
+/// What the executor takes at most as `core_silent_ms`: longer than what is waited for here.
+const LONGEST_LEASE_MS: u64 = 10_000;
 /// How long the stack may take until orders rest.
 const ORDERS_REST: Duration = Duration::from_secs(60);
 /// Between two looks.
