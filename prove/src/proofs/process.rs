@@ -1,6 +1,7 @@
 //! Real binaries over real sockets: what happens when one of them dies.
 
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
 use crate::stack::{Options, Stack, StackError};
 use rustix::process::Signal;
 use std::io::Write as _;
@@ -81,18 +82,6 @@ const LONGEST_LEASE_MS: u64 = 10_000;
 const ORDERS_REST: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
-
-fn in_runtime(work: impl Future<Output = Result<Verdict, StackError>>) -> Verdict {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    runtime.block_on(work).unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("the stack failed", why);
-        Verdict::Refuted(evidence)
-    })
-}
 
 /// A stack at ten times the tape's speed whose quotes rest at the venue.
 async fn quoting_stack(bench: &Bench, change: impl FnOnce(&mut Options)) -> Result<Stack, StackError> {
@@ -254,12 +243,9 @@ async fn signalled(bench: &mut Bench, killed: bool) -> Result<Verdict, StackErro
             break;
         }
     }
-    for failure in &failures {
-        evidence.fact("failure", failure);
-    }
     evidence.fact("signals", evidence.cases);
     stack.stop().await;
-    Ok(if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) })
+    Ok(judged(evidence, &failures))
 }
 
 /// The demo's world with another heartbeat limit.

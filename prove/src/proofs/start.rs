@@ -1,6 +1,7 @@
 //! M5: what the executor refuses to start on. Real processes, and no venue: all of it is refused before anybody is asked anything.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::{judged, unless_broken};
 use executor::ledger::{HeadFile, Ledger as _, SqliteLedger};
 use executor::rows::LedgerRow;
 use mm_core::domain::{Digest, Timestamp};
@@ -254,14 +255,7 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
             Start::Ready(_) => evidence.cases += 1,
             Start::Refused(why) => failures.push(format!("after the first was killed: {why}")),
         }
-        Ok(verdict(evidence, failures))
+        Ok(judged(evidence, &failures))
     };
-    run().unwrap_or_else(|why| verdict(Evidence::default(), vec![why]))
-}
-
-fn verdict(mut evidence: Evidence, failures: Vec<String>) -> Verdict {
-    for failure in failures.iter().take(5) {
-        evidence.fact("failure", failure);
-    }
-    if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+    unless_broken(run())
 }

@@ -4,6 +4,7 @@ mod attempts;
 mod twin;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
 use crate::stack::{Options, Process, Stack, StackError};
 use attempts::{Target, Tried, What};
 use std::collections::BTreeMap;
@@ -75,24 +76,11 @@ fn other_users(bench: &mut Bench, unguarded: bool) -> Verdict {
     if !rustix::process::geteuid().is_root() {
         return Verdict::NotRun("needs root, to start processes of other users".to_owned());
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    let mut evidence = Evidence::default();
-    match runtime.block_on(siege(bench, unguarded, &mut evidence)) {
-        Ok(wrong) if wrong.is_empty() => Verdict::Proved(evidence),
-        Ok(wrong) => {
-            for what in wrong.iter().take(10) {
-                evidence.facts.insert(0, ("failure".to_owned(), what.clone()));
-            }
-            Verdict::Refuted(evidence)
-        }
-        Err(why) => {
-            evidence.facts.insert(0, ("the stage failed".to_owned(), why.to_string()));
-            Verdict::Refuted(evidence)
-        }
-    }
+    in_runtime(async {
+        let mut evidence = Evidence::default();
+        let wrong = siege(bench, unguarded, &mut evidence).await?;
+        Ok::<_, StackError>(judged(evidence, &wrong))
+    })
 }
 
 /// What all of it happens on: folders that other users can reach.

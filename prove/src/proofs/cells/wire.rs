@@ -3,6 +3,7 @@
 
 use crate::proof::{Evidence, Proof, Verdict};
 use crate::proofs::executor::verdict;
+use crate::proofs::in_runtime;
 use crate::proofs::last_metre::signed;
 use executor::clob::{Clob, Endpoints, Login};
 use executor::eip712::Chain;
@@ -26,9 +27,9 @@ pub(super) const PROOF: Proof = Proof {
             and a read: the client sends once and sees what the fault matrix takes for granted.",
     quick: true,
     min_cases: 60,
-    run: |_| bytes(false),
+    run: |_| in_runtime(through_the_wire(false)),
     sabotage_claim: "the listener answers well instead",
-    sabotage: Some(|_| bytes(true)),
+    sabotage: Some(|_| in_runtime(through_the_wire(true))),
 };
 
 /// What the client must see.
@@ -268,18 +269,6 @@ impl Wire {
             Asks::Read => clob.call(&VenueCall::OpenOrders { cursor: None }).await,
         })
     }
-}
-
-fn bytes(well: bool) -> Verdict {
-    let tried = || -> Result<Verdict, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|why| why.to_string())?.block_on(through_the_wire(well))
-    };
-    tried().unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("could not be tried", why);
-        Verdict::Refuted(evidence)
-    })
 }
 
 async fn through_the_wire(well: bool) -> Result<Verdict, String> {

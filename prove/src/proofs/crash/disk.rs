@@ -5,6 +5,7 @@ use super::Sabotage;
 use super::house::House;
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::verdict;
+use crate::proofs::in_runtime;
 use crate::shell;
 use crate::stack::{Options, Stack, StackError};
 use std::io::Write as _;
@@ -20,9 +21,9 @@ pub(super) const PROOF: Proof = Proof {
             everything that rests is cancelled, the latch is down, and the process ends saying that its ledger failed.",
     quick: false,
     min_cases: 3,
-    run: |bench| starved(bench, true),
+    run: |bench| in_runtime(starved(bench, true)),
     sabotage_claim: "the disk takes everything",
-    sabotage: Some(|bench| starved(bench, false)),
+    sabotage: Some(|bench| in_runtime(starved(bench, false))),
 };
 
 /// How the disk comes to its end.
@@ -41,19 +42,7 @@ pub(super) const LEDGER_FAILED: i32 = 4;
 /// Size of the file system that is filled.
 const SMALL: &str = "size=2m";
 
-fn starved(bench: &mut Bench, starve: bool) -> Verdict {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    runtime.block_on(all(bench, starve)).unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("could not be tried", why);
-        Verdict::Refuted(evidence)
-    })
-}
-
-async fn all(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
+async fn starved(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
     let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
     options.scenario = bench.root.join("config/sim/basic.toml");
     let stack = Arc::new(Stack::venue(options).await?);
@@ -78,7 +67,7 @@ async fn all(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
         };
         let binary = bench.binary("executor");
         let mut house = House::new(bench, Arc::clone(&stack), binary, number, Sabotage::None).await?;
-        match house.starve(how).await {
+        match house.starve(how).await? {
             Ok(before) => rested += before,
             Err(why) => wrong.push(format!("{how:?}: {why}")),
         }

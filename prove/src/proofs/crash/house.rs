@@ -171,8 +171,8 @@ impl House {
         self.judge(status, &process, false).map(drop)
     }
 
-    /// A life in which the disk takes no more while orders rest; how many did.
-    pub(super) async fn starve(&mut self, how: Starve) -> Result<u64, StackError> {
+    /// A life in which the disk takes no more while orders rest; how many did, or what was not as it must be.
+    pub(super) async fn starve(&mut self, how: Starve) -> Result<Result<u64, String>, StackError> {
         // the signal that comes with a refused write is nobody's business: the write fails
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(&self.binary);
@@ -209,22 +209,25 @@ impl House {
         let ended = process.ended(WAIT_MAX * 2).await;
         let after = self.look().await?;
         let refused = after.orders() - before.orders();
-        let code = ended.map_err(|why| StackError(format!("{why}, {refused} orders afterwards")))?.code();
+        let code = match ended {
+            Ok(status) => status.code(),
+            Err(why) => return Ok(Err(format!("{why}, {refused} orders afterwards"))),
+        };
         std::fs::remove_dir_all(&self.sockets).ok();
         let marked = state.join("HALTED").exists();
         // what a commit that went well has let out is no fault: it has its row
         let lost = truth::compare(&after, &state.join("ledger.sqlite"))?.lost;
         let may_leave = matches!(how, Starve::NoByteAfter(more) if more > 0);
-        match code {
+        Ok(match code {
             Some(disk::LEDGER_FAILED) if marked && lost == 0 && after.resting() == 0 && (refused == 0 || may_leave) => {
                 Ok(before.resting())
             }
-            code => Err(StackError(format!(
+            code => Err(format!(
                 "ended with {code:?}, marker {marked}, {refused} orders afterwards, {lost} without a row, {} rest: {}",
                 after.resting(),
                 process.last_words()
-            ))),
-        }
+            )),
+        })
     }
 
     fn spawn(&self, kill: Option<(&str, u64)>) -> Result<Process, StackError> {

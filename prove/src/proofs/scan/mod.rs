@@ -3,6 +3,7 @@
 mod sinks;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
 use crate::scan::{Canary, Matcher, planted};
 use crate::stack::{Options, Stack, StackError};
 use serde_json::{Value, json};
@@ -42,24 +43,11 @@ fn scanned(bench: &mut Bench, deposit_counts: bool) -> Verdict {
             "needs root, to look into the memory of the executor, which keeps others out".to_owned(),
         );
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    let mut evidence = Evidence::default();
-    match runtime.block_on(scan(bench, deposit_counts, &mut evidence)) {
-        Ok(wrong) if wrong.is_empty() => Verdict::Proved(evidence),
-        Ok(wrong) => {
-            for what in wrong.iter().take(20).rev() {
-                evidence.facts.insert(0, ("failure".to_owned(), what.clone()));
-            }
-            Verdict::Refuted(evidence)
-        }
-        Err(why) => {
-            evidence.facts.insert(0, ("the run failed".to_owned(), why.to_string()));
-            Verdict::Refuted(evidence)
-        }
-    }
+    in_runtime(async {
+        let mut evidence = Evidence::default();
+        let wrong = scan(bench, deposit_counts, &mut evidence).await?;
+        Ok::<_, StackError>(judged(evidence, &wrong))
+    })
 }
 
 /// The secrets of a run and where they deliberately lie.

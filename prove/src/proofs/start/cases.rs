@@ -1,7 +1,8 @@
 //! The dangers, one case each.
 
-use super::{Lone, Start, verdict, write};
+use super::{Lone, Start, write};
 use crate::proof::{Bench, Evidence, Verdict};
+use crate::proofs::judged;
 use executor::ledger::{Ledger as _, SqliteLedger, is_safe_library};
 use executor::rehearsal::{Rehearsal, policy, setup};
 use executor::rows::LedgerRow;
@@ -144,7 +145,7 @@ pub(super) fn refused(bench: &Bench, dangers: bool) -> Verdict {
         evidence.fact("cases that do not start without their danger", tried.len() as u64 - started);
         return Verdict::Proved(evidence);
     }
-    verdict(evidence, failures)
+    judged(evidence, &failures)
 }
 
 fn judge(bench: &Bench, case: &Case, danger: bool) -> Result<Start, String> {
