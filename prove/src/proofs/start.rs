@@ -2,6 +2,7 @@
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::{judged, unless_broken};
+use crate::stack;
 use executor::ledger::{HeadFile, Ledger as _, SqliteLedger};
 use executor::rows::LedgerRow;
 use mm_core::domain::{Digest, Timestamp};
@@ -125,11 +126,10 @@ impl Lone {
         self.set("account", "key", Table::from_iter(source.chain(more)));
     }
 
-    /// A file with a key that nobody uses, told apart by `name`.
-    fn key_file(&mut self, name: &str, mode: u32) -> Result<PathBuf, String> {
+    /// A file with a key of its own.
+    fn key_file(&mut self, mode: u32) -> Result<PathBuf, String> {
         let path = self.dir.path().join("key");
-        let key = Digest::of(format!("a key for proofs: {name}").as_bytes());
-        write(&path, &key.to_string(), mode)?;
+        stack::key_file(&path, mode)?;
         self.key("file", &[("path", path.display().to_string())]);
         Ok(path)
     }
@@ -217,11 +217,11 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
     let run = || -> Result<Verdict, String> {
         let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
         let (mut first, mut second) = (Lone::new(bench)?, Lone::new(bench)?);
-        let key = first.key_file("one", 0o400)?;
+        let key = first.key_file(0o400)?;
         if same {
             second.key("file", &[("path", key.display().to_string())]);
         } else {
-            second.key_file("another", 0o400)?;
+            second.key_file(0o400)?;
         }
         first.write_config()?;
         second.write_config()?;

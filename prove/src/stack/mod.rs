@@ -2,9 +2,11 @@
 //! Unix sockets, started, watched and stopped from here. The demo and the process proofs use the same code.
 
 mod config;
+mod keys;
 mod process;
 
 pub(crate) use config::Ready;
+pub(crate) use keys::{drawn, key_file};
 pub(crate) use process::Process;
 
 use mm_core::domain::{OrderId, Qty, Timestamp};
@@ -30,6 +32,12 @@ pub(crate) struct StackError(pub(crate) String);
 impl std::fmt::Display for StackError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl From<StackError> for String {
+    fn from(why: StackError) -> Self {
+        why.0
     }
 }
 

@@ -5,11 +5,9 @@ mod twin;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::{in_runtime, judged};
-use crate::stack::{Options, Process, Stack, StackError};
+use crate::stack::{Options, Process, Stack, StackError, key_file};
 use attempts::{Target, Tried, What};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -144,16 +142,6 @@ impl Field {
     }
 }
 
-/// A key nobody ever used, in a file of the executor's user.
-fn keep_key(path: &std::path::Path) -> std::io::Result<()> {
-    let mut bytes = [0; 32];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    std::fs::write(path, text)?;
-    std::fs::set_permissions(path, mode(0o400))?;
-    chown(path, Some(EXECUTOR), Some(EXECUTOR))
-}
-
 fn mode(mode: u32) -> std::fs::Permissions {
     std::fs::Permissions::from_mode(mode)
 }
@@ -187,7 +175,8 @@ async fn siege(bench: &Bench, unguarded: bool, evidence: &mut Evidence) -> Resul
     options.markets = Some(2);
     options.executor_user = Some(EXECUTOR);
     let key = options.dir.join("key");
-    keep_key(&key).map_err(failed)?;
+    key_file(&key, 0o400)?;
+    chown(&key, Some(EXECUTOR), Some(EXECUTOR)).map_err(failed)?;
     let source = [("source", "file".into()), ("path", toml::Value::String(key.display().to_string()))];
     let source: toml::Table = source.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     options.executor_keys.push(("account", "key", source.into()));

@@ -5,9 +5,8 @@ use super::core::{Became, Core, Gone, ask};
 use super::disk::{self, Starve};
 use super::truth::{self, Complaints, Truth};
 use crate::proof::Bench;
-use crate::proofs::executor::Draws;
 use crate::stack::code_in;
-use crate::stack::{Options, Process, Stack, StackError, socket_dir};
+use crate::stack::{Options, Process, Stack, StackError, key_file, socket_dir};
 use executor::operator::{Ask, Told};
 use mm_core::domain::{
     ClientOrderId, MarketIx, NewOrder, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Token, TokenId,
@@ -16,8 +15,6 @@ use mm_core::io::clock::Clock;
 use mm_core::protocol::ToExecutor;
 use rustix::process::{Resource, Rlimit, prlimit};
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -74,13 +71,7 @@ impl House {
         let failed = |why: std::io::Error| StackError(why.to_string());
         std::fs::create_dir_all(&dir).map_err(failed)?;
         let key = dir.join("key");
-        // a key nobody has: drawn from the seed, for a venue that takes everybody
-        let mut draws = Draws::new(bench.seed ^ (number << 32));
-        let digits: String =
-            (0..64).filter_map(|_| char::from_digit(u32::try_from(draws.below(16)).unwrap_or(1), 16)).collect();
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(&key).map_err(failed)?;
-        file.write_all(digits.as_bytes()).map_err(failed)?;
+        key_file(&key, 0o400)?;
         let sockets = socket_dir()?;
         let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), dir.clone());
         let ms = |section, key, n| (section, key, Value::Integer(n));

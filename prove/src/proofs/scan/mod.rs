@@ -5,10 +5,10 @@ mod sinks;
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::{in_runtime, judged};
 use crate::scan::{Canary, Matcher, planted};
-use crate::stack::{Options, Stack, StackError};
+use crate::stack::{Options, Stack, StackError, drawn, key_file};
 use serde_json::{Value, json};
 use sinks::{Relay, Sink, failed};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
@@ -63,15 +63,13 @@ impl Secrets {
     /// A key and a passphrase that were never used, the key in a keystore.
     fn new(bench: &Bench) -> Result<Self, StackError> {
         let folder = tempfile::tempdir().map_err(failed("folder of secrets"))?;
-        let (key, drawn) = (random(32)?, random(24)?);
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = key_file(&folder.path().join("key"), 0o400)?.to_vec();
         let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
-        let passphrase: String = drawn.iter().map(|byte| char::from(letters[usize::from(byte % 64)])).collect();
-        for (name, text) in [("key", &hex), ("passphrase", &passphrase)] {
-            let mut options = std::fs::OpenOptions::new();
-            let file = options.write(true).create_new(true).mode(0o400).open(folder.path().join(name));
-            file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed(name))?;
-        }
+        let passphrase: String =
+            drawn::<24>()?.iter().map(|byte| char::from(letters[usize::from(byte % 64)])).collect();
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o400).open(folder.path().join("passphrase"));
+        file.and_then(|mut file| file.write_all(passphrase.as_bytes())).map_err(failed("passphrase"))?;
         let at = |name: &str| folder.path().join(name);
         let mut printed = Vec::new();
         for words in
@@ -103,14 +101,6 @@ impl Secrets {
             Canary::of_hex("API passphrase", &part("passphrase")?),
         ])
     }
-}
-
-fn random(len: usize) -> Result<Vec<u8>, StackError> {
-    let mut bytes = vec![0; len];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(failed("random bytes"))?;
-    Ok(bytes)
 }
 
 async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> Result<Vec<String>, StackError> {

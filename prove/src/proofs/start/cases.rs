@@ -3,6 +3,7 @@
 use super::{Lone, Start, write};
 use crate::proof::{Bench, Evidence, Verdict};
 use crate::proofs::judged;
+use crate::stack;
 use executor::ledger::{Ledger as _, SqliteLedger, is_safe_library};
 use executor::rehearsal::{Rehearsal, policy, setup};
 use executor::rows::LedgerRow;
@@ -62,12 +63,12 @@ const CASES: [Case; 18] = [
         std::os::unix::fs::symlink(&elsewhere, lone.config()).map_err(|why| why.to_string())
     }),
     case("a key file others may read", "key has mode 0440", |lone| {
-        lone.key_file("seen", 0o440)?;
+        lone.key_file(0o440)?;
         lone.write_config()
     }),
     case("a credential on a disk", "lies on a disk", |lone| {
         let folder = lone.dir.path().to_owned();
-        write(&folder.join("clob-key"), &Digest::of(b"a key for proofs: weak").to_string(), 0o400)?;
+        stack::key_file(&folder.join("clob-key"), 0o400)?;
         lone.key("credential", &[("name", "clob-key".to_owned())]);
         lone.env.push(("CREDENTIALS_DIRECTORY", folder.display().to_string()));
         lone.write_config()
