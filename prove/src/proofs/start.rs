@@ -8,7 +8,7 @@ use executor::rows::LedgerRow;
 use mm_core::domain::{Digest, Timestamp};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
@@ -84,7 +84,7 @@ impl Lone {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(text)?.port();
         table.insert("profile".to_owned(), "sim".into());
         table.insert("submit".to_owned(), "post".into());
-        let sockets = socket_folder()?;
+        let sockets = stack::socket_dir()?;
         let venue = [
             ("rest_url", Value::from(format!("http://127.0.0.1:{port}"))),
             ("user_ws_url", Value::from(format!("ws://127.0.0.1:{port}/ws/user"))),
@@ -197,13 +197,6 @@ impl Drop for Lone {
             let _ = std::fs::remove_dir_all(sockets);
         }
     }
-}
-
-/// A short path: a socket's address holds 107 bytes.
-fn socket_folder() -> Result<PathBuf, String> {
-    let ours_alone = std::fs::Permissions::from_mode(0o700);
-    let folder = tempfile::Builder::new().prefix("pm-").permissions(ours_alone).tempdir();
-    folder.map(tempfile::TempDir::keep).map_err(|why| why.to_string())
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {

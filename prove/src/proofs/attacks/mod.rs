@@ -90,10 +90,10 @@ struct Field {
 
 impl Field {
     fn new() -> Result<Self, StackError> {
-        let folder = tempfile::Builder::new().permissions(mode(0o755)).tempdir().map_err(failed)?;
+        let folder = tempfile::Builder::new().permissions(mode(0o755)).tempdir()?;
         let program = folder.path().join("prove");
-        std::fs::copy(std::env::current_exe().map_err(failed)?, &program).map_err(failed)?;
-        std::fs::set_permissions(&program, mode(0o755)).map_err(failed)?;
+        std::fs::copy(std::env::current_exe()?, &program)?;
+        std::fs::set_permissions(&program, mode(0o755))?;
         Ok(Self { folder, program, made: 0 })
     }
 
@@ -101,15 +101,15 @@ impl Field {
     fn owned(&mut self, uid: u32) -> Result<PathBuf, StackError> {
         self.made += 1;
         let path = self.folder.path().join(self.made.to_string());
-        std::fs::create_dir(&path).map_err(failed)?;
-        chown(&path, Some(uid), Some(uid)).map_err(failed)?;
+        std::fs::create_dir(&path)?;
+        chown(&path, Some(uid), Some(uid))?;
         Ok(path)
     }
 
     /// Attacks as a user.
     fn attack(&mut self, uid: u32, target: &Target) -> Result<Vec<Tried>, StackError> {
         let target = Target { own: self.owned(uid)?, ..target.clone() };
-        let target = serde_json::to_string(&target).map_err(failed)?;
+        let target = serde_json::to_string(&target).map_err(|why| StackError(why.to_string()))?;
         let mut command = Command::new(&self.program);
         command.args(["role", "attack", &target]).current_dir("/").uid(uid).gid(uid);
         let output = crate::shell::run(&mut command, LIMIT)?;
@@ -146,10 +146,6 @@ fn mode(mode: u32) -> std::fs::Permissions {
     std::fs::Permissions::from_mode(mode)
 }
 
-fn failed(why: impl std::fmt::Display) -> StackError {
-    StackError(why.to_string())
-}
-
 fn pid(process: &Process) -> Result<i32, StackError> {
     process.pid().map(rustix::process::Pid::as_raw_pid).ok_or_else(|| StackError("it is not running".to_owned()))
 }
@@ -170,13 +166,13 @@ async fn siege(bench: &Bench, unguarded: bool, evidence: &mut Evidence) -> Resul
         return Ok(wrong);
     }
     let folder = field.owned(0)?;
-    std::fs::set_permissions(&folder, mode(0o755)).map_err(failed)?;
+    std::fs::set_permissions(&folder, mode(0o755))?;
     let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), folder);
     options.markets = Some(2);
     options.executor_user = Some(EXECUTOR);
     let key = options.dir.join("key");
     key_file(&key, 0o400)?;
-    chown(&key, Some(EXECUTOR), Some(EXECUTOR)).map_err(failed)?;
+    chown(&key, Some(EXECUTOR), Some(EXECUTOR))?;
     let source = [("source", "file".into()), ("path", toml::Value::String(key.display().to_string()))];
     let source: toml::Table = source.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     options.executor_keys.push(("account", "key", source.into()));
@@ -239,7 +235,7 @@ async fn besiege(
     for (path, bits) in
         std::iter::once((target.sockets.as_path(), 0o777)).chain(sockets.iter().map(|path| (path.as_path(), 0o666)))
     {
-        std::fs::set_permissions(path, mode(bits)).map_err(failed)?;
+        std::fs::set_permissions(path, mode(bits))?;
     }
     for uid in OTHERS {
         let powers = field.powers(uid, What::Sockets).await?;

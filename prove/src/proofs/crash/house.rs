@@ -68,8 +68,7 @@ impl House {
         sabotage: Sabotage,
     ) -> Result<Self, StackError> {
         let dir = bench.evidence.join(format!("house-{number}"));
-        let failed = |why: std::io::Error| StackError(why.to_string());
-        std::fs::create_dir_all(&dir).map_err(failed)?;
+        std::fs::create_dir_all(&dir)?;
         let key = dir.join("key");
         key_file(&key, 0o400)?;
         let sockets = socket_dir()?;
@@ -102,7 +101,7 @@ impl House {
         options.executor_keys.extend(CAPS.map(|key| ("policy", key, Value::from(CAP_USDC.to_string()))));
         let config = dir.join("executor.toml");
         let text = stack.executor_config(&options, &sockets).await?;
-        std::fs::write(&config, text).map_err(failed)?;
+        std::fs::write(&config, text)?;
         let market = &stack.ready.markets[0];
         let token = |outcome, id: &str| TokenId::parse(id).map(|id| (Token { market: MarketIx(0), outcome }, id));
         let tokens = [token(Outcome::Yes, &market.yes), token(Outcome::No, &market.no)];
@@ -182,13 +181,12 @@ impl House {
         let state = self.dir.join("executor");
         match how {
             Starve::Never => {}
-            Starve::Full => disk::fill(&state).map_err(|why| StackError(why.to_string()))?,
+            Starve::Full => disk::fill(&state)?,
             Starve::NoByteAfter(more) => {
-                let log =
-                    std::fs::metadata(state.join("ledger.sqlite-wal")).map_err(|why| StackError(why.to_string()))?;
+                let log = std::fs::metadata(state.join("ledger.sqlite-wal"))?;
                 let most = Some(log.len() + more);
                 let limit = Rlimit { current: most, maximum: most };
-                prlimit(process.pid(), Resource::Fsize, limit).map_err(|why| StackError(why.to_string()))?;
+                prlimit(process.pid(), Resource::Fsize, limit).map_err(std::io::Error::from)?;
             }
         }
         // some of them may be what the disk breaks at

@@ -122,17 +122,8 @@ impl Stage {
 
     /// Every order is withdrawn while the fault acts.
     pub(super) async fn withdraws(&self, case: &Case) -> Result<(), Failure> {
-        let end = Instant::now() + Duration::from_millis(case.acts_ms);
-        loop {
-            let open = self.stack.open_orders_at_venue().await?;
-            if open == 0 {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(Failure::Wrong(format!("{open} orders rest all the while")));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        let limit = Duration::from_millis(case.acts_ms);
+        self.stack.wait_for(limit, "the bot to withdraw", |open| open == 0).await?.map_err(Failure::Wrong)
     }
 
     /// The executor halts, and nothing rests.
@@ -153,22 +144,12 @@ impl Stage {
 
     /// Whether the executor waits for a person.
     pub(super) fn is_halted(&self) -> Result<bool, StackError> {
-        Ok(!self.stack.executor_status()?["desk"]["halted"].is_null())
+        self.stack.is_halted()
     }
 
     /// A person lets the executor trade again, once it is flat.
     pub(super) async fn arm(&self) -> Result<(), Failure> {
-        let end = Instant::now() + HEALTHY;
-        loop {
-            let told = self.stack.arm()?;
-            if told.ok {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(Failure::Wrong(format!("cannot be armed: {}", told.text)));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        self.stack.arm(HEALTHY).await?.map_err(Failure::Wrong)
     }
 
     /// Lets the venue take our resting orders until some have been filled, and for as long as the fault acts.
@@ -281,13 +262,7 @@ impl Stage {
     pub(super) async fn end(mut self) -> Result<(), Failure> {
         self.switch_off().await?;
         self.stack.executor_command(&["cancel-all"], Duration::from_secs(30))?;
-        let end = Instant::now() + HEALTHY;
-        while self.stack.open_orders_at_venue().await? > 0 {
-            if Instant::now() > end {
-                return Err(Failure::Wrong("orders rest after cancel-all".to_owned()));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        self.stack.wait_for(HEALTHY, "cancel-all", |open| open == 0).await?.map_err(Failure::Wrong)?;
         let accepted: Vec<(OrderId, Timestamp)> = self.stack.accepted_orders().await?;
         let ledger = self.stack.dir().join("executor/ledger.sqlite");
         let complaints = self.stack.stop_core_and_executor().await;

@@ -166,7 +166,7 @@ const ECHOES: [(&str, &str); 5] =
 
 /// A venue that tells everything it was sent, while orders are placed and cancelled.
 async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
-    wait_for(stack, "orders to rest", |open| open > 0).await?;
+    stack.wait_for(LIMIT, "orders to rest", |open| open > 0).await??;
     for (calls, status) in &ECHOES[..rounds] {
         stack.switch_fault(&json!({"kind": "echoed-request", "calls": calls, "status": status})).await?;
         if *calls == "all" {
@@ -184,21 +184,10 @@ async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
             tokio::time::sleep(Duration::from_millis(1500)).await;
         }
         stack.end_faults().await?;
-        // A halt is right; the next round wants an armed one if it can be had.
-        stack.arm()?;
+        // A halt is right; the next round wants an armed one.
+        stack.arm(LIMIT).await??;
     }
     stack.executor_command(&["halt", "--reason", "the end of it"], LIMIT)?;
-    Ok(())
-}
-
-async fn wait_for(stack: &Stack, what: &str, wished: impl Fn(u64) -> bool) -> Result<(), StackError> {
-    let until = Instant::now() + LIMIT;
-    while !wished(stack.open_orders_at_venue().await?) {
-        if Instant::now() > until {
-            return Err(StackError(format!("waited for {what}")));
-        }
-        tokio::time::sleep(LOOK).await;
-    }
     Ok(())
 }
 
