@@ -34,6 +34,8 @@ const EXECUTOR: u32 = 64_001;
 const OTHERS: [u32; 2] = [65_534, 64_002];
 /// Attempts that must have power, of each user.
 const ATTEMPTS_MIN: usize = 30;
+/// The same of another process of the executor's user, which tries its memory alone.
+const OWN_MIN: usize = 12;
 /// How long anything here may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -228,6 +230,12 @@ async fn besiege(
     let tried = field.attack(EXECUTOR, &Target { what: What::Memory, ..target.clone() })?;
     let judged = judge("another process of its user", &tried, &powers, &mut powerless, wrong);
     evidence.fact("attempts of another process of its user", judged);
+    if judged < OWN_MIN {
+        wrong.push(format!("only {judged} attempts of another process of its user have power"));
+    }
+    if !powers.get("read its memory").is_some_and(|power| power.got) {
+        wrong.push("a process of its user could read no memory anyway".to_owned());
+    }
     evidence.cases += judged as u64;
 
     // Only the list of users is left in the way.
