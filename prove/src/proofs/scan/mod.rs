@@ -4,7 +4,7 @@ mod sinks;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::{in_runtime, judged};
-use crate::scan::{Canary, Matcher, planted};
+use crate::scan::{Canary, Matcher, packed, planted};
 use crate::stack::{Options, Stack, StackError, drawn, key_file};
 use serde_json::{Value, json};
 use sinks::{Relay, Sink, failed};
@@ -153,7 +153,7 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     sinks.push(sinks::file("ledger at the end", &stack.dir().join("executor/ledger.sqlite"))?);
     sinks.push(Sink { name: "ends".to_owned(), bytes: format!("ends: {complaints:?}").into_bytes() });
     stack.stop().await;
-    Ok(judge(&sinks, &canaries, &own, !deposit_counts, evidence))
+    judge(&sinks, &canaries, &own, !deposit_counts, evidence)
 }
 
 fn text(path: &Path) -> toml::Value {
@@ -243,7 +243,13 @@ fn is_blotted(bytes: &[u8]) -> bool {
 }
 
 /// Leaks, missed plants, empty outputs.
-fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, evidence: &mut Evidence) -> Vec<String> {
+fn judge(
+    sinks: &[Sink],
+    canaries: &[Canary],
+    own: &Sink,
+    planting: bool,
+    evidence: &mut Evidence,
+) -> Result<Vec<String>, StackError> {
     let matcher = Matcher::new(canaries);
     let mut wrong = Vec::new();
     let (mut bytes, mut plants) = (0u64, 0u64);
@@ -252,19 +258,17 @@ fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, eviden
         if sink.bytes.is_empty() {
             wrong.push(format!("{}: nothing was there to look at", sink.name));
         }
-        for (secret, form) in matcher.scan(&sink.bytes) {
-            wrong.push(format!("{}: {secret}, as {form}", sink.name));
+        for (secret, _, written) in matcher.scan(&sink.bytes) {
+            wrong.push(format!("{}: {secret}, as {written}", sink.name));
         }
         if planting {
-            match planted(&sink.bytes[..sink.bytes.len().min(PLANTED_MAX)], canaries) {
-                Ok((with, expected)) => {
-                    let found = matcher.scan(&with);
-                    plants += expected.len() as u64;
-                    for (secret, form) in expected.difference(&found) {
-                        wrong.push(format!("{}: a planted {secret}, as {form}, was missed", sink.name));
-                    }
+            let some = &sink.bytes[..sink.bytes.len().min(PLANTED_MAX)];
+            for (how, (with, expected)) in [("planted", planted(some, canaries)), ("packed", packed(some, canaries)?)] {
+                let found = matcher.scan(&with);
+                plants += expected.len() as u64;
+                for (secret, nth, written) in expected.difference(&found) {
+                    wrong.push(format!("{}: a {how} {secret}, form {nth}, as {written}, was missed", sink.name));
                 }
-                Err(why) => wrong.push(format!("{}: {why}", sink.name)),
             }
         }
         bytes += sink.bytes.len() as u64;
@@ -274,7 +278,7 @@ fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, eviden
     // Control: where secrets must be, they are found. That memory can be read at all is seen by the same.
     let held = matcher.scan(&own.bytes);
     for secret in ["key", "API secret", "API passphrase"] {
-        if !held.iter().any(|(name, _)| *name == secret) {
+        if !held.iter().any(|(name, ..)| *name == secret) {
             wrong.push(format!("{}: holds no {secret}, so looking into memory proves nothing", own.name));
         }
     }
@@ -294,12 +298,12 @@ fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, eviden
     evidence.fact("plants found", if wrong.iter().any(|what| what.contains("was missed")) { 0 } else { plants });
     evidence.fact(
         "passphrase of the keystore left in the executor's memory",
-        held.iter().any(|(name, _)| *name == "keystore passphrase"),
+        held.iter().any(|(name, ..)| *name == "keystore passphrase"),
     );
     evidence.fact("more than 50 MB looked at", bytes > 50 << 20);
     // This proof's own words, too.
-    for (secret, form) in matcher.scan(format!("{evidence:?} {wrong:?}").as_bytes()) {
-        wrong.push(format!("this report: {secret}, as {form}"));
+    for (secret, _, written) in matcher.scan(format!("{evidence:?} {wrong:?}").as_bytes()) {
+        wrong.push(format!("this report: {secret}, as {written}"));
     }
-    wrong
+    Ok(wrong)
 }
