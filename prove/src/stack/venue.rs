@@ -12,6 +12,11 @@ impl Stack {
         self.get(&format!("{}/status", self.admin()?)).await
     }
 
+    /// How many calls the venue sent back as they came.
+    pub(crate) async fn echoed_calls(&self) -> Result<u64, StackError> {
+        self.venue_status().await?["echoed"].as_u64().ok_or_else(|| StackError("the venue counts no echoes".to_owned()))
+    }
+
     /// How many orders the venue holds open for our account.
     pub(crate) async fn open_orders_at_venue(&self) -> Result<u64, StackError> {
         let status = self.venue_status().await?;

@@ -114,6 +114,8 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     let mut source: toml::Table = keystore.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     source.insert("passphrase_file".to_owned(), text(&secrets.folder.path().join("passphrase")));
     options.executor_keys.push(("account", "key", source.into()));
+    // what is unknown after a round must not keep the next one from being armed
+    options.executor_keys.push(("gate", "late_landing_ms", 10_000.into()));
     options.environment = vec![
         ("RUST_LOG", "trace".to_owned()),
         ("RUST_BACKTRACE", "full".to_owned()),
@@ -132,10 +134,9 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     .await?;
     // The sabotage is found without most of the run.
     let outcome = provoked(&stack, if deposit_counts { 1 } else { ECHOES.len() }).await;
-    let collected = match outcome {
-        Ok(()) => collect(bench, &stack, &secrets, &temporary, relay.as_ref(), deposit_counts),
-        Err(why) => Err(why),
-    };
+    let collected = outcome.and_then(|quiet| {
+        collect(bench, &stack, &secrets, &temporary, relay.as_ref(), deposit_counts).map(|sinks| (sinks, quiet))
+    });
     let deposit = stack.dir().join("executor/kill-credentials");
     let canaries = secrets.canaries(&deposit);
     let own = match (&stack.executor, &stack.core) {
@@ -145,7 +146,7 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     let killed = executor_kill(bench, stack.dir());
     // The end is an output too; a venue that has just been impossible may leave complaints.
     let complaints = stack.stop_core_and_executor().await;
-    let (mut sinks, canaries, own) = (collected?, canaries?, own?);
+    let ((mut sinks, quiet), canaries, own) = (collected?, canaries?, own?);
     sinks.push(Sink { name: "executor-kill".to_owned(), bytes: killed?.into_bytes() });
     sinks.push(sinks::file("log of the executor", &stack.dir().join("executor.log"))?);
     sinks.push(sinks::file("log of mm-core", &stack.dir().join("mm-core.log"))?);
@@ -153,21 +154,32 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     sinks.push(sinks::file("ledger at the end", &stack.dir().join("executor/ledger.sqlite"))?);
     sinks.push(Sink { name: "ends".to_owned(), bytes: format!("ends: {complaints:?}").into_bytes() });
     stack.stop().await;
-    judge(&sinks, &canaries, &own, !deposit_counts, evidence)
+    let mut wrong = judge(&sinks, &canaries, &own, !deposit_counts, evidence)?;
+    // what the sabotage must find is a secret
+    wrong.extend(quiet.into_iter().filter(|_| !deposit_counts));
+    Ok(wrong)
 }
 
 fn text(path: &Path) -> toml::Value {
     toml::Value::String(path.display().to_string())
 }
 
+/// Calls that must come back in each round.
+const ECHOED_MIN: u64 = 3;
 /// Which calls come back with which status, one after the other.
 const ECHOES: [(&str, &str); 5] =
     [("orders", "400"), ("trading", "500"), ("reads", "401"), ("all", "502"), ("all", "400")];
 
-/// A venue that tells everything it was sent, while orders are placed and cancelled.
-async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
-    stack.wait_for(LIMIT, "orders to rest", |open| open > 0).await??;
+/// A venue that tells everything it was sent, while orders are placed and cancelled; rounds in which it was sent nothing.
+async fn provoked(stack: &Stack, rounds: usize) -> Result<Vec<String>, StackError> {
+    let mut quiet = Vec::new();
     for (calls, status) in &ECHOES[..rounds] {
+        // A halt is right; the next round wants an armed one.
+        if stack.is_halted()? {
+            stack.arm(LIMIT).await??;
+        }
+        stack.wait_for(LIMIT, "orders to rest", |open| open > 0).await??;
+        let (before, until) = (stack.echoed_calls().await?, Instant::now() + LIMIT);
         stack.switch_fault(&json!({"kind": "echoed-request", "calls": calls, "status": status})).await?;
         if *calls == "all" {
             stack.switch_fault(&json!({"kind": "silent-drop", "channel": "user"})).await?;
@@ -176,19 +188,21 @@ async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
         if *calls == "orders" {
             // The core quotes again, and what comes back goes as far as an echo can.
             let log = stack.dir().join("executor/ledger.sqlite-wal");
-            let until = Instant::now() + LIMIT;
             while !is_blotted(&std::fs::read(&log).map_err(failed("the write-ahead log"))?) && Instant::now() < until {
                 tokio::time::sleep(LOOK).await;
             }
-        } else {
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
+        while stack.echoed_calls().await? < before + ECHOED_MIN {
+            if Instant::now() > until {
+                quiet.push(format!("round of {calls} as {status}: the venue was sent next to nothing"));
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
         }
         stack.end_faults().await?;
-        // A halt is right; the next round wants an armed one.
-        stack.arm(LIMIT).await??;
     }
     stack.executor_command(&["halt", "--reason", "the end of it"], LIMIT)?;
-    Ok(())
+    Ok(quiet)
 }
 
 /// What can be had while the processes run.
