@@ -88,10 +88,7 @@ fn signed_as_published(bench: &Bench, change: fn(&mut Value)) -> Verdict {
         let document = document.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|why| why.to_string()));
         let mut document = match document {
             Ok(document) => document,
-            Err(why) => {
-                failures.push(format!("{name}: {why}"));
-                continue;
-            }
+            Err(why) => return Verdict::Broken(format!("{name}: {why}")),
         };
         for case in document.get_mut("vectors").and_then(Value::as_array_mut).into_iter().flatten() {
             change(case);
