@@ -32,6 +32,8 @@ pub(crate) enum Verdict {
     Refuted(Evidence),
     /// It could not be tried; shown as a gap, never as a pass.
     NotRun(String),
+    /// The stage broke before it showed anything: red as a run, and no proof that a sabotage is seen.
+    Broken(String),
 }
 
 /// What stands behind a verdict. No durations here: two runs of one commit must be comparable.

@@ -87,28 +87,45 @@ impl Outcome {
     }
 }
 
+/// Name of the fact that tells why a stage broke.
+const BROKE: &str = "the stage broke";
+
+/// Evidence of one fact.
+fn only(name: &str, why: String) -> Evidence {
+    let mut evidence = Evidence::default();
+    evidence.fact(name, why);
+    evidence
+}
+
+fn not_refuted(sabotage: &SabotageResult) -> String {
+    match sabotage.evidence.facts.first() {
+        Some((name, why)) if name == BROKE => format!("the sabotage was not refuted: {name}: {why}"),
+        _ => "the sabotage was not refuted".to_owned(),
+    }
+}
+
 /// Joins what the run and the sabotage found into one judgement.
 pub(crate) fn judge(proof: &Proof, run: Verdict, sabotage: Option<Verdict>) -> ProofResult {
     let sabotage = sabotage.map(|verdict| {
         let (refuted, evidence) = match verdict {
             Verdict::Refuted(evidence) => (true, evidence),
             Verdict::Proved(evidence) => (false, evidence),
-            Verdict::NotRun(why) => {
-                (false, Evidence { facts: vec![("not run".to_owned(), why)], ..Evidence::default() })
-            }
+            Verdict::NotRun(why) => (false, only("not run", why)),
+            Verdict::Broken(why) => (false, only(BROKE, why)),
         };
         SabotageResult { broke: proof.sabotage_claim.to_owned(), refuted, evidence }
     });
     let (outcome, why, evidence) = match run {
         Verdict::NotRun(why) => (Outcome::NotRun, why, Evidence::default()),
         Verdict::Refuted(evidence) => (Outcome::Refuted, "the run refuted the claim".to_owned(), evidence),
+        Verdict::Broken(why) => (Outcome::Refuted, "the run broke off".to_owned(), only(BROKE, why)),
         Verdict::Proved(evidence) if evidence.cases < proof.min_cases => (
             Outcome::Vacuous,
             format!("{} cases ran, at least {} are needed", evidence.cases, proof.min_cases),
             evidence,
         ),
         Verdict::Proved(evidence) => match &sabotage {
-            Some(s) if !s.refuted => (Outcome::Vacuous, "the sabotage was not refuted".to_owned(), evidence),
+            Some(s) if !s.refuted => (Outcome::Vacuous, not_refuted(s), evidence),
             _ => (Outcome::Proved, String::new(), evidence),
         },
     };
@@ -274,4 +291,43 @@ fn sabotage_cell(sabotage: Option<&SabotageResult>) -> String {
 /// Text that cannot break a table row.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROOF: Proof = Proof {
+        id: "a-claim",
+        milestone: 0,
+        claim: "",
+        quick: false,
+        min_cases: 1,
+        run: |_| Verdict::NotRun(String::new()),
+        sabotage_claim: "",
+        sabotage: None,
+    };
+
+    fn tried() -> Evidence {
+        Evidence { cases: 1, ..Evidence::default() }
+    }
+
+    #[test]
+    fn a_sabotage_is_seen_only_where_it_is_refuted() {
+        let outcome = |sabotage| judge(&PROOF, Verdict::Proved(tried()), Some(sabotage));
+        assert_eq!(outcome(Verdict::Refuted(tried())).outcome, Outcome::Proved);
+        for sabotage in
+            [Verdict::Broken("no binary".to_owned()), Verdict::NotRun("no root".to_owned()), Verdict::Proved(tried())]
+        {
+            assert_eq!(outcome(sabotage).outcome, Outcome::Vacuous);
+        }
+        assert!(outcome(Verdict::Broken("no binary".to_owned())).why.ends_with("the stage broke: no binary"));
+    }
+
+    #[test]
+    fn a_run_that_broke_is_red_and_says_why() {
+        let result = judge(&PROOF, Verdict::Broken("no binary".to_owned()), Some(Verdict::Refuted(tried())));
+        assert_eq!(result.outcome, Outcome::Refuted);
+        assert_eq!(result.evidence.facts, [(BROKE.to_owned(), "no binary".to_owned())]);
+    }
 }

@@ -106,7 +106,7 @@ fn run_one(
     Ok(report::judge(proof, run, sabotage))
 }
 
-/// A panic inside a proof is a refutation with its message, not the end of the run.
+/// A panic inside a proof breaks its stage, with its message; it is not the end of the run.
 fn guarded(run: fn(&mut Bench) -> Verdict, bench: &mut Bench) -> Verdict {
     catch_unwind(AssertUnwindSafe(|| run(bench))).unwrap_or_else(|panic| {
         let text = panic
@@ -114,9 +114,7 @@ fn guarded(run: fn(&mut Bench) -> Verdict, bench: &mut Bench) -> Verdict {
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("no message");
-        let mut evidence = crate::proof::Evidence::default();
-        evidence.fact("panicked", text);
-        Verdict::Refuted(evidence)
+        Verdict::Broken(format!("panicked: {text}"))
     })
 }
 

@@ -1,6 +1,7 @@
 //! M5: what arms and what does not, and what happens to two that are armed with one key on two hosts.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::judged;
 use executor::desk::Op;
 use executor::ledger::MemoryLedger;
 use executor::rehearsal::{OnGeo, Rehearsal, Venue, order, policy, setup};
@@ -78,7 +79,7 @@ fn words(bench: &Bench, heeded: bool) -> Verdict {
             evidence.cases += 1;
         }
     }
-    verdict(evidence, failures)
+    judged(evidence, &failures)
 }
 
 /// Whether the last word arms.
@@ -137,7 +138,7 @@ fn two_hosts(bench: &Bench, one_account: bool) -> Verdict {
         evidence.cases += 1;
     }
     evidence.fact("most milliseconds from the second's arm to the last halt, in virtual time", longest);
-    verdict(evidence, failures)
+    judged(evidence, &failures)
 }
 
 /// The first trades, the second is armed at some moment of its beat; how long until both are halted.
@@ -200,11 +201,4 @@ fn meet(case: u64, one_account: bool) -> Result<u64, String> {
         0 => Ok(ms),
         rest => Err(format!("{rest} orders rest")),
     }
-}
-
-fn verdict(mut evidence: Evidence, failures: Vec<String>) -> Verdict {
-    for failure in failures.iter().take(5) {
-        evidence.fact("failure", failure);
-    }
-    if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
 }

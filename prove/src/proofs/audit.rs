@@ -1,6 +1,7 @@
 //! M5: the ledger tells when it is not what was written, and when what it tells of broke the rules.
 
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use crate::proofs::judged;
 use crate::shell;
 use executor::audit::Audit;
 use executor::exposure::Exposure;
@@ -37,9 +38,9 @@ fn tampered(bench: &mut Bench, chained: bool) -> Verdict {
     let rows = lived(ROWS);
     evidence.fact("rows", rows.len());
     evidence.fact("of them orders", rows.iter().filter(|row| row.kind() == "intent").count());
-    let judged = judge(&rows);
-    evidence.fact("rules the untouched one breaks", judged);
-    if judged > 0 {
+    let broken = judge(&rows);
+    evidence.fact("rules the untouched one breaks", broken);
+    if broken > 0 {
         failures.push("the untouched ledger breaks rules".to_owned());
     }
     let every = match bench.depth {
@@ -66,12 +67,9 @@ fn tampered(bench: &mut Bench, chained: bool) -> Verdict {
             evidence.fact("files judged by `executor audit verify`", tried);
             failures.extend(wrong);
         }
-        Err(why) => failures.push(why),
+        Err(why) => return Verdict::Broken(why),
     }
-    for failure in failures.iter().take(5) {
-        evidence.fact("failure", failure);
-    }
-    if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+    judged(evidence, &failures)
 }
 
 /// A long life: orders that rest, fill, settle and end, refusals, halts, arms and starts, each row decided on the sums of those before.

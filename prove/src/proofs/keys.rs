@@ -1,6 +1,7 @@
 //! M5: keys, ledger and peers.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::judged;
 use crate::vectors;
 use executor::ledger::{Ledger as _, SCHEMA_VERSION, SqliteLedger};
 use executor::rows::LedgerRow;
@@ -74,14 +75,6 @@ pub(crate) const PROOFS: &[Proof] = &[
 /// A user that owns nothing here.
 const NOBODY: u32 = 65_534;
 
-fn verdict(evidence: Evidence, failures: Vec<String>) -> Verdict {
-    let mut evidence = evidence;
-    for failure in failures.iter().take(5) {
-        evidence.fact("failure", failure);
-    }
-    if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
-}
-
 fn signed_as_published(bench: &Bench, change: fn(&mut Value)) -> Verdict {
     let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
     for (name, run) in [
@@ -95,10 +88,7 @@ fn signed_as_published(bench: &Bench, change: fn(&mut Value)) -> Verdict {
         let document = document.and_then(|text| serde_json::from_str::<Value>(&text).map_err(|why| why.to_string()));
         let mut document = match document {
             Ok(document) => document,
-            Err(why) => {
-                failures.push(format!("{name}: {why}"));
-                continue;
-            }
+            Err(why) => return Verdict::Broken(format!("{name}: {why}")),
         };
         for case in document.get_mut("vectors").and_then(Value::as_array_mut).into_iter().flatten() {
             change(case);
@@ -111,7 +101,7 @@ fn signed_as_published(bench: &Bench, change: fn(&mut Value)) -> Verdict {
             case.outcome.err().map(|why| format!("{name} {id}: {why}"))
         }));
     }
-    verdict(evidence, failures)
+    judged(evidence, &failures)
 }
 
 /// One digit of one signed field; each file has only one of these.
@@ -139,7 +129,7 @@ fn damage_is_refused(bench: &Bench, damaging: bool) -> Verdict {
     });
     let whole = match written.and_then(|()| std::fs::read(&path).map_err(|why| why.to_string())) {
         Ok(whole) => whole,
-        Err(why) => return verdict(evidence, vec![why]),
+        Err(why) => return Verdict::Broken(why),
     };
     let mut damages: Vec<(String, Vec<u8>)> = Vec::new();
     for length in [0, 100, whole.len() / 2, whole.len() - 4096, whole.len() - 1] {
@@ -180,7 +170,7 @@ fn damage_is_refused(bench: &Bench, damaging: bool) -> Verdict {
             failures.push("missing: opened or made anew".into());
         }
     }
-    verdict(evidence, failures)
+    judged(evidence, &failures)
 }
 
 /// Rows in the ledger that is damaged.
@@ -236,8 +226,9 @@ fn plain_text_can_be_printed(_: &mut Bench) -> Verdict {
 
 fn judge_leaks(leaks: Vec<(&'static str, &'static str, bool)>) -> Verdict {
     let evidence = Evidence { cases: leaks.len() as u64, ..Evidence::default() };
-    let failures = leaks.into_iter().filter(|(_, _, holds)| *holds).map(|(t, b, _)| format!("{t} is {b}")).collect();
-    verdict(evidence, failures)
+    let failures: Vec<String> =
+        leaks.into_iter().filter(|(_, _, holds)| *holds).map(|(t, b, _)| format!("{t} is {b}")).collect();
+    judged(evidence, &failures)
 }
 
 /// What was tried, whether that may be, and whether it could.
@@ -284,7 +275,7 @@ fn sandbox_keeps_in(bench: &Bench, entered: bool) -> Verdict {
             let failures = tries.into_iter().filter(|(_, may, can)| may != can);
             let failures =
                 failures.map(|(what, _, can)| format!("{what}: {}", if can { "possible" } else { "refused" }));
-            verdict(evidence, failures.collect())
+            judged(evidence, &failures.collect::<Vec<_>>())
         }
     }
 }
@@ -304,7 +295,7 @@ fn other_user_asks(bench: &Bench, listed: bool) -> Verdict {
                 Verdict::Refuted(evidence)
             }
         }
-        Err(why) => verdict(Evidence::default(), vec![why]),
+        Err(why) => Verdict::Broken(why),
     }
 }
 

@@ -1,6 +1,8 @@
 //! M5: what is between the decision to post and the first byte, and between a halt and its cancel.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::executor::verdict;
+use crate::proofs::in_runtime;
 use executor::clob::{Clob, Endpoints, Login};
 use executor::desk::Effect;
 use executor::eip712::Chain;
@@ -35,9 +37,9 @@ pub(crate) const PROOFS: &[Proof] = &[
                 is known not to have been sent.",
         quick: true,
         min_cases: 2,
-        run: |bench| while_connecting(bench, true),
+        run: |bench| in_runtime(while_connecting(bench, true)),
         sabotage_claim: "nobody takes the leave back, and it has no end",
-        sabotage: Some(|bench| while_connecting(bench, false)),
+        sabotage: Some(|bench| in_runtime(while_connecting(bench, false))),
     },
     Proof {
         id: "slow-latch-delays-no-cancel",
@@ -181,31 +183,20 @@ enum End {
     TimeIsOver,
 }
 
-fn while_connecting(bench: &mut Bench, heeded: bool) -> Verdict {
+async fn while_connecting(bench: &Bench, heeded: bool) -> Result<Verdict, String> {
     let mut evidence = Evidence::default();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
     let (mut reached, mut unsure) = (0, 0);
     for round in 0..bench.depth.pick(1, 1, 5) {
         for end in [End::GateShuts, End::TimeIsOver] {
-            match runtime.block_on(held_up(end, round + 1, heeded)) {
-                Ok((posts, reply)) => {
-                    reached += posts;
-                    unsure += usize::from(!matches!(reply, VenueReply::NotSent(_)));
-                    evidence.cases += 1;
-                }
-                Err(why) => {
-                    evidence.fact("not tried", why);
-                    return Verdict::Refuted(evidence);
-                }
-            }
+            let (posts, reply) = held_up(end, round + 1, heeded).await?;
+            reached += posts;
+            unsure += usize::from(!matches!(reply, VenueReply::NotSent(_)));
+            evidence.cases += 1;
         }
     }
     evidence.fact("orders that reached the venue", reached);
     evidence.fact("orders not known to have stayed", unsure);
-    if reached == 0 && unsure == 0 { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+    Ok(verdict(evidence, reached == 0 && unsure == 0))
 }
 
 /// Posts one order while the venue's door is closed, ends its leave, opens the door; what the venue saw and what we were told.

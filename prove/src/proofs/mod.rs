@@ -39,3 +39,29 @@ pub(crate) mod time;
 pub(crate) mod truth;
 pub(crate) mod venue;
 pub(crate) mod world;
+
+use crate::proof::{Evidence, Verdict};
+use std::fmt::Display;
+
+/// Most failures that are told.
+const TOLD: usize = 10;
+
+/// Runs a stage on a runtime of its own.
+pub(crate) fn in_runtime<E: Display>(work: impl Future<Output = Result<Verdict, E>>) -> Verdict {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => unless_broken(runtime.block_on(work)),
+        Err(why) => Verdict::Broken(why.to_string()),
+    }
+}
+
+/// The verdict of a stage that may have broken off; then it has shown nothing.
+pub(crate) fn unless_broken<E: Display>(done: Result<Verdict, E>) -> Verdict {
+    done.unwrap_or_else(|why| Verdict::Broken(why.to_string()))
+}
+
+/// Proved unless something failed; what did comes before all other facts.
+pub(crate) fn judged(mut evidence: Evidence, failures: &[String]) -> Verdict {
+    let told = failures.iter().take(TOLD).map(|what| ("failure".to_owned(), what.clone()));
+    evidence.facts.splice(0..0, told);
+    if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+}

@@ -1,13 +1,14 @@
 //! Real binaries over real sockets: what happens when one of them dies.
 
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
 use crate::stack::{Options, Stack, StackError};
 use rustix::process::Signal;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// All claims of this file.
 pub(crate) const PROOFS: &[Proof] = &[
@@ -18,8 +19,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         quick: false,
         min_cases: 1,
         run: |bench| in_runtime(core_silenced(bench, Signal::KILL, 2000)),
-        sabotage_claim: "mm-core frozen with its socket open, and a lease that never ends",
-        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, 3_600_000))),
+        sabotage_claim: "mm-core frozen with its socket open, and the longest lease there is",
+        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, LONGEST_LEASE_MS))),
     },
     Proof {
         id: "core-frozen-executor-cancels",
@@ -28,8 +29,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         quick: false,
         min_cases: 1,
         run: |bench| in_runtime(core_silenced(bench, Signal::STOP, 2000)),
-        sabotage_claim: "a lease that never ends",
-        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, 3_600_000))),
+        sabotage_claim: "the longest lease there is",
+        sabotage: Some(|bench| in_runtime(core_silenced(bench, Signal::STOP, LONGEST_LEASE_MS))),
     },
     Proof {
         id: "executor-killed-venue-sweeps",
@@ -75,22 +76,12 @@ pub(crate) const PROOFS: &[Proof] = &[
     },
 ];
 
+/// What the executor takes at most as `core_silent_ms`: longer than what is waited for here.
+const LONGEST_LEASE_MS: u64 = 10_000;
 /// How long the stack may take until orders rest.
 const ORDERS_REST: Duration = Duration::from_secs(60);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(50);
-
-fn in_runtime(work: impl Future<Output = Result<Verdict, StackError>>) -> Verdict {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    runtime.block_on(work).unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("the stack failed", why);
-        Verdict::Refuted(evidence)
-    })
-}
+/// How long a halted executor may take until it can be armed.
+const ARMED: Duration = Duration::from_secs(60);
 
 /// A stack at ten times the tape's speed whose quotes rest at the venue.
 async fn quoting_stack(bench: &Bench, change: impl FnOnce(&mut Options)) -> Result<Stack, StackError> {
@@ -98,29 +89,8 @@ async fn quoting_stack(bench: &Bench, change: impl FnOnce(&mut Options)) -> Resu
     options.speed = 10.0;
     change(&mut options);
     let stack = Stack::start(options).await?;
-    wait_for(&stack, ORDERS_REST, "orders to rest", |open| open > 0).await?;
+    stack.wait_for(ORDERS_REST, "orders to rest", |open| open > 0).await??;
     Ok(stack)
-}
-
-/// Waits until the venue's count of our open orders is as wished; returns how long it took.
-async fn wait_for(
-    stack: &Stack,
-    limit: Duration,
-    what: &str,
-    wished: impl Fn(u64) -> bool,
-) -> Result<Duration, StackError> {
-    let started = Instant::now();
-    let mut looks = tokio::time::interval(LOOK);
-    loop {
-        looks.tick().await;
-        let open = stack.open_orders_at_venue().await?;
-        if wished(open) {
-            return Ok(started.elapsed());
-        }
-        if started.elapsed() > limit {
-            return Err(StackError(format!("waited {} s for {what}; {open} orders are open", limit.as_secs())));
-        }
-    }
 }
 
 fn found(ok: bool, mut evidence: Evidence) -> Verdict {
@@ -134,7 +104,7 @@ async fn core_silenced(bench: &mut Bench, signal: Signal, lease_ms: u64) -> Resu
     let before = stack.open_orders_at_venue().await?;
     core.signal(signal)?;
     // Well below the venue's own sweep at ten to fifteen seconds: the executor keeps its heartbeat chain until it cancels.
-    let gone = wait_for(&stack, Duration::from_secs(8), "the executor to cancel", |open| open == 0).await;
+    let gone = stack.wait_for(Duration::from_secs(8), "the executor to cancel", |open| open == 0).await?;
     let status = stack.executor_command(&["status"], Duration::from_secs(10))?;
     core.kill().await?;
     let mut evidence = Evidence::default();
@@ -153,7 +123,7 @@ async fn executor_killed(bench: &mut Bench, heartbeat_ms: u64) -> Result<Verdict
     let mut stack = quoting_stack(bench, |options| options.scenario = scenario).await?;
     let executor = stack.executor.take().ok_or_else(|| StackError("the executor is not running".to_owned()))?;
     executor.kill().await?;
-    let gone = wait_for(&stack, Duration::from_secs(25), "the venue's sweep", |open| open == 0).await;
+    let gone = stack.wait_for(Duration::from_secs(25), "the venue's sweep", |open| open == 0).await?;
     let snapshot = stack.snapshot().await?;
     let quoting = matches!(snapshot.gate, mm_core::protocol::Gate::Open { .. });
     let mut evidence = Evidence::default();
@@ -172,7 +142,7 @@ async fn killed_from_outside(bench: &mut Bench, stale: bool) -> Result<Verdict, 
     executor.signal(Signal::STOP)?;
     let state_dir = stack.dir().join("executor");
     if stale {
-        other_secret(&state_dir.join("kill-credentials")).map_err(|why| StackError(why.to_string()))?;
+        other_secret(&state_dir.join("kill-credentials"))?;
     }
     let before = stack.open_orders_at_venue().await?;
     let mut command = Command::new(bench.binary("executor-kill"));
@@ -201,7 +171,7 @@ fn other_secret(path: &Path) -> std::io::Result<()> {
 async fn geoblocked(bench: &mut Bench, block: bool) -> Result<Verdict, StackError> {
     let stack = quoting_stack(bench, |options| options.geoblock_every_ms = 1000).await?;
     stack.switch_geoblock(block).await?;
-    let gone = wait_for(&stack, Duration::from_secs(10), "the executor to cancel", |open| open == 0).await;
+    let gone = stack.wait_for(Duration::from_secs(10), "the executor to cancel", |open| open == 0).await?;
     let mut evidence = Evidence::default();
     if let Err(why) = &gone {
         evidence.fact("still open", why);
@@ -223,13 +193,13 @@ async fn signalled(bench: &mut Bench, killed: bool) -> Result<Verdict, StackErro
         if stack.executor.is_none() {
             stack.start_executor().await?;
         } else if evidence.cases > drains.len() as u64 {
-            stack.arm()?;
+            stack.arm(ARMED).await??;
         }
-        wait_for(&stack, ORDERS_REST, "orders to rest", |open| open > 0).await?;
+        stack.wait_for(ORDERS_REST, "orders to rest", |open| open > 0).await??;
         let mut executor = stack.executor.take().ok_or_else(|| StackError("the executor is not running".to_owned()))?;
         executor.signal(if killed { Signal::KILL } else { *signal })?;
         // Well below the venue's own sweep at ten to fifteen seconds.
-        if let Err(why) = wait_for(&stack, Duration::from_secs(8), "the executor to cancel", |open| open == 0).await {
+        if let Err(why) = stack.wait_for(Duration::from_secs(8), "the executor to cancel", |open| open == 0).await? {
             failures.push(format!("{signal:?}: {why}"));
         }
         if drains.contains(signal) {
@@ -252,12 +222,9 @@ async fn signalled(bench: &mut Bench, killed: bool) -> Result<Verdict, StackErro
             break;
         }
     }
-    for failure in &failures {
-        evidence.fact("failure", failure);
-    }
     evidence.fact("signals", evidence.cases);
     stack.stop().await;
-    Ok(if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) })
+    Ok(judged(evidence, &failures))
 }
 
 /// The demo's world with another heartbeat limit.

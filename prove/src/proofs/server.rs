@@ -1,6 +1,7 @@
 //! M1: the simulated venue over real sockets: it lets in who it must and nobody else, and its stream is its book.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
 use executor::auth::Credentials;
 use mm_core::domain::{Price, Qty, Side, TokenId};
 use mm_core::event::{BookHash, LinkIx};
@@ -51,25 +52,13 @@ struct Tried {
 
 type Attempt = Result<Tried, Box<dyn std::error::Error>>;
 
-/// Runs an attempt to its end. One that breaks off has refuted its claim: nothing here depends on the world outside.
+/// Runs an attempt to its end.
 fn verdict(attempt: impl Future<Output = Attempt>) -> Verdict {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let tried = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(attempt));
-    match tried {
-        Ok(Tried { evidence, wrong }) if wrong.is_empty() => Verdict::Proved(evidence),
-        Ok(Tried { mut evidence, wrong }) => {
-            evidence.fact("wrong", wrong.len());
-            for what in wrong.iter().take(5) {
-                evidence.fact("example", what);
-            }
-            Verdict::Refuted(evidence)
-        }
-        Err(why) => {
-            let mut evidence = Evidence::default();
-            evidence.fact("broke off", why);
-            Verdict::Refuted(evidence)
-        }
-    }
+    in_runtime(async {
+        let Tried { mut evidence, wrong } = attempt.await?;
+        evidence.fact("wrong", wrong.len());
+        Ok::<_, Box<dyn std::error::Error>>(judged(evidence, &wrong))
+    })
 }
 
 fn client() -> Result<reqwest::Client, http::HttpError> {

@@ -3,6 +3,7 @@
 mod driver;
 
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use crate::proofs::in_runtime;
 use crate::stack::{Options, Stack, StackError};
 use driver::Driver;
 use std::fmt::Write as _;
@@ -26,18 +27,6 @@ pub(crate) const PROOFS: &[Proof] = &[Proof {
 const OPENS: Duration = Duration::from_secs(60);
 
 const MARKETS: u32 = 20;
-
-fn in_runtime(work: impl Future<Output = Result<Verdict, StackError>>) -> Verdict {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    runtime.block_on(work).unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("the stack failed", why);
-        Verdict::Refuted(evidence)
-    })
-}
 
 /// A venue of quiet markets, and caps that keep nothing from a house of thousands of orders.
 async fn venue(bench: &Bench) -> Result<Stack, StackError> {

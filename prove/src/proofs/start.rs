@@ -1,12 +1,14 @@
 //! M5: what the executor refuses to start on. Real processes, and no venue: all of it is refused before anybody is asked anything.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::{judged, unless_broken};
+use crate::stack;
 use executor::ledger::{HeadFile, Ledger as _, SqliteLedger};
 use executor::rows::LedgerRow;
 use mm_core::domain::{Digest, Timestamp};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
@@ -82,7 +84,7 @@ impl Lone {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).map_err(text)?.port();
         table.insert("profile".to_owned(), "sim".into());
         table.insert("submit".to_owned(), "post".into());
-        let sockets = socket_folder()?;
+        let sockets = stack::socket_dir()?;
         let venue = [
             ("rest_url", Value::from(format!("http://127.0.0.1:{port}"))),
             ("user_ws_url", Value::from(format!("ws://127.0.0.1:{port}/ws/user"))),
@@ -124,11 +126,10 @@ impl Lone {
         self.set("account", "key", Table::from_iter(source.chain(more)));
     }
 
-    /// A file with a key that nobody uses, told apart by `name`.
-    fn key_file(&mut self, name: &str, mode: u32) -> Result<PathBuf, String> {
+    /// A file with a key of its own.
+    fn key_file(&mut self, mode: u32) -> Result<PathBuf, String> {
         let path = self.dir.path().join("key");
-        let key = Digest::of(format!("a key for proofs: {name}").as_bytes());
-        write(&path, &key.to_string(), mode)?;
+        stack::key_file(&path, mode)?;
         self.key("file", &[("path", path.display().to_string())]);
         Ok(path)
     }
@@ -198,13 +199,6 @@ impl Drop for Lone {
     }
 }
 
-/// A short path: a socket's address holds 107 bytes.
-fn socket_folder() -> Result<PathBuf, String> {
-    let ours_alone = std::fs::Permissions::from_mode(0o700);
-    let folder = tempfile::Builder::new().prefix("pm-").permissions(ours_alone).tempdir();
-    folder.map(tempfile::TempDir::keep).map_err(|why| why.to_string())
-}
-
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
     let _ = std::fs::remove_file(path);
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
@@ -216,11 +210,11 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
     let run = || -> Result<Verdict, String> {
         let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
         let (mut first, mut second) = (Lone::new(bench)?, Lone::new(bench)?);
-        let key = first.key_file("one", 0o400)?;
+        let key = first.key_file(0o400)?;
         if same {
             second.key("file", &[("path", key.display().to_string())]);
         } else {
-            second.key_file("another", 0o400)?;
+            second.key_file(0o400)?;
         }
         first.write_config()?;
         second.write_config()?;
@@ -254,14 +248,7 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
             Start::Ready(_) => evidence.cases += 1,
             Start::Refused(why) => failures.push(format!("after the first was killed: {why}")),
         }
-        Ok(verdict(evidence, failures))
+        Ok(judged(evidence, &failures))
     };
-    run().unwrap_or_else(|why| verdict(Evidence::default(), vec![why]))
-}
-
-fn verdict(mut evidence: Evidence, failures: Vec<String>) -> Verdict {
-    for failure in failures.iter().take(5) {
-        evidence.fact("failure", failure);
-    }
-    if failures.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+    unless_broken(run())
 }

@@ -7,6 +7,7 @@
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::{Draws, verdict};
+use crate::proofs::unless_broken;
 use executor::ledger::{Ledger as _, SqliteLedger};
 use executor::rehearsal::{Rehearsal, order, policy, setup};
 use executor::rows::LedgerRow;
@@ -22,16 +23,17 @@ pub(crate) const PROOFS: &[Proof] = &[Proof {
             are refused untouched; never to a new ledger, never to rows nobody committed.",
     quick: true,
     min_cases: 200,
-    run: |bench| images(bench, opened),
+    run: |bench| unless_broken(images(bench, opened)),
     sabotage_claim: "a start that makes a new ledger where the old one cannot be read",
     sabotage: Some(|bench| {
-        images(bench, |path| {
+        let anew = images(bench, |path| {
             opened(path).or_else(|_| {
                 forget(path).map_err(|why| why.to_string())?;
                 SqliteLedger::init(path).map_err(|why| why.to_string())?;
                 opened(path)
             })
-        })
+        });
+        unless_broken(anew)
     }),
 }];
 
@@ -239,66 +241,59 @@ fn image(kind: u64, ours: &History, theirs: &History, draws: &mut Draws) -> Imag
     Image { kind, files, least, exactly }
 }
 
-fn images(bench: &mut Bench, opens: Opens) -> Verdict {
-    let tried = || -> Result<Verdict, String> {
-        let io = |why: io::Error| why.to_string();
-        // in memory where that is possible: an image is written thousands of times and kept never
-        let shm = Path::new("/dev/shm");
-        let folder = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.map_err(io)?;
-        let ours = History::write(&folder.path().join("ours.sqlite"), bench.seed)?;
-        let theirs = History::write(&folder.path().join("theirs.sqlite"), bench.seed ^ 0xff)?;
-        let path = folder.path().join("image.sqlite");
-        let mut draws = Draws::new(bench.seed);
-        let mut evidence = Evidence::default();
-        let (mut opened, mut refused, mut wrong) = (0u64, 0u64, Vec::new());
-        for n in 0..bench.depth.pick(220, 500, 20_000) {
-            let image = image(n % KINDS, &ours, &theirs, &mut draws);
-            image.files.write(&path).map_err(io)?;
-            let complaint = match opens(&path) {
-                Ok(rows) => {
-                    opened += 1;
-                    judge(&image, &rows, &ours)
-                }
-                Err(_) if image.exactly => Some("refused, though all of it is there".to_owned()),
-                Err(_) => {
-                    refused += 1;
-                    // also by a start that is no more than a look
-                    (Files::read(&path).map_err(io)? != image.files).then(|| "refused, and changed".to_owned())
-                }
-            };
-            wrong.extend(complaint.map(|what| format!("{n} ({}): {what}", image.kind)));
-            // what it opened to can be written on
-            if n % 8 == 0
-                && wrong.is_empty()
-                && let Ok(mut ledger) = SqliteLedger::open(&path)
-            {
-                let before = ledger.head().rows;
-                let row = LedgerRow::DaySpent { at: ours.rows[0].at() };
-                ledger.append(&[row]).map_err(|why| format!("{n} ({}): {why}", image.kind))?;
-                drop(ledger);
-                let after = SqliteLedger::open(&path).map_err(|why| why.to_string())?.head().rows;
-                if after != before + 1 {
-                    wrong.push(format!("{n} ({}): {before} rows and one are {after}", image.kind));
-                }
+fn images(bench: &Bench, opens: Opens) -> Result<Verdict, String> {
+    let io = |why: io::Error| why.to_string();
+    // in memory where that is possible: an image is written thousands of times and kept never
+    let shm = Path::new("/dev/shm");
+    let folder = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.map_err(io)?;
+    let ours = History::write(&folder.path().join("ours.sqlite"), bench.seed)?;
+    let theirs = History::write(&folder.path().join("theirs.sqlite"), bench.seed ^ 0xff)?;
+    let path = folder.path().join("image.sqlite");
+    let mut draws = Draws::new(bench.seed);
+    let mut evidence = Evidence::default();
+    let (mut opened, mut refused, mut wrong) = (0u64, 0u64, Vec::new());
+    for n in 0..bench.depth.pick(220, 500, 20_000) {
+        let image = image(n % KINDS, &ours, &theirs, &mut draws);
+        image.files.write(&path).map_err(io)?;
+        let complaint = match opens(&path) {
+            Ok(rows) => {
+                opened += 1;
+                judge(&image, &rows, &ours)
             }
-            evidence.cases += 1;
+            Err(_) if image.exactly => Some("refused, though all of it is there".to_owned()),
+            Err(_) => {
+                refused += 1;
+                // also by a start that is no more than a look
+                (Files::read(&path).map_err(io)? != image.files).then(|| "refused, and changed".to_owned())
+            }
+        };
+        wrong.extend(complaint.map(|what| format!("{n} ({}): {what}", image.kind)));
+        // what it opened to can be written on
+        if n % 8 == 0
+            && wrong.is_empty()
+            && let Ok(mut ledger) = SqliteLedger::open(&path)
+        {
+            let before = ledger.head().rows;
+            let row = LedgerRow::DaySpent { at: ours.rows[0].at() };
+            ledger.append(&[row]).map_err(|why| format!("{n} ({}): {why}", image.kind))?;
+            drop(ledger);
+            let after = SqliteLedger::open(&path).map_err(|why| why.to_string())?.head().rows;
+            if after != before + 1 {
+                wrong.push(format!("{n} ({}): {before} rows and one are {after}", image.kind));
+            }
         }
-        for what in wrong.iter().take(3) {
-            evidence.fact("wrong", what);
-        }
-        evidence.fact("wrong in all", wrong.len());
-        evidence.fact("opened to what was committed", opened);
-        evidence.fact("refused", refused);
-        evidence.fact("kinds of damage", KINDS);
-        evidence.fact("rows of the whole ledger", ours.rows.len());
-        evidence.fact("commits behind the checkpoint", ours.commits.len() - 1);
-        Ok(verdict(evidence, wrong.is_empty() && opened > 0 && refused > 0))
-    };
-    tried().unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("could not be tried", why);
-        Verdict::Refuted(evidence)
-    })
+        evidence.cases += 1;
+    }
+    for what in wrong.iter().take(3) {
+        evidence.fact("wrong", what);
+    }
+    evidence.fact("wrong in all", wrong.len());
+    evidence.fact("opened to what was committed", opened);
+    evidence.fact("refused", refused);
+    evidence.fact("kinds of damage", KINDS);
+    evidence.fact("rows of the whole ledger", ours.rows.len());
+    evidence.fact("commits behind the checkpoint", ours.commits.len() - 1);
+    Ok(verdict(evidence, wrong.is_empty() && opened > 0 && refused > 0))
 }
 
 /// What is wrong with the rows an image opened to.

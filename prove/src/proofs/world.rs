@@ -229,7 +229,7 @@ fn bounds(bench: &Bench, lifted: bool) -> Verdict {
     match attempt() {
         Ok((evidence, true)) => Verdict::Proved(evidence),
         Ok((evidence, false)) => Verdict::Refuted(evidence),
-        Err(why) => refuted(Evidence::default(), why),
+        Err(why) => Verdict::Broken(why),
     }
 }
 
@@ -278,7 +278,7 @@ fn stale_feed(bench: &Bench, believed: bool) -> Verdict {
     match attempt() {
         Ok(Ok(evidence)) => Verdict::Proved(evidence),
         Ok(Err((evidence, why))) => refuted(evidence, why),
-        Err(why) => refuted(Evidence::default(), why),
+        Err(why) => Verdict::Broken(why),
     }
 }
 
@@ -328,7 +328,7 @@ fn same_run(bench: &Bench, other_seed: u64) -> Verdict {
     match attempt() {
         Ok((evidence, true)) => Verdict::Proved(evidence),
         Ok((evidence, false)) => Verdict::Refuted(evidence),
-        Err(why) => refuted(Evidence::default(), why),
+        Err(why) => Verdict::Broken(why),
     }
 }
 
@@ -373,7 +373,7 @@ fn evidence_of_log(bench: &Bench, refitted: bool) -> Verdict {
     match attempt() {
         Ok((evidence, None)) => Verdict::Proved(evidence),
         Ok((evidence, Some(why))) => refuted(evidence, why),
-        Err(why) => refuted(Evidence::default(), why),
+        Err(why) => Verdict::Broken(why),
     }
 }
 

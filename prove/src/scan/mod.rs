@@ -56,8 +56,8 @@ impl Canary {
     }
 }
 
-/// Which secret was found, and in which form.
-pub(crate) type Find = (&'static str, &'static str);
+/// Which secret was found, in which of its forms, and how that was written.
+pub(crate) type Find = (&'static str, usize, &'static str);
 
 /// Everything that is looked for.
 pub(crate) struct Matcher {
@@ -73,9 +73,9 @@ impl Matcher {
     pub(crate) fn new(canaries: &[Canary]) -> Self {
         let mut new = Self { by_head: BTreeMap::new(), first: vec![0; 1024], heads: vec![0; 1 << 14] };
         for canary in canaries {
-            for (form, part) in &canary.forms {
+            for (nth, (form, part)) in canary.forms.iter().enumerate() {
                 for encoding in ENCODINGS {
-                    let find = (canary.name, encoding.name);
+                    let find = (canary.name, nth, encoding.name);
                     if encoding.by_parts {
                         form.windows(*part).for_each(|window| new.add((encoding.of)(window), find));
                     } else {
@@ -173,29 +173,36 @@ fn unpacked(bytes: &[u8]) -> Vec<Vec<u8>> {
     all
 }
 
-/// `bytes` with every secret put in, in every form, and one of each packed; and what must be found in it.
-pub(crate) fn planted(bytes: &[u8], canaries: &[Canary]) -> std::io::Result<(Vec<u8>, BTreeSet<Find>)> {
-    use std::io::Write as _;
+/// `bytes` with every secret put in, in every form; and what must be found in it.
+pub(crate) fn planted(bytes: &[u8], canaries: &[Canary]) -> (Vec<u8>, BTreeSet<Find>) {
     let (mut out, mut expected) = (Vec::with_capacity(bytes.len() + (1 << 16)), BTreeSet::new());
     let middle = bytes.len() / 2;
     out.extend_from_slice(&bytes[..middle]);
     for canary in canaries {
-        for (form, _) in &canary.forms {
+        for (nth, (form, _)) in canary.forms.iter().enumerate() {
             for encoding in ENCODINGS {
                 out.extend_from_slice(b" | ");
                 out.extend((encoding.of)(form));
-                expected.insert((canary.name, encoding.name));
+                expected.insert((canary.name, nth, encoding.name));
             }
         }
     }
     out.extend_from_slice(&bytes[middle..]);
-    // Packed alone, so that nothing but unpacking finds it.
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    (out, expected)
+}
+
+/// The end of `bytes` and every form of every secret, packed, so that nothing but unpacking finds it; and what must be found in it.
+pub(crate) fn packed(bytes: &[u8], canaries: &[Canary]) -> std::io::Result<(Vec<u8>, BTreeSet<Find>)> {
+    use std::io::Write as _;
+    let (before, mut expected) = (bytes[bytes.len().saturating_sub(4096)..].to_vec(), BTreeSet::new());
+    let mut packer = flate2::write::GzEncoder::new(before, flate2::Compression::best());
     for canary in canaries {
-        packer.write_all(&canary.forms[0].0)?;
+        for (nth, (form, _)) in canary.forms.iter().enumerate() {
+            packer.write_all(form)?;
+            expected.insert((canary.name, nth, "raw"));
+        }
     }
-    out.extend(packer.finish()?);
-    Ok((out, expected))
+    Ok((packer.finish()?, expected))
 }
 
 #[cfg(test)]
@@ -225,10 +232,22 @@ mod tests {
         let matcher = Matcher::new(&canaries);
         let clean: Vec<u8> = (0..200_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         assert_eq!(matcher.scan(&clean), BTreeSet::new());
-        let (bytes, expected) = planted(&clean, &canaries).expect("packed");
+        let (bytes, expected) = planted(&clean, &canaries);
         let found = matcher.scan(&bytes);
         let missed: Vec<_> = expected.difference(&found).collect();
         assert!(missed.is_empty(), "{missed:?}");
+        // each form of each canary for itself
+        assert_eq!(expected.len(), 6 * ENCODINGS.len());
+    }
+
+    #[test]
+    fn what_is_planted_packed_is_found_by_unpacking_alone() {
+        let canaries = canaries();
+        let matcher = Matcher::new(&canaries);
+        let (bytes, expected) = packed(b"the end of an output", &canaries).expect("packed");
+        assert!(bytes.starts_with(b"the end of an output"));
+        assert!(matcher.scan(&bytes).is_superset(&expected));
+        assert_eq!(matcher.scan_plain(&bytes), BTreeSet::new());
     }
 
     #[test]
@@ -236,10 +255,10 @@ mod tests {
         let canaries = canaries();
         let matcher = Matcher::new(&canaries);
         let bytes = &canaries[0].forms[0].0;
-        assert!(matcher.scan(&bytes[5..13]).contains(&("bytes", "raw")));
+        assert!(matcher.scan(&bytes[5..13]).contains(&("bytes", 0, "raw")));
         assert!(matcher.scan(&bytes[5..12]).is_empty());
         assert!(matcher.scan(b"q7+Z0mK2/vX").is_empty());
-        assert!(matcher.scan(b"xq7+Z0mK2/vXb").contains(&("text", "raw")));
+        assert!(matcher.scan(b"xq7+Z0mK2/vXb").contains(&("text", 0, "raw")));
     }
 
     #[test]
@@ -250,9 +269,9 @@ mod tests {
         let mut packer = flate2::write::GzEncoder::new(b"before".to_vec(), flate2::Compression::best());
         packer.write_all(&canaries[0].forms[0].0).expect("packed");
         let packed = packer.finish().expect("packed");
-        assert!(matcher.scan(&packed).contains(&("bytes", "raw")));
+        assert!(matcher.scan(&packed).contains(&("bytes", 0, "raw")));
         let mut packed = b"before".to_vec();
         packed.extend(zstd::stream::encode_all(&b"aaaaaaaaaaaaaaaaaaaaaq7+Z0mK2/vXb9TnQ4sLw"[..], 3).expect("packed"));
-        assert!(matcher.scan(&packed).contains(&("text", "raw")));
+        assert!(matcher.scan(&packed).contains(&("text", 0, "raw")));
     }
 }

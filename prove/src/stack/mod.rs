@@ -2,24 +2,27 @@
 //! Unix sockets, started, watched and stopped from here. The demo and the process proofs use the same code.
 
 mod config;
+mod keys;
 mod process;
+mod venue;
 
 pub(crate) use config::Ready;
+pub(crate) use keys::{drawn, key_file};
 pub(crate) use process::Process;
 
-use mm_core::domain::{OrderId, Qty, Timestamp};
 use mm_core::engine::Snapshot;
 use mm_core::io::http::Timeouts;
-use mm_core::venue::rest::OpenOrder;
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a process may take until it says that it is ready.
 const READY_LIMIT: Duration = Duration::from_secs(30);
+/// Between two looks at what is waited for.
+const LOOK: Duration = Duration::from_millis(50);
 /// How long any question to a running process may take.
 const ANSWER: Timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_secs(5) };
 
@@ -30,6 +33,18 @@ pub(crate) struct StackError(pub(crate) String);
 impl std::fmt::Display for StackError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl From<StackError> for String {
+    fn from(why: StackError) -> Self {
+        why.0
+    }
+}
+
+impl From<std::io::Error> for StackError {
+    fn from(why: std::io::Error) -> Self {
+        Self(why.to_string())
     }
 }
 
@@ -265,84 +280,15 @@ impl Stack {
         serde_json::from_str(&text).map_err(|e| StackError(format!("mm-core's snapshot: {e}")))
     }
 
-    /// The venue's own picture: tape, markets, accounts.
-    pub(crate) async fn venue_status(&self) -> Result<Value, StackError> {
-        let admin =
-            self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))?;
-        self.get(&format!("{admin}/status")).await
-    }
-
-    /// How many orders the venue holds open for our account.
-    pub(crate) async fn open_orders_at_venue(&self) -> Result<u64, StackError> {
-        let status = self.venue_status().await?;
-        let accounts = status["accounts"].as_array().cloned().unwrap_or_default();
-        let ours = accounts
-            .iter()
-            .find(|a| a["address"].as_str().is_some_and(|address| address.eq_ignore_ascii_case(&self.address)));
-        Ok(ours.and_then(|account| account["open_orders"].as_u64()).unwrap_or(0))
-    }
-
-    /// Every order the venue has accepted from anybody, with the moment it did.
-    pub(crate) async fn accepted_orders(&self) -> Result<Vec<(OrderId, Timestamp)>, StackError> {
-        let admin =
-            self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))?;
-        let text = self.get_text(&format!("{admin}/accepted")).await?;
-        serde_json::from_str(&text).map_err(|e| StackError(format!("the venue's accepted orders: {e}")))
-    }
-
-    /// Every order of a wallet in any state, as the venue lists them.
-    pub(crate) async fn orders_of(&self, address: &str) -> Result<Vec<OpenOrder>, StackError> {
-        let text = self.get_text(&format!("{}/orders?address={address}", self.admin()?)).await?;
-        serde_json::from_str(&text).map_err(|e| StackError(format!("the venue's orders of {address}: {e}")))
-    }
-
-    /// Has somebody take so much of an order.
-    pub(crate) async fn take(&self, order: OrderId, shares: Qty) -> Result<(), StackError> {
-        let body = serde_json::json!({"order": order, "shares": shares}).to_string();
-        self.ask(self.http.post(format!("{}/take", self.admin()?)).body(body)).await.map(drop)
-    }
-
-    /// Makes the venue's geoblock endpoint say blocked, or not.
-    pub(crate) async fn switch_geoblock(&self, blocked: bool) -> Result<(), StackError> {
-        let admin =
-            self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))?;
-        let request = self.http.post(format!("{admin}/geoblock")).body(format!("{{\"blocked\":{blocked}}}"));
-        let response = request.send().await.map_err(|e| StackError(format!("geoblock switch: {e}")))?;
-        if response.status().is_success() {
-            Ok(())
-        } else {
-            Err(StackError(format!("geoblock switch: {}", response.status())))
-        }
-    }
-
-    /// Switches a fault of the venue on: body as its admin API documents it.
-    pub(crate) async fn switch_fault(&self, body: &Value) -> Result<(), StackError> {
-        let admin = self.admin()?;
-        self.ask(self.http.post(format!("{admin}/faults")).body(body.to_string())).await.map(drop)
-    }
-
-    /// Ends every fault.
-    pub(crate) async fn end_faults(&self) -> Result<(), StackError> {
-        let admin = self.admin()?;
-        self.ask(self.http.delete(format!("{admin}/faults"))).await.map(drop)
-    }
-
-    fn admin(&self) -> Result<&str, StackError> {
-        self.ready.admin.as_deref().ok_or_else(|| StackError("sim-exchange has no admin port".to_owned()))
-    }
-
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<String, StackError> {
-        let failed = |why: reqwest::Error| StackError(why.to_string());
-        let response = request.send().await.map_err(failed)?;
-        let (status, url) = (response.status(), response.url().clone());
-        let text = response.text().await.map_err(failed)?;
-        if status.is_success() { Ok(text) } else { Err(StackError(format!("{url}: {status} {text}"))) }
-    }
-
     /// What `executor status` says.
     pub(crate) fn executor_status(&self) -> Result<Value, StackError> {
         let told = self.executor_command(&["status", "--json"], Duration::from_secs(10))?;
         serde_json::from_str(&told.text).map_err(|e| StackError(format!("executor status: {e}: {}", told.text)))
+    }
+
+    /// Whether the executor waits for a person.
+    pub(crate) fn is_halted(&self) -> Result<bool, StackError> {
+        Ok(!self.executor_status()?["desk"]["halted"].is_null())
     }
 
     /// Folder of configurations, logs, ledger and journal.
@@ -357,13 +303,22 @@ impl Stack {
         Ok(crate::shell::run(&mut command, limit)?)
     }
 
-    /// Arms as a person does: asks, reads the code, types it.
-    pub(crate) fn arm(&self) -> Result<crate::shell::Output, StackError> {
-        let limit = Duration::from_secs(10);
-        let told = self.executor_command(&["arm"], limit)?;
-        match code_in(&told.text) {
-            Some(code) if told.ok => self.executor_command(&["arm", "--confirm", code], limit),
-            _ => Ok(told),
+    /// Arms a halted executor as a person does, who asks, reads the code and types it: again until it is not halted any more, for
+    /// right after a halt it is refused. The inner error says why it always was.
+    pub(crate) async fn arm(&self, limit: Duration) -> Result<Result<(), String>, StackError> {
+        let (until, answer) = (Instant::now() + limit, Duration::from_secs(10));
+        loop {
+            let mut told = self.executor_command(&["arm"], answer)?;
+            if let Some(code) = code_in(&told.text).filter(|_| told.ok).map(str::to_owned) {
+                told = self.executor_command(&["arm", "--confirm", &code], answer)?;
+            }
+            if !self.is_halted()? {
+                return Ok(Ok(()));
+            }
+            if Instant::now() > until {
+                return Ok(Err(format!("cannot be armed: {}", told.text)));
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 

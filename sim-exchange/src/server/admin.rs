@@ -54,6 +54,7 @@ async fn status(State(front): State<Shared>) -> Answer {
             "tape_end_ms": status.tape_end_ms,
             "frames_sent": status.frames_sent,
             "events": venue.mishaps.events,
+            "echoed": venue.mishaps.echoed,
             "blocked": venue.blocked,
             "markets": status.markets.iter().map(market).collect::<Vec<_>>(),
             "accounts": status.accounts.iter().map(account).collect::<Vec<_>>(),

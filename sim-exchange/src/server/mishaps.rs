@@ -27,6 +27,8 @@ pub(super) struct Mishaps {
     pub(super) events: u64,
     /// Calls that have come in: names their latency draws.
     calls: u64,
+    /// Calls that were sent back as they came.
+    pub(super) echoed: u64,
     /// Trades whose fate has been chosen.
     trades: u64,
     /// Reward terms to be put back, by the fault that changed them.
@@ -58,6 +60,7 @@ impl Mishaps {
             latency,
             events: 0,
             calls: 0,
+            echoed: 0,
             trades: 0,
             terms: BTreeMap::new(),
             untold: BTreeSet::new(),
@@ -73,6 +76,7 @@ impl Mishaps {
         let fate = self.faults.answer(call);
         let n = self.calls;
         self.calls += 1;
+        self.echoed += u64::from(matches!(fate.answer, crate::faults::Answer::Echo(_)));
         let there = if call == Call::Cancel { self.latency.cancel } else { self.latency.order };
         let jitter = self.latency.jitter.nanos();
         let drawn = |link: &str| match jitter {

@@ -4,11 +4,10 @@ mod attempts;
 mod twin;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
-use crate::stack::{Options, Process, Stack, StackError};
+use crate::proofs::{in_runtime, judged};
+use crate::stack::{Options, Process, Stack, StackError, key_file};
 use attempts::{Target, Tried, What};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -35,6 +34,8 @@ const EXECUTOR: u32 = 64_001;
 const OTHERS: [u32; 2] = [65_534, 64_002];
 /// Attempts that must have power, of each user.
 const ATTEMPTS_MIN: usize = 30;
+/// The same of another process of the executor's user, which tries its memory alone.
+const OWN_MIN: usize = 12;
 /// How long anything here may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -75,24 +76,11 @@ fn other_users(bench: &mut Bench, unguarded: bool) -> Verdict {
     if !rustix::process::geteuid().is_root() {
         return Verdict::NotRun("needs root, to start processes of other users".to_owned());
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    let mut evidence = Evidence::default();
-    match runtime.block_on(siege(bench, unguarded, &mut evidence)) {
-        Ok(wrong) if wrong.is_empty() => Verdict::Proved(evidence),
-        Ok(wrong) => {
-            for what in wrong.iter().take(10) {
-                evidence.facts.insert(0, ("failure".to_owned(), what.clone()));
-            }
-            Verdict::Refuted(evidence)
-        }
-        Err(why) => {
-            evidence.facts.insert(0, ("the stage failed".to_owned(), why.to_string()));
-            Verdict::Refuted(evidence)
-        }
-    }
+    in_runtime(async {
+        let mut evidence = Evidence::default();
+        let wrong = siege(bench, unguarded, &mut evidence).await?;
+        Ok::<_, StackError>(judged(evidence, &wrong))
+    })
 }
 
 /// What all of it happens on: folders that other users can reach.
@@ -104,10 +92,10 @@ struct Field {
 
 impl Field {
     fn new() -> Result<Self, StackError> {
-        let folder = tempfile::Builder::new().permissions(mode(0o755)).tempdir().map_err(failed)?;
+        let folder = tempfile::Builder::new().permissions(mode(0o755)).tempdir()?;
         let program = folder.path().join("prove");
-        std::fs::copy(std::env::current_exe().map_err(failed)?, &program).map_err(failed)?;
-        std::fs::set_permissions(&program, mode(0o755)).map_err(failed)?;
+        std::fs::copy(std::env::current_exe()?, &program)?;
+        std::fs::set_permissions(&program, mode(0o755))?;
         Ok(Self { folder, program, made: 0 })
     }
 
@@ -115,15 +103,15 @@ impl Field {
     fn owned(&mut self, uid: u32) -> Result<PathBuf, StackError> {
         self.made += 1;
         let path = self.folder.path().join(self.made.to_string());
-        std::fs::create_dir(&path).map_err(failed)?;
-        chown(&path, Some(uid), Some(uid)).map_err(failed)?;
+        std::fs::create_dir(&path)?;
+        chown(&path, Some(uid), Some(uid))?;
         Ok(path)
     }
 
     /// Attacks as a user.
     fn attack(&mut self, uid: u32, target: &Target) -> Result<Vec<Tried>, StackError> {
         let target = Target { own: self.owned(uid)?, ..target.clone() };
-        let target = serde_json::to_string(&target).map_err(failed)?;
+        let target = serde_json::to_string(&target).map_err(|why| StackError(why.to_string()))?;
         let mut command = Command::new(&self.program);
         command.args(["role", "attack", &target]).current_dir("/").uid(uid).gid(uid);
         let output = crate::shell::run(&mut command, LIMIT)?;
@@ -156,22 +144,8 @@ impl Field {
     }
 }
 
-/// A key nobody ever used, in a file of the executor's user.
-fn keep_key(path: &std::path::Path) -> std::io::Result<()> {
-    let mut bytes = [0; 32];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    std::fs::write(path, text)?;
-    std::fs::set_permissions(path, mode(0o400))?;
-    chown(path, Some(EXECUTOR), Some(EXECUTOR))
-}
-
 fn mode(mode: u32) -> std::fs::Permissions {
     std::fs::Permissions::from_mode(mode)
-}
-
-fn failed(why: impl std::fmt::Display) -> StackError {
-    StackError(why.to_string())
 }
 
 fn pid(process: &Process) -> Result<i32, StackError> {
@@ -194,12 +168,13 @@ async fn siege(bench: &Bench, unguarded: bool, evidence: &mut Evidence) -> Resul
         return Ok(wrong);
     }
     let folder = field.owned(0)?;
-    std::fs::set_permissions(&folder, mode(0o755)).map_err(failed)?;
+    std::fs::set_permissions(&folder, mode(0o755))?;
     let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), folder);
     options.markets = Some(2);
     options.executor_user = Some(EXECUTOR);
     let key = options.dir.join("key");
-    keep_key(&key).map_err(failed)?;
+    key_file(&key, 0o400)?;
+    chown(&key, Some(EXECUTOR), Some(EXECUTOR))?;
     let source = [("source", "file".into()), ("path", toml::Value::String(key.display().to_string()))];
     let source: toml::Table = source.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     options.executor_keys.push(("account", "key", source.into()));
@@ -255,6 +230,12 @@ async fn besiege(
     let tried = field.attack(EXECUTOR, &Target { what: What::Memory, ..target.clone() })?;
     let judged = judge("another process of its user", &tried, &powers, &mut powerless, wrong);
     evidence.fact("attempts of another process of its user", judged);
+    if judged < OWN_MIN {
+        wrong.push(format!("only {judged} attempts of another process of its user have power"));
+    }
+    if !powers.get("read its memory").is_some_and(|power| power.got) {
+        wrong.push("a process of its user could read no memory anyway".to_owned());
+    }
     evidence.cases += judged as u64;
 
     // Only the list of users is left in the way.
@@ -262,7 +243,7 @@ async fn besiege(
     for (path, bits) in
         std::iter::once((target.sockets.as_path(), 0o777)).chain(sockets.iter().map(|path| (path.as_path(), 0o666)))
     {
-        std::fs::set_permissions(path, mode(bits)).map_err(failed)?;
+        std::fs::set_permissions(path, mode(bits))?;
     }
     for uid in OTHERS {
         let powers = field.powers(uid, What::Sockets).await?;

@@ -3,6 +3,7 @@
 
 use crate::proof::{Evidence, Proof, Verdict};
 use crate::proofs::executor::verdict;
+use crate::proofs::in_runtime;
 use crate::proofs::last_metre::signed;
 use executor::clob::{Clob, Endpoints, Login};
 use executor::eip712::Chain;
@@ -15,7 +16,7 @@ use mm_core::io::clock::Clock;
 use mm_core::venue::order::SignatureType;
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,9 +27,9 @@ pub(super) const PROOF: Proof = Proof {
             and a read: the client sends once and sees what the fault matrix takes for granted.",
     quick: true,
     min_cases: 60,
-    run: |_| bytes(false),
+    run: |_| in_runtime(through_the_wire(false)),
     sabotage_claim: "the listener answers well instead",
-    sabotage: Some(|_| bytes(true)),
+    sabotage: Some(|_| in_runtime(through_the_wire(true))),
 };
 
 /// What the client must see.
@@ -129,43 +130,66 @@ const FAULTS: [Bytes; 23] = [
     ),
 ];
 
+/// How often each kind of request came: order, cancel, read.
+type Asked = [AtomicUsize; 3];
+
 /// A listener that gives out credentials well and answers everything else as it is told.
 struct Listener {
     address: SocketAddr,
     fault: Arc<Mutex<Option<usize>>>,
-    asked: Arc<AtomicUsize>,
+    asked: Arc<Asked>,
+    ended: Arc<AtomicBool>,
 }
 
 impl Listener {
     fn open() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
-        let (fault, asked) = (Arc::new(Mutex::new(None)), Arc::new(AtomicUsize::new(0)));
+        let (fault, asked) = (Arc::new(Mutex::new(None)), Arc::new(Asked::default()));
         let (told, counted) = (Arc::clone(&fault), Arc::clone(&asked));
+        let ended = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&ended);
         std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for stream in listener.incoming().flatten().take_while(|_| !over.load(Ordering::Acquire)) {
                 let (told, counted) = (Arc::clone(&told), Arc::clone(&counted));
                 // a client that has gone is what is wanted of it
                 std::thread::spawn(move || serve(stream, &told, &counted).ok());
             }
         });
-        Ok(Self { address, fault, asked })
+        Ok(Self { address, fault, asked, ended })
     }
 
     fn plays(&self, fault: Option<usize>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
-        self.asked.store(0, Ordering::Release);
+        for asked in self.asked.iter() {
+            asked.store(0, Ordering::Release);
+        }
     }
 }
 
-fn serve(stream: TcpStream, fault: &Mutex<Option<usize>>, asked: &AtomicUsize) -> io::Result<()> {
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+        // its thread waits for one more
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn serve(stream: TcpStream, fault: &Mutex<Option<usize>>, asked: &Asked) -> io::Result<()> {
     let (mut reader, mut writer) = (BufReader::new(stream.try_clone()?), stream);
     loop {
         let Some(first) = request(&mut reader)? else { return Ok(()) };
         let login = first.contains(" /auth/");
         let playing = *fault.lock().unwrap_or_else(PoisonError::into_inner);
         if !login {
-            asked.fetch_add(1, Ordering::AcqRel);
+            let kind = if first.starts_with("POST ") {
+                Asks::Order
+            } else if first.starts_with("DELETE ") {
+                Asks::Cancel
+            } else {
+                Asks::Read
+            };
+            asked[kind as usize].fetch_add(1, Ordering::AcqRel);
         }
         let Some(fault) = playing.filter(|_| !login).map(|nth| &FAULTS[nth]) else {
             let body = r#"{"apiKey":"11111111-2222-3333-4444-555555555555","secret":"BwcHBw==","passphrase":"ab"}"#;
@@ -234,7 +258,6 @@ struct Wire {
     account: Account,
     patient: Clob,
     hasty: Clob,
-    salt: u64,
 }
 
 impl Wire {
@@ -249,17 +272,16 @@ impl Wire {
             let login = Arc::new(Login::new(Arc::clone(&key), Chain::Polygon));
             Clob::new(endpoints.clone(), login, account, Clock::new(), limit, limit).map_err(|why| why.to_string())
         };
-        // only what never ends is worth so short a wait
-        let (patient, hasty) = (client(Duration::from_secs(20))?, client(Duration::from_millis(400))?);
-        Ok(Self { listener, key, account, patient, hasty, salt: 1 })
+        // only what never ends is worth a short wait, which still holds a connection on a loaded machine
+        let (patient, hasty) = (client(Duration::from_secs(20))?, client(Duration::from_secs(2))?);
+        Ok(Self { listener, key, account, patient, hasty })
     }
 
-    async fn ask(&mut self, asks: Asks, hasty: bool) -> Result<VenueReply, String> {
-        let clob = if hasty { &self.hasty } else { &self.patient };
-        self.salt += 1;
+    async fn ask(&self, asks: Asks, fault: &Bytes, salt: u64) -> Result<VenueReply, String> {
+        let clob = if fault.sees == Sees::Lost(Lost::Timeout) { &self.hasty } else { &self.patient };
         Ok(match asks {
             Asks::Order => {
-                let order = signed(&self.key, &self.account, self.salt).ok_or("no order")?;
+                let order = signed(&self.key, &self.account, salt).ok_or("no order")?;
                 let later = Clock::new().now().plus(Nanos::from_secs(60));
                 let mut replies = clob.post(vec![order], WayOut::new(Clock::new()).leave(later)).await;
                 replies.pop().ok_or("no reply")?
@@ -270,29 +292,19 @@ impl Wire {
     }
 }
 
-fn bytes(well: bool) -> Verdict {
-    let tried = || -> Result<Verdict, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.map_err(|why| why.to_string())?.block_on(through_the_wire(well))
-    };
-    tried().unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("could not be tried", why);
-        Verdict::Refuted(evidence)
-    })
-}
-
 async fn through_the_wire(well: bool) -> Result<Verdict, String> {
-    let mut wire = Wire::new()?;
+    let wire = Wire::new()?;
     for clob in [&wire.patient, &wire.hasty] {
         clob.call(&VenueCall::RenewCredentials).await;
     }
     let (mut evidence, mut wrong) = (Evidence::default(), Vec::new());
     for (nth, fault) in FAULTS.iter().enumerate() {
-        for asks in [Asks::Order, Asks::Cancel, Asks::Read] {
-            wire.listener.plays((!well).then_some(nth));
-            let reply = wire.ask(asks, fault.sees == Sees::Lost(Lost::Timeout)).await?;
-            let asked = wire.listener.asked.load(Ordering::Acquire);
+        wire.listener.plays((!well).then_some(nth));
+        let ask = |asks| wire.ask(asks, fault, nth as u64 + 1);
+        let replies = tokio::join!(ask(Asks::Order), ask(Asks::Cancel), ask(Asks::Read));
+        for (asks, reply) in [(Asks::Order, replies.0), (Asks::Cancel, replies.1), (Asks::Read, replies.2)] {
+            let reply = reply?;
+            let asked = wire.listener.asked[asks as usize].load(Ordering::Acquire);
             let seen = match &reply {
                 VenueReply::NotSent(_) => Sees::NotSent,
                 VenueReply::Lost(lost) => Sees::Lost(*lost),

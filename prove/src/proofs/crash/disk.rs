@@ -5,6 +5,7 @@ use super::Sabotage;
 use super::house::House;
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::verdict;
+use crate::proofs::in_runtime;
 use crate::shell;
 use crate::stack::{Options, Stack, StackError};
 use std::io::Write as _;
@@ -19,10 +20,10 @@ pub(super) const PROOF: Proof = Proof {
     claim: "The ledger can grow no more, at any byte of a commit or because the file system is full: from then on no order reaches the venue, \
             everything that rests is cancelled, the latch is down, and the process ends saying that its ledger failed.",
     quick: false,
-    min_cases: 3,
-    run: |bench| starved(bench, true),
+    min_cases: 4,
+    run: |bench| in_runtime(starved(bench, true)),
     sabotage_claim: "the disk takes everything",
-    sabotage: Some(|bench| starved(bench, false)),
+    sabotage: Some(|bench| in_runtime(starved(bench, false))),
 };
 
 /// How the disk comes to its end.
@@ -41,19 +42,7 @@ pub(super) const LEDGER_FAILED: i32 = 4;
 /// Size of the file system that is filled.
 const SMALL: &str = "size=2m";
 
-fn starved(bench: &mut Bench, starve: bool) -> Verdict {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    runtime.block_on(all(bench, starve)).unwrap_or_else(|why| {
-        let mut evidence = Evidence::default();
-        evidence.fact("could not be tried", why);
-        Verdict::Refuted(evidence)
-    })
-}
-
-async fn all(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
+async fn starved(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
     let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
     options.scenario = bench.root.join("config/sim/basic.toml");
     let stack = Arc::new(Stack::venue(options).await?);
@@ -78,7 +67,7 @@ async fn all(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
         };
         let binary = bench.binary("executor");
         let mut house = House::new(bench, Arc::clone(&stack), binary, number, Sabotage::None).await?;
-        match house.starve(how).await {
+        match house.starve(how).await? {
             Ok(before) => rested += before,
             Err(why) => wrong.push(format!("{how:?}: {why}")),
         }
@@ -92,10 +81,10 @@ async fn all(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
         evidence.fact("wrong", what);
     }
     evidence.fact("orders that rested when the disk ended", rested);
-    if let Some(why) = not_full {
-        evidence.fact("a full file system was not tried", why);
-    }
-    Ok(verdict(evidence, wrong.is_empty() && rested > 0))
+    Ok(match not_full {
+        Some(why) if wrong.is_empty() => Verdict::NotRun(format!("a full file system could not be had: {why}")),
+        _ => verdict(evidence, wrong.is_empty() && rested > 0),
+    })
 }
 
 /// A small file system of its own; gone when dropped.

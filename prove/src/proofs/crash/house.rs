@@ -5,9 +5,8 @@ use super::core::{Became, Core, Gone, ask};
 use super::disk::{self, Starve};
 use super::truth::{self, Complaints, Truth};
 use crate::proof::Bench;
-use crate::proofs::executor::Draws;
 use crate::stack::code_in;
-use crate::stack::{Options, Process, Stack, StackError, socket_dir};
+use crate::stack::{Options, Process, Stack, StackError, key_file, socket_dir};
 use executor::operator::{Ask, Told};
 use mm_core::domain::{
     ClientOrderId, MarketIx, NewOrder, Outcome, Price, Qty, Side, TimeInForce, Timestamp, Token, TokenId,
@@ -16,8 +15,6 @@ use mm_core::io::clock::Clock;
 use mm_core::protocol::ToExecutor;
 use rustix::process::{Resource, Rlimit, prlimit};
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -71,16 +68,9 @@ impl House {
         sabotage: Sabotage,
     ) -> Result<Self, StackError> {
         let dir = bench.evidence.join(format!("house-{number}"));
-        let failed = |why: std::io::Error| StackError(why.to_string());
-        std::fs::create_dir_all(&dir).map_err(failed)?;
+        std::fs::create_dir_all(&dir)?;
         let key = dir.join("key");
-        // a key nobody has: drawn from the seed, for a venue that takes everybody
-        let mut draws = Draws::new(bench.seed ^ (number << 32));
-        let digits: String =
-            (0..64).filter_map(|_| char::from_digit(u32::try_from(draws.below(16)).unwrap_or(1), 16)).collect();
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(&key).map_err(failed)?;
-        file.write_all(digits.as_bytes()).map_err(failed)?;
+        key_file(&key, 0o400)?;
         let sockets = socket_dir()?;
         let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), dir.clone());
         let ms = |section, key, n| (section, key, Value::Integer(n));
@@ -111,7 +101,7 @@ impl House {
         options.executor_keys.extend(CAPS.map(|key| ("policy", key, Value::from(CAP_USDC.to_string()))));
         let config = dir.join("executor.toml");
         let text = stack.executor_config(&options, &sockets).await?;
-        std::fs::write(&config, text).map_err(failed)?;
+        std::fs::write(&config, text)?;
         let market = &stack.ready.markets[0];
         let token = |outcome, id: &str| TokenId::parse(id).map(|id| (Token { market: MarketIx(0), outcome }, id));
         let tokens = [token(Outcome::Yes, &market.yes), token(Outcome::No, &market.no)];
@@ -171,8 +161,8 @@ impl House {
         self.judge(status, &process, false).map(drop)
     }
 
-    /// A life in which the disk takes no more while orders rest; how many did.
-    pub(super) async fn starve(&mut self, how: Starve) -> Result<u64, StackError> {
+    /// A life in which the disk takes no more while orders rest; how many did, or what was not as it must be.
+    pub(super) async fn starve(&mut self, how: Starve) -> Result<Result<u64, String>, StackError> {
         // the signal that comes with a refused write is nobody's business: the write fails
         let mut command = Command::new("sh");
         command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(&self.binary);
@@ -191,13 +181,12 @@ impl House {
         let state = self.dir.join("executor");
         match how {
             Starve::Never => {}
-            Starve::Full => disk::fill(&state).map_err(|why| StackError(why.to_string()))?,
+            Starve::Full => disk::fill(&state)?,
             Starve::NoByteAfter(more) => {
-                let log =
-                    std::fs::metadata(state.join("ledger.sqlite-wal")).map_err(|why| StackError(why.to_string()))?;
+                let log = std::fs::metadata(state.join("ledger.sqlite-wal"))?;
                 let most = Some(log.len() + more);
                 let limit = Rlimit { current: most, maximum: most };
-                prlimit(process.pid(), Resource::Fsize, limit).map_err(|why| StackError(why.to_string()))?;
+                prlimit(process.pid(), Resource::Fsize, limit).map_err(std::io::Error::from)?;
             }
         }
         // some of them may be what the disk breaks at
@@ -209,22 +198,25 @@ impl House {
         let ended = process.ended(WAIT_MAX * 2).await;
         let after = self.look().await?;
         let refused = after.orders() - before.orders();
-        let code = ended.map_err(|why| StackError(format!("{why}, {refused} orders afterwards")))?.code();
+        let code = match ended {
+            Ok(status) => status.code(),
+            Err(why) => return Ok(Err(format!("{why}, {refused} orders afterwards"))),
+        };
         std::fs::remove_dir_all(&self.sockets).ok();
         let marked = state.join("HALTED").exists();
         // what a commit that went well has let out is no fault: it has its row
         let lost = truth::compare(&after, &state.join("ledger.sqlite"))?.lost;
         let may_leave = matches!(how, Starve::NoByteAfter(more) if more > 0);
-        match code {
+        Ok(match code {
             Some(disk::LEDGER_FAILED) if marked && lost == 0 && after.resting() == 0 && (refused == 0 || may_leave) => {
                 Ok(before.resting())
             }
-            code => Err(StackError(format!(
+            code => Err(format!(
                 "ended with {code:?}, marker {marked}, {refused} orders afterwards, {lost} without a row, {} rest: {}",
                 after.resting(),
                 process.last_words()
-            ))),
-        }
+            )),
+        })
     }
 
     fn spawn(&self, kill: Option<(&str, u64)>) -> Result<Process, StackError> {

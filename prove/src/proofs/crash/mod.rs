@@ -10,6 +10,7 @@ mod truth;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::{Draws, verdict};
+use crate::proofs::in_runtime;
 use crate::shell;
 use crate::stack::{Options, Stack, StackError};
 use house::{CAP_USDC, End, House};
@@ -31,13 +32,13 @@ const KILLED: Proof = Proof {
     min_cases: 70,
     run: |bench| {
         let kills = bench.depth.pick(0, 0, 1_500);
-        killed(bench, kills, Sabotage::None)
+        in_runtime(killed(bench, kills, Sabotage::None))
     },
     sabotage_claim: "rows count as durable a commit too early; and a core that asks again under a new number (each must be found)",
     sabotage: Some(|bench| {
         // each must be found by what it breaks
-        let late = killed(bench, 12, Sabotage::LateRows);
-        let anew = killed(bench, 12, Sabotage::AsksAnew);
+        let late = in_runtime(killed(bench, 12, Sabotage::LateRows));
+        let anew = in_runtime(killed(bench, 12, Sabotage::AsksAnew));
         match (late, anew) {
             (Verdict::Refuted(late), Verdict::Refuted(anew)) => Verdict::Refuted(Evidence {
                 cases: late.cases + anew.cases,
@@ -120,30 +121,18 @@ fn jobs(places: &[String], kills: u64, seed: u64, sabotage: Sabotage) -> VecDequ
     jobs.into()
 }
 
-fn killed(bench: &mut Bench, kills: u64, sabotage: Sabotage) -> Verdict {
-    let failed = |why: String| {
-        let mut evidence = Evidence::default();
-        evidence.fact("could not be tried", why);
-        Verdict::Refuted(evidence)
-    };
-    let binary = match shell::build_crash_executor(&bench.root) {
-        Ok(binary) => binary,
-        Err(why) => return failed(why),
-    };
-    let listed = shell::run(Command::new(&binary).env("EXECUTOR_CRASH", "list"), Duration::from_secs(30));
-    let places: Vec<String> = match listed {
-        Ok(output) if output.ok => output.text.lines().map(str::to_owned).collect(),
-        Ok(output) => return failed(output.text),
-        Err(why) => return failed(why),
-    };
+async fn killed(bench: &Bench, kills: u64, sabotage: Sabotage) -> Result<Verdict, StackError> {
+    let binary = shell::build_crash_executor(&bench.root)?;
+    let listed = shell::run(Command::new(&binary).env("EXECUTOR_CRASH", "list"), Duration::from_secs(30))?;
+    if !listed.ok {
+        return Err(StackError(listed.text));
+    }
+    let places: Vec<String> = listed.text.lines().map(str::to_owned).collect();
     let evidence = bench.evidence.join(format!("{sabotage:?}"));
     let tally = Tally { jobs: jobs(&places, kills, bench.seed, sabotage), ..Tally::default() };
     let tally = Arc::new(Mutex::new(tally));
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    let done = runtime.block_on(async {
+    // what was found until it broke off is judged too
+    let done = async {
         let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), evidence.clone());
         options.scenario = bench.root.join("config/sim/basic.toml");
         let stack = Arc::new(Stack::venue(options).await?);
@@ -164,12 +153,13 @@ fn killed(bench: &mut Bench, kills: u64, sabotage: Sabotage) -> Verdict {
             stack.stop().await;
         }
         Ok::<(), StackError>(())
-    });
+    }
+    .await;
     let mut tally = std::mem::take(&mut *tally.lock().unwrap_or_else(PoisonError::into_inner));
     if let Err(why) = done {
         tally.failures.push(why.to_string());
     }
-    tally.judge(&places, sabotage)
+    Ok(tally.judge(&places, sabotage))
 }
 
 /// House after house until there is no place left to die at.

@@ -8,8 +8,10 @@ mod cases;
 mod stage;
 
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
+use crate::stack::StackError;
 use cases::{Case, During};
-use stage::Stage;
+use stage::{Failure, Stage};
 
 /// All claims of this file.
 pub(crate) const PROOFS: &[Proof] = &[
@@ -20,9 +22,9 @@ pub(crate) const PROOFS: &[Proof] = &[
                 known; when it lives again books and quotes come back by themselves.",
         quick: false,
         min_cases: 3,
-        run: |bench| survives(bench, &cases::FEEDS, Sabotage::None),
+        run: |bench| in_runtime(survives(bench, &cases::FEEDS, Sabotage::None)),
         sabotage_claim: "watchdogs that wait an hour",
-        sabotage: Some(|bench| survives(bench, &cases::FEEDS[..1], Sabotage::SleepyWatchdogs)),
+        sabotage: Some(|bench| in_runtime(survives(bench, &cases::FEEDS[..1], Sabotage::SleepyWatchdogs))),
     },
     Proof {
         id: "broken-frames-leave-true-books",
@@ -31,9 +33,9 @@ pub(crate) const PROOFS: &[Proof] = &[
                 stale or ghosts, end with the venue's own books and resting quotes.",
         quick: false,
         min_cases: 3,
-        run: |bench| survives(bench, &cases::FRAMES, Sabotage::None),
+        run: |bench| in_runtime(survives(bench, &cases::FRAMES, Sabotage::None)),
         sabotage_claim: "the core's books are held against those of the other token",
-        sabotage: Some(|bench| survives(bench, &cases::FRAMES[..1], Sabotage::OtherToken)),
+        sabotage: Some(|bench| in_runtime(survives(bench, &cases::FRAMES[..1], Sabotage::OtherToken))),
     },
     Proof {
         id: "false-answers-leave-a-true-ledger",
@@ -42,9 +44,9 @@ pub(crate) const PROOFS: &[Proof] = &[
                 that knows every order the venue has taken, and with as many orders open as the venue holds.",
         quick: false,
         min_cases: 3,
-        run: |bench| survives(bench, &cases::ANSWERS, Sabotage::None),
+        run: |bench| in_runtime(survives(bench, &cases::ANSWERS, Sabotage::None)),
         sabotage_claim: "the refusals never end",
-        sabotage: Some(|bench| survives(bench, &cases::ANSWERS[..1], Sabotage::Endless)),
+        sabotage: Some(|bench| in_runtime(survives(bench, &cases::ANSWERS[..1], Sabotage::Endless))),
     },
     Proof {
         id: "strange-fills-are-counted-once",
@@ -53,9 +55,9 @@ pub(crate) const PROOFS: &[Proof] = &[
                 venue says are ours.",
         quick: false,
         min_cases: 3,
-        run: |bench| survives(bench, &cases::FILLS, Sabotage::None),
+        run: |bench| in_runtime(survives(bench, &cases::FILLS, Sabotage::None)),
         sabotage_claim: "what the account holds is read with one share more",
-        sabotage: Some(|bench| survives(bench, &cases::FILLS[..1], Sabotage::OneShareMore)),
+        sabotage: Some(|bench| in_runtime(survives(bench, &cases::FILLS[..1], Sabotage::OneShareMore))),
     },
     Proof {
         id: "changed-worlds-are-survived",
@@ -64,9 +66,9 @@ pub(crate) const PROOFS: &[Proof] = &[
                 quoting must stop it stops, and it resumes by itself when the world is as before.",
         quick: false,
         min_cases: 3,
-        run: |bench| survives(bench, &cases::WORLDS, Sabotage::None),
+        run: |bench| in_runtime(survives(bench, &cases::WORLDS, Sabotage::None)),
         sabotage_claim: "the region stays blocked",
-        sabotage: Some(|bench| survives(bench, &cases::WORLDS[..1], Sabotage::Endless)),
+        sabotage: Some(|bench| in_runtime(survives(bench, &cases::WORLDS[..1], Sabotage::Endless))),
     },
 ];
 
@@ -85,43 +87,38 @@ enum Sabotage {
 }
 
 /// Runs the cases of a group one after the other on one bot; the first of each group are the default, all of them the full depth.
-fn survives(bench: &mut Bench, cases: &'static [Case], sabotage: Sabotage) -> Verdict {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
+async fn survives(bench: &Bench, cases: &[Case], sabotage: Sabotage) -> Result<Verdict, StackError> {
     let count = match bench.depth {
         Depth::Full => cases.len(),
         Depth::Quick | Depth::Default => cases.iter().filter(|case| case.default).count(),
     };
     let mut evidence = Evidence::default();
     let mut wrong = Vec::new();
-    let done = runtime.block_on(async {
-        let mut stage = Stage::set(bench, sabotage).await?;
-        for case in cases.iter().filter(|case| case.default || bench.depth == Depth::Full) {
-            match one(&mut stage, case, sabotage).await {
-                Ok(()) => evidence.cases += 1,
-                Err(why) => {
-                    wrong.push(format!("{}: {why}", case.name()));
-                    // what follows would be judged by a bot that is not well to begin with
-                    break;
-                }
+    let stage = Stage::set(bench, sabotage).await?;
+    for case in cases.iter().filter(|case| case.default || bench.depth == Depth::Full) {
+        match one(&stage, case, sabotage).await {
+            Ok(()) => evidence.cases += 1,
+            Err(Failure::Wrong(why)) => {
+                wrong.push(format!("{}: {why}", case.name()));
+                // what follows would be judged by a bot that is not well to begin with
+                break;
             }
+            Err(Failure::Broken(why)) => return Err(StackError(format!("{}: {why}", case.name()))),
         }
-        stage.end().await
-    });
-    if let Err(why) = done {
-        wrong.push(why.to_string());
+    }
+    match stage.end().await {
+        // only a case can show that a sabotage is seen
+        Err(Failure::Wrong(why)) if sabotage == Sabotage::None => wrong.push(why),
+        Ok(()) | Err(Failure::Wrong(_)) => {}
+        Err(Failure::Broken(why)) if wrong.is_empty() => return Err(why),
+        Err(Failure::Broken(why)) => evidence.fact("and the stage broke", why),
     }
     evidence.fact("kinds", count);
-    for what in &wrong {
-        evidence.fact("not survived", what);
-    }
-    if wrong.is_empty() { Verdict::Proved(evidence) } else { Verdict::Refuted(evidence) }
+    Ok(judged(evidence, &wrong))
 }
 
 /// One fault, from a healthy bot to a healthy bot.
-async fn one(stage: &mut Stage, case: &Case, sabotage: Sabotage) -> Result<(), crate::stack::StackError> {
+async fn one(stage: &Stage, case: &Case, sabotage: Sabotage) -> Result<(), Failure> {
     stage.healthy("before it").await?;
     stage.switch_on(case).await?;
     let during = match case.during {

@@ -53,8 +53,18 @@ pub(super) struct Stage {
     sabotage: Sabotage,
 }
 
-fn failed(why: impl Into<String>) -> StackError {
-    StackError(why.into())
+/// What ends a case before it is through.
+pub(super) enum Failure {
+    /// Bot or venue are not as they must be.
+    Wrong(String),
+    /// The stage does not answer: nothing is shown.
+    Broken(StackError),
+}
+
+impl From<StackError> for Failure {
+    fn from(why: StackError) -> Self {
+        Self::Broken(why)
+    }
 }
 
 impl Stage {
@@ -94,7 +104,8 @@ impl Stage {
 
     /// Switches the case's fault on, to last until it is switched off.
     pub(super) async fn switch_on(&self, case: &Case) -> Result<(), StackError> {
-        let mut body: Value = serde_json::from_str(case.with).map_err(|why| failed(format!("{}: {why}", case.with)))?;
+        let mut body: Value =
+            serde_json::from_str(case.with).map_err(|why| StackError(format!("{}: {why}", case.with)))?;
         body["kind"] = json!(case.kind);
         self.stack.switch_fault(&body).await
     }
@@ -104,28 +115,19 @@ impl Stage {
     }
 
     /// Lets the fault act.
-    pub(super) async fn lives(&self, case: &Case) -> Result<(), StackError> {
+    pub(super) async fn lives(&self, case: &Case) -> Result<(), Failure> {
         tokio::time::sleep(Duration::from_millis(case.acts_ms)).await;
         Ok(())
     }
 
     /// Every order is withdrawn while the fault acts.
-    pub(super) async fn withdraws(&self, case: &Case) -> Result<(), StackError> {
-        let end = Instant::now() + Duration::from_millis(case.acts_ms);
-        loop {
-            let open = self.stack.open_orders_at_venue().await?;
-            if open == 0 {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(failed(format!("{open} orders rest all the while")));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+    pub(super) async fn withdraws(&self, case: &Case) -> Result<(), Failure> {
+        let limit = Duration::from_millis(case.acts_ms);
+        self.stack.wait_for(limit, "the bot to withdraw", |open| open == 0).await?.map_err(Failure::Wrong)
     }
 
     /// The executor halts, and nothing rests.
-    pub(super) async fn halts(&self, case: &Case) -> Result<(), StackError> {
+    pub(super) async fn halts(&self, case: &Case) -> Result<(), Failure> {
         let end = Instant::now() + Duration::from_millis(case.acts_ms);
         loop {
             let halted = self.is_halted()?;
@@ -134,7 +136,7 @@ impl Stage {
                 return Ok(());
             }
             if Instant::now() > end {
-                return Err(failed(format!("halted: {halted}, {open} orders rest")));
+                return Err(Failure::Wrong(format!("halted: {halted}, {open} orders rest")));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -142,26 +144,16 @@ impl Stage {
 
     /// Whether the executor waits for a person.
     pub(super) fn is_halted(&self) -> Result<bool, StackError> {
-        Ok(!self.stack.executor_status()?["desk"]["halted"].is_null())
+        self.stack.is_halted()
     }
 
     /// A person lets the executor trade again, once it is flat.
-    pub(super) async fn arm(&self) -> Result<(), StackError> {
-        let end = Instant::now() + HEALTHY;
-        loop {
-            let told = self.stack.arm()?;
-            if told.ok {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(failed(format!("cannot be armed: {}", told.text)));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+    pub(super) async fn arm(&self) -> Result<(), Failure> {
+        self.stack.arm(HEALTHY).await?.map_err(Failure::Wrong)
     }
 
     /// Lets the venue take our resting orders until some have been filled, and for as long as the fault acts.
-    pub(super) async fn is_filled(&self, case: &Case) -> Result<(), StackError> {
+    pub(super) async fn is_filled(&self, case: &Case) -> Result<(), Failure> {
         let before = self.fills().await?;
         let started = Instant::now();
         loop {
@@ -170,7 +162,7 @@ impl Stage {
                 return Ok(());
             }
             if started.elapsed() > HEALTHY {
-                return Err(failed("nothing was filled"));
+                return Err(Failure::Wrong("nothing was filled".to_owned()));
             }
             if self.stack.open_orders_at_venue().await? > 0 {
                 self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
@@ -186,12 +178,12 @@ impl Stage {
     }
 
     /// Waits until the bot is healthy; says what was not.
-    pub(super) async fn healthy(&self, when: &str) -> Result<(), StackError> {
+    pub(super) async fn healthy(&self, when: &str) -> Result<(), Failure> {
         let end = Instant::now() + HEALTHY;
         loop {
             let Err(why) = self.look().await? else { return Ok(()) };
             if Instant::now() > end {
-                return Err(failed(format!("not healthy {when}: {why}")));
+                return Err(Failure::Wrong(format!("not healthy {when}: {why}")));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -250,7 +242,8 @@ impl Stage {
             for (outcome, held) in [(0, &market.yes), (1, &market.no)] {
                 let row = rows.iter().find(|row| row["outcome_index"] == outcome);
                 let text = row.and_then(|row| row["current_size"].as_str()).unwrap_or("0");
-                let mut venue = mm_core::domain::Qty::parse(text).map_err(|why| failed(format!("{text}: {why}")))?;
+                let mut venue =
+                    mm_core::domain::Qty::parse(text).map_err(|why| StackError(format!("{text}: {why}")))?;
                 if self.sabotage == Sabotage::OneShareMore && !venue.is_zero() {
                     venue = venue.saturating_add(mm_core::domain::Qty::from_micro(1_000_000));
                 }
@@ -266,28 +259,24 @@ impl Stage {
     }
 
     /// Makes the account flat, and holds the ledger against everything the venue accepted.
-    pub(super) async fn end(mut self) -> Result<(), StackError> {
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
         self.switch_off().await?;
         self.stack.executor_command(&["cancel-all"], Duration::from_secs(30))?;
-        let end = Instant::now() + HEALTHY;
-        while self.stack.open_orders_at_venue().await? > 0 {
-            if Instant::now() > end {
-                return Err(failed("orders rest after cancel-all"));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        self.stack.wait_for(HEALTHY, "cancel-all", |open| open == 0).await?.map_err(Failure::Wrong)?;
         let accepted: Vec<(OrderId, Timestamp)> = self.stack.accepted_orders().await?;
         let ledger = self.stack.dir().join("executor/ledger.sqlite");
         let complaints = self.stack.stop_core_and_executor().await;
         let known = known_before_sent(&ledger, &accepted);
         let others = self.stack.stop().await;
         if let Some(what) = complaints.into_iter().chain(others).next() {
-            return Err(failed(what));
+            return Err(Failure::Wrong(what));
         }
         let known = known?;
         match (known.missing, known.late) {
             (0, 0) => Ok(()),
-            (missing, late) => Err(failed(format!("of {} orders {missing} are unknown, {late} late", known.accepted))),
+            (missing, late) => {
+                Err(Failure::Wrong(format!("of {} orders {missing} are unknown, {late} late", known.accepted)))
+            }
         }
     }
 }

@@ -3,11 +3,12 @@
 mod sinks;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
-use crate::scan::{Canary, Matcher, planted};
-use crate::stack::{Options, Stack, StackError};
+use crate::proofs::{in_runtime, judged};
+use crate::scan::{Canary, Matcher, packed, planted};
+use crate::stack::{Options, Stack, StackError, drawn, key_file};
 use serde_json::{Value, json};
 use sinks::{Relay, Sink, failed};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
@@ -42,24 +43,11 @@ fn scanned(bench: &mut Bench, deposit_counts: bool) -> Verdict {
             "needs root, to look into the memory of the executor, which keeps others out".to_owned(),
         );
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(why) => return Verdict::NotRun(why.to_string()),
-    };
-    let mut evidence = Evidence::default();
-    match runtime.block_on(scan(bench, deposit_counts, &mut evidence)) {
-        Ok(wrong) if wrong.is_empty() => Verdict::Proved(evidence),
-        Ok(wrong) => {
-            for what in wrong.iter().take(20).rev() {
-                evidence.facts.insert(0, ("failure".to_owned(), what.clone()));
-            }
-            Verdict::Refuted(evidence)
-        }
-        Err(why) => {
-            evidence.facts.insert(0, ("the run failed".to_owned(), why.to_string()));
-            Verdict::Refuted(evidence)
-        }
-    }
+    in_runtime(async {
+        let mut evidence = Evidence::default();
+        let wrong = scan(bench, deposit_counts, &mut evidence).await?;
+        Ok::<_, StackError>(judged(evidence, &wrong))
+    })
 }
 
 /// The secrets of a run and where they deliberately lie.
@@ -75,15 +63,13 @@ impl Secrets {
     /// A key and a passphrase that were never used, the key in a keystore.
     fn new(bench: &Bench) -> Result<Self, StackError> {
         let folder = tempfile::tempdir().map_err(failed("folder of secrets"))?;
-        let (key, drawn) = (random(32)?, random(24)?);
-        let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = key_file(&folder.path().join("key"), 0o400)?.to_vec();
         let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/";
-        let passphrase: String = drawn.iter().map(|byte| char::from(letters[usize::from(byte % 64)])).collect();
-        for (name, text) in [("key", &hex), ("passphrase", &passphrase)] {
-            let mut options = std::fs::OpenOptions::new();
-            let file = options.write(true).create_new(true).mode(0o400).open(folder.path().join(name));
-            file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed(name))?;
-        }
+        let passphrase: String =
+            drawn::<24>()?.iter().map(|byte| char::from(letters[usize::from(byte % 64)])).collect();
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o400).open(folder.path().join("passphrase"));
+        file.and_then(|mut file| file.write_all(passphrase.as_bytes())).map_err(failed("passphrase"))?;
         let at = |name: &str| folder.path().join(name);
         let mut printed = Vec::new();
         for words in
@@ -117,14 +103,6 @@ impl Secrets {
     }
 }
 
-fn random(len: usize) -> Result<Vec<u8>, StackError> {
-    let mut bytes = vec![0; len];
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(failed("random bytes"))?;
-    Ok(bytes)
-}
-
 async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> Result<Vec<String>, StackError> {
     let secrets = Secrets::new(bench)?;
     let run = tempfile::tempdir().map_err(failed("folder of the run"))?;
@@ -136,6 +114,8 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     let mut source: toml::Table = keystore.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     source.insert("passphrase_file".to_owned(), text(&secrets.folder.path().join("passphrase")));
     options.executor_keys.push(("account", "key", source.into()));
+    // what is unknown after a round must not keep the next one from being armed
+    options.executor_keys.push(("gate", "late_landing_ms", 10_000.into()));
     options.environment = vec![
         ("RUST_LOG", "trace".to_owned()),
         ("RUST_BACKTRACE", "full".to_owned()),
@@ -154,10 +134,9 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     .await?;
     // The sabotage is found without most of the run.
     let outcome = provoked(&stack, if deposit_counts { 1 } else { ECHOES.len() }).await;
-    let collected = match outcome {
-        Ok(()) => collect(bench, &stack, &secrets, &temporary, relay.as_ref(), deposit_counts),
-        Err(why) => Err(why),
-    };
+    let collected = outcome.and_then(|quiet| {
+        collect(bench, &stack, &secrets, &temporary, relay.as_ref(), deposit_counts).map(|sinks| (sinks, quiet))
+    });
     let deposit = stack.dir().join("executor/kill-credentials");
     let canaries = secrets.canaries(&deposit);
     let own = match (&stack.executor, &stack.core) {
@@ -167,7 +146,7 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     let killed = executor_kill(bench, stack.dir());
     // The end is an output too; a venue that has just been impossible may leave complaints.
     let complaints = stack.stop_core_and_executor().await;
-    let (mut sinks, canaries, own) = (collected?, canaries?, own?);
+    let ((mut sinks, quiet), canaries, own) = (collected?, canaries?, own?);
     sinks.push(Sink { name: "executor-kill".to_owned(), bytes: killed?.into_bytes() });
     sinks.push(sinks::file("log of the executor", &stack.dir().join("executor.log"))?);
     sinks.push(sinks::file("log of mm-core", &stack.dir().join("mm-core.log"))?);
@@ -175,21 +154,32 @@ async fn scan(bench: &Bench, deposit_counts: bool, evidence: &mut Evidence) -> R
     sinks.push(sinks::file("ledger at the end", &stack.dir().join("executor/ledger.sqlite"))?);
     sinks.push(Sink { name: "ends".to_owned(), bytes: format!("ends: {complaints:?}").into_bytes() });
     stack.stop().await;
-    Ok(judge(&sinks, &canaries, &own, !deposit_counts, evidence))
+    let mut wrong = judge(&sinks, &canaries, &own, !deposit_counts, evidence)?;
+    // what the sabotage must find is a secret
+    wrong.extend(quiet.into_iter().filter(|_| !deposit_counts));
+    Ok(wrong)
 }
 
 fn text(path: &Path) -> toml::Value {
     toml::Value::String(path.display().to_string())
 }
 
+/// Calls that must come back in each round.
+const ECHOED_MIN: u64 = 3;
 /// Which calls come back with which status, one after the other.
 const ECHOES: [(&str, &str); 5] =
     [("orders", "400"), ("trading", "500"), ("reads", "401"), ("all", "502"), ("all", "400")];
 
-/// A venue that tells everything it was sent, while orders are placed and cancelled.
-async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
-    wait_for(stack, "orders to rest", |open| open > 0).await?;
+/// A venue that tells everything it was sent, while orders are placed and cancelled; rounds in which it was sent nothing.
+async fn provoked(stack: &Stack, rounds: usize) -> Result<Vec<String>, StackError> {
+    let mut quiet = Vec::new();
     for (calls, status) in &ECHOES[..rounds] {
+        // A halt is right; the next round wants an armed one.
+        if stack.is_halted()? {
+            stack.arm(LIMIT).await??;
+        }
+        stack.wait_for(LIMIT, "orders to rest", |open| open > 0).await??;
+        let (before, until) = (stack.echoed_calls().await?, Instant::now() + LIMIT);
         stack.switch_fault(&json!({"kind": "echoed-request", "calls": calls, "status": status})).await?;
         if *calls == "all" {
             stack.switch_fault(&json!({"kind": "silent-drop", "channel": "user"})).await?;
@@ -198,30 +188,21 @@ async fn provoked(stack: &Stack, rounds: usize) -> Result<(), StackError> {
         if *calls == "orders" {
             // The core quotes again, and what comes back goes as far as an echo can.
             let log = stack.dir().join("executor/ledger.sqlite-wal");
-            let until = Instant::now() + LIMIT;
             while !is_blotted(&std::fs::read(&log).map_err(failed("the write-ahead log"))?) && Instant::now() < until {
                 tokio::time::sleep(LOOK).await;
             }
-        } else {
-            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
+        while stack.echoed_calls().await? < before + ECHOED_MIN {
+            if Instant::now() > until {
+                quiet.push(format!("round of {calls} as {status}: the venue was sent next to nothing"));
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
         }
         stack.end_faults().await?;
-        // A halt is right; the next round wants an armed one if it can be had.
-        stack.arm()?;
     }
     stack.executor_command(&["halt", "--reason", "the end of it"], LIMIT)?;
-    Ok(())
-}
-
-async fn wait_for(stack: &Stack, what: &str, wished: impl Fn(u64) -> bool) -> Result<(), StackError> {
-    let until = Instant::now() + LIMIT;
-    while !wished(stack.open_orders_at_venue().await?) {
-        if Instant::now() > until {
-            return Err(StackError(format!("waited for {what}")));
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
+    Ok(quiet)
 }
 
 /// What can be had while the processes run.
@@ -276,7 +257,13 @@ fn is_blotted(bytes: &[u8]) -> bool {
 }
 
 /// Leaks, missed plants, empty outputs.
-fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, evidence: &mut Evidence) -> Vec<String> {
+fn judge(
+    sinks: &[Sink],
+    canaries: &[Canary],
+    own: &Sink,
+    planting: bool,
+    evidence: &mut Evidence,
+) -> Result<Vec<String>, StackError> {
     let matcher = Matcher::new(canaries);
     let mut wrong = Vec::new();
     let (mut bytes, mut plants) = (0u64, 0u64);
@@ -285,19 +272,17 @@ fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, eviden
         if sink.bytes.is_empty() {
             wrong.push(format!("{}: nothing was there to look at", sink.name));
         }
-        for (secret, form) in matcher.scan(&sink.bytes) {
-            wrong.push(format!("{}: {secret}, as {form}", sink.name));
+        for (secret, _, written) in matcher.scan(&sink.bytes) {
+            wrong.push(format!("{}: {secret}, as {written}", sink.name));
         }
         if planting {
-            match planted(&sink.bytes[..sink.bytes.len().min(PLANTED_MAX)], canaries) {
-                Ok((with, expected)) => {
-                    let found = matcher.scan(&with);
-                    plants += expected.len() as u64;
-                    for (secret, form) in expected.difference(&found) {
-                        wrong.push(format!("{}: a planted {secret}, as {form}, was missed", sink.name));
-                    }
+            let some = &sink.bytes[..sink.bytes.len().min(PLANTED_MAX)];
+            for (how, (with, expected)) in [("planted", planted(some, canaries)), ("packed", packed(some, canaries)?)] {
+                let found = matcher.scan(&with);
+                plants += expected.len() as u64;
+                for (secret, nth, written) in expected.difference(&found) {
+                    wrong.push(format!("{}: a {how} {secret}, form {nth}, as {written}, was missed", sink.name));
                 }
-                Err(why) => wrong.push(format!("{}: {why}", sink.name)),
             }
         }
         bytes += sink.bytes.len() as u64;
@@ -307,7 +292,7 @@ fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, eviden
     // Control: where secrets must be, they are found. That memory can be read at all is seen by the same.
     let held = matcher.scan(&own.bytes);
     for secret in ["key", "API secret", "API passphrase"] {
-        if !held.iter().any(|(name, _)| *name == secret) {
+        if !held.iter().any(|(name, ..)| *name == secret) {
             wrong.push(format!("{}: holds no {secret}, so looking into memory proves nothing", own.name));
         }
     }
@@ -327,12 +312,12 @@ fn judge(sinks: &[Sink], canaries: &[Canary], own: &Sink, planting: bool, eviden
     evidence.fact("plants found", if wrong.iter().any(|what| what.contains("was missed")) { 0 } else { plants });
     evidence.fact(
         "passphrase of the keystore left in the executor's memory",
-        held.iter().any(|(name, _)| *name == "keystore passphrase"),
+        held.iter().any(|(name, ..)| *name == "keystore passphrase"),
     );
     evidence.fact("more than 50 MB looked at", bytes > 50 << 20);
     // This proof's own words, too.
-    for (secret, form) in matcher.scan(format!("{evidence:?} {wrong:?}").as_bytes()) {
-        wrong.push(format!("this report: {secret}, as {form}"));
+    for (secret, _, written) in matcher.scan(format!("{evidence:?} {wrong:?}").as_bytes()) {
+        wrong.push(format!("this report: {secret}, as {written}"));
     }
-    wrong
+    Ok(wrong)
 }

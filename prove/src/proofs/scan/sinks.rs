@@ -110,26 +110,41 @@ pub(super) fn transcript(socket: &Path) -> Result<Vec<u8>, StackError> {
     Ok(all)
 }
 
-/// Stands between core and executor, and keeps what both say.
+/// Stands between core and executor, and keeps what both say. On a thread of its own: they must hear each other while a command runs.
 pub(super) struct Relay {
     heard: Arc<Mutex<Vec<u8>>>,
+    /// Dropped with the relay, which ends it.
+    _end: tokio::sync::oneshot::Sender<()>,
 }
 
 impl Relay {
     /// Serves `path`; whoever connects is connected on to `beyond`.
     pub(super) fn start(path: &Path, beyond: PathBuf) -> Result<Self, StackError> {
-        let listener = tokio::net::UnixListener::bind(path).map_err(failed("the relay"))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _within = runtime.enter();
+            tokio::net::UnixListener::bind(path).map_err(failed("the relay"))?
+        };
         let heard = Arc::new(Mutex::new(Vec::new()));
         let keep = Arc::clone(&heard);
-        tokio::spawn(async move {
+        let (end, ended) = tokio::sync::oneshot::channel();
+        let relay = async move {
             while let Ok((near, _)) = listener.accept().await {
                 let Ok(far) = tokio::net::UnixStream::connect(&beyond).await else { continue };
                 let (near, far) = (near.into_split(), far.into_split());
                 tokio::spawn(pass(near.0, far.1, Arc::clone(&keep)));
                 tokio::spawn(pass(far.0, near.1, Arc::clone(&keep)));
             }
+        };
+        std::thread::spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = relay => {}
+                    _ = ended => {}
+                }
+            });
         });
-        Ok(Self { heard })
+        Ok(Self { heard, _end: end })
     }
 
     pub(super) fn heard(&self) -> Vec<u8> {

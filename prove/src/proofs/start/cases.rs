@@ -1,7 +1,9 @@
 //! The dangers, one case each.
 
-use super::{Lone, Start, verdict, write};
+use super::{Lone, Start, write};
 use crate::proof::{Bench, Evidence, Verdict};
+use crate::proofs::judged;
+use crate::stack;
 use executor::ledger::{Ledger as _, SqliteLedger, is_safe_library};
 use executor::rehearsal::{Rehearsal, policy, setup};
 use executor::rows::LedgerRow;
@@ -61,12 +63,12 @@ const CASES: [Case; 18] = [
         std::os::unix::fs::symlink(&elsewhere, lone.config()).map_err(|why| why.to_string())
     }),
     case("a key file others may read", "key has mode 0440", |lone| {
-        lone.key_file("seen", 0o440)?;
+        lone.key_file(0o440)?;
         lone.write_config()
     }),
     case("a credential on a disk", "lies on a disk", |lone| {
         let folder = lone.dir.path().to_owned();
-        write(&folder.join("clob-key"), &Digest::of(b"a key for proofs: weak").to_string(), 0o400)?;
+        stack::key_file(&folder.join("clob-key"), 0o400)?;
         lone.key("credential", &[("name", "clob-key".to_owned())]);
         lone.env.push(("CREDENTIALS_DIRECTORY", folder.display().to_string()));
         lone.write_config()
@@ -144,7 +146,7 @@ pub(super) fn refused(bench: &Bench, dangers: bool) -> Verdict {
         evidence.fact("cases that do not start without their danger", tried.len() as u64 - started);
         return Verdict::Proved(evidence);
     }
-    verdict(evidence, failures)
+    judged(evidence, &failures)
 }
 
 fn judge(bench: &Bench, case: &Case, danger: bool) -> Result<Start, String> {
