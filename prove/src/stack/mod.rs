@@ -308,8 +308,9 @@ impl Stack {
     pub(crate) async fn arm(&self, limit: Duration) -> Result<Result<(), String>, StackError> {
         let (until, answer) = (Instant::now() + limit, Duration::from_secs(10));
         loop {
+            // Asked without a terminal it ends 1, as nothing is armed yet: that a code was given is the answer.
             let mut told = self.executor_command(&["arm"], answer)?;
-            if let Some(code) = code_in(&told.text).filter(|_| told.ok).map(str::to_owned) {
+            if let Some(code) = code_in(&told.text).map(str::to_owned) {
                 told = self.executor_command(&["arm", "--confirm", &code], answer)?;
             }
             if !self.is_halted()? {
