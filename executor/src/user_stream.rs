@@ -7,7 +7,7 @@ use crate::clob::Login;
 use crate::desk::DeskInput;
 use futures_util::{SinkExt as _, StreamExt as _};
 use mm_core::domain::ConditionId;
-use mm_core::io::{http::USER_AGENT, tls};
+use mm_core::io::{http::USER_AGENT, tls, ws};
 use mm_core::venue::user_ws::{self, UserFrame};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{Connector, connect_async_tls_with_config};
 
@@ -86,7 +85,7 @@ impl UserStream {
         let Some((credentials, _)) = self.login.current() else { return Ended::NoConnection };
         let Ok(mut request) = self.url.as_str().into_client_request() else { return Ended::NoConnection };
         request.headers_mut().insert("User-Agent", HeaderValue::from_static(USER_AGENT));
-        let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_MAX)).max_frame_size(Some(MESSAGE_MAX));
+        let config = ws::limits(MESSAGE_MAX);
         let connector = Connector::Rustls(Arc::new(tls::client_config(&[])));
         let connect = connect_async_tls_with_config(request, Some(config), true, Some(connector));
         let Ok(Ok((mut socket, _))) = timeout(CONNECT_MAX, connect).await else { return Ended::NoConnection };

@@ -7,6 +7,7 @@ use mm_core::domain::{
 };
 use mm_core::engine::Engine;
 use mm_core::event::{Action, Input, LinkIx, MarketEvent, Top, Turn};
+use mm_core::io::ws;
 use mm_core::protocol::{Caps, FromExecutor, Gate};
 use mm_core::venue::market_ws::{BookMessage, LevelChange, PriceChange, WireEvent, encode};
 use std::collections::VecDeque;
@@ -257,7 +258,7 @@ impl Write for Memory {
 
 impl Feed {
     pub(crate) fn new() -> Self {
-        Self(WebSocket::from_raw_socket(Memory(VecDeque::new()), Role::Client, None))
+        Self(WebSocket::from_raw_socket(Memory(VecDeque::new()), Role::Client, Some(ws::limits(1 << 20))))
     }
 
     /// A text frame of the server.

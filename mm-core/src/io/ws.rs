@@ -329,8 +329,18 @@ impl<S: Subscriber> Client<S> {
     }
 }
 
+/// How a client reads a WebSocket: messages of at most so many bytes, 16 KiB at a time. The buffer is filled with zeros before each
+/// read, also before one that finds nothing, and no TLS record brings more at once.
+#[must_use]
+pub fn limits(message_max: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(16 * 1024)
+        .max_message_size(Some(message_max))
+        .max_frame_size(Some(message_max))
+}
+
 async fn connect(request: Request, message_max: usize) -> Result<Stream, DownWhy> {
-    let limits = WebSocketConfig::default().max_message_size(Some(message_max)).max_frame_size(Some(message_max));
+    let limits = limits(message_max);
     let connector = match request.uri().scheme_str() {
         Some("wss") => Connector::Rustls(Arc::new(tls::client_config(&[]))),
         _ => Connector::Plain,
