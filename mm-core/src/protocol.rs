@@ -9,7 +9,7 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 
 /// Version of everything in this module. Both sides must have the same.
-pub const PROTOCOL_VERSION: u16 = 2;
+pub const PROTOCOL_VERSION: u16 = 3;
 
 /// Largest frame either side may send, in bytes (architecture, section 12 point 13).
 pub const FRAME_MAX: usize = 256 * 1024;
@@ -368,6 +368,9 @@ pub enum Refusal {
     /// Too many orders this minute.
     #[error("too many orders this minute")]
     Rate,
+    /// It passed the policy, and the executor had no call left for it: it has not left and never will.
+    #[error("kept in: {0}")]
+    KeptIn(Box<str>),
     /// Too many orders are open.
     #[error("{open} orders are open, cap is {cap}")]
     OpenOrders {
@@ -379,6 +382,14 @@ pub enum Refusal {
     /// The number was used before with a different order.
     #[error("id was used before with a different order")]
     IdReused,
+}
+
+impl Refusal {
+    /// Whether it speaks of a moment, so that the same order may pass in the next, and not of a rule.
+    #[must_use]
+    pub const fn is_of_the_moment(&self) -> bool {
+        matches!(self, Self::NoReference(_) | Self::Stale { .. } | Self::KeptIn(_))
+    }
 }
 
 /// Why a connection was refused.

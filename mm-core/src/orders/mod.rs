@@ -19,7 +19,7 @@ pub use why::{CancelWhy, PlaceWhy};
 
 use crate::domain::{ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Side, Timestamp};
 use crate::event::Action;
-use crate::protocol::FromExecutor;
+use crate::protocol::{FromExecutor, Refusal};
 use live::Live;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -141,10 +141,15 @@ impl OrderManager {
         result
     }
 
-    /// A no of the venue or the policy waits longer each time, so that a rule we do not know costs few calls.
+    /// A no of the venue or the policy waits longer each time, so that a rule we do not know costs few calls. One that is of the moment
+    /// alone waits the least there is, and counts for nothing after it: a start would otherwise keep markets away for a minute.
     fn note_answer(&mut self, at: Timestamp, market: MarketIx, event: &FromExecutor) {
         let edits = self.edits.entry(market).or_default();
         match event {
+            FromExecutor::Refused { why, .. } if why.iter().all(Refusal::is_of_the_moment) => {
+                let soon = at.plus(self.rules.no_wait);
+                edits.not_before = Some(edits.not_before.map_or(soon, |at| at.max(soon)));
+            }
             FromExecutor::Refused { .. } | FromExecutor::Rejected { .. } => {
                 let step = self.rules.no_wait.nanos().saturating_mul(1 << edits.noes.min(6));
                 edits.noes = edits.noes.saturating_add(1);

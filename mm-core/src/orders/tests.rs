@@ -6,7 +6,7 @@ use crate::domain::{
     Token, TradeId,
 };
 use crate::event::Action;
-use crate::protocol::{FromExecutor, Stage};
+use crate::protocol::{FromExecutor, Refusal, Stage};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -203,6 +203,28 @@ fn a_no_waits_longer_each_time() {
         assert_eq!(orders.plan(at, MARKET, &wish(&want)).places.len(), 1);
     }
     assert_eq!(waits, [2_000, 2_000, 4_000, 8_000], "the edit floor first, then the growing wait");
+}
+
+#[test]
+fn a_no_of_the_moment_waits_no_longer_the_next_time() {
+    let mut orders = OrderManager::new(rules());
+    let want = [order(Outcome::Yes, 48, 20)];
+    let mut at = Timestamp::from_ms(10_000);
+    let mut waits = Vec::new();
+    let passing = || vec![Refusal::NoReference("no book".into()), Refusal::KeptIn("no call left".into())];
+    let also_a_rule = || [passing(), vec![Refusal::NotPostOnly]].concat();
+    for why in [passing(), passing(), passing(), also_a_rule(), passing(), also_a_rule(), also_a_rule()] {
+        let id = orders.place(at, want[0], &mut Vec::new());
+        orders.apply(at, &FromExecutor::Refused { id, why }).expect("possible");
+        let again = orders.plan(at, MARKET, &wish(&want)).again.expect("it waits");
+        waits.push(again.since(at).ms());
+        at = again;
+    }
+    assert_eq!(
+        waits,
+        [2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 4_000],
+        "a rule's no grows by itself; the others wait the edit floor"
+    );
 }
 
 /// What the naive venue does with the next thing in its hand.
