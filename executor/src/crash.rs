@@ -81,7 +81,6 @@ pub const POINTS: &[&str] = &[
     "marker.take.before",
     "marker.take.after",
     "deposit.before",
-    "deposit.written",
     "deposit.after",
     "end.before",
     "end.written",

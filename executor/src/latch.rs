@@ -5,11 +5,12 @@
 
 use crate::crash_point;
 use crate::durable::sync_folder;
+use crate::worker::Worker;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// Size of the marker, in bytes; a longer reason is cut.
@@ -108,7 +109,7 @@ enum Order {
 /// The thread that puts the marker down and takes it away, in order.
 pub struct Latch {
     orders: Sender<Order>,
-    ended: Receiver<()>,
+    thread: Worker,
 }
 
 impl Latch {
@@ -119,10 +120,7 @@ impl Latch {
     pub fn start(marker: Marker, mut failed: impl FnMut(io::Error) + Send + 'static) -> io::Result<Self> {
         marker.prepare()?;
         let (orders, queue) = channel();
-        let (end, ended) = channel();
-        std::thread::Builder::new().name("latch".to_owned()).spawn(move || {
-            // dropped when the last order is done
-            let _end: Sender<()> = end;
+        let thread = Worker::start("latch", move || {
             for order in queue {
                 let done = match order {
                     Order::Put(why) => marker.put(&why),
@@ -131,7 +129,7 @@ impl Latch {
                 done.unwrap_or_else(&mut failed);
             }
         })?;
-        Ok(Self { orders, ended })
+        Ok(Self { orders, thread })
     }
 
     /// Has the marker put down.
@@ -153,7 +151,7 @@ impl Latch {
     #[must_use]
     pub fn close(self) -> bool {
         drop(self.orders);
-        !matches!(self.ended.recv_timeout(CLOSE_MAX), Err(std::sync::mpsc::RecvTimeoutError::Timeout))
+        self.thread.ends_within(CLOSE_MAX)
     }
 }
 

@@ -58,3 +58,4 @@ pub mod user_stream;
 pub mod vectors;
 pub mod wallets;
 pub mod way_out;
+mod worker;

@@ -8,18 +8,17 @@ use crate::auth::{BadCredentials, Credentials};
 use crate::clob::Login;
 use crate::config;
 use crate::crash_point;
-use crate::durable::sync_folder;
+use crate::durable;
 use crate::secret_file::{self, SecretFileError};
+use crate::worker::Worker;
 use alloy_primitives::Address;
 use mm_core::domain::Timestamp;
 use mm_core::venue::rest::ApiKeyBody;
 use serde::{Deserialize, Serialize};
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -105,11 +104,6 @@ pub fn read(state_dir: &Path) -> Result<Deposit, DepositError> {
     Ok(Deposit { rest, credentials, derived: Timestamp::from_ms(derived_ms), pid })
 }
 
-/// Where it is written before it gets its name.
-fn unnamed(state_dir: &Path) -> PathBuf {
-    path(state_dir).with_extension("new")
-}
-
 fn write(state_dir: &Path, rest: &str, credentials: &Credentials, derived: Timestamp) -> io::Result<()> {
     let [api_key, secret, passphrase] = credentials.parts();
     let pid = rustix::process::getpid().as_raw_pid();
@@ -118,25 +112,10 @@ fn write(state_dir: &Path, rest: &str, credentials: &Credentials, derived: Times
     // One allocation of the final size: growing would leave copies behind.
     let mut text = Zeroizing::new(Vec::with_capacity(FILE_MAX));
     serde_json::to_writer(&mut *text, &written)?;
-    let path = path(state_dir);
-    let new = unnamed(state_dir);
     crash_point!("deposit.before");
-    forget(&new)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&new)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    crash_point!("deposit.written");
-    std::fs::rename(&new, &path)?;
-    sync_folder(state_dir)?;
+    durable::replace(&path(state_dir), 0o400, &text)?;
     crash_point!("deposit.after");
     Ok(())
-}
-
-fn forget(path: &Path) -> io::Result<()> {
-    match std::fs::remove_file(path) {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
-        _ => Ok(()),
-    }
 }
 
 enum Order {
@@ -147,7 +126,7 @@ enum Order {
 /// The thread that keeps the file: a disk that stalls delays nothing.
 pub struct Depositor {
     orders: SyncSender<Order>,
-    ended: Receiver<()>,
+    thread: Worker,
     /// When the credentials that were last handed over were derived.
     known: Option<Timestamp>,
 }
@@ -163,22 +142,16 @@ impl Depositor {
         mut failed: impl FnMut(io::Error) + Send + 'static,
     ) -> io::Result<Self> {
         let (orders, queue) = sync_channel(4);
-        let (end, ended) = sync_channel(0);
-        std::thread::Builder::new().name("deposit".to_owned()).spawn(move || {
-            // dropped when the last order is done
-            let _end: SyncSender<()> = end;
+        let thread = Worker::start("deposit", move || {
             for order in queue {
                 let done = match order {
                     Order::Write(credentials, derived) => write(&state_dir, &rest, &credentials, derived),
-                    // also what a crash left before it got its name
-                    Order::Forget => forget(&unnamed(&state_dir))
-                        .and_then(|()| forget(&path(&state_dir)))
-                        .and_then(|()| sync_folder(&state_dir)),
+                    Order::Forget => durable::remove(&path(&state_dir)),
                 };
                 done.unwrap_or_else(&mut failed);
             }
         })?;
-        Ok(Self { orders, ended, known: None })
+        Ok(Self { orders, thread, known: None })
     }
 
     /// Has the credentials in use written down, if they are not yet.
@@ -197,7 +170,7 @@ impl Depositor {
     pub fn close(self, flat: bool) -> bool {
         let told = !flat || self.orders.try_send(Order::Forget).is_ok();
         drop(self.orders);
-        told && !matches!(self.ended.recv_timeout(CLOSE_MAX), Err(RecvTimeoutError::Timeout))
+        told && self.thread.ends_within(CLOSE_MAX)
     }
 }
 
@@ -237,7 +210,7 @@ mod tests {
         assert_eq!((found.rest.as_str(), found.pid), ("http://127.0.0.1:9", std::process::id().cast_signed()));
         let mode = std::fs::metadata(path(folder.path())).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o7777, 0o400);
-        std::fs::write(unnamed(folder.path()), "half of it").expect("written");
+        std::fs::write(path(folder.path()).with_extension("new"), "half of it").expect("written");
         assert!(start().close(true));
         assert!(std::fs::read_dir(folder.path()).expect("a folder").next().is_none(), "nothing is left");
     }
@@ -247,7 +220,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let refused = |text: &str, mode| {
             let path = path(folder.path());
-            forget(&path).expect("gone");
+            durable::remove(&path).expect("gone");
             std::fs::write(&path, text).expect("written");
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("mode set");
             read(folder.path()).err().map(|why| why.to_string())

@@ -5,13 +5,14 @@
 //! screen tell that.
 
 use crate::durable;
+use crate::worker::Worker;
 use mm_core::domain::Digest;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -147,7 +148,7 @@ impl HeadFile {
     /// # Errors
     /// When the disk does not; then what was there stands.
     pub fn write(&self, head: Head) -> io::Result<()> {
-        durable::replace(&self.0, &format!("{head}\n"))
+        durable::replace(&self.0, 0o600, format!("{head}\n").as_bytes())
     }
 }
 
@@ -170,7 +171,7 @@ impl Durable {
 /// The thread that keeps the file.
 pub struct HeadKeeper {
     end: Sender<()>,
-    ended: Receiver<()>,
+    thread: Worker,
 }
 
 impl HeadKeeper {
@@ -184,10 +185,7 @@ impl HeadKeeper {
         mut failed: impl FnMut(io::Error) + Send + 'static,
     ) -> io::Result<Self> {
         let (end, asked) = channel::<()>();
-        let (done, ended) = channel();
-        std::thread::Builder::new().name("head".to_owned()).spawn(move || {
-            // dropped when the last head is written
-            let _done: Sender<()> = done;
+        let thread = Worker::start("head", move || {
             let mut written = None;
             loop {
                 let last = asked.recv_timeout(WRITE_EVERY) == Err(RecvTimeoutError::Disconnected);
@@ -203,13 +201,13 @@ impl HeadKeeper {
                 }
             }
         })?;
-        Ok(Self { end, ended })
+        Ok(Self { end, thread })
     }
 
     /// Has the last head written, and waits a little for it; `false`: the disk did not answer.
     #[must_use]
     pub fn close(self) -> bool {
         drop(self.end);
-        !matches!(self.ended.recv_timeout(CLOSE_MAX), Err(RecvTimeoutError::Timeout))
+        self.thread.ends_within(CLOSE_MAX)
     }
 }

@@ -5,7 +5,8 @@
 
 use super::{Durable, DurableIntent, Ledger, LedgerFailed};
 use crate::rows::LedgerRow;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use crate::worker::Worker;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 
 /// Rows that may wait: what two thousand intents a second make in more than two seconds, by when they are too old to be posted.
@@ -22,7 +23,7 @@ pub type LedgerResult = Result<DurableIntent, LedgerFailed>;
 /// Hands rows to the thread. Dropping it ends the thread when everything that waits is written.
 pub struct LedgerHandle {
     rows: SyncSender<LedgerRow>,
-    ended: Receiver<()>,
+    thread: Worker,
     durable: Durable,
 }
 
@@ -48,7 +49,7 @@ impl LedgerHandle {
     #[must_use]
     pub fn close(self) -> bool {
         drop(self.rows);
-        !matches!(self.ended.recv_timeout(CLOSE_MAX), Err(RecvTimeoutError::Timeout))
+        self.thread.ends_within(CLOSE_MAX)
     }
 }
 
@@ -61,16 +62,11 @@ pub fn start(
     report: impl FnMut(LedgerResult) + Send + 'static,
 ) -> std::io::Result<LedgerHandle> {
     let (rows, queue) = sync_channel(QUEUE_MAX);
-    let (end, ended) = sync_channel(0);
     let durable = Durable::default();
     durable.set(ledger.head());
     let told = durable.clone();
-    std::thread::Builder::new().name("ledger".to_owned()).spawn(move || {
-        // dropped when the last row is written
-        let _end: SyncSender<()> = end;
-        run(ledger, &queue, &told, report);
-    })?;
-    Ok(LedgerHandle { rows, ended, durable })
+    let thread = Worker::start("ledger", move || run(ledger, &queue, &told, report))?;
+    Ok(LedgerHandle { rows, thread, durable })
 }
 
 fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, durable: &Durable, mut report: impl FnMut(LedgerResult)) {

@@ -75,7 +75,8 @@ pub(crate) fn open(config: &Config, lost_rows: bool, now: Timestamp) -> Result<O
 /// makes the next start doubt the ledger, never trust it wrongly.
 pub(crate) fn note(config: &Config, epoch: u64, head: Head) -> Result<(), Failure> {
     crash_point!("epoch-file.before");
-    durable::replace(&epoch_path(config), &format!("{epoch}\n")).map_err(|why| format!("epoch file: {why}"))?;
+    durable::replace(&epoch_path(config), 0o600, format!("{epoch}\n").as_bytes())
+        .map_err(|why| format!("epoch file: {why}"))?;
     crash_point!("epoch-file.after");
     let file = HeadFile::beside(&ledger_path(config));
     file.write(head).map_err(|why| format!("{}: {why}", file.path().display()))
