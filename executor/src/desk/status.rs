@@ -4,8 +4,8 @@ use super::{Apart, Desk};
 use crate::exposure::{Phase, Tracked};
 use crate::gate::Reason;
 use crate::policy::CapUse;
-use mm_core::domain::{Digest, OrderId, Outcome, Price, Qty, Side, Timestamp, TokenId, Usdc};
-use mm_core::protocol::{Caps, Gate};
+use mm_core::domain::{Digest, OrderId, Outcome, Price, Qty, Side, Timestamp, TokenId};
+use mm_core::protocol::Gate;
 use serde::{Deserialize, Serialize};
 
 /// Orders that are listed; of more, those that are unknown first and then the oldest are.
@@ -44,18 +44,8 @@ pub struct Status {
     pub unknown: u32,
     /// The first [`LISTED_MAX`] of them.
     pub orders: Vec<Listed>,
-    /// What open buys would take.
-    pub open_usdc: Usdc,
-    /// Cost of what was bought and not sold.
-    pub bought_usdc: Usdc,
-    /// Filled buys of the UTC day.
-    pub day_bought_usdc: Usdc,
-    /// Placements of the UTC day.
-    pub day_placed_usdc: Usdc,
     /// Tokens of which the venue tells another balance than our trades.
     pub apart: Vec<(TokenId, Apart)>,
-    /// What the core is told of the caps.
-    pub caps: Caps,
     /// Every cap, and what is used of it.
     pub usage: Vec<CapUse>,
     /// The policy in force.
@@ -138,7 +128,6 @@ impl Desk {
     #[must_use]
     pub fn status(&self) -> Status {
         let unknown = self.exposure.live_orders().filter(|tracked| is_unknown(tracked)).count();
-        let day = self.exposure.day();
         Status {
             at: self.at,
             gate: self.gate(),
@@ -155,12 +144,7 @@ impl Desk {
             open_orders: self.exposure.open_orders(),
             unknown: u32::try_from(unknown).unwrap_or(u32::MAX),
             orders: self.listed(),
-            open_usdc: self.exposure.total().open,
-            bought_usdc: self.exposure.total().cost,
-            day_bought_usdc: day.bought,
-            day_placed_usdc: day.placed,
             apart: self.balances_apart(),
-            caps: self.setup.policy.told(),
             usage: self.setup.policy.usage(&self.exposure, self.at),
             policy: self.setup.policy.digest(),
             withhold: self.setup.withhold,
