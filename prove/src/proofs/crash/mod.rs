@@ -3,6 +3,7 @@
 //! Real processes against a running venue. Each life is ended by SIGKILL at one registered place; the next one starts on what is
 //! left. What counts is the venue's own list: no order and no fill that the ledger does not know, no order twice, no cap passed.
 
+mod calls;
 mod core;
 mod disk;
 mod house;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use truth::Complaints;
 
 /// All claims of this file.
-pub(crate) const PROOFS: &[Proof] = &[KILLED, panic::PROOF, disk::PROOF];
+pub(crate) const PROOFS: &[Proof] = &[KILLED, panic::PROOF, disk::PROOF, calls::PROOF];
 
 const KILLED: Proof = Proof {
     id: "killed-anywhere-nothing-is-lost",

@@ -37,6 +37,8 @@ pub(in crate::proofs::crash) struct Struck {
     /// The latch's marker is down.
     pub(in crate::proofs::crash) marked: bool,
     pub(in crate::proofs::crash) last_words: String,
+    /// Everything it said.
+    pub(in crate::proofs::crash) log: String,
 }
 
 impl Struck {
@@ -102,6 +104,21 @@ impl House {
         let after = self.look().await?;
         let lost = truth::compare(&after, &self.state_dir().join("ledger.sqlite"))?.lost;
         let marked = self.state_dir().join("HALTED").exists();
-        Ok(Struck { before, after, end, lost, marked, last_words: process.last_words() })
+        let log = std::fs::read_to_string(&process.log)?;
+        Ok(Struck { before, after, end, lost, marked, last_words: process.last_words(), log })
+    }
+
+    /// A life that is asked to end as soon as it is ready, if it ever is; how it ended, and its last words.
+    pub(in crate::proofs::crash) async fn begins(
+        &mut self,
+        command: Command,
+    ) -> Result<(ExitStatus, String), StackError> {
+        let mut process = Process::spawn("executor", command, &self.dir)?;
+        if process.first_line(START_MAX).await.is_ok() {
+            process.signal(Signal::TERM).ok();
+        }
+        let status = process.ended(START_MAX).await?;
+        self.lives += 1;
+        Ok((status, process.last_words()))
     }
 }
