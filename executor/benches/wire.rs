@@ -170,7 +170,7 @@ impl House {
         }
         let (call, hash, ready) = sent.expect("it leaves");
         assert!(ready.body_len() > 500, "a whole order");
-        stage.post(call, hash, order);
+        stage.post(&[(call, hash, order)]);
         stage.run_ms(100);
         took
     }

@@ -105,7 +105,7 @@ impl Clob {
             None => no_credentials(),
         };
         crash_point!("post.answered");
-        if ids.len() == 1 { vec![reply] } else { outcome::split_batch(&reply, &ids) }
+        outcome::split_batch(&reply, &ids)
     }
 
     async fn send_on_leave(&self, request: Request, mut leave: Leave) -> VenueReply {

@@ -200,17 +200,26 @@ mod armed {
     use crate::ledger::{DurableIntent, Head, Ledger, LedgerFailed, proofs};
     use crate::rows::LedgerRow;
     use crate::way_out::Leave;
+    use rustix::fs::{Access, access};
     use rustix::process::{Signal, getpid, kill_process};
+    use std::ffi::CString;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// `NAME:N`: die when the place is reached for the Nth time. `list`: print the places.
+    /// `NAME:N`: die when the place is reached for the Nth time. `NAME@FILE`: panic there once that file exists. `list`: print the places.
     const VARIABLE: &str = "EXECUTOR_CRASH";
     /// Set: rows count as durable before they are.
     const SABOTAGE: &str = "EXECUTOR_CRASH_LATE_ROWS";
 
-    /// The place and how many times it may still be passed.
-    static PLAN: OnceLock<(usize, AtomicU64)> = OnceLock::new();
+    /// The place, and what happens there.
+    static PLAN: OnceLock<(usize, Plan)> = OnceLock::new();
+
+    enum Plan {
+        /// The process is killed when the place was passed so many times more.
+        Dies(AtomicU64),
+        /// The thread panics once this file exists.
+        Panics(CString),
+    }
 
     /// Follows the environment; what to print instead of running, or nothing.
     #[must_use]
@@ -220,10 +229,12 @@ mod armed {
         if text == "list" {
             return Some(Ok(POINTS.join("\n")));
         }
-        let plan = text.split_once(':').and_then(|(name, nth)| {
-            let known = POINTS.iter().position(|point| *point == name)?;
-            Some((known, AtomicU64::new(nth.parse().ok()?)))
-        });
+        let plan = match (text.split_once(':'), text.split_once('@')) {
+            (_, Some((name, file))) => CString::new(file).ok().map(|file| (name, Plan::Panics(file))),
+            (Some((name, nth)), None) => nth.parse().ok().map(|nth| (name, Plan::Dies(AtomicU64::new(nth)))),
+            (None, None) => None,
+        };
+        let plan = plan.and_then(|(name, plan)| Some((POINTS.iter().position(|point| *point == name)?, plan)));
         match plan {
             Some(plan) => {
                 PLAN.set(plan).ok();
@@ -234,16 +245,22 @@ mod armed {
     }
 
     /// A place is passed; the process may end here.
+    ///
+    /// # Panics
+    /// When that is the plan.
     pub fn reached(point: usize) {
-        if let Some((planned, left)) = PLAN.get()
-            && *planned == point
-            && left.fetch_sub(1, Ordering::AcqRel) == 1
-        {
-            // Not abort(): nothing of ours may run any more, no hook and no handler.
-            let _ = kill_process(getpid(), Signal::KILL);
-            loop {
-                std::thread::park();
+        match PLAN.get() {
+            Some((planned, Plan::Dies(left))) if *planned == point && left.fetch_sub(1, Ordering::AcqRel) == 1 => {
+                // Not abort(): nothing of ours may run any more, no hook and no handler.
+                let _ = kill_process(getpid(), Signal::KILL);
+                loop {
+                    std::thread::park();
+                }
             }
+            Some((planned, Plan::Panics(file))) if *planned == point && access(file, Access::EXISTS).is_ok() => {
+                panic!("as planned");
+            }
+            _ => {}
         }
     }
 

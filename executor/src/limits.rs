@@ -5,7 +5,7 @@
 
 mod places;
 
-pub use places::{Places, in_turn};
+pub use places::{Places, SortedOut};
 
 use crate::config::Buckets;
 use crate::outcome::VenueCall;

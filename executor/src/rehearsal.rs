@@ -5,22 +5,22 @@
 
 mod fixtures;
 mod mishap;
+mod posts;
 mod venue;
 
 pub use fixtures::{
     START, condition, one_event, order, policy, policy_with, setup, standard_limits, times, token_id, wide_policy,
 };
-pub use mishap::{Acts, CallKind, Mishap, Seen};
+pub use mishap::{Acts, CallKind, Entries, Mishap, Seen};
+pub use posts::Leaving;
 pub use venue::{OnGeo, OnPost, Resting, Venue};
 
 use crate::desk::{Desk, DeskInput, Effect, Op, Setup};
 use crate::ledger::{Ledger as _, MemoryLedger};
-use crate::limits::{Class, Limits, Next, Places, Waiting, in_turn};
-use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
+use crate::limits::{Class, Limits, Next, Places, Waiting};
+use crate::outcome::{VenueCall, VenueReply};
 use crate::rows::LedgerRow;
-use mm_core::domain::{
-    ClientOrderId, ConditionId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Timestamp, Token,
-};
+use mm_core::domain::{ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Timestamp, Token};
 use mm_core::protocol::{FromExecutor, Gate, PROTOCOL_VERSION, ToExecutor};
 use mm_core::venue::user_ws::{self, UserFrame};
 use serde_json::json;
@@ -60,6 +60,8 @@ pub struct Rehearsal {
     pub shell_trusts_cancels: bool,
     /// The shell takes 404 and 5xx for a refusal: a sabotage.
     pub shell_trusts_errors: bool,
+    /// The shell takes a refusal of many orders in one request for one of each of them: a sabotage.
+    pub shell_blames_each: bool,
     /// The core sends its lease.
     pub alive: bool,
     /// What befalls calls.
@@ -70,7 +72,7 @@ pub struct Rehearsal {
     pub limits: Limits,
     waiting: Waiting<(u64, VenueCall)>,
     places: Places,
-    posts: Vec<(u64, OrderId, NewOrder, ConditionId)>,
+    posts: Vec<posts::Ready>,
     /// All calls and orders take from one bucket, and there is no line: a sabotage.
     pub one_bucket: bool,
     pump_at: Option<Timestamp>,
@@ -122,6 +124,7 @@ impl Rehearsal {
             shell_resends: false,
             shell_trusts_cancels: false,
             shell_trusts_errors: false,
+            shell_blames_each: false,
             alive: true,
             mishaps: Vec::new(),
             seen: Vec::new(),
@@ -312,7 +315,7 @@ impl Rehearsal {
                 if !self.ledger.rows().iter().any(recorded) {
                     self.unrecorded += 1;
                 }
-                self.posts.push((call, row.order(), *approved.order(), approved.market().clone()));
+                self.posts.push(((call, row.order(), *approved.order()), approved.market().clone()));
             }
             Effect::Call { call, request, leave_by } => {
                 let (class, cost) = Class::of(&request);
@@ -358,25 +361,6 @@ impl Rehearsal {
         }
     }
 
-    /// Sends the orders of this turn that have tokens, after the calls, as the shell does.
-    fn send_posts(&mut self) {
-        let urgent = self.waiting.is_urgent();
-        for (call, id, order, market) in in_turn(std::mem::take(&mut self.posts), |(.., market)| market) {
-            let may = match self.one_bucket {
-                true => self.limits.take(self.at, Class::Place, 1).is_ok(),
-                false => !urgent && self.places.may(&self.limits, self.at, &market),
-            };
-            if !may {
-                self.input(not_sent(call));
-                continue;
-            }
-            self.post(call, id, order);
-            if self.shell_resends && self.venue.on_post == OnPost::TakeAndLose {
-                self.venue.posts.push((self.at, id));
-            }
-        }
-    }
-
     fn commit(&mut self, row: LedgerRow) {
         let ledger = if self.ledger_lies { &mut self.nowhere } else { &mut self.ledger };
         match ledger.append(std::slice::from_ref(&row)) {
@@ -391,52 +375,6 @@ impl Rehearsal {
 
     fn reply(&mut self, call: u64, reply: VenueReply) {
         self.later(self.latency, Event::Input(Box::new(DeskInput::Reply { call, reply })));
-    }
-
-    /// The venue is sent an order, and does with it what it does with all.
-    pub fn post(&mut self, call: u64, id: OrderId, order: NewOrder) {
-        if self.befalls_post(call, id, order) {
-            return;
-        }
-        let on_post = self.venue.on_post;
-        if on_post != OnPost::NotSent {
-            self.venue.posts.push((self.at, id));
-        }
-        let reply = match on_post {
-            OnPost::Accept => {
-                self.venue.take(id, order);
-                mishap::taken(id)
-            }
-            OnPost::TakeAndLose => {
-                self.venue.take(id, order);
-                VenueReply::Lost(Lost::Timeout)
-            }
-            OnPost::DropAndLose => VenueReply::Lost(Lost::Reset),
-            OnPost::TakeLate(after) => {
-                self.later(after, Event::Land(id, order));
-                VenueReply::Lost(Lost::Timeout)
-            }
-            OnPost::Reject => {
-                let body = json!({ "error": "not enough balance / allowance" });
-                VenueReply::Answer(Answer::new(400, body.to_string()))
-            }
-            OnPost::OtherId => {
-                self.venue.take(id, order);
-                mishap::taken(OrderId::from_bytes([0xee; 32]))
-            }
-            OnPost::Status(status) => VenueReply::Answer(Answer::new(status, "")),
-            OnPost::StatusThenTake(status, after) => {
-                self.later(after, Event::Land(id, order));
-                VenueReply::Answer(Answer::new(status, ""))
-            }
-            OnPost::StatusAfterFill(status) => {
-                self.venue.take(id, order);
-                self.fill(id, order.qty);
-                VenueReply::Answer(Answer::new(status, ""))
-            }
-            OnPost::NotSent => VenueReply::NotSent("connection refused".into()),
-        };
-        self.reply(call, reply);
     }
 
     /// The stream tells of every order a cancel ended.

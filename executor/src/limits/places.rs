@@ -5,6 +5,7 @@
 //! who asks ten times as often gets no more than who asks once in a while.
 
 use super::{Class, Limits};
+use crate::outcome::VenueCall;
 use mm_core::domain::{ConditionId, Nanos, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -44,8 +45,44 @@ impl Places {
     }
 }
 
+/// The orders of one turn, sorted out.
+#[derive(Debug)]
+pub struct SortedOut<T> {
+    /// What leaves together: each a request of at most [`VenueCall::PLACE_MAX`] orders, and none is empty.
+    pub batches: Vec<Vec<T>>,
+    /// What does not leave, and why.
+    pub kept_in: Vec<(T, &'static str)>,
+}
+
+impl Places {
+    /// What of the orders that became ready in one turn may leave, and in which requests. While something `urgent` waits for tokens
+    /// of its own nothing may.
+    pub fn sort_out<T>(
+        &mut self,
+        limits: &Limits,
+        at: Timestamp,
+        urgent: bool,
+        orders: Vec<T>,
+        market: impl Fn(&T) -> &ConditionId,
+    ) -> SortedOut<T> {
+        let mut sorted = SortedOut { batches: Vec::<Vec<T>>::new(), kept_in: Vec::new() };
+        for order in in_turn(orders, &market) {
+            if urgent {
+                sorted.kept_in.push((order, "what matters more waits for our own rate limit"));
+            } else if !self.may(limits, at, market(&order)) {
+                sorted.kept_in.push((order, "our own rate limit for orders is used up"));
+            } else if let Some(batch) = sorted.batches.last_mut().filter(|batch| batch.len() < VenueCall::PLACE_MAX) {
+                batch.push(order);
+            } else {
+                sorted.batches.push(vec![order]);
+            }
+        }
+        sorted
+    }
+}
+
 /// Orders of one turn in the order they leave: the first of each market, then the second of each, and so on.
-pub fn in_turn<T>(orders: Vec<T>, market: impl Fn(&T) -> &ConditionId) -> Vec<T> {
+fn in_turn<T>(orders: Vec<T>, market: impl Fn(&T) -> &ConditionId) -> Vec<T> {
     let mut seen: BTreeMap<ConditionId, usize> = BTreeMap::new();
     let mut orders: Vec<(usize, T)> = orders
         .into_iter()

@@ -144,8 +144,35 @@ fn a_market_that_asks_no_more_holds_the_others_up_by_one_token() {
 fn orders_of_one_turn_leave_market_by_market() {
     let orders = vec![(0, "a"), (0, "b"), (1, "c"), (0, "d"), (2, "e"), (1, "f")];
     let markets: Vec<ConditionId> = (0..3).map(market).collect();
-    let order: String = in_turn(orders, |(n, _)| &markets[*n]).into_iter().map(|(_, name)| name).collect();
+    let (limits, mut places) = (Limits::new(None), Places::default());
+    let sorted = places.sort_out(&limits, at(0), false, orders, |(n, _)| &markets[*n]);
+    let order: String = sorted.batches.concat().into_iter().map(|(_, name)| name).collect();
     assert_eq!(order, "acebfd");
+}
+
+#[test]
+fn orders_leave_by_as_many_as_a_request_may_hold_and_each_once() {
+    let sorted_out = |tokens: usize, urgent, asked: usize| {
+        let (limits, mut places) = (standard(), Places::default());
+        passed(&limits, at(0), Class::Place, 36 - u32::try_from(tokens).expect("few"));
+        let sorted =
+            places.sort_out(&limits, at(0), urgent, (0..asked).map(|nth| (nth, market(0))).collect(), |(_, of)| of);
+        let all: Vec<usize> = sorted
+            .batches
+            .iter()
+            .flatten()
+            .chain(sorted.kept_in.iter().map(|(order, _)| order))
+            .map(|(nth, _)| *nth)
+            .collect();
+        assert_eq!(all, (0..asked).collect::<Vec<_>>());
+        (sorted.batches.iter().map(Vec::len).collect::<Vec<_>>(), sorted.kept_in.len())
+    };
+    assert_eq!(sorted_out(36, false, 0), (vec![], 0));
+    assert_eq!(sorted_out(36, false, 15), (vec![15], 0));
+    assert_eq!(sorted_out(36, false, 16), (vec![15, 1], 0));
+    assert_eq!(sorted_out(36, false, 36), (vec![15, 15, 6], 0));
+    assert_eq!(sorted_out(4, false, 16), (vec![4], 12));
+    assert_eq!(sorted_out(36, true, 16), (vec![], 16));
 }
 
 #[test]

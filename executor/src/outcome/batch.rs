@@ -6,16 +6,19 @@ use mm_core::venue::rest::PostOrderReply;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-/// One answer of `POST /orders` as one reply for each of its orders.
+/// One answer of `POST /orders` as one reply for each of its orders. An order that left alone, by `POST /order`, has its answer whole.
 ///
 /// An entry belongs to the order whose hash it names, wherever it stands. One that names none belongs to its place in the list,
 /// and that only while every entry that names one stands in its own: otherwise it proves nothing. So does a list of another
 /// length, and one that names an order twice.
 #[must_use]
 pub fn split_batch(reply: &VenueReply, ours: &[OrderId]) -> Vec<VenueReply> {
-    let VenueReply::Answer(answer) = reply else { return vec![reply.clone(); ours.len()] };
+    let answer = match reply {
+        VenueReply::Answer(answer) if ours.len() > 1 => answer,
+        whole => return vec![whole.clone(); ours.len()],
+    };
     if !(200..=299).contains(&answer.status) {
-        return vec![VenueReply::Answer(Answer { for_many: ours.len() > 1, ..answer.clone() }); ours.len()];
+        return vec![VenueReply::Answer(Answer { for_many: true, ..answer.clone() }); ours.len()];
     }
     let with = |body: &str| VenueReply::Answer(Answer { body: body.as_bytes().to_vec(), ..answer.clone() });
     let entries: Vec<Value> = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -124,7 +127,7 @@ mod tests {
         /// Against the plain meaning: accepted is who is named without an error exactly once in a list of the right length, whatever
         /// stands where; refused is only who stands in a list that is in order.
         #[test]
-        fn nobody_is_taken_for_another(entries in proptest::collection::vec((0u8..5, any::<bool>()), 0..6), count in 1u8..5) {
+        fn nobody_is_taken_for_another(entries in proptest::collection::vec((0u8..5, any::<bool>()), 0..6), count in 2u8..5) {
             let ours: Vec<OrderId> = (1..=count).map(id).collect();
             let list: Vec<Value> = entries.iter().map(|(n, poor)| {
                 entry((*n > 0).then_some(*n), if *poor { POOR } else { "" })

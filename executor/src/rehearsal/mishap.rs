@@ -1,10 +1,10 @@
 //! What may befall a call on its way: whether the venue acts on it, and what is seen of that here.
 
-use super::{Event, Rehearsal};
+use super::{Event, Leaving, Rehearsal};
 use crate::desk::{Desk, DeskInput, Setup};
 use crate::limits::{Places, Waiting};
 use crate::outcome::{Answer, Lost, VenueCall, VenueReply};
-use mm_core::domain::{Nanos, NewOrder, OrderId, Price, Qty, Side};
+use mm_core::domain::{Nanos, OrderId, Price, Qty, Side};
 use serde_json::{Value, json};
 
 /// The calls a desk makes.
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub enum CallKind {
     /// `POST /order`.
     Post,
+    /// `POST /orders`.
+    PostMany,
     /// `DELETE /order`.
     CancelOne,
     /// `DELETE /orders`.
@@ -76,10 +78,33 @@ pub enum Acts {
     Not,
     /// What it always does.
     Once,
+    /// Of a request with many orders: it takes every other one, from the first on.
+    InPart,
     /// The same, this long afterwards.
     After(Nanos),
     /// Somebody in between sent it twice.
     Twice,
+}
+
+/// How the list that answers a request with many orders differs from one entry of its own for each, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entries {
+    /// The last is missing.
+    TooFew,
+    /// One more comes, of an order that is not ours.
+    TooMany,
+    /// They stand elsewhere.
+    Moved,
+    /// The second names an order that is not ours.
+    Stranger,
+    /// The last is the first again.
+    FirstTwice,
+    /// The second is nothing.
+    Null,
+    /// The second is refused.
+    SecondRefused,
+    /// The second is refused, and the first and the second stand in each other's place.
+    RefusedAndMoved,
 }
 
 /// What the desk is told of it.
@@ -115,6 +140,8 @@ pub enum Seen {
     WithForeign,
     /// A list whose next page is itself.
     Loop,
+    /// Of many orders: a list of entries that is not as it should be.
+    List(Entries),
 }
 
 /// What befalls the next calls of a kind.
@@ -152,7 +179,7 @@ impl Rehearsal {
         let right = match mishap.acts {
             // a read has no effect: its answer is what it would have been
             Acts::Not if request.is_cancel() => None,
-            Acts::Not | Acts::Once => self.venue.answer(request, self.at),
+            Acts::Not | Acts::Once | Acts::InPart => self.venue.answer(request, self.at),
             Acts::After(wait) => {
                 self.later(wait, Event::Reach(request.clone()));
                 None
@@ -170,35 +197,60 @@ impl Rehearsal {
             _ => json!({ "heartbeat_id": "another" }),
         };
         let other = || Some(VenueReply::Answer(Answer::new(200, body.to_string())));
-        self.see(call, mishap, right, other);
+        let Some(reply) = self.see(mishap, right, other) else { return true };
+        self.tell(mishap, call, reply);
         true
     }
 
-    /// An order meets its mishap, if there is one.
-    pub(super) fn befalls_post(&mut self, call: u64, id: OrderId, order: NewOrder) -> bool {
-        let Some(mishap) = self.next_mishap(CallKind::Post) else { return false };
+    /// A request with orders meets its mishap, if there is one.
+    pub(super) fn befalls_post(&mut self, kind: CallKind, orders: &[Leaving]) -> bool {
+        let Some(mishap) = self.next_mishap(kind) else { return false };
         let before = self.venue.posts.last().map(|(_, id)| *id);
-        if mishap.seen != Seen::NotSent {
-            self.venue.posts.push((self.at, id));
-        }
-        match mishap.acts {
-            Acts::Not => {}
-            Acts::Once | Acts::Twice => self.venue.take(id, order),
-            Acts::After(wait) => self.later(wait, Event::Land(id, order)),
-        }
         let named = match mishap.seen {
-            Seen::Previous => before.filter(|before| *before != id),
+            Seen::Previous => before.filter(|before| orders.iter().all(|(_, id, _)| id != before)),
             _ => None,
         };
-        let other = || Some(taken(named.unwrap_or(OrderId::from_bytes([0xee; 32]))));
-        self.see(call, mishap, Some(taken(id)), other);
+        for (nth, (_, id, order)) in orders.iter().enumerate() {
+            if mishap.seen != Seen::NotSent {
+                self.venue.posts.push((self.at, *id));
+            }
+            match mishap.acts {
+                Acts::InPart if nth % 2 == 1 => {}
+                Acts::Not => {}
+                Acts::Once | Acts::Twice | Acts::InPart => self.venue.take(*id, *order),
+                Acts::After(wait) => self.later(wait, Event::Land(*id, *order)),
+            }
+        }
+        let right: Vec<Value> = orders.iter().map(|(_, id, _)| entry(*id)).collect();
+        let strange = vec![entry(named.unwrap_or(STRANGE)); orders.len()];
+        let right = match mishap.seen {
+            Seen::List(entries) => entries.of(right),
+            _ => right,
+        };
+        let Some(whole) = self.see(mishap, Some(listed(right)), || Some(listed(strange.clone()))) else { return true };
+        for ((call, ..), reply) in orders.iter().zip(self.taken_apart(orders, &whole)) {
+            self.tell(mishap, *call, reply);
+        }
         true
     }
 
-    fn see(&mut self, call: u64, mishap: Mishap, right: Option<VenueReply>, other: impl Fn() -> Option<VenueReply>) {
-        let answer = |status, body: Vec<u8>| Some(VenueReply::Answer(Answer::new(status, body)));
+    fn tell(&mut self, mishap: Mishap, call: u64, reply: VenueReply) {
+        self.seen.push((mishap.call, reply.clone()));
+        let times = if mishap.seen == Seen::RightTwice { 2 } else { 1 };
+        for _ in 0..times {
+            self.reply(call, reply.clone());
+        }
+    }
+
+    /// What is told of a call; `None`: nothing.
+    fn see(
+        &self,
+        mishap: Mishap,
+        right: Option<VenueReply>,
+        other: impl Fn() -> Option<VenueReply>,
+    ) -> Option<VenueReply> {
         let page = |rows: &[Value], cursor: &str| {
-            answer(
+            answer_of(
                 200,
                 json!({ "limit": 100, "count": rows.len(), "next_cursor": cursor, "data": rows }).to_string().into(),
             )
@@ -206,44 +258,82 @@ impl Rehearsal {
         let reply = match mishap.seen {
             Seen::NotSent => Some(VenueReply::NotSent("no connection".into())),
             Seen::Lost(lost) => Some(VenueReply::Lost(lost)),
-            Seen::Says(status, body) => answer(status, body.into()),
+            Seen::Says(status, body) => answer_of(status, body.into()),
             Seen::LimiterSays(status, body) => {
                 Some(VenueReply::Answer(Answer { limiter: true, ..Answer::new(status, body) }))
             }
             Seen::SaysLater(status, body, secs) => {
                 Some(VenueReply::Answer(Answer { retry_after_s: Some(secs), ..Answer::new(status, body) }))
             }
-            Seen::Deep => answer(200, vec![b'['; 10_000]),
-            Seen::NoText => answer(200, vec![0xff, 0xfe, 0x80, 0x00]),
+            Seen::Deep => answer_of(200, vec![b'['; 10_000]),
+            Seen::NoText => answer_of(200, vec![0xff, 0xfe, 0x80, 0x00]),
             Seen::Other | Seen::Previous => other(),
-            Seen::Right | Seen::RightTwice => right,
+            Seen::Right | Seen::RightTwice | Seen::List(_) => right,
             Seen::Stale | Seen::WithoutOurs => page(&[], "LTE="),
             Seen::WithForeign => page(&[foreign()], "LTE="),
             Seen::Loop => page(&[], "MTAw"),
         };
-        let reply = match reply {
+        match reply {
             Some(VenueReply::Answer(answer))
                 if self.shell_trusts_errors && (answer.status == 404 || answer.status >= 500) =>
             {
-                VenueReply::Answer(Answer::new(400, r#"{"error":"not enough balance / allowance"}"#))
+                answer_of(400, json!({ "error": POOR }).to_string().into())
             }
-            Some(reply) => reply,
-            None => return,
-        };
-        self.seen.push((mishap.call, reply.clone()));
-        let times = if mishap.seen == Seen::RightTwice { 2 } else { 1 };
-        for _ in 0..times {
-            let reply = reply.clone();
-            self.later(self.latency, Event::Input(Box::new(DeskInput::Reply { call, reply })));
+            reply => reply,
         }
     }
 }
 
-/// The venue's word that it has an order.
-pub(super) fn taken(id: OrderId) -> VenueReply {
-    let body = json!({ "errorMsg": "", "orderID": id.to_string(), "takingAmount": "", "makingAmount": "",
-                       "status": "live", "success": true });
+impl Entries {
+    /// The list, from the one it should be.
+    fn of(self, mut entries: Vec<Value>) -> Vec<Value> {
+        match self {
+            Self::TooFew => drop(entries.pop()),
+            Self::TooMany => entries.push(entry(STRANGE)),
+            Self::Moved => entries.rotate_left(1),
+            Self::Stranger => entries[1] = entry(STRANGE),
+            Self::FirstTwice => *entries.last_mut().expect("there are some") = entries[0].clone(),
+            Self::Null => entries[1] = Value::Null,
+            Self::SecondRefused => entries[1] = refused(),
+            Self::RefusedAndMoved => {
+                entries[1] = refused();
+                entries.swap(0, 1);
+            }
+        }
+        entries
+    }
+}
+
+/// An order that is nobody's here.
+pub(super) const STRANGE: OrderId = OrderId::from_bytes([0xee; 32]);
+
+/// A reason the venue documents.
+pub(super) const POOR: &str = "not enough balance / allowance";
+
+fn answer_of(status: u16, body: Vec<u8>) -> Option<VenueReply> {
+    Some(VenueReply::Answer(Answer::new(status, body)))
+}
+
+/// The answer to one order, or to many.
+fn listed(mut entries: Vec<Value>) -> VenueReply {
+    let body = if entries.len() == 1 { entries.remove(0) } else { Value::from(entries) };
     VenueReply::Answer(Answer::new(200, body.to_string()))
+}
+
+/// The venue's word about one order of many that it does not take.
+pub(super) fn refused() -> Value {
+    json!({ "errorMsg": POOR, "orderID": "", "takingAmount": "", "makingAmount": "", "status": "", "success": true })
+}
+
+/// The venue's word that it has an order.
+fn entry(id: OrderId) -> Value {
+    json!({ "errorMsg": "", "orderID": id.to_string(), "takingAmount": "", "makingAmount": "", "status": "live",
+            "success": true })
+}
+
+/// Its answer to that order alone.
+pub(super) fn taken(id: OrderId) -> VenueReply {
+    listed(vec![entry(id)])
 }
 
 /// An order of our account that no ledger of ours has.

@@ -15,7 +15,10 @@ use executor::rows::{Became, LedgerRow};
 use mm_core::domain::{ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side};
 use mm_core::protocol::ToExecutor;
 use std::collections::{BTreeMap, BTreeSet};
-use table::{CALLS, Class, EXCEPTIONS, FAULTS, Fault, SENSELESS, senseless};
+use table::{
+    BATCH, BATCH_FAULTS, CALLS, Call, Class, EXCEPTIONS, FAULTS, Fault, SENSELESS, SENSELESS_OF_BATCH, of_batch,
+    senseless, stops_at,
+};
 
 /// All claims of this file.
 pub(crate) const PROOFS: &[Proof] = &[
@@ -26,9 +29,22 @@ pub(crate) const PROOFS: &[Proof] = &[
                 or twice or after a halt, none is lost, the caps hold at the venue, and cancel-all ends flat.",
         quick: true,
         min_cases: 200,
-        run: |bench| matrix(bench, false),
+        run: |bench| matrix(bench, &CALLS, &[&FAULTS], SENSELESS, Shell::Ours),
         sabotage_claim: "404 and 5xx are taken for refusals, and only the promises are asked, not the class",
-        sabotage: Some(|bench| matrix(bench, true)),
+        sabotage: Some(|bench| matrix(bench, &CALLS, &[&FAULTS], SENSELESS, Shell::TrustsErrors)),
+    },
+    Proof {
+        id: "every-fault-of-a-batch",
+        milestone: 5,
+        claim: "Whatever befalls a request with several orders, which may rest in part, and however its list of answers is wrong: each order \
+                is taken for what the answer proves of it and no more, and the promises of the matrix hold.",
+        quick: true,
+        min_cases: 200,
+        run: |bench| matrix(bench, &[BATCH], &[&FAULTS, &BATCH_FAULTS], SENSELESS_OF_BATCH, Shell::Ours),
+        sabotage_claim: "a refusal of the whole request is taken for one of each order, and only the promises are asked, not the class",
+        sabotage: Some(|bench| {
+            matrix(bench, &[BATCH], &[&FAULTS, &BATCH_FAULTS], SENSELESS_OF_BATCH, Shell::BlamesEach)
+        }),
     },
     wire::PROOF,
 ];
@@ -61,18 +77,27 @@ const fn not_made_in(kind: CallKind, state: State) -> Option<&'static str> {
 
 /// How many calls in a row meet the fault.
 const TIMES: u32 = 2;
-/// The order that a fault of placements strikes.
-const STRUCK: ClientOrderId = ClientOrderId(10);
+/// The orders that a fault of placements strikes, with their markets and prices: the first alone, or all in one request.
+const STRUCK: [(u64, u16, u16); 3] = [(10, 0, 40), (14, 1, 24), (15, 0, 28)];
 
-fn matrix(bench: &mut Bench, trusting: bool) -> Verdict {
-    let stride = usize::try_from(bench.depth.pick(13, 1, 1)).unwrap_or(1);
+/// What the shell makes of answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shell {
+    Ours,
+    TrustsErrors,
+    BlamesEach,
+}
+
+fn matrix(bench: &mut Bench, calls: &[Call], faults: &[&[Fault]], senseless_must_be: u64, shell: Shell) -> Verdict {
+    // one call with each of its faults is not much
+    let stride = usize::try_from(bench.depth.pick(if calls.len() == 1 { 1 } else { 13 }, 1, 1)).unwrap_or(1);
     let mut evidence = Evidence::default();
     let (mut senseless_cells, mut idle_cells, mut at) = (0u64, 0u64, 0usize);
     let mut why_not: BTreeMap<&str, u64> = BTreeMap::new();
     let mut classes: BTreeMap<Class, u64> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for call in &CALLS {
-        for fault in &FAULTS {
+    for call in calls {
+        for fault in faults.iter().copied().flatten() {
             for state in STATES {
                 let (kind, none) = match (call.kind, senseless(call, fault)) {
                     (Ok(kind), None) => (kind, not_made_in(kind, state)),
@@ -87,10 +112,10 @@ fn matrix(bench: &mut Bench, trusting: bool) -> Verdict {
                 if at % stride != 0 {
                     continue;
                 }
-                let cell = Cell::run(kind, fault, state, trusting);
-                match cell.class {
-                    Some(class) => *classes.entry(class).or_default() += 1,
-                    None => idle_cells += 1,
+                let cell = Cell::run(kind, fault, state, shell);
+                idle_cells += u64::from(cell.classes.is_empty());
+                for class in cell.classes {
+                    *classes.entry(class).or_default() += 1;
                 }
                 wrong.extend(
                     cell.wrong.iter().map(|what| format!("{} × {} × {state:?}: {what}", call.name, fault.name)),
@@ -99,27 +124,29 @@ fn matrix(bench: &mut Bench, trusting: bool) -> Verdict {
             }
         }
     }
-    for what in wrong.iter().take(if trusting { 2 } else { 12 }) {
+    for what in wrong.iter().take(if shell == Shell::Ours { 12 } else { 2 }) {
         evidence.fact("wrong", what);
     }
     evidence.fact("wrong in all", wrong.len());
-    evidence.fact("cells", CALLS.len() * FAULTS.len() * STATES.len());
+    let faults: usize = faults.iter().map(|faults| faults.len()).sum();
+    evidence.fact("cells", calls.len() * faults * STATES.len());
     evidence.fact("tried", evidence.cases);
-    for (class, cells) in classes {
-        evidence.fact(&format!("{class:?}"), cells);
+    for (class, orders) in classes {
+        evidence.fact(&format!("{class:?}"), orders);
     }
     evidence.fact("of which nothing is read", idle_cells);
     evidence.fact("senseless", senseless_cells);
     for (why, cells) in why_not {
         evidence.fact(&format!("senseless: {why}"), cells);
     }
-    verdict(evidence, wrong.is_empty() && senseless_cells == SENSELESS)
+    verdict(evidence, wrong.is_empty() && senseless_cells == senseless_must_be)
 }
 
 /// One cell, from an armed desk to a flat one.
 struct Cell {
     stage: Rehearsal,
-    class: Option<Class>,
+    /// What the answer proves, of each order if it is a placement; nothing where nothing is read.
+    classes: Vec<Class>,
     wrong: BTreeSet<String>,
 }
 
@@ -131,19 +158,20 @@ fn house() -> Setup {
 }
 
 impl Cell {
-    fn run(kind: CallKind, fault: &Fault, state: State, trusting: bool) -> Self {
+    fn run(kind: CallKind, fault: &Fault, state: State, shell: Shell) -> Self {
         let mut stage = Rehearsal::armed(house(), 2);
-        stage.shell_trusts_errors = trusting;
+        stage.shell_trusts_errors = shell == Shell::TrustsErrors;
+        stage.shell_blames_each = shell == Shell::BlamesEach;
         (stage.venue.shares, stage.venue.earned) = (Some(serde_json::json!({})), Some(serde_json::json!([])));
-        let mut cell = Self { stage, class: None, wrong: BTreeSet::new() };
+        let mut cell = Self { stage, classes: Vec::new(), wrong: BTreeSet::new() };
         cell.set(state);
         cell.strike(kind, fault, state);
         // what is asked for again meanwhile must not leave again, and what is new may
         cell.pass(4_000);
-        cell.place(STRUCK.0, 40);
+        cell.place_struck(kind);
         cell.place(20, 31);
         cell.pass(66_000);
-        cell.judge_answer(kind, fault, state, trusting);
+        cell.judge_answer(kind, fault, state, shell);
         cell.stage.mishaps.clear();
         // one that waits for its row when the halt comes
         cell.place(29, 22);
@@ -161,6 +189,14 @@ impl Cell {
 
     fn place(&mut self, id: u64, cents: u16) {
         self.stage.place(id, order(0, Outcome::Yes, Side::Buy, cents, 10));
+    }
+
+    /// The core wants the orders that a fault of this call strikes.
+    fn place_struck(&mut self, kind: CallKind) {
+        let orders = if kind == CallKind::PostMany { &STRUCK[..] } else { &STRUCK[..1] };
+        for (id, market, cents) in orders {
+            self.stage.place(*id, order(*market, Outcome::Yes, Side::Buy, *cents, 10));
+        }
     }
 
     fn set(&mut self, state: State) {
@@ -185,7 +221,7 @@ impl Cell {
     /// The fault is there and the desk is led into it.
     fn strike(&mut self, kind: CallKind, fault: &Fault, state: State) {
         self.stage.seen.clear();
-        let times = if kind == CallKind::Post { 1 } else { TIMES };
+        let times = if matches!(kind, CallKind::Post | CallKind::PostMany) { 1 } else { TIMES };
         self.befall(kind, fault.acts, fault.seen, times);
         if kind == CallKind::Login {
             let denied = Seen::Says(401, r#"{"error":"Unauthorized/Invalid api key"}"#);
@@ -193,8 +229,8 @@ impl Cell {
                 self.befall(call, Acts::Not, denied, 1);
             }
         }
-        if kind == CallKind::Post {
-            self.place(STRUCK.0, 40);
+        if matches!(kind, CallKind::Post | CallKind::PostMany) {
+            self.place_struck(kind);
             self.pass(20);
         }
         match state {
@@ -280,43 +316,58 @@ impl Cell {
     }
 
     /// The answer proves what the table says, and the desk took it for that.
-    fn judge_answer(&mut self, kind: CallKind, fault: &Fault, state: State, trusting: bool) {
-        let Some(reply) = self.stage.seen.iter().find(|(call, _)| *call == kind).map(|(_, reply)| reply.clone()) else {
-            self.wrong.insert("the call was not made".to_owned());
-            return;
+    fn judge_answer(&mut self, kind: CallKind, fault: &Fault, state: State, shell: Shell) {
+        let struck = match kind {
+            CallKind::Post => 1,
+            CallKind::PostMany => STRUCK.len(),
+            _ => 0,
         };
-        let ours = self
-            .hash(if kind == CallKind::Post { STRUCK } else { ClientOrderId(11) })
-            .unwrap_or(OrderId::from_bytes([0; 32]));
-        self.class = class_of(kind, &reply, ours);
-        if trusting {
+        let told = self.stage.seen.iter().filter(|(call, _)| *call == kind).map(|(_, reply)| reply.clone());
+        let replies: Vec<VenueReply> = told.take(struck.max(1)).collect();
+        if replies.len() < struck.max(1) {
+            self.wrong.insert("the call was not made".to_owned());
             return;
         }
         let excepted = EXCEPTIONS.iter().any(|(name, calls)| *name == fault.name && calls.contains(&kind));
         let expected = match (kind, excepted) {
-            (CallKind::Post, _) => fault.post,
-            (_, true) => Class::Learnt,
-            (_, false) => fault.other,
+            (CallKind::Post, _) => vec![fault.post],
+            (CallKind::PostMany, _) => of_batch(fault).to_vec(),
+            (_, true) => vec![Class::Learnt],
+            (_, false) => vec![fault.other],
         };
-        if self.class.is_some_and(|class| class != expected) {
-            self.wrong.insert(format!("class {:?}, expected {expected:?}", self.class));
-        }
-        if kind == CallKind::Post && matches!(state, State::Idle | State::Resting) {
-            let first = self.stage.ledger.rows().iter().find_map(|row| match row {
-                LedgerRow::Outcome { order, became, .. } if *order == ours => Some(became.clone()),
-                _ => None,
-            });
-            let taken_for = match first {
-                Some(Became::NotSent { .. }) => Class::NotSent,
-                Some(Became::Accepted) => Class::Accepted,
-                Some(Became::Rejected { .. }) => Class::Rejected,
-                Some(Became::Unknown { likely_rejected: true, .. }) => Class::RejectedUnconfirmed,
-                _ => Class::Unknown,
-            };
-            let shown = if expected == Class::IdMismatch { Class::Unknown } else { expected };
-            if taken_for != shown {
-                self.wrong.insert(format!("recorded as {taken_for:?}, expected {shown:?}"));
+        for (nth, (reply, expected)) in replies.iter().zip(expected).enumerate() {
+            let asked = if struck > 0 { STRUCK[nth].0 } else { 11 };
+            let ours = self.hash(ClientOrderId(asked)).unwrap_or(OrderId::from_bytes([0; 32]));
+            let Some(class) = class_of(kind, reply, ours) else { return };
+            self.classes.push(class);
+            if shell != Shell::Ours {
+                continue;
             }
+            if class != expected {
+                self.wrong.insert(format!("order {asked}: class {class:?}, expected {expected:?}"));
+            }
+            if struck > 0 && matches!(state, State::Idle | State::Resting) {
+                let in_doubt = expected == Class::IdMismatch || stops_at(fault).is_some_and(|first| nth > first);
+                let (taken_for, shown) = (self.taken_for(ours), if in_doubt { Class::Unknown } else { expected });
+                if taken_for != shown {
+                    self.wrong.insert(format!("order {asked} is recorded as {taken_for:?}, expected {shown:?}"));
+                }
+            }
+        }
+    }
+
+    /// What the desk took the answer to an order for.
+    fn taken_for(&self, ours: OrderId) -> Class {
+        let first = self.stage.ledger.rows().iter().find_map(|row| match row {
+            LedgerRow::Outcome { order, became, .. } if *order == ours => Some(became),
+            _ => None,
+        });
+        match first {
+            Some(Became::NotSent { .. }) => Class::NotSent,
+            Some(Became::Accepted) => Class::Accepted,
+            Some(Became::Rejected { .. }) => Class::Rejected,
+            Some(Became::Unknown { likely_rejected: true, .. }) => Class::RejectedUnconfirmed,
+            _ => Class::Unknown,
         }
     }
 
@@ -346,7 +397,7 @@ impl Cell {
 fn class_of(kind: CallKind, reply: &VenueReply, ours: OrderId) -> Option<Class> {
     let read = |ok: bool| Some(if ok { Class::Learnt } else { Class::Nothing });
     match kind {
-        CallKind::Post => Some(match outcome::placed(reply, ours) {
+        CallKind::Post | CallKind::PostMany => Some(match outcome::placed(reply, ours) {
             Placed::NotSent(_) => Class::NotSent,
             Placed::Accepted => Class::Accepted,
             Placed::Rejected(_) => Class::Rejected,

@@ -1,7 +1,7 @@
 //! The fault matrix as data (executor.md 2.3): calls, faults, what each proves, and what makes no sense.
 
 use executor::outcome::Lost;
-use executor::rehearsal::{Acts, CallKind, Seen};
+use executor::rehearsal::{Acts, CallKind, Entries, Seen};
 use mm_core::domain::Nanos;
 
 /// What the answer to a placement proves.
@@ -44,6 +44,10 @@ const fn lie(name: &'static str, seen: Seen) -> Fault {
     Fault { name, acts: Acts::Once, seen, post: Class::Unknown, other: Class::Learnt, of_lists: true }
 }
 
+const fn of_many(name: &'static str, acts: Acts, seen: Seen) -> Fault {
+    fault(name, acts, seen, Class::Unknown)
+}
+
 const fn after(secs: u64) -> Acts {
     Acts::After(Nanos::from_secs(secs))
 }
@@ -53,6 +57,7 @@ const NO_TOKENS: &str = r#"{"error":"Too Many Requests"}"#;
 const DUPLICATE: &str = r#"{"error":"INVALID_ORDER_DUPLICATED: order 0x1 is invalid. Duplicated."}"#;
 const EMPTY_ID: &str =
     r#"{"success":true,"orderID":"","errorMsg":"","status":"live","takingAmount":"","makingAmount":""}"#;
+const POOR: &str = r#"{"error":"not enough balance / allowance"}"#;
 const REASON: &str = r#"{"success":false,"orderID":"","errorMsg":"not enough balance / allowance","status":"","takingAmount":"","makingAmount":""}"#;
 
 /// The 58 faults.
@@ -97,12 +102,7 @@ pub(super) const FAULTS: [Fault; 58] = [
         Seen::Says(503, r#"{"error":"Trading is currently cancel-only."}"#),
         Class::RejectedUnconfirmed,
     ),
-    fault(
-        "400-documented",
-        Acts::Not,
-        Seen::Says(400, r#"{"error":"not enough balance / allowance"}"#),
-        Class::Rejected,
-    ),
+    fault("400-documented", Acts::Not, Seen::Says(400, POOR), Class::Rejected),
     fault("400-unparseable", Acts::Not, Seen::Says(400, HTML), Class::Unknown),
     fault("200-empty-id-with-reason", Acts::Not, Seen::Says(200, REASON), Class::Rejected),
     // the effect happened
@@ -160,12 +160,8 @@ const fn not_made(name: &'static str, why: &'static str) -> Call {
     Call { name, kind: Err(why) }
 }
 
-pub(super) const CALLS: [Call; 20] = [
+pub(super) const CALLS: [Call; 19] = [
     call("POST order", CallKind::Post),
-    not_made(
-        "POST orders",
-        "the rehearsed shell sends each order alone; the split of a batch answer has tests of its own",
-    ),
     call("DELETE order", CallKind::CancelOne),
     call("DELETE orders", CallKind::CancelMany),
     call("DELETE cancel-all", CallKind::CancelAll),
@@ -186,6 +182,49 @@ pub(super) const CALLS: [Call; 20] = [
     call("GET earnings", CallKind::Earnings),
 ];
 
+/// Many orders in one request: a matrix of its own.
+pub(super) const BATCH: Call = call("POST orders", CallKind::PostMany);
+
+/// What only the answer to many orders can have, besides [`FAULTS`]. See [`of_batch`] for what it proves.
+pub(super) const BATCH_FAULTS: [Fault; 11] = [
+    of_many("400-and-a-part-rests", Acts::InPart, Seen::Says(400, POOR)),
+    of_many("500-and-a-part-rests", Acts::InPart, Seen::Says(500, HTML)),
+    of_many("timeout-and-a-part-rests", Acts::InPart, Seen::Lost(Lost::Timeout)),
+    of_many("list-too-short", Acts::Once, Seen::List(Entries::TooFew)),
+    of_many("list-too-long", Acts::Once, Seen::List(Entries::TooMany)),
+    of_many("list-moved", Acts::Once, Seen::List(Entries::Moved)),
+    of_many("list-with-a-stranger", Acts::Once, Seen::List(Entries::Stranger)),
+    of_many("list-with-one-twice", Acts::Once, Seen::List(Entries::FirstTwice)),
+    of_many("list-with-a-null", Acts::Once, Seen::List(Entries::Null)),
+    of_many("one-refused", Acts::InPart, Seen::List(Entries::SecondRefused)),
+    of_many("one-refused-and-moved", Acts::InPart, Seen::List(Entries::RefusedAndMoved)),
+];
+
+/// What each of the three orders of a batch proves that meets a fault.
+pub(super) fn of_batch(fault: &Fault) -> [Class; 3] {
+    use Class::{Accepted, IdMismatch, Rejected, RejectedUnconfirmed, Unknown};
+    match fault.name {
+        // whose reason it is cannot be told
+        "400-documented" | "400-and-a-part-rests" => [RejectedUnconfirmed; 3],
+        // no list
+        "200-empty-id-with-reason" => [Unknown; 3],
+        "list-moved" => [Accepted; 3],
+        "list-with-a-stranger" => [Accepted, IdMismatch, Accepted],
+        "list-with-a-null" | "one-refused-and-moved" => [Accepted, Unknown, Accepted],
+        "one-refused" => [Accepted, Rejected, Accepted],
+        _ => [fault.post; 3],
+    }
+}
+
+/// Which order's answer halts the desk: whatever else is in flight is in doubt from then on.
+pub(super) fn stops_at(fault: &Fault) -> Option<usize> {
+    match fault.name {
+        "403-region" => Some(0),
+        "list-with-a-stranger" => Some(1),
+        _ => None,
+    }
+}
+
 /// Why a fault makes no sense for a call; `None`: it does.
 pub(super) fn senseless(call: &Call, fault: &Fault) -> Option<&'static str> {
     let kind = match call.kind {
@@ -195,7 +234,12 @@ pub(super) fn senseless(call: &Call, fault: &Fault) -> Option<&'static str> {
     let is_list = matches!(kind, CallKind::OpenOrders | CallKind::Trades);
     let has_effect = matches!(
         kind,
-        CallKind::Post | CallKind::CancelOne | CallKind::CancelMany | CallKind::CancelAll | CallKind::CancelMarket
+        CallKind::Post
+            | CallKind::PostMany
+            | CallKind::CancelOne
+            | CallKind::CancelMany
+            | CallKind::CancelAll
+            | CallKind::CancelMarket
     );
     if fault.of_lists && !is_list {
         Some("only a list can lie in this way")
@@ -209,7 +253,10 @@ pub(super) fn senseless(call: &Call, fault: &Fault) -> Option<&'static str> {
 }
 
 /// Cells that make no sense: their number cannot grow unseen.
-pub(super) const SENSELESS: u64 = 1_590;
+pub(super) const SENSELESS: u64 = 1_358;
+
+/// The same of [`BATCH`].
+pub(super) const SENSELESS_OF_BATCH: u64 = 16;
 
 const CANCELS_AND_EARNINGS: &[CallKind] =
     &[CallKind::CancelOne, CallKind::CancelMany, CallKind::CancelAll, CallKind::CancelMarket, CallKind::Earnings];

@@ -23,10 +23,10 @@ use std::time::Duration;
 pub(super) const PROOF: Proof = Proof {
     id: "bytes-prove-what-the-matrix-says",
     milestone: 5,
-    claim: "Connections refused, reset, cut, slow, endless, too large, compressed, redirected or in another protocol, at an order, a cancel \
-            and a read: the client sends once and sees what the fault matrix takes for granted.",
+    claim: "Connections refused, reset, cut, slow, endless, too large, compressed, redirected or in another protocol, at an order, a \
+            batch, a cancel and a read: the client sends once and sees what the fault matrix takes for granted.",
     quick: true,
-    min_cases: 60,
+    min_cases: 80,
     run: |_| in_runtime(through_the_wire(false)),
     sabotage_claim: "the listener answers well instead",
     sabotage: Some(|_| in_runtime(through_the_wire(true))),
@@ -130,8 +130,8 @@ const FAULTS: [Bytes; 23] = [
     ),
 ];
 
-/// How often each kind of request came: order, cancel, read.
-type Asked = [AtomicUsize; 3];
+/// How often each kind of request came.
+type Asked = [AtomicUsize; 4];
 
 /// A listener that gives out credentials well and answers everything else as it is told.
 struct Listener {
@@ -182,7 +182,9 @@ fn serve(stream: TcpStream, fault: &Mutex<Option<usize>>, asked: &Asked) -> io::
         let login = first.contains(" /auth/");
         let playing = *fault.lock().unwrap_or_else(PoisonError::into_inner);
         if !login {
-            let kind = if first.starts_with("POST ") {
+            let kind = if first.starts_with("POST /orders ") {
+                Asks::Batch
+            } else if first.starts_with("POST ") {
                 Asks::Order
             } else if first.starts_with("DELETE ") {
                 Asks::Cancel
@@ -247,6 +249,8 @@ fn request(reader: &mut impl io::BufRead) -> io::Result<Option<String>> {
 #[derive(Clone, Copy, Debug)]
 enum Asks {
     Order,
+    /// Two orders in one request.
+    Batch,
     Cancel,
     Read,
 }
@@ -277,14 +281,22 @@ impl Wire {
         Ok(Self { listener, key, account, patient, hasty })
     }
 
+    /// What is seen of a call; of a batch by every order.
     async fn ask(&self, asks: Asks, fault: &Bytes, salt: u64) -> Result<VenueReply, String> {
         let clob = if fault.sees == Sees::Lost(Lost::Timeout) { &self.hasty } else { &self.patient };
         Ok(match asks {
-            Asks::Order => {
-                let order = signed(&self.key, &self.account, salt).ok_or("no order")?;
-                let later = Clock::new().now().plus(Nanos::from_secs(60));
-                let mut replies = clob.post(vec![order], WayOut::new(Clock::new()).leave(later)).await;
-                replies.pop().ok_or("no reply")?
+            Asks::Order | Asks::Batch => {
+                let salts = if matches!(asks, Asks::Batch) { vec![salt, salt + 1_000] } else { vec![salt] };
+                let orders = salts.into_iter().map(|salt| signed(&self.key, &self.account, salt));
+                let orders = orders.collect::<Option<Vec<_>>>().ok_or("no order")?;
+                let (later, asked) = (Clock::new().now().plus(Nanos::from_secs(60)), orders.len());
+                let replies = clob.post(orders, WayOut::new(Clock::new()).leave(later)).await;
+                match replies.split_first() {
+                    Some((first, rest)) if replies.len() == asked && rest.iter().all(|reply| reply == first) => {
+                        first.clone()
+                    }
+                    _ => return Err(format!("{asked} orders, replies {replies:?}")),
+                }
             }
             Asks::Cancel => clob.call(&VenueCall::Cancel(vec![OrderId::from_bytes([7; 32])])).await,
             Asks::Read => clob.call(&VenueCall::OpenOrders { cursor: None }).await,
@@ -301,8 +313,9 @@ async fn through_the_wire(well: bool) -> Result<Verdict, String> {
     for (nth, fault) in FAULTS.iter().enumerate() {
         wire.listener.plays((!well).then_some(nth));
         let ask = |asks| wire.ask(asks, fault, nth as u64 + 1);
-        let replies = tokio::join!(ask(Asks::Order), ask(Asks::Cancel), ask(Asks::Read));
-        for (asks, reply) in [(Asks::Order, replies.0), (Asks::Cancel, replies.1), (Asks::Read, replies.2)] {
+        let replies = tokio::join!(ask(Asks::Order), ask(Asks::Batch), ask(Asks::Cancel), ask(Asks::Read));
+        let asked = [Asks::Order, Asks::Batch, Asks::Cancel, Asks::Read];
+        for (asks, reply) in asked.into_iter().zip([replies.0, replies.1, replies.2, replies.3]) {
             let reply = reply?;
             let asked = wire.listener.asked[asks as usize].load(Ordering::Acquire);
             let seen = match &reply {

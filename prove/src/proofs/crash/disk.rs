@@ -2,12 +2,13 @@
 //! file system is full.
 
 use super::Sabotage;
-use super::house::House;
+use super::house::{Finish, House, PATIENCE};
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::verdict;
 use crate::proofs::in_runtime;
 use crate::shell;
 use crate::stack::{Options, Stack, StackError};
+use rustix::process::{Resource, Rlimit, prlimit};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +29,7 @@ pub(super) const PROOF: Proof = Proof {
 
 /// How the disk comes to its end.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Starve {
+enum Starve {
     /// No file may grow beyond what the log has now and so many bytes more.
     NoByteAfter(u64),
     /// The file system is full.
@@ -67,7 +68,7 @@ async fn starved(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
         };
         let binary = bench.binary("executor");
         let mut house = House::new(bench, Arc::clone(&stack), binary, number, Sabotage::None).await?;
-        match house.starve(how).await? {
+        match life(&mut house, how).await? {
             Ok(before) => rested += before,
             Err(why) => wrong.push(format!("{how:?}: {why}")),
         }
@@ -84,6 +85,39 @@ async fn starved(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
     Ok(match not_full {
         Some(why) if wrong.is_empty() => Verdict::NotRun(format!("a full file system could not be had: {why}")),
         _ => verdict(evidence, wrong.is_empty() && rested > 0),
+    })
+}
+
+/// A life in which the disk takes no more while orders rest; how many did, or what was not as it must be.
+async fn life(house: &mut House, how: Starve) -> Result<Result<u64, String>, StackError> {
+    // the signal that comes with a refused write is nobody's business: the write fails
+    let executor = house.command();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(executor.get_program()).args(executor.get_args());
+    let state = house.state_dir();
+    let struck = house
+        .struck(command, PATIENCE, |process| match how {
+            Starve::Never => Ok(()),
+            Starve::Full => Ok(fill(&state)?),
+            Starve::NoByteAfter(more) => {
+                let log = std::fs::metadata(state.join("ledger.sqlite-wal"))?;
+                let most = Some(log.len() + more);
+                let limit = Rlimit { current: most, maximum: most };
+                Ok(prlimit(process.pid(), Resource::Fsize, limit).map(drop).map_err(std::io::Error::from)?)
+            }
+        })
+        .await?;
+    house.leave();
+    // what a commit that went well has let out is no fault: it has its row
+    let may_leave = matches!(how, Starve::NoByteAfter(more) if more > 0);
+    let failed = matches!(struck.end, Finish::Ended(status) if status.code() == Some(LEDGER_FAILED));
+    let (taken, rest) = (struck.taken(), struck.after.resting());
+    Ok(match failed && struck.marked && struck.lost == 0 && rest == 0 && (taken == 0 || may_leave) {
+        true => Ok(struck.before.resting()),
+        false => Err(format!(
+            "{:?}, marker {}, {taken} orders afterwards, {} without a row, {rest} rest: {}",
+            struck.end, struck.marked, struck.lost, struck.last_words
+        )),
     })
 }
 
@@ -113,7 +147,7 @@ impl Drop for Mount {
 }
 
 /// Writes until nothing more is taken.
-pub(super) fn fill(folder: &Path) -> std::io::Result<()> {
+fn fill(folder: &Path) -> std::io::Result<()> {
     let mut file = std::fs::File::create(folder.join("filler"))?;
     for size in [65_536, 4096, 1] {
         let block = vec![b'x'; size];

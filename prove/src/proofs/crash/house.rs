@@ -1,8 +1,12 @@
 //! One account, one ledger, and the lives that executors live and lose on it.
 
+mod struck;
+
+pub(super) use struck::{Finish, PATIENCE};
+
 use super::Sabotage;
 use super::core::{Became, Core, Gone, ask};
-use super::disk::{self, Starve};
+use super::disk;
 use super::truth::{self, Complaints, Truth};
 use crate::proof::Bench;
 use crate::stack::code_in;
@@ -13,11 +17,10 @@ use mm_core::domain::{
 };
 use mm_core::io::clock::Clock;
 use mm_core::protocol::ToExecutor;
-use rustix::process::{Resource, Rlimit, prlimit};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Value;
@@ -161,72 +164,10 @@ impl House {
         self.judge(status, &process, false).map(drop)
     }
 
-    /// A life in which the disk takes no more while orders rest; how many did, or what was not as it must be.
-    pub(super) async fn starve(&mut self, how: Starve) -> Result<Result<u64, String>, StackError> {
-        // the signal that comes with a refused write is nobody's business: the write fails
-        let mut command = Command::new("sh");
-        command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(&self.binary);
-        command.arg("run").arg("--config").arg(&self.config);
-        let mut process = Process::spawn("executor", command, &self.dir)?;
-        let line = process.first_line(START_MAX).await?;
-        self.learn_address(&line);
-        let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
-        self.open_gate(&mut core).await?;
-        self.first_order(&mut core).await?;
-        for n in 1..3 {
-            let id = self.place(&core, 500, 10 + n).await?;
-            core.until(WAIT_MAX, |core| core.is_answered(&[id])).await?;
-        }
-        let before = self.look().await?;
-        let state = self.dir.join("executor");
-        match how {
-            Starve::Never => {}
-            Starve::Full => disk::fill(&state)?,
-            Starve::NoByteAfter(more) => {
-                let log = std::fs::metadata(state.join("ledger.sqlite-wal"))?;
-                let most = Some(log.len() + more);
-                let limit = Rlimit { current: most, maximum: most };
-                prlimit(process.pid(), Resource::Fsize, limit).map_err(std::io::Error::from)?;
-            }
-        }
-        // some of them may be what the disk breaks at
-        for n in 0..40 {
-            if self.place(&core, 500, 10 + n % 9).await.is_err() {
-                break;
-            }
-        }
-        let ended = process.ended(WAIT_MAX * 2).await;
-        let after = self.look().await?;
-        let refused = after.orders() - before.orders();
-        let code = match ended {
-            Ok(status) => status.code(),
-            Err(why) => return Ok(Err(format!("{why}, {refused} orders afterwards"))),
-        };
-        std::fs::remove_dir_all(&self.sockets).ok();
-        let marked = state.join("HALTED").exists();
-        // what a commit that went well has let out is no fault: it has its row
-        let lost = truth::compare(&after, &state.join("ledger.sqlite"))?.lost;
-        let may_leave = matches!(how, Starve::NoByteAfter(more) if more > 0);
-        Ok(match code {
-            Some(disk::LEDGER_FAILED) if marked && lost == 0 && after.resting() == 0 && (refused == 0 || may_leave) => {
-                Ok(before.resting())
-            }
-            code => Err(format!(
-                "ended with {code:?}, marker {marked}, {refused} orders afterwards, {lost} without a row, {} rest: {}",
-                after.resting(),
-                process.last_words()
-            )),
-        })
-    }
-
     fn spawn(&self, kill: Option<(&str, u64)>) -> Result<Process, StackError> {
-        let mut command = Command::new(&self.binary);
-        command.arg("run").arg("--config").arg(&self.config);
+        let mut command = self.command();
         if let Some((place, nth)) = kill {
             command.env("EXECUTOR_CRASH", format!("{place}:{nth}"));
-        }
-        if self.sabotage == Sabotage::LateRows {
-            command.env("EXECUTOR_CRASH_LATE_ROWS", "1");
         }
         Process::spawn("executor", command, &self.dir)
     }
@@ -361,7 +302,13 @@ impl House {
             truth = self.look().await?;
             complaints = truth::compare(&truth, &path)?;
         }
-        std::fs::remove_dir_all(&self.sockets).ok();
+        self.leave();
         Ok((truth, complaints))
+    }
+
+    /// Nothing more happens here.
+    pub(super) fn leave(&self) {
+        // sockets only; a leftover is untidy, not wrong
+        std::fs::remove_dir_all(&self.sockets).ok();
     }
 }

@@ -3,9 +3,11 @@
 //! Real processes against a running venue. Each life is ended by SIGKILL at one registered place; the next one starts on what is
 //! left. What counts is the venue's own list: no order and no fill that the ledger does not know, no order twice, no cap passed.
 
+mod calls;
 mod core;
 mod disk;
 mod house;
+mod panic;
 mod truth;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
@@ -21,7 +23,7 @@ use std::time::Duration;
 use truth::Complaints;
 
 /// All claims of this file.
-pub(crate) const PROOFS: &[Proof] = &[KILLED, disk::PROOF];
+pub(crate) const PROOFS: &[Proof] = &[KILLED, panic::PROOF, disk::PROOF, calls::PROOF];
 
 const KILLED: Proof = Proof {
     id: "killed-anywhere-nothing-is-lost",
@@ -61,13 +63,32 @@ enum Sabotage {
 }
 
 /// Executors that run at a time: most of a life is waiting.
-const HOUSES: u64 = 6;
+const HOUSES: usize = 6;
 /// Lives on one ledger.
 const LIVES_MAX: u64 = 40;
 /// How often a place is tried anew before it counts as one that no life reaches.
 const TRIES_MAX: u8 = 7;
 /// Latest pass of a place at which a life is ended.
 const NTH_MAX: u64 = 6;
+
+/// Does the same to many, some at a time; what came of each, in no order.
+async fn side_by_side<T: Send + 'static, R: Send + 'static, F: Future<Output = R> + Send + 'static>(
+    them: Vec<T>,
+    each: impl Fn(T) -> F,
+) -> Result<Vec<R>, StackError> {
+    let (mut left, mut running, mut done) = (them.into_iter(), tokio::task::JoinSet::new(), Vec::new());
+    loop {
+        while running.len() < HOUSES
+            && let Some(next) = left.next()
+        {
+            running.spawn(each(next));
+        }
+        match running.join_next().await {
+            Some(came) => done.push(came.map_err(|why| StackError(why.to_string()))?),
+            None => return Ok(done),
+        }
+    }
+}
 
 /// A place to kill at.
 #[derive(Clone)]

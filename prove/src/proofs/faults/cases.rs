@@ -27,6 +27,8 @@ pub(super) enum During {
     Heals,
     /// Our orders are filled a few times.
     Filled,
+    /// Orders are filled; the executor shuts its gate for its user stream, and nothing rests.
+    Distrusts,
     /// The executor halts with nothing resting, and quotes again only when a person has armed it.
     Halts,
 }
@@ -49,7 +51,7 @@ impl Case {
     }
 }
 
-use During::{Anything, Filled, Halts, Heals, Withdraws};
+use During::{Anything, Distrusts, Filled, Halts, Heals, Withdraws};
 
 /// Connections.
 pub(super) const FEEDS: [Case; 9] = [
@@ -62,6 +64,15 @@ pub(super) const FEEDS: [Case; 9] = [
     Case::new("no-snapshot", "{}", 4_000, Anything),
     Case::new("zombie-feed", r#"{"fresh":"alive"}"#, 6_000, Heals),
     Case::new("zombie-feed", r#"{"tokens":1}"#, 6_000, Anything),
+];
+
+/// The executor's own connection.
+pub(super) const USER: [Case; 5] = [
+    Case::new("zombie-feed", r#"{"channel":"user","fresh":"dead"}"#, 12_000, Distrusts).default(),
+    Case::new("half-open", r#"{"channel":"user"}"#, 12_000, Distrusts).default(),
+    Case::new("frozen-feed", r#"{"channel":"user"}"#, 12_000, Distrusts),
+    Case::new("silent-drop", r#"{"channel":"user"}"#, 12_000, Distrusts),
+    Case::new("reconnect-storm", r#"{"channel":"user","lives_ms":300}"#, 12_000, Distrusts),
 ];
 
 /// Frames and REST books.

@@ -27,6 +27,17 @@ pub(crate) const PROOFS: &[Proof] = &[
         sabotage: Some(|bench| in_runtime(survives(bench, &cases::FEEDS[..1], Sabotage::SleepyWatchdogs))),
     },
     Proof {
+        id: "dead-user-stream-cancels",
+        milestone: 5,
+        claim: "The user stream is silent with its socket open and PONG answered, half-open, frozen, cut or closed again and again, while \
+                orders are filled: the executor shuts its gate for that and withdraws everything; when the stream lives again quotes come back.",
+        quick: false,
+        min_cases: 2,
+        run: |bench| in_runtime(survives(bench, &cases::USER, Sabotage::None)),
+        sabotage_claim: "what the stream does not tell is waited for a minute",
+        sabotage: Some(|bench| in_runtime(survives(bench, &cases::USER[..1], Sabotage::PatientWithTheStream))),
+    },
+    Proof {
         id: "broken-frames-leave-true-books",
         milestone: 5,
         claim: "Frames that are lost, doubled, late, out of order, half, crossed or in another format, and REST books that are \
@@ -78,6 +89,8 @@ enum Sabotage {
     None,
     /// No watchdog of the core ever fires.
     SleepyWatchdogs,
+    /// The executor waits a minute for the stream to tell of what REST knows.
+    PatientWithTheStream,
     /// The fault is not switched off.
     Endless,
     /// The venue's best prices are read as those of the other token.
@@ -129,6 +142,7 @@ async fn one(stage: &Stage, case: &Case, sabotage: Sabotage) -> Result<(), Failu
             failed => failed,
         },
         During::Filled => stage.is_filled(case).await,
+        During::Distrusts => stage.distrusts(case).await,
         During::Halts => stage.halts(case).await,
     };
     if sabotage != Sabotage::Endless {

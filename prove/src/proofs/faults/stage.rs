@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 /// How long a bot may take to be healthy, after a fault or at first: longer than an executor waits after the venue said that it takes no
 /// orders (30 s, `executor/src/desk/checks.rs`).
 const HEALTHY: Duration = Duration::from_secs(45);
+/// Between two times that the venue fills orders of ours.
+const BETWEEN_FILLS: Duration = Duration::from_millis(1_500);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -81,6 +83,9 @@ impl Stage {
             options.core_keys.extend(keys(SLEEPY));
         }
         options.executor_keys = keys(EXECUTOR);
+        if sabotage == Sabotage::PatientWithTheStream {
+            options.executor_keys.extend(keys(&[("gate", "user_tell_ms", 60_000)]));
+        }
         // what is bought by one case must not keep the next one from quoting
         let much = |section, key, dollars: &str| (section, key, toml::Value::String(dollars.to_owned()));
         options.core_keys.extend([
@@ -142,6 +147,27 @@ impl Stage {
         }
     }
 
+    /// Orders are filled until the executor says that it does not trust its user stream, with nothing resting.
+    pub(super) async fn distrusts(&self, case: &Case) -> Result<(), Failure> {
+        let end = Instant::now() + Duration::from_millis(case.acts_ms);
+        let mut fill_at = Instant::now();
+        loop {
+            let gate = self.stack.executor_status()?["desk"]["gate"].to_string();
+            let open = self.stack.open_orders_at_venue().await?;
+            if gate.contains("UserStream") && open == 0 {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(Failure::Wrong(format!("the gate is {gate}, {open} orders rest")));
+            }
+            if open > 0 && Instant::now() >= fill_at {
+                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
+                fill_at = Instant::now() + BETWEEN_FILLS;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Whether the executor waits for a person.
     pub(super) fn is_halted(&self) -> Result<bool, StackError> {
         self.stack.is_halted()
@@ -167,7 +193,7 @@ impl Stage {
             if self.stack.open_orders_at_venue().await? > 0 {
                 self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
             }
-            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            tokio::time::sleep(BETWEEN_FILLS).await;
         }
     }
 

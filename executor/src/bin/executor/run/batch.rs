@@ -3,8 +3,8 @@
 use super::Shell;
 use executor::crash_point;
 use executor::desk::DeskInput;
-use executor::limits::in_turn;
-use executor::outcome::{VenueCall, VenueReply};
+use executor::limits::SortedOut;
+use executor::outcome::VenueReply;
 use executor::policy::Approved;
 use executor::recorded::Recorded;
 use executor::sign::sign;
@@ -27,22 +27,14 @@ impl Shell {
             return;
         }
         let urgent = self.waiting.is_urgent();
-        let mut going = Vec::new();
-        for post in in_turn(std::mem::take(&mut self.posts), |post| post.approved.market()) {
-            let why = if urgent {
-                "what matters more waits for our own rate limit"
-            } else if !self.places.may(&self.limits, at, post.approved.market()) {
-                "our own rate limit for orders is used up"
-            } else {
-                going.push(post);
-                continue;
-            };
-            let reply = VenueReply::NotSent(why.into());
-            self.pending.push(DeskInput::Reply { call: post.call, reply });
+        let posts = std::mem::take(&mut self.posts);
+        let SortedOut { batches, kept_in } =
+            self.places.sort_out(&self.limits, at, urgent, posts, |post| post.approved.market());
+        for (post, why) in kept_in {
+            self.pending.push(DeskInput::Reply { call: post.call, reply: VenueReply::NotSent(why.into()) });
         }
-        while !going.is_empty() {
-            let rest = going.split_off(going.len().min(VenueCall::PLACE_MAX));
-            self.send_batch(std::mem::replace(&mut going, rest));
+        for batch in batches {
+            self.send_batch(batch);
         }
     }
 

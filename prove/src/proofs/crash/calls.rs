@@ -1,0 +1,193 @@
+//! Every call to the disk failing in turn (executor.md P-17): real executors under a library that lets the nth call fail.
+
+use super::house::{Finish, House};
+use super::panic::appears;
+use super::truth::Complaints;
+use super::{Sabotage, side_by_side};
+use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
+use crate::shell;
+use crate::stack::{Options, Stack, StackError};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const PROOF: Proof = Proof {
+    id: "any-disk-call-may-fail",
+    milestone: 5,
+    claim: "One call to the disk fails, or it and all after it, while orders rest or at the start: no order is at the venue without a row, the \
+            executor ends with a reason or goes on, nothing rests when it is over, and the next start on a healthy disk reconciles.",
+    quick: false,
+    min_cases: 10,
+    run: |bench| in_runtime(failing(bench, Sabotage::None)),
+    sabotage_claim: "rows count as durable a commit too early",
+    sabotage: Some(|bench| in_runtime(failing(bench, Sabotage::LateRows))),
+};
+
+/// How long an executor may take to end that a failed call ends.
+const GOES_ON: Duration = Duration::from_millis(3_000);
+
+/// Which call fails.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    nth: u64,
+    /// And all after it.
+    on: bool,
+    /// Counted from the start; otherwise from when orders rest.
+    at_start: bool,
+}
+
+fn cases(depth: Depth) -> Vec<Case> {
+    let swept = |resting: &[u64], start: &[u64], both: bool| {
+        let places = resting.iter().map(|nth| (*nth, false)).chain(start.iter().map(|nth| (*nth, true)));
+        let case = |nth, at_start, on| Case { nth, on, at_start };
+        places
+            .enumerate()
+            .flat_map(|(n, (nth, at_start))| {
+                [n % 2 == 1, n % 2 == 0].map(|on| case(nth, at_start, on)).into_iter().take(if both { 2 } else { 1 })
+            })
+            .collect()
+    };
+    match depth {
+        Depth::Full => {
+            let all: Vec<u64> = (1..=90).collect();
+            swept(&all, &all[..60], true)
+        }
+        Depth::Quick | Depth::Default => swept(&[1, 2, 3, 4, 6, 9, 14, 20], &[3, 12, 25, 34], false),
+    }
+}
+
+/// What came of a case.
+struct Came {
+    case: Case,
+    /// The calls that failed, each with its file.
+    failed: Vec<String>,
+    rested: u64,
+    wrong: Option<String>,
+    end: String,
+}
+
+async fn failing(bench: &Bench, sabotage: Sabotage) -> Result<Verdict, StackError> {
+    let binary = shell::build_crash_executor(&bench.root)?;
+    let library = library(bench)?;
+    let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
+    options.scenario = bench.root.join("config/sim/basic.toml");
+    let stack = Arc::new(Stack::venue(options).await?);
+    let cases = match sabotage {
+        Sabotage::None => cases(bench.depth),
+        // what is lost is what the call before would have kept
+        _ => [3, 4, 5, 6, 8, 10].map(|nth| Case { nth, on: true, at_start: false }).to_vec(),
+    };
+    let mut houses = Vec::new();
+    for (nth, case) in cases.into_iter().enumerate() {
+        let number = 1 + nth as u64;
+        let house = House::new(bench, Arc::clone(&stack), binary.clone(), number, sabotage).await?;
+        houses.push((house, case, library.clone()));
+    }
+    let mut evidence = Evidence::default();
+    let (mut wrong, mut rested, mut untouched) = (Vec::new(), 0, 0);
+    let mut calls: BTreeMap<String, u64> = BTreeMap::new();
+    for came in side_by_side(houses, |(house, case, library)| life(house, case, library)).await? {
+        let came = came?;
+        wrong.extend(came.wrong.map(|why| format!("{:?}: {why}", came.case)));
+        rested += came.rested;
+        match came.failed.first() {
+            Some(first) => {
+                evidence.cases += 1;
+                *calls.entry(format!("{first}: {}", came.end)).or_default() += 1;
+            }
+            None => untouched += 1,
+        }
+    }
+    if let Some(stack) = Arc::into_inner(stack) {
+        stack.stop().await;
+    }
+    if rested == 0 && wrong.is_empty() {
+        wrong.push("no order rested".to_owned());
+    }
+    for (call, times) in calls {
+        evidence.fact(&format!("failed first: {call}"), times);
+    }
+    evidence.fact("lives that made fewer calls", untouched);
+    Ok(judged(evidence, &wrong))
+}
+
+/// One life with a failing disk, and one without.
+async fn life(mut house: House, case: Case, library: PathBuf) -> Result<Came, StackError> {
+    let state = house.state_dir();
+    let (switch, failed) = (state.join("disk-fails"), state.join("disk-failed"));
+    let mut command = house.command();
+    command.env("LD_PRELOAD", &library).env("DISK_FOLDER", &state).env("DISK_NTH", case.nth.to_string());
+    let errno = if case.nth.is_multiple_of(3) { rustix::io::Errno::NOSPC } else { rustix::io::Errno::IO };
+    command.env("DISK_ERRNO", errno.raw_os_error().to_string());
+    if case.on {
+        command.env("DISK_ON", "1");
+    }
+    let mut came = Came { case, failed: Vec::new(), rested: 0, wrong: None, end: String::new() };
+    let read = |file: &Path| std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect();
+    if case.at_start {
+        house.settle().await?;
+        appears(&switch)?;
+        let (status, last_words) = house.begins(command).await?;
+        came.failed = read(&failed);
+        came.end = told(status);
+        if status.code().is_none_or(|code| code != 0 && last_words.is_empty()) {
+            came.wrong = Some(format!("ended with {status}: {last_words}"));
+        }
+    } else {
+        let struck = house.struck(command, GOES_ON, |_| appears(&switch)).await?;
+        came.failed = read(&failed);
+        came.rested = struck.before.resting();
+        let code = match struck.end {
+            Finish::Ended(status) | Finish::Asked(status) => {
+                came.end = told(status);
+                status.code()
+            }
+            Finish::Hangs => None,
+        };
+        let latched = struck.marked || struck.log.contains("marker-failed");
+        let ends_well = match (&struck.end, code) {
+            (Finish::Ended(_), Some(super::disk::LEDGER_FAILED)) => latched,
+            (Finish::Asked(_), Some(0 | super::disk::LEDGER_FAILED)) => true,
+            _ => false,
+        };
+        if !ends_well || struck.lost > 0 || struck.after.resting() > 0 {
+            came.wrong = Some(format!(
+                "{:?} failed: {:?}, latched {latched}, {} rest, {} without a row: {}",
+                came.failed.first(),
+                struck.end,
+                struck.after.resting(),
+                struck.lost,
+                struck.last_words
+            ));
+        }
+    }
+    std::fs::remove_file(&switch)?;
+    if came.wrong.is_none() {
+        let (_, complaints) = house.audit().await?;
+        if complaints != Complaints::default() {
+            came.wrong = Some(format!("{:?} failed: afterwards {complaints:?}", came.failed.first()));
+        }
+    }
+    Ok(came)
+}
+
+fn told(status: ExitStatus) -> String {
+    match status.code() {
+        Some(0) => "goes on".to_owned(),
+        Some(code) => format!("ends with {code}"),
+        None => status.to_string(),
+    }
+}
+
+/// The library, built from the file beside this one by the compiler that builds SQLite.
+fn library(bench: &Bench) -> Result<PathBuf, StackError> {
+    let source = bench.root.join("prove/src/proofs/crash/failing_disk.c");
+    let built = bench.evidence.join("failing_disk.so");
+    let mut command = Command::new("cc");
+    command.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&built).arg(source).arg("-ldl");
+    let output = shell::run(&mut command, Duration::from_secs(60))?;
+    if output.ok { Ok(built) } else { Err(StackError(output.text)) }
+}

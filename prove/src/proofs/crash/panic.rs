@@ -1,0 +1,121 @@
+//! Executors that panic while their orders rest (executor.md 3.17): in whatever thread, and whatever it holds.
+
+use super::house::{Finish, House, PATIENCE};
+use super::truth::Complaints;
+use super::{Sabotage, side_by_side};
+use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
+use crate::proofs::{in_runtime, judged};
+use crate::shell;
+use crate::stack::{Options, Stack, StackError};
+use rustix::process::Signal;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(super) const PROOF: Proof = Proof {
+    id: "panic-cancels-first",
+    milestone: 5,
+    claim: "A thread of the executor panics while orders rest, wherever it is and whatever it holds: before the process is gone nothing rests \
+            at the venue, and it says so; the next start finds a ledger that knows every order.",
+    quick: false,
+    min_cases: 3,
+    run: |bench| in_runtime(panicked(bench, false)),
+    sabotage_claim: "the process dies at that moment without a last word",
+    sabotage: Some(|bench| in_runtime(panicked(bench, true))),
+};
+
+/// Places that are passed while orders rest; the first are those of each kind: the thread that decides, the ledger's inside a
+/// transaction, a task with an order that has just been answered.
+const PLACES: [&str; 16] = [
+    "turn.decided",
+    "ledger.intent.inside",
+    "post.answered",
+    "turn.performed",
+    "post.signed",
+    "post.before",
+    "post.body",
+    "post.told",
+    "ledger.intent.before",
+    "ledger.intent.after",
+    "ledger.outcome.inside",
+    "cancel.before",
+    "cancel.answered",
+    "heartbeat.before",
+    "heartbeat.answered",
+    "open-orders.answered",
+];
+
+async fn panicked(bench: &Bench, dies: bool) -> Result<Verdict, StackError> {
+    let binary = shell::build_crash_executor(&bench.root)?;
+    let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
+    options.scenario = bench.root.join("config/sim/basic.toml");
+    let stack = Arc::new(Stack::venue(options).await?);
+    let places = match (dies, bench.depth) {
+        (true, _) => &PLACES[..1],
+        (false, Depth::Full) => &PLACES[..],
+        (false, Depth::Quick | Depth::Default) => &PLACES[..3],
+    };
+    let mut evidence = Evidence::default();
+    let mut wrong = Vec::new();
+    let mut rested = 0;
+    let houses = {
+        let mut houses = Vec::new();
+        for (nth, place) in places.iter().enumerate() {
+            let number = 1 + nth as u64;
+            let house = House::new(bench, Arc::clone(&stack), binary.clone(), number, Sabotage::None).await?;
+            houses.push((house, *place));
+        }
+        houses
+    };
+    for done in side_by_side(houses, move |(house, place)| life(house, place, dies)).await? {
+        match done? {
+            Ok(before) => rested += before,
+            Err(why) => wrong.push(why),
+        }
+        evidence.cases += 1;
+    }
+    if let Some(stack) = Arc::into_inner(stack) {
+        stack.stop().await;
+    }
+    if rested == 0 && wrong.is_empty() {
+        wrong.push("no order rested".to_owned());
+    }
+    evidence.fact("places", evidence.cases);
+    Ok(judged(evidence, &wrong))
+}
+
+/// How many orders rested, or what was not as it must be.
+async fn life(mut house: House, place: &'static str, dies: bool) -> Result<Result<u64, String>, StackError> {
+    let switch = house.state_dir().join("panics");
+    let mut command = house.command();
+    command.env("EXECUTOR_CRASH", format!("{place}@{}", switch.display()));
+    let struck = house
+        .struck(command, PATIENCE, |process| if dies { process.signal(Signal::KILL) } else { appears(&switch) })
+        .await?;
+    let signal = match &struck.end {
+        Finish::Ended(status) => status.signal(),
+        Finish::Asked(status) => return Ok(Err(format!("{place}: it went on, and ended with {status}"))),
+        Finish::Hangs => None,
+    };
+    let said = struck.last_words.contains("cancel-all answered");
+    if signal != Some(Signal::ABORT.as_raw()) || !said || struck.after.resting() > 0 || struck.lost > 0 {
+        return Ok(Err(format!(
+            "{place}: {:?}, {} rest, {} without a row: {}",
+            struck.end,
+            struck.after.resting(),
+            struck.lost,
+            struck.last_words
+        )));
+    }
+    std::fs::remove_file(&switch)?;
+    let (_, complaints) = house.audit().await?;
+    Ok(match complaints == Complaints::default() {
+        true => Ok(struck.before.resting()),
+        false => Err(format!("{place}: afterwards {complaints:?}")),
+    })
+}
+
+/// A file that is there is the signal.
+pub(super) fn appears(file: &Path) -> Result<(), StackError> {
+    Ok(std::fs::File::create(file).map(drop)?)
+}
