@@ -71,7 +71,7 @@ pub struct Credentials {
     secret_text: Zeroizing<String>,
     passphrase: Zeroizing<String>,
     /// What every request carries as it is.
-    constant: [(HeaderName, HeaderValue); 3],
+    constant: HeaderMap,
     echo: Echo,
 }
 
@@ -101,11 +101,10 @@ impl Credentials {
         }
         let secret = decode_secret(&secret_text).ok_or(BadCredentials("secret is not base64"))?;
         let echo = Echo::of(&[&api_key, &secret_text, &passphrase]);
-        let constant = [
-            (POLY_ADDRESS, value(&address.to_checksum(None))),
-            (POLY_API_KEY, value(&api_key)),
-            (POLY_PASSPHRASE, value(&passphrase)),
-        ];
+        let mut constant = HeaderMap::with_capacity(HEADERS);
+        constant.insert(POLY_ADDRESS, value(&address.to_checksum(None)));
+        constant.insert(POLY_API_KEY, value(&api_key));
+        constant.insert(POLY_PASSPHRASE, value(&passphrase));
         Ok(Self { address, api_key, secret, secret_text, passphrase, constant, echo })
     }
 
@@ -135,8 +134,7 @@ impl Credentials {
     pub fn request_headers(&self, unix_s: u64, method: &str, path: &str, body: &[u8]) -> HeaderMap {
         let timestamp = unix_s.to_string();
         let signature = request_signature(&self.secret, &timestamp, method, path, body);
-        let mut headers = HeaderMap::with_capacity(HEADERS);
-        headers.extend(self.constant.iter().cloned());
+        let mut headers = self.constant.clone();
         headers.insert(POLY_SIGNATURE, value(&signature));
         headers.insert(POLY_TIMESTAMP, value(&timestamp));
         headers

@@ -91,7 +91,7 @@ impl Key {
 
     /// 65 bytes r ‖ s ‖ v with low s and v = 27 or 28. Deterministic (RFC 6979).
     pub(crate) fn sign_digest(&self, digest: B256) -> [u8; 65] {
-        let signature = SECP256K1.sign_ecdsa_recoverable(&Message::from_digest(digest.0), &self.secret);
+        let signature = SECP256K1.sign_ecdsa_recoverable(Message::from_digest(digest.0), &self.secret);
         let (parity, compact) = signature.serialize_compact();
         let mut out = [0; 65];
         out[..64].copy_from_slice(&compact);
@@ -117,7 +117,7 @@ impl Key {
     }
 
     fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
-        let secret = Box::new(SecretKey::from_byte_array(bytes).ok()?);
+        let secret = Box::new(SecretKey::from_byte_array(*bytes).ok()?);
         let public = secret.public_key(SECP256K1).serialize_uncompressed();
         Some(Self { secret, address: Address::from_raw_public_key(&public[1..]) })
     }

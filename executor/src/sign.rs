@@ -216,10 +216,13 @@ pub(crate) fn signature(key: &Key, chain: Chain, fields: &OrderFields, hashes: &
 
 /// Fields and signature as the venue's JSON wants them.
 pub(crate) fn order_body(fields: &OrderFields, token: TokenId, expiration: u64, signature: &[u8]) -> SignedOrderBody {
+    let maker = fields.maker.to_checksum(None);
+    // A checksum is a hash: for most wallets one is enough.
+    let signer = if fields.signer == fields.maker { maker.clone() } else { fields.signer.to_checksum(None) };
     SignedOrderBody {
         salt: fields.salt,
-        maker: fields.maker.to_checksum(None),
-        signer: fields.signer.to_checksum(None),
+        maker,
+        signer,
         token_id: token,
         maker_amount: fields.maker_amount,
         taker_amount: fields.taker_amount,

@@ -14,6 +14,9 @@ use reqwest::header::HeaderMap;
 use serde::Serialize;
 use std::borrow::Cow;
 
+/// Room for the body of one order, without growing.
+const ORDER_BYTES: usize = 1024;
+
 /// A request before it is authenticated.
 #[derive(Clone)]
 pub struct Request {
@@ -57,7 +60,8 @@ impl Request {
     }
 
     fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = serde_json::to_vec(body).expect("strings and integers always serialize");
+        self.body.reserve(ORDER_BYTES);
+        serde_json::to_writer(&mut self.body, body).expect("strings and integers always serialize");
         self
     }
 

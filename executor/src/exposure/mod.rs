@@ -4,6 +4,7 @@
 //! days and never go back. Nothing here reads a clock: `at` is an argument.
 
 mod holding;
+mod mark;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub use worst::{EventLosses, Losses, dollars};
 
 use crate::rows::{Became, IntentRow, LedgerRow};
 use holding::Holding;
+use mark::{Mark, Market};
 use mm_core::domain::{
     ClientOrderId, ConditionId, Digest, Nanos, NewOrder, OrderId, Price, Qty, Side, Timestamp, TokenId, TradeId, Usdc,
 };
@@ -85,8 +87,11 @@ pub struct Exposure {
     finished: VecDeque<OrderId>,
     /// Most of them; `None`: [`FINISHED_MAX`].
     finished_max: Option<usize>,
-    markets: BTreeMap<ConditionId, Standing>,
-    losses: BTreeMap<ConditionId, Losses>,
+    markets: BTreeMap<ConditionId, Market>,
+    /// Of all of them.
+    mark: Mark,
+    /// Markets the row that is being applied has changed: their marks are renewed at its end.
+    changed: Vec<ConditionId>,
     total: Standing,
     holdings: BTreeMap<TokenId, Holding>,
     day: Day,
@@ -128,6 +133,15 @@ impl Exposure {
 
     /// Adds one row.
     pub fn apply(&mut self, row: &LedgerRow) {
+        self.fold(row);
+        while let Some(market) = self.changed.pop() {
+            if let Some(held) = self.markets.get_mut(&market) {
+                self.mark.renew(&market, held);
+            }
+        }
+    }
+
+    fn fold(&mut self, row: &LedgerRow) {
         match row {
             LedgerRow::Epoch { epoch, .. } => self.epoch = *epoch,
             LedgerRow::Run { run, .. } => self.run = *run,
@@ -188,7 +202,7 @@ impl Exposure {
     /// Dollars at risk in one market.
     #[must_use]
     pub fn market(&self, market: &ConditionId) -> Standing {
-        self.markets.get(market).copied().unwrap_or_default()
+        self.markets.get(market).map_or(Standing::default(), |held| held.standing)
     }
 
     /// Dollars at risk in all markets.
@@ -200,12 +214,12 @@ impl Exposure {
     /// What each ending of a market loses if whatever is open there fills as it hurts most.
     #[must_use]
     pub fn losses(&self, market: &ConditionId) -> Losses {
-        self.losses.get(market).copied().unwrap_or_default()
+        self.markets.get(market).map_or(Losses::default(), |held| held.losses)
     }
 
     /// The same of every market that was ever traded, by name.
     pub fn all_losses(&self) -> impl Iterator<Item = (&ConditionId, Losses)> {
-        self.losses.iter().map(|(market, losses)| (market, *losses))
+        self.markets.iter().map(|(market, held)| (market, held.losses))
     }
 
     /// Orders that rest, may rest or may yet land.
@@ -323,9 +337,9 @@ impl Exposure {
         self.unsettled.iter().filter_map(|id| self.order(id))
     }
 
-    /// SHA-256 over what a decision rests on: dollars at risk in all and in each market, what its endings lose, the day's counters,
-    /// counts of open orders and of the last minute's placements. Numbers as 64 bits, losses as 128, little endian; a market's
-    /// name ends with a zero byte. A change here raises [`crate::rows::RULES`].
+    /// SHA-256 over what a decision rests on: dollars at risk in all, the day's counters, counts of open orders and of the last
+    /// minute's placements, as 64 bits, little endian; then what is at risk in each market, as [`mark`] sums it. A change here raises
+    /// [`crate::rows::RULES`].
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
@@ -338,15 +352,7 @@ impl Exposure {
         number(self.day.sold.micro());
         number(self.open_count.into());
         number(u64::try_from(self.minute.len()).unwrap_or(u64::MAX));
-        for (market, standing) in &self.markets {
-            hash.update(market.as_str());
-            hash.update([0]);
-            hash.update(standing.open.micro().to_le_bytes());
-            hash.update(standing.cost.micro().to_le_bytes());
-            let losses = self.losses(market);
-            hash.update(losses.yes.to_le_bytes());
-            hash.update(losses.no.to_le_bytes());
-        }
+        self.mark.numbers().into_iter().for_each(number);
         Digest(hash.finalize().into())
     }
 
@@ -517,19 +523,26 @@ impl Exposure {
 
     fn lose(&mut self, market: &ConditionId, more: Losses) {
         if more != Losses::default() {
-            let losses = self.losses.entry(market.clone()).or_default();
-            *losses = losses.plus(more);
+            let held = self.change(market);
+            held.losses = held.losses.plus(more);
         }
     }
 
+    fn change(&mut self, market: &ConditionId) -> &mut Market {
+        if !self.changed.contains(market) {
+            self.changed.push(market.clone());
+        }
+        self.markets.entry(market.clone()).or_default()
+    }
+
     fn add_cost(&mut self, market: &ConditionId, cost: Usdc) {
-        let standing = self.markets.entry(market.clone()).or_default();
+        let standing = &mut self.change(market).standing;
         standing.cost = standing.cost.saturating_add(cost);
         self.total.cost = self.total.cost.saturating_add(cost);
     }
 
     fn take_cost(&mut self, market: &ConditionId, cost: Usdc) {
-        let standing = self.markets.entry(market.clone()).or_default();
+        let standing = &mut self.change(market).standing;
         standing.cost = standing.cost.saturating_sub(cost);
         self.total.cost = self.total.cost.saturating_sub(cost);
     }
@@ -537,7 +550,7 @@ impl Exposure {
     /// Adds an order's open part to the totals.
     fn count(&mut self, tracked: &Tracked) {
         let (cost, shares) = (tracked.open_cost(), tracked.open_shares());
-        let standing = self.markets.entry(tracked.row.market.clone()).or_default();
+        let standing = &mut self.change(&tracked.row.market).standing;
         standing.open = standing.open.saturating_add(cost);
         self.total.open = self.total.open.saturating_add(cost);
         self.lose(&tracked.row.market, tracked.open_losses());
@@ -554,7 +567,7 @@ impl Exposure {
     /// Takes an order's open part off the totals.
     fn discount(&mut self, tracked: &Tracked) {
         let (cost, shares) = (tracked.open_cost(), tracked.open_shares());
-        let standing = self.markets.entry(tracked.row.market.clone()).or_default();
+        let standing = &mut self.change(&tracked.row.market).standing;
         standing.open = standing.open.saturating_sub(cost);
         self.total.open = self.total.open.saturating_sub(cost);
         self.lose(&tracked.row.market, Losses::default().minus(tracked.open_losses()));

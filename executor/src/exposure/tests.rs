@@ -120,6 +120,7 @@ proptest! {
                 cost = cost.saturating_add(standing.cost);
             }
             prop_assert_eq!(exposure.total().cost, cost);
+            prop_assert_eq!(exposure.mark, mark::Mark::of_all(exposure.markets.iter()));
             let proof = match &row {
                 LedgerRow::Outcome { became, .. } => became.is_terminal(),
                 LedgerRow::Fill { order, stage, .. } => {

@@ -8,6 +8,8 @@ mod places;
 mod reference;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_worst;
 mod usage;
 
 pub use caps::{Loosened, PolicyCaps};
@@ -164,11 +166,18 @@ impl Policy {
         let mut events = vec![EventLosses::default(); self.events.len()];
         let mut house = 0;
         let own = exposure.losses(market).plus(more);
-        let others = exposure.all_losses().filter(|(other, _)| *other != market);
-        for (market, losses) in others.chain(std::iter::once((market, own))) {
-            match self.by_condition.get(market) {
-                Some((event, exclusive)) => events[*event].add(losses, *exclusive),
-                None => house += losses.worst().max(0),
+        let mut add = |losses: Losses, listed: Option<&(usize, bool)>| match listed {
+            Some((event, exclusive)) => events[*event].add(losses, *exclusive),
+            None => house += losses.worst().max(0),
+        };
+        add(own, self.by_condition.get(market));
+        // Both are in order of their names: one step on in each finds what a look-up would.
+        let mut listed = self.by_condition.iter().peekable();
+        for (other, losses) in exposure.all_losses() {
+            while listed.next_if(|(name, _)| *name != other && *name < other).is_some() {}
+            let listed = listed.next_if(|(name, _)| *name == other).map(|(_, listed)| listed);
+            if other != market {
+                add(losses, listed);
             }
         }
         // What one event has won pays for no risk in another.

@@ -11,19 +11,19 @@ fn usdc(n: u64) -> Usdc {
     Usdc::from_whole(n).expect("small")
 }
 
-fn wide() -> PolicyCaps {
+pub(super) fn wide() -> PolicyCaps {
     *wide_policy().caps()
 }
 
 /// What is open and held before an order is judged.
 #[derive(Default)]
-struct Scene {
-    exposure: Exposure,
+pub(super) struct Scene {
+    pub(super) exposure: Exposure,
     orders: u8,
 }
 
 impl Scene {
-    fn open(&mut self, order: NewOrder) -> OrderId {
+    pub(super) fn open(&mut self, order: NewOrder) -> OrderId {
         self.orders += 1;
         let id = OrderId::from_bytes([self.orders; 32]);
         let Token { market, outcome } = order.token;
@@ -53,7 +53,7 @@ impl Scene {
         id
     }
 
-    fn filled(&mut self, order: NewOrder) {
+    pub(super) fn filled(&mut self, order: NewOrder) {
         let id = self.open(order);
         let trade = TradeId::parse(&format!("trade-{id}")).expect("a name");
         for stage in [Stage::Matched, Stage::Confirmed] {
