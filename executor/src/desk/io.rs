@@ -31,6 +31,13 @@ pub enum DeskInput {
         /// What came.
         reply: VenueReply,
     },
+    /// Instead of a reply to [`Effect::Post`] number `call`: our own rate limit kept it in.
+    KeptIn {
+        /// Number of the call.
+        call: u64,
+        /// What the limit was wanted for.
+        why: &'static str,
+    },
     /// An event of the user stream.
     User(Box<UserEvent>),
     /// The user stream is subscribed (`true`) or broken (`false`). A frame that does not decode breaks it.
@@ -85,7 +92,7 @@ pub enum Effect {
     /// Append a row, in order and durably. Answered by [`DeskInput::Recorded`] for an intent, by
     /// [`DeskInput::LedgerFailed`] when any row cannot be written.
     Record(LedgerRow),
-    /// Sign and post once. Answered by [`DeskInput::Reply`], always.
+    /// Sign and post once. Answered by [`DeskInput::Reply`] or [`DeskInput::KeptIn`], always.
     Post {
         /// Number of the call.
         call: u64,

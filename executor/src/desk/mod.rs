@@ -239,6 +239,11 @@ impl Desk {
                     self.replied(pending, &reply, out);
                 }
             }
+            DeskInput::KeptIn { call, why } => {
+                if let Some(Pending { purpose: Purpose::Post(order), .. }) = self.calls.remove(&call) {
+                    self.kept_in(order, why, out);
+                }
+            }
             DeskInput::User(event) => self.user_says(*event, out),
             DeskInput::UserLink { up } => self.user_link(up),
             DeskInput::Slept(long) => self.slept(long, out),

@@ -7,7 +7,7 @@ use crate::policy::Approved;
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
 use mm_core::domain::{Digest, Nanos, OrderId, Price, Qty, Timestamp, TradeId};
-use mm_core::protocol::{FromExecutor, Shut, Stage};
+use mm_core::protocol::{FromExecutor, Refusal, Shut, Stage};
 use mm_core::venue::rest::plain_status;
 use mm_core::venue::user_ws::UserEvent;
 
@@ -94,14 +94,7 @@ impl Desk {
                 None
             };
             if let Some(why) = kept_in {
-                let why: Box<str> = why.into();
-                self.became(order, Became::NotSent { why: why.clone() }, out);
-                self.errands.remove(&order);
-                let say = |id| match wanted {
-                    true => FromExecutor::Rejected { id, why: why.clone() },
-                    false => FromExecutor::Canceled { id, matched: Qty::ZERO },
-                };
-                self.tell(&order, say, out);
+                self.kept_in(order, why, out);
             } else if self.setup.withhold {
                 self.flat = false;
                 out.push(Effect::SignOnly { approved: cleared.approved, row });
@@ -114,6 +107,20 @@ impl Desk {
                 out.push(Effect::Post { call, approved: cleared.approved, row, until });
             }
         }
+    }
+
+    /// It has not left and never will: whether it was wanted is of the moment, and so is what keeps it in.
+    pub(super) fn kept_in(&mut self, order: OrderId, why: &str, out: &mut Vec<Effect>) {
+        if self.rests_after_all(order, why, out) {
+            return;
+        }
+        self.became(order, Became::NotSent { why: why.into() }, out);
+        let wanted = self.errands.remove(&order).is_none_or(|errand| !errand.cancel);
+        let say = |id| match wanted {
+            true => FromExecutor::Refused { id, why: vec![Refusal::KeptIn(why.into())] },
+            false => FromExecutor::Canceled { id, matched: Qty::ZERO },
+        };
+        self.tell(&order, say, out);
     }
 
     pub(super) fn post_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
@@ -132,12 +139,9 @@ impl Desk {
         }
     }
 
-    /// A documented no. Only an order nothing was heard of can be refused: evidence that it rests weighs more.
+    /// A documented no.
     fn refused(&mut self, order: OrderId, became: Became, why: &str, out: &mut Vec<Effect>) {
-        let rests = self.exposure.order(&order).is_none_or(|t| t.phase == Phase::Open || !t.fills.is_empty());
-        if rests {
-            out.push(Effect::Alert(format!("{order} was refused ({why}) and yet it rests").into()));
-            self.look_soon(order);
+        if self.rests_after_all(order, why, out) {
             return;
         }
         self.became(order, became, out);
@@ -147,6 +151,16 @@ impl Desk {
         if rejected >= self.setup.policy.caps().max_rejects_in_a_row && self.health.halted.is_none() {
             self.halt(&format!("the venue refused {rejected} orders in a row"), out);
         }
+    }
+
+    /// Whether there is evidence that an order rests of which it is now said that it does not: then that is looked into.
+    fn rests_after_all(&mut self, order: OrderId, why: &str, out: &mut Vec<Effect>) -> bool {
+        let rests = self.exposure.order(&order).is_none_or(|t| t.phase == Phase::Open || !t.fills.is_empty());
+        if rests {
+            out.push(Effect::Alert(format!("{order} was refused ({why}) and yet it rests").into()));
+            self.look_soon(order);
+        }
+        rests
     }
 
     /// No proof either way: it holds its reservation, is cancelled by its hash (harmless if absent) and looked for.

@@ -271,7 +271,7 @@ fn a_halt_in_the_turn_of_the_commit_keeps_the_order_in() {
     stage.at = stage.at.plus(mm_core::domain::Nanos::from_ms(2));
     stage.operate(Op::Halt { why: "drill".into() });
     stage.run_ms(500);
-    assert_eq!(heard(&stage, 1), ["rejected"]);
+    assert_eq!(heard(&stage, 1), ["refused 1"]);
     assert!(stage.venue.posts.is_empty());
 }
 
@@ -439,14 +439,14 @@ fn the_same_inputs_give_the_same_effects() {
 
 #[test]
 fn an_order_whose_row_came_late_stays() {
-    for (commit, expect) in [(1900, "accepted"), (2100, "rejected")] {
+    for (commit, expect) in [(1900, "accepted"), (2100, "refused 1")] {
         let mut stage = armed();
         stage.commit = Nanos::from_ms(commit);
         stage.place(1, bid(40));
         stage.run_ms(3000);
         assert_eq!(heard(&stage, 1), [expect], "{commit} ms: {:?}", stage.alerts);
         assert_eq!(stage.venue.posts.len(), usize::from(expect == "accepted"));
-        assert_eq!(stage.desk.exposure().total().open.is_zero(), expect == "rejected");
+        assert_eq!(stage.desk.exposure().total().open.is_zero(), expect != "accepted");
     }
 }
 
@@ -461,7 +461,7 @@ fn an_order_approved_under_an_older_policy_stays() {
     stage.operate(Op::Tighten(Box::new(crate::rehearsal::policy_with(caps, 2))));
     stage.place(2, bid(40));
     stage.run_ms(1500);
-    assert_eq!(heard(&stage, 1), ["rejected"]);
+    assert_eq!(heard(&stage, 1), ["refused 1"]);
     assert_eq!(heard(&stage, 2), ["accepted"]);
 }
 
@@ -481,6 +481,30 @@ fn a_tighter_policy_cancels_what_rests_in_markets_it_no_longer_lists() {
     assert_eq!((heard(&stage, 1), stage.resting()), (vec!["accepted".to_owned()], 1), "{:?}", heard(&stage, 2));
     tighten(&mut stage, 2);
     assert!(stage.answers.last().is_some_and(Result::is_err), "and it is not loosened again");
+}
+
+/// Our own limit is no rule of the venue's: the core hears that it is of the moment, and nothing counts as a reject.
+#[test]
+fn what_our_own_limit_keeps_in_is_refused_for_the_moment() {
+    let mut stage = armed();
+    stage.limits = crate::rehearsal::standard_limits();
+    while stage.limits.take(stage.at, crate::limits::Class::Place, 1).is_ok() {}
+    stage.place(1, bid(40));
+    stage.run_ms(20);
+    let refused = |message: &FromExecutor| match message {
+        FromExecutor::Refused { why, .. } => why.iter().all(Refusal::is_of_the_moment),
+        _ => false,
+    };
+    assert_eq!(
+        (heard(&stage, 1), stage.told.iter().filter(|told| refused(told)).count()),
+        (vec!["refused 1".to_owned()], 1)
+    );
+    assert_eq!((stage.venue.posts.len(), stage.desk.exposure().open_orders()), (0, 0));
+    assert_eq!(stage.desk.exposure().rejected_in_a_row(), 0);
+    stage.run_ms(1000);
+    stage.place(2, bid(40));
+    stage.run_ms(300);
+    assert_eq!(heard(&stage, 2), ["accepted"]);
 }
 
 #[test]

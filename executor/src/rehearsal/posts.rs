@@ -1,7 +1,8 @@
 //! Orders on their way to the venue: sorted out as the shell sorts them out, answered as the venue answers, and the answer taken
 //! apart as the client takes it apart.
 
-use super::{CallKind, Event, OnPost, Rehearsal, mishap, not_sent};
+use super::{CallKind, Event, OnPost, Rehearsal, mishap};
+use crate::desk::DeskInput;
 use crate::limits::{Class, SortedOut};
 use crate::outcome::{self, Answer, Lost, VenueReply};
 use mm_core::domain::{ConditionId, NewOrder, OrderId};
@@ -31,8 +32,8 @@ impl Rehearsal {
                 }
             }
         };
-        for (((call, ..), _), _) in kept_in {
-            self.input(not_sent(call));
+        for (((call, ..), _), why) in kept_in {
+            self.input(DeskInput::KeptIn { call, why });
         }
         for batch in batches {
             let orders: Vec<Leaving> = batch.into_iter().map(|(order, _)| order).collect();

@@ -4,7 +4,6 @@ use super::Shell;
 use executor::crash_point;
 use executor::desk::DeskInput;
 use executor::limits::SortedOut;
-use executor::outcome::VenueReply;
 use executor::policy::Approved;
 use executor::recorded::Recorded;
 use executor::sign::sign;
@@ -31,7 +30,7 @@ impl Shell {
         let SortedOut { batches, kept_in } =
             self.places.sort_out(&self.limits, at, urgent, posts, |post| post.approved.market());
         for (post, why) in kept_in {
-            self.pending.push(DeskInput::Reply { call: post.call, reply: VenueReply::NotSent(why.into()) });
+            self.pending.push(DeskInput::KeptIn { call: post.call, why });
         }
         for batch in batches {
             self.send_batch(batch);
