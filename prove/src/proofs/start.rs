@@ -281,7 +281,7 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
         match second.start()? {
             Start::Refused(why) if why.contains("another executor on this host holds the key") => {
                 evidence.cases += 1;
-                evidence.fact("same key, another state folder", why.trim());
+                evidence.fact("same key, another state folder", "another executor on this host holds the key");
                 // a start that came to nothing must not make the next one doubt the ledger and spend the day's caps
                 if second.state().join("epoch").exists() {
                     failures.push("a refused start left its mark".to_owned());
@@ -293,7 +293,7 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
         match first.start()? {
             Start::Refused(why) if why.contains("in use by another process") => {
                 evidence.cases += 1;
-                evidence.fact("same state folder", why.trim());
+                evidence.fact("same state folder", "in use by another process");
             }
             Start::Refused(why) => failures.push(format!("same state folder: {why}")),
             Start::Ready(_) => failures.push("same state folder: it runs".to_owned()),
