@@ -200,13 +200,12 @@ mod armed {
     use crate::ledger::{DurableIntent, Head, Ledger, LedgerFailed, proofs};
     use crate::rows::LedgerRow;
     use crate::way_out::Leave;
-    use rustix::fs::{Access, access};
     use rustix::process::{Signal, getpid, kill_process};
-    use std::ffi::CString;
+    use std::path::PathBuf;
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    /// `NAME:N`: die when the place is reached for the Nth time. `NAME@FILE`: panic there once that file exists. `list`: print the places.
+    /// `NAME:N`: die when the place is reached for the Nth time. `NAME@FILE`: panic there once that file is there, with its content in the payload. `list`: print the places.
     const VARIABLE: &str = "EXECUTOR_CRASH";
     /// Set: rows count as durable before they are.
     const SABOTAGE: &str = "EXECUTOR_CRASH_LATE_ROWS";
@@ -217,8 +216,8 @@ mod armed {
     enum Plan {
         /// The process is killed when the place was passed so many times more.
         Dies(AtomicU64),
-        /// The thread panics once this file exists.
-        Panics(CString),
+        /// The thread panics once this file is there.
+        Panics(PathBuf),
     }
 
     /// Follows the environment; what to print instead of running, or nothing.
@@ -230,7 +229,7 @@ mod armed {
             return Some(Ok(POINTS.join("\n")));
         }
         let plan = match (text.split_once(':'), text.split_once('@')) {
-            (_, Some((name, file))) => CString::new(file).ok().map(|file| (name, Plan::Panics(file))),
+            (_, Some((name, file))) => Some((name, Plan::Panics(file.into()))),
             (Some((name, nth)), None) => nth.parse().ok().map(|nth| (name, Plan::Dies(AtomicU64::new(nth)))),
             (None, None) => None,
         };
@@ -248,6 +247,7 @@ mod armed {
     ///
     /// # Panics
     /// When that is the plan.
+    #[expect(clippy::disallowed_methods, reason = "the signal is a file, and its content the payload")]
     pub fn reached(point: usize) {
         match PLAN.get() {
             Some((planned, Plan::Dies(left))) if *planned == point && left.fetch_sub(1, Ordering::AcqRel) == 1 => {
@@ -257,8 +257,10 @@ mod armed {
                     std::thread::park();
                 }
             }
-            Some((planned, Plan::Panics(file))) if *planned == point && access(file, Access::EXISTS).is_ok() => {
-                panic!("as planned");
+            Some((planned, Plan::Panics(file))) if *planned == point => {
+                if let Ok(payload) = std::fs::read_to_string(file) {
+                    panic!("{payload}");
+                }
             }
             _ => {}
         }

@@ -7,6 +7,7 @@
 
 mod clients;
 mod demo;
+mod elf;
 mod noise;
 mod promises;
 mod proof;

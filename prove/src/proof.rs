@@ -36,7 +36,8 @@ pub(crate) enum Verdict {
     Broken(String),
 }
 
-/// What stands behind a verdict. No durations here: two runs of one commit must be comparable.
+/// What stands behind a verdict. No durations, no names that are drawn: two runs of one commit must be comparable. What real processes
+/// did within a time (orders, lives, attempts) may be another number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Evidence {
     /// Things tried.

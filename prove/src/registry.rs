@@ -5,6 +5,7 @@ use crate::proofs;
 
 /// Every slice of every file in `proofs/`.
 const SLICES: &[&[Proof]] = &[
+    proofs::history::PROOFS,
     proofs::house::PROOFS,
     proofs::books::PROOFS,
     proofs::books::recorded::PROOFS,

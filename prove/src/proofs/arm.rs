@@ -1,6 +1,7 @@
 //! M5: what arms and what does not, and what happens to two that are armed with one key on two hosts.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
+use crate::proofs::executor::Draws;
 use crate::proofs::judged;
 use executor::desk::Op;
 use executor::ledger::MemoryLedger;
@@ -12,8 +13,8 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof {
         id: "no-word-arms-alone",
         milestone: 5,
-        claim: "A halted executor arms only by the code it gave last, once, within a minute, with nothing new to be halted for and every \
-                precondition still holding: of thousands of words in a row none else does.",
+        claim: "A halted executor arms only by the code it gave last, once, within a minute to the millisecond, asked for once it was flat, \
+                with nothing new to be halted for and every precondition still holding: at drawn moments no other word does.",
         quick: true,
         min_cases: 400,
         run: |bench| words(bench, true),
@@ -39,6 +40,8 @@ enum Before {
     Nothing,
     /// No code was asked for.
     NotAsked,
+    /// It was asked for before it was confirmed that nothing rests, when none is given.
+    NotFlat,
     /// Another number.
     Guess,
     /// A guess came first.
@@ -55,9 +58,10 @@ enum Before {
     Used,
 }
 
-const BEFORE: [Before; 9] = [
+const BEFORE: [Before; 10] = [
     Before::Nothing,
     Before::NotAsked,
+    Before::NotFlat,
     Before::Guess,
     Before::AfterGuess,
     Before::Late,
@@ -70,11 +74,14 @@ const BEFORE: [Before; 9] = [
 fn words(bench: &Bench, heeded: bool) -> Verdict {
     let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
     let rounds = bench.depth.pick(50, 100, 1_000);
+    let mut draws = Draws::new(bench.seed);
     for round in 0..rounds {
         for before in BEFORE {
+            let moments = Moments::drawn(round, &mut draws);
             let must = matches!(before, Before::Nothing);
-            if arms(round, before, heeded) != must {
-                failures.push(format!("round {round}, {before:?}: {}", if must { "does not arm" } else { "arms" }));
+            if arms(before, moments, heeded) != must {
+                let does = if must { "does not arm" } else { "arms" };
+                failures.push(format!("round {round}, {before:?}, {moments:?}: {does}"));
             }
             evidence.cases += 1;
         }
@@ -82,13 +89,42 @@ fn words(bench: &Bench, heeded: bool) -> Verdict {
     judged(evidence, &failures)
 }
 
+/// Milliseconds a code is good for.
+const LIFE_MS: u64 = 60_000;
+/// Before this moment of a start nothing is confirmed: two empty lists are 200 ms apart, and each takes 40 ms.
+const FLAT_MS: u64 = 240;
+
+/// When what happens.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    code: u64,
+    /// From the start to the question, where it may be flat and where it cannot be.
+    flat: u64,
+    not_flat: u64,
+    /// From the question to the word, in time and too late.
+    in_time: u64,
+    late: u64,
+}
+
+impl Moments {
+    /// The first rounds are at the edges.
+    fn drawn(round: u64, draws: &mut Draws) -> Self {
+        let (in_time, late) = match round {
+            0 => (LIFE_MS, 1),
+            1 => (0, 2),
+            _ => (draws.below(LIFE_MS + 1), 1 + draws.below(LIFE_MS)),
+        };
+        let (flat, not_flat) = (2_000 + draws.below(3_000), draws.below(FLAT_MS));
+        Self { code: draws.below(999_999), flat, not_flat, in_time, late: LIFE_MS + late }
+    }
+}
+
 /// Whether the last word arms.
-fn arms(round: u64, before: Before, heeded: bool) -> bool {
+fn arms(before: Before, moments: Moments, heeded: bool) -> bool {
     let mut stage = Rehearsal::new(setup(policy(1), false));
     stage.connect(1, 1);
-    stage.run_ms(2_000 + round % 7 * 100);
-    let code = format!("{:06}", (round * 7_919 + 1) % 1_000_000);
-    let other = format!("{:06}", (round * 7_919 + 2) % 1_000_000);
+    stage.run_ms(if matches!(before, Before::NotFlat) { moments.not_flat } else { moments.flat });
+    let (code, other) = (format!("{:06}", moments.code), format!("{:06}", moments.code + 1));
     let ask = |stage: &mut Rehearsal, code: &str| stage.operate(Op::AskArm { code: code.into() });
     let say = |stage: &mut Rehearsal, code: &str| {
         stage.operate(Op::Arm { code: code.into() });
@@ -99,9 +135,10 @@ fn arms(round: u64, before: Before, heeded: bool) -> bool {
         _ => ask(&mut stage, &code),
     }
     match before {
-        Before::Nothing | Before::NotAsked | Before::Guess => {}
+        Before::Nothing | Before::NotAsked | Before::Guess => stage.run_ms(moments.in_time),
+        Before::NotFlat => stage.run_ms(moments.flat),
         Before::AfterGuess => say(&mut stage, &other),
-        Before::Late => stage.run_ms(60_001 + round),
+        Before::Late => stage.run_ms(moments.late),
         Before::Halted => {
             stage.operate(Op::Halt { why: "something new".into() });
             stage.run_ms(3_000);

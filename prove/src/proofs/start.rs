@@ -6,13 +6,15 @@ use crate::stack;
 use executor::ledger::{HeadFile, Ledger as _, SqliteLedger};
 use executor::rows::LedgerRow;
 use mm_core::domain::{Digest, Timestamp};
+use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpListener;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use toml::{Table, Value};
 
 mod cases;
@@ -40,6 +42,16 @@ pub(crate) const PROOFS: &[Proof] = &[
         run: |bench| one_key(bench, true),
         sabotage_claim: "the second has another key",
         sabotage: Some(|bench| one_key(bench, false)),
+    },
+    Proof {
+        id: "no-core-file",
+        milestone: 5,
+        claim: "An executor that was started with no limit on core files, and is ended by a signal that writes them, leaves none.",
+        quick: true,
+        min_cases: 6,
+        run: |bench| unless_broken(cores(bench, true)),
+        sabotage_claim: "the same signals end a program that does not defend itself",
+        sabotage: Some(|bench| unless_broken(cores(bench, false))),
     },
 ];
 
@@ -206,6 +218,50 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
         .map_err(|why| format!("{}: {why}", path.display()))
 }
 
+/// Signals that end a process with a core file and that the executor does not take for a wish.
+const WITH_CORE: [Signal; 6] = [Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS];
+
+fn cores(bench: &Bench, hardened: bool) -> Result<Verdict, String> {
+    let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
+    for signal in WITH_CORE {
+        let lone = Lone::new(bench)?;
+        lone.write_config()?;
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -c unlimited && exec \"$0\" \"$@\""]).current_dir(lone.dir.path());
+        match hardened {
+            true => command.arg(&lone.program).arg("run").arg("--config").arg(lone.config()),
+            false => command.args(["sh", "-c", "echo '{' && exec sleep 600"]),
+        };
+        let mut running = match lone.start_as(&mut command)? {
+            Start::Ready(running) => running,
+            Start::Refused(why) => return Err(why),
+        };
+        let pid = Pid::from_child(&running.0);
+        let until = Instant::now() + START_MAX;
+        let status = loop {
+            if let Some(status) = running.0.try_wait().map_err(|why| why.to_string())? {
+                break status;
+            }
+            if Instant::now() > until {
+                return Err(format!("{signal:?}: it does not end"));
+            }
+            // the first one of some only takes away the handler that tells of a stack that ran over
+            kill_process(pid, signal).map_err(|why| why.to_string())?;
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let files = std::fs::read_dir(lone.dir.path()).map_err(|why| why.to_string())?;
+        let file = files.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("core"));
+        if status.signal() != Some(signal.as_raw()) {
+            failures.push(format!("{signal:?}: ended with {status}"));
+        }
+        if status.core_dumped() || file {
+            failures.push(format!("{signal:?}: a core was written"));
+        }
+        evidence.cases += 1;
+    }
+    Ok(judged(evidence, &failures))
+}
+
 fn one_key(bench: &Bench, same: bool) -> Verdict {
     let run = || -> Result<Verdict, String> {
         let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
@@ -225,7 +281,7 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
         match second.start()? {
             Start::Refused(why) if why.contains("another executor on this host holds the key") => {
                 evidence.cases += 1;
-                evidence.fact("same key, another state folder", why.trim());
+                evidence.fact("same key, another state folder", "another executor on this host holds the key");
                 // a start that came to nothing must not make the next one doubt the ledger and spend the day's caps
                 if second.state().join("epoch").exists() {
                     failures.push("a refused start left its mark".to_owned());
@@ -237,7 +293,7 @@ fn one_key(bench: &Bench, same: bool) -> Verdict {
         match first.start()? {
             Start::Refused(why) if why.contains("in use by another process") => {
                 evidence.cases += 1;
-                evidence.fact("same state folder", why.trim());
+                evidence.fact("same state folder", "in use by another process");
             }
             Start::Refused(why) => failures.push(format!("same state folder: {why}")),
             Start::Ready(_) => failures.push("same state folder: it runs".to_owned()),

@@ -31,7 +31,7 @@ pub(crate) const PROOFS: &[Proof] = &[Proof {
 /// The user the executor runs as here.
 const EXECUTOR: u32 = 64_001;
 /// Users that own nothing of it.
-const OTHERS: [u32; 2] = [65_534, 64_002];
+const OTHERS: [u32; 3] = [65_534, 64_002, 64_003];
 /// Attempts that must have power, of each user.
 const ATTEMPTS_MIN: usize = 30;
 /// The same of another process of the executor's user, which tries its memory alone.

@@ -52,6 +52,7 @@ pub(super) struct House {
     clock: Clock,
     tokens: Vec<(Token, TokenId)>,
     sabotage: Sabotage,
+    pub(super) key: [u8; 32],
     pub(super) lives: u64,
     address: String,
     run: u64,
@@ -72,12 +73,12 @@ impl House {
     ) -> Result<Self, StackError> {
         let dir = bench.evidence.join(format!("house-{number}"));
         std::fs::create_dir_all(&dir)?;
-        let key = dir.join("key");
-        key_file(&key, 0o400)?;
+        let key_path = dir.join("key");
+        let key = key_file(&key_path, 0o400)?;
         let sockets = socket_dir()?;
         let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), dir.clone());
         let ms = |section, key, n| (section, key, Value::Integer(n));
-        let path = key.to_string_lossy().into_owned();
+        let path = key_path.to_string_lossy().into_owned();
         let source = [("source".to_owned(), Value::from("file")), ("path".to_owned(), Value::from(path))];
         options.executor_keys = vec![
             ("account", "key", Value::Table(source.into_iter().collect())),
@@ -118,6 +119,7 @@ impl House {
             clock: Clock::new(),
             tokens,
             sabotage,
+            key,
             lives: 0,
             address: String::new(),
             run: number * 1000,

@@ -5,6 +5,7 @@ use super::truth::Complaints;
 use super::{Sabotage, side_by_side};
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
 use crate::proofs::{in_runtime, judged};
+use crate::scan::{Canary, Matcher};
 use crate::shell;
 use crate::stack::{Options, Stack, StackError};
 use rustix::process::Signal;
@@ -16,7 +17,8 @@ pub(super) const PROOF: Proof = Proof {
     id: "panic-cancels-first",
     milestone: 5,
     claim: "A thread of the executor panics while orders rest, wherever it is and whatever it holds: before the process is gone nothing rests \
-            at the venue, and it says so; the next start finds a ledger that knows every order.",
+            at the venue, and it says so, where and not what: a key in the panic's payload is in no output. The next start finds a ledger that \
+            knows every order.",
     quick: false,
     min_cases: 3,
     run: |bench| in_runtime(panicked(bench, false)),
@@ -87,10 +89,11 @@ async fn panicked(bench: &Bench, dies: bool) -> Result<Verdict, StackError> {
 /// How many orders rested, or what was not as it must be.
 async fn life(mut house: House, place: &'static str, dies: bool) -> Result<Result<u64, String>, StackError> {
     let switch = house.state_dir().join("panics");
+    let key = house.key;
     let mut command = house.command();
     command.env("EXECUTOR_CRASH", format!("{place}@{}", switch.display()));
     let struck = house
-        .struck(command, PATIENCE, |process| if dies { process.signal(Signal::KILL) } else { appears(&switch) })
+        .struck(command, PATIENCE, |process| if dies { process.signal(Signal::KILL) } else { says(&switch, &key) })
         .await?;
     let signal = match &struck.end {
         Finish::Ended(status) => status.signal(),
@@ -98,7 +101,8 @@ async fn life(mut house: House, place: &'static str, dies: bool) -> Result<Resul
         Finish::Hangs => None,
     };
     let said = struck.last_words.contains("cancel-all answered");
-    if signal != Some(Signal::ABORT.as_raw()) || !said || struck.after.resting() > 0 || struck.lost > 0 {
+    let core = matches!(&struck.end, Finish::Ended(status) if status.core_dumped());
+    if signal != Some(Signal::ABORT.as_raw()) || !said || core || struck.after.resting() > 0 || struck.lost > 0 {
         return Ok(Err(format!(
             "{place}: {:?}, {} rest, {} without a row: {}",
             struck.end,
@@ -107,12 +111,46 @@ async fn life(mut house: House, place: &'static str, dies: bool) -> Result<Resul
             struck.last_words
         )));
     }
+    let secrets = Matcher::new(&canaries(&house, &key)?);
+    if secrets.scan(&std::fs::read(&switch)?).is_empty() {
+        return Ok(Err(format!("{place}: the key is not found where it was put")));
+    }
     std::fs::remove_file(&switch)?;
+    let mut outputs = struck.log.into_bytes();
+    for entry in std::fs::read_dir(house.state_dir())? {
+        let path = entry?.path();
+        if !path.ends_with("kill-credentials") {
+            outputs.extend(std::fs::read(path)?);
+        }
+    }
+    if let Some((secret, _, written)) = secrets.scan(&outputs).first() {
+        return Ok(Err(format!("{place}: the outputs hold the {secret}, as {written}")));
+    }
     let (_, complaints) = house.audit().await?;
     Ok(match complaints == Complaints::default() {
         true => Ok(struck.before.resting()),
         false => Err(format!("{place}: afterwards {complaints:?}")),
     })
+}
+
+/// What nobody may read: the house's key, and what the venue gave it.
+fn canaries(house: &House, key: &[u8]) -> Result<Vec<Canary>, StackError> {
+    let deposit = std::fs::read(house.state_dir().join("kill-credentials"))?;
+    let deposit: serde_json::Value = serde_json::from_slice(&deposit).map_err(|why| StackError(why.to_string()))?;
+    let part = |name: &str| deposit[name].as_str().map(str::to_owned).unwrap_or_default();
+    Ok(vec![
+        Canary::of_bytes("key", key),
+        Canary::of_base64("API secret", &part("secret")),
+        Canary::of_hex("API passphrase", &part("passphrase")),
+    ])
+}
+
+/// The file that is the signal appears, with a key in it, as people write one.
+fn says(file: &Path, key: &[u8]) -> Result<(), StackError> {
+    let digits: Vec<String> = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let ready = file.with_extension("new");
+    std::fs::write(&ready, format!("0x{}", digits.concat()))?;
+    Ok(std::fs::rename(ready, file)?)
 }
 
 /// A file that is there is the signal.
