@@ -105,6 +105,14 @@ async fn carry(mut ours: TcpStream, mut venue: TcpStream, habits: &Habits) -> st
                     return Ok(());
                 }
                 let mut wait = habits.one_way();
+                if bytes.starts_with(b"DELETE ") {
+                    tokio::time::sleep(Duration::from_millis(habits.cancel_ms.load(Ordering::Relaxed))).await;
+                    if bytes.starts_with(b"DELETE /cancel-all ") {
+                        locked(&habits.cancels).push(Instant::now());
+                    }
+                } else if bytes.starts_with(b"POST /order") {
+                    wait += Duration::from_millis(habits.place_ms.load(Ordering::Relaxed));
+                }
                 let mut refuse = false;
                 if [&b"DELETE "[..], b"GET ", b"POST "].iter().any(|word| bytes.starts_with(word)) {
                     match habits.fault() {
@@ -114,14 +122,6 @@ async fn carry(mut ours: TcpStream, mut venue: TcpStream, habits: &Habits) -> st
                         None => {}
                     }
                     listing = bytes.starts_with(b"GET /data/orders").then(|| (Instant::now(), Vec::new()));
-                }
-                if bytes.starts_with(b"DELETE ") {
-                    tokio::time::sleep(Duration::from_millis(habits.cancel_ms.load(Ordering::Relaxed))).await;
-                    if bytes.starts_with(b"DELETE /cancel-all ") {
-                        locked(&habits.cancels).push(Instant::now());
-                    }
-                } else if bytes.starts_with(b"POST /order") {
-                    wait += Duration::from_millis(habits.place_ms.load(Ordering::Relaxed));
                 }
                 tokio::time::sleep(wait).await;
                 if refuse {
