@@ -1,4 +1,4 @@
-//! The signing key: loaded once, used in place, wiped on drop.
+//! The signing key: loaded once into a locked page of its own, used in place, wiped on drop.
 //!
 //! The type cannot be printed, compared, copied or serialized, and nothing outside this crate can make it sign: orders go
 //! through [`crate::sign::sign`], the API login through [`crate::auth`]. Key bytes leave this
@@ -8,6 +8,8 @@ pub mod keystore;
 
 use crate::secret_file::{self, Keeper, SecretFileError};
 use alloy_primitives::{Address, B256};
+use region::LockGuard;
+use secp256k1::constants::ONE;
 use secp256k1::{Message, SECP256K1, SecretKey};
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -15,7 +17,8 @@ use zeroize::Zeroizing;
 /// The longest key file read, in bytes: 64 digits, a prefix and line ends.
 const KEY_FILE_MAX: usize = 256;
 
-/// One secp256k1 key. Boxed, so that moving the holder copies a pointer; overwritten on drop.
+/// One secp256k1 key. Boxed, so that moving the holder copies a pointer; kept from any swap disk where the system allows it;
+/// overwritten on drop.
 ///
 /// Signed by libsecp256k1 itself: `PrivateKeySigner` of alloy-signer-local stays with the slower k256 whatever its features, and its
 /// own wrapper of libsecp256k1 leaves the scalar in memory.
@@ -33,13 +36,19 @@ const KEY_FILE_MAX: usize = 256;
 /// fn write(key: &executor::key::Key) -> String { serde_json::to_string(key).unwrap() }
 /// ```
 pub struct Key {
-    secret: Box<SecretKey>,
+    // Dropped before the page it unlocks.
+    lock: Result<LockGuard, Box<str>>,
+    page: Box<Page>,
     address: Address,
 }
 
+/// A page with nothing else in it: who locks or unlocks another's memory does not touch it.
+#[repr(align(4096))]
+struct Page(SecretKey);
+
 impl Drop for Key {
     fn drop(&mut self) {
-        self.secret.non_secure_erase();
+        self.page.0.non_secure_erase();
     }
 }
 
@@ -89,9 +98,17 @@ impl Key {
         self.address
     }
 
+    /// Whether the system keeps it in memory, never on a swap disk; otherwise why not: most often `RLIMIT_MEMLOCK`.
+    ///
+    /// # Errors
+    /// In the system's words.
+    pub fn is_locked(&self) -> Result<(), &str> {
+        self.lock.as_ref().map(|_| ()).map_err(|why| &**why)
+    }
+
     /// 65 bytes r ‖ s ‖ v with low s and v = 27 or 28. Deterministic (RFC 6979).
     pub(crate) fn sign_digest(&self, digest: B256) -> [u8; 65] {
-        let signature = SECP256K1.sign_ecdsa_recoverable(Message::from_digest(digest.0), &self.secret);
+        let signature = SECP256K1.sign_ecdsa_recoverable(Message::from_digest(digest.0), &self.page.0);
         let (parity, compact) = signature.serialize_compact();
         let mut out = [0; 65];
         out[..64].copy_from_slice(&compact);
@@ -117,9 +134,14 @@ impl Key {
     }
 
     fn from_bytes(bytes: &[u8; 32]) -> Option<Self> {
-        let secret = Box::new(SecretKey::from_byte_array(*bytes).ok()?);
-        let public = secret.public_key(SECP256K1).serialize_uncompressed();
-        Some(Self { secret, address: Address::from_raw_public_key(&public[1..]) })
+        let mut page = Box::new(Page(SecretKey::from_byte_array(ONE).ok()?));
+        // Locked while nothing is in it.
+        let lock = region::lock(std::ptr::from_ref(&*page), size_of::<Page>()).map_err(|why| why.to_string().into());
+        let mut secret = SecretKey::from_byte_array(*bytes).ok()?;
+        page.0 = secret;
+        secret.non_secure_erase();
+        let public = page.0.public_key(SECP256K1).serialize_uncompressed();
+        Some(Self { lock, page, address: Address::from_raw_public_key(&public[1..]) })
     }
 }
 

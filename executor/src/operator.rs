@@ -79,6 +79,8 @@ pub struct Status {
     pub config: String,
     /// `full`, or `partial` or `none` with the reason ([`crate::sandbox`]).
     pub sandbox: String,
+    /// `locked in memory`, or `degraded` with the reason ([`crate::key::Key::is_locked`]).
+    pub key: String,
     /// How far the ledger goes on the disk. Kept elsewhere, it tells whether rows are missing later.
     pub head: Head,
     /// Age of the API credentials, milliseconds; `None` when there are none. Never their content.

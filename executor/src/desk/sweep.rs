@@ -133,6 +133,8 @@ impl Desk {
         }
         if resting > 0 {
             (sweep.first_zero, sweep.zero_twice) = (None, false);
+            // What came too late for the last cancel-all, or was lost with it, does not wait for the next one's turn.
+            sweep.cancel_at = sweep.cancel_at.min(at);
             sweep.read_at = at.plus(WAITS.0);
         } else if let Some(first) = sweep.first_zero {
             sweep.zero_twice = started >= first.plus(gap);

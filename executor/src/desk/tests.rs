@@ -276,6 +276,17 @@ fn a_halt_in_the_turn_of_the_commit_keeps_the_order_in() {
 }
 
 #[test]
+fn what_is_seen_to_rest_does_not_wait_for_the_next_cancel_all() {
+    let mut stage = armed();
+    stage.place(1, bid(40));
+    stage.run_ms(500);
+    stage.venue.cancels_fail = 12;
+    stage.operate(Op::CancelAll);
+    stage.run_ms(2000);
+    assert_eq!((stage.venue.cancels_fail, stage.resting()), (0, 0));
+}
+
+#[test]
 fn cancel_all_goes_on_through_failures() {
     let mut stage = check(OnPost::Accept, 500, &["accepted"]);
     stage.venue.cancels_fail = 9;

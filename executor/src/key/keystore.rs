@@ -136,7 +136,7 @@ fn seal_with(mut kdf: Kdf, key: &Key, passphrase: &[u8]) -> std::io::Result<Stri
     let (Kdf::Scrypt { salt, .. } | Kdf::Pbkdf2 { salt, .. }) = &mut kdf;
     *salt = hex::encode(new_salt);
     let derived = kdf.derive(passphrase).expect("what we make is within our own bounds");
-    let mut text = Zeroizing::new(key.secret.secret_bytes());
+    let mut text = Zeroizing::new(key.page.0.secret_bytes());
     apply(&derived, &iv, text.as_mut());
     let mac = mac_of(&derived, text.as_ref());
     // a random UUID, version 4

@@ -58,3 +58,23 @@ fn throw_away_keys_differ() {
     let a = Key::throw_away().expect("a key").address();
     assert_ne!(a, Key::throw_away().expect("a key").address());
 }
+
+/// By the kernel's own word on the mapping the key lies in.
+#[test]
+fn it_lies_on_a_page_of_its_own_that_is_locked_or_says_why_not() {
+    let key = Key::throw_away().expect("a key");
+    let at = std::ptr::from_ref(&*key.page).addr();
+    assert_eq!((at % 4096, size_of::<Page>()), (0, 4096));
+    let maps = std::fs::read_to_string("/proc/self/smaps").expect("Linux");
+    let mut here = false;
+    let flags = maps.lines().find_map(|line| {
+        let bounds = line.split_once(' ').and_then(|(bounds, _)| bounds.split_once('-'));
+        let bounds = bounds.map(|(from, to)| (usize::from_str_radix(from, 16), usize::from_str_radix(to, 16)));
+        if let Some((Ok(from), Ok(to))) = bounds {
+            here = (from..to).contains(&at);
+        }
+        line.strip_prefix("VmFlags:").filter(|_| here)
+    });
+    let locked = flags.expect("it is somewhere").split_whitespace().any(|flag| flag == "lo");
+    assert_eq!(locked, key.is_locked().is_ok(), "{:?}", key.is_locked());
+}

@@ -1,6 +1,8 @@
 //! M5: how much passes: real processes, and a core that places and cancels at a rate.
 
 mod driver;
+mod trigger;
+mod wire;
 
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
 use crate::proofs::in_runtime;
@@ -11,7 +13,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// All claims of this file.
-pub(crate) const PROOFS: &[Proof] = &[Proof {
+pub(crate) const PROOFS: &[Proof] = &[SOAK, trigger::PROOF];
+
+const SOAK: Proof = Proof {
     id: "no-intent-is-dropped",
     milestone: 5,
     claim: "Hundreds of places and as many cancels a second, each place durable in the ledger before it is sent, for as long as asked: \
@@ -21,7 +25,7 @@ pub(crate) const PROOFS: &[Proof] = &[Proof {
     run: |bench| in_runtime(soak(bench, "off")),
     sabotage_claim: "the signer's limits of the lowest tier",
     sabotage: Some(|bench| in_runtime(soak(bench, "standard"))),
-}];
+};
 
 /// How long the gate may take to open.
 const OPENS: Duration = Duration::from_secs(60);

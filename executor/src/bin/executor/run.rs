@@ -91,6 +91,9 @@ fn run_logged(
     if sandbox != Sandbox::Full {
         tracing::warn!(event = "sandbox", why = %sandbox, "whoever gets code into this process can do more than it needs");
     }
+    if let Err(why) = key.is_locked() {
+        tracing::warn!(event = "key-memory", why = %why, "the key's page is not locked in memory: it may reach a swap disk");
+    }
     crash_point!("start.opened");
     let Opened { ledger, exposure, epoch } = opened;
     let account = Account::new(config.venue.chain, config.account.signature_type, key.address(), config.account.funder)
@@ -463,6 +466,10 @@ impl Shell {
             funder: self.account.funder().to_checksum(None),
             config: self.config.digest.to_string(),
             sandbox: self.sandbox.to_string(),
+            key: match self.key.is_locked() {
+                Ok(()) => "locked in memory".to_owned(),
+                Err(why) => format!("degraded: may reach a swap disk ({why})"),
+            },
             head: self.durable.get(),
             credentials_age_ms: self.login.current().map(|(_, since)| at.since(since).ms()),
             cancel_all_age_ms: self.last_cancel_all.map(|since| at.since(since).ms()),

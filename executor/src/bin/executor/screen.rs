@@ -54,6 +54,7 @@ pub(crate) fn screen(status: &Status) -> String {
     }
     screen.line("credentials", age(status.credentials_age_ms));
     screen.line("sandbox", status.sandbox.clone());
+    screen.line("key", status.key.clone());
     screen.line("address", format!("{}   funder {}", status.address, status.funder));
     screen.line("policy", desk.policy.to_string());
     screen.line("config", status.config.clone());
@@ -116,6 +117,7 @@ mod tests {
             funder: "0x1111111111111111111111111111111111111111".to_owned(),
             config: Digest([0xc0; 32]).to_string(),
             sandbox: "full".to_owned(),
+            key: "locked in memory".to_owned(),
             head: Head { rows: 12, hash: Digest([0xab; 32]) },
             credentials_age_ms: Some(61_234),
             cancel_all_age_ms: None,
@@ -169,6 +171,7 @@ mod tests {
                              max day placed usdc        10 of 20000            19990 left
                 credentials  61.2 s ago
                 sandbox      full
+                key          locked in memory
                 address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
                 policy       be266244e210e7b3a11588ca9f571016fccd6b124b98347b06c58bbea8b60e12
                 config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
@@ -219,6 +222,7 @@ mod tests {
                              max day placed usdc        0 of 20000             20000 left
                 credentials  61.2 s ago
                 sandbox      full
+                key          locked in memory
                 address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
                 policy       535ea488d533c3ec7cac567bd1571455cc4df647ad5f7914bc704acc72738af1
                 config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
@@ -271,6 +275,7 @@ mod tests {
                              max day placed usdc        0 of 20000             20000 left
                 credentials  61.2 s ago
                 sandbox      full
+                key          locked in memory
                 address      0x1111111111111111111111111111111111111111   funder 0x1111111111111111111111111111111111111111
                 policy       535ea488d533c3ec7cac567bd1571455cc4df647ad5f7914bc704acc72738af1
                 config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0

@@ -1,14 +1,17 @@
 //! Parse and apply of market-channel frames: ours beside the official SDK's client path and beside `sonic-rs`, in one process on
 //! the same frames.
 //!
-//! usage: speed [RECORDING.jsonl.zst] [ours | turns]   (default: the recording that ships with the simulator; `ours` and `turns`
-//! run nothing but our checked road, or our engine's turns: for a profiler)
+//! Signing of orders beside the SDK's likewise ([`sign`]).
+//!
+//! usage: speed [RECORDING.jsonl.zst] [ours | turns | sign]   (default: the recording that ships with the simulator; `ours` and
+//! `turns` run nothing but our checked road, or our engine's turns: for a profiler; `sign` nothing but the signing)
 //!
 //! Time is CPU time of the thread, rounds are interleaved, every round is shown, and every round's final books must be the same
 //! level by level. Exit code 1 if they are not, if a promise is missed, or if a `price_change` frame allocates after warm-up.
 
 mod ours;
 mod sdk;
+mod sign;
 mod sonic;
 mod stream;
 
@@ -94,7 +97,11 @@ fn main() -> ExitCode {
         env!("CARGO_MANIFEST_DIR"),
         "/../../../sim-exchange/testdata/tape/nhl-20260607.jsonl.zst"
     ));
-    let path = std::env::args_os().skip(1).find(|arg| arg != "ours" && arg != "turns").map_or(default, PathBuf::from);
+    let words = ["ours", "turns", "sign"];
+    if std::env::args().any(|arg| arg == "sign") {
+        return if sign::compare() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let path = std::env::args_os().skip(1).find(|arg| words.iter().all(|word| arg != word)).map_or(default, PathBuf::from);
     let recorded = match Stream::recorded(&path) {
         Ok(stream) => stream,
         Err(why) => {
@@ -114,7 +121,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let held = [Stream::generated(7, 200_000), recorded].map(|stream| compare(&stream));
-    if held == [true, true] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if sign::compare() && held == [true, true] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// All rounds over one stream; whether everything promised held.

@@ -90,7 +90,7 @@ impl Driver {
         Ok(())
     }
 
-    const fn is_open(&self) -> bool {
+    pub(super) const fn is_open(&self) -> bool {
         matches!(self.gate, Gate::Open { .. })
     }
 
@@ -116,7 +116,7 @@ impl Driver {
     }
 
     /// Sends what is due, then listens for a moment.
-    async fn tick(&mut self, places: u64, cancels: bool) -> Result<(), StackError> {
+    pub(super) async fn tick(&mut self, places: u64, cancels: bool) -> Result<(), StackError> {
         if self.alive.elapsed() >= ALIVE {
             self.alive = Instant::now();
             self.writer.queue(&ToExecutor::Alive { oldest_feed: Nanos::ZERO }).map_err(failed)?;
@@ -147,6 +147,11 @@ impl Driver {
                 message = self.reader.recv() => self.hear(message.map_err(failed)?)?,
             }
         }
+    }
+
+    /// Says something at once.
+    pub(super) async fn say(&mut self, message: &ToExecutor) -> Result<(), StackError> {
+        self.writer.send(message).await.map_err(failed)
     }
 
     /// A small bid far below everything, in each token in turn.
