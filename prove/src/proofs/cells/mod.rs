@@ -9,15 +9,15 @@ mod wire;
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::verdict;
 use executor::desk::{DeskInput, Op, Setup};
-use executor::outcome::{self, Beat, Geo, Placed, VenueReply};
+use executor::outcome::{self, VenueReply};
 use executor::rehearsal::{Acts, CallKind, Mishap, Rehearsal, Seen, order, policy, setup};
 use executor::rows::{Became, LedgerRow};
 use mm_core::domain::{ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side};
 use mm_core::protocol::ToExecutor;
 use std::collections::{BTreeMap, BTreeSet};
 use table::{
-    BATCH, BATCH_FAULTS, CALLS, Call, Class, EXCEPTIONS, FAULTS, Fault, SENSELESS, SENSELESS_OF_BATCH, of_batch,
-    senseless, stops_at,
+    BATCH, BATCH_FAULTS, CALLS, Call, Class, EXCEPTIONS, FAULTS, Fault, SENSELESS, SENSELESS_OF_BATCH, class_of,
+    of_batch, senseless, stops_at,
 };
 
 /// All claims of this file.
@@ -390,44 +390,5 @@ impl Cell {
                 self.wrong.insert(format!("P-03: {} matched, {traded:?} known", resting.matched));
             }
         }
-    }
-}
-
-/// What a reply proves; `None`: nothing is read from it but its status.
-fn class_of(kind: CallKind, reply: &VenueReply, ours: OrderId) -> Option<Class> {
-    let read = |ok: bool| Some(if ok { Class::Learnt } else { Class::Nothing });
-    match kind {
-        CallKind::Post | CallKind::PostMany => Some(match outcome::placed(reply, ours) {
-            Placed::NotSent(_) => Class::NotSent,
-            Placed::Accepted => Class::Accepted,
-            Placed::Rejected(_) => Class::Rejected,
-            Placed::RejectedUnconfirmed(_) => Class::RejectedUnconfirmed,
-            Placed::Unknown(_) => Class::Unknown,
-            Placed::IdMismatch(_) => Class::IdMismatch,
-        }),
-        CallKind::CancelOne | CallKind::CancelMany | CallKind::CancelAll | CallKind::CancelMarket => {
-            read(outcome::cancel(reply).is_ok())
-        }
-        CallKind::Heartbeat => read(!matches!(outcome::heartbeat(reply), Beat::Failed(_))),
-        CallKind::Order => {
-            let body = match reply {
-                VenueReply::Answer(answer) => {
-                    serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap_or_default()
-                }
-                _ => serde_json::Value::Null,
-            };
-            let asked = body["id"].as_str().and_then(|id| OrderId::parse(id).ok()).unwrap_or(ours);
-            read(outcome::order(reply, asked).is_ok())
-        }
-        CallKind::OpenOrders => read(outcome::open_orders(reply).is_ok()),
-        CallKind::Trades => read(outcome::trades(reply).is_ok()),
-        CallKind::Time => read(outcome::time(reply).is_ok()),
-        CallKind::ClosedOnly => read(outcome::closed_only(reply).is_ok()),
-        CallKind::Geoblock => read(!matches!(outcome::geoblock(reply), Geo::Unknown(_))),
-        CallKind::Balance => read(outcome::balance(reply).is_ok()),
-        CallKind::Scoring => read(outcome::scoring(reply).is_ok()),
-        CallKind::Earnings => read(outcome::shares(reply).is_ok() || outcome::earned(reply).is_ok()),
-        CallKind::Books => read(outcome::books(reply).is_ok()),
-        CallKind::Login => None,
     }
 }

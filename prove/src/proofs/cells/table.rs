@@ -1,8 +1,8 @@
 //! The fault matrix as data (executor.md 2.3): calls, faults, what each proves, and what makes no sense.
 
-use executor::outcome::Lost;
+use executor::outcome::{self, Beat, Geo, Lost, Placed, VenueReply};
 use executor::rehearsal::{Acts, CallKind, Entries, Seen};
-use mm_core::domain::Nanos;
+use mm_core::domain::{Nanos, OrderId};
 
 /// What the answer to a placement proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -269,3 +269,42 @@ pub(super) const EXCEPTIONS: [(&str, &[CallKind]); 4] = [
     ("200-other-id", CANCELS_AND_EARNINGS),
     ("previous-response", CANCELS_AND_EARNINGS),
 ];
+
+/// What a reply proves; `None`: nothing is read from it but its status.
+pub(super) fn class_of(kind: CallKind, reply: &VenueReply, ours: OrderId) -> Option<Class> {
+    let read = |ok: bool| Some(if ok { Class::Learnt } else { Class::Nothing });
+    match kind {
+        CallKind::Post | CallKind::PostMany => Some(match outcome::placed(reply, ours) {
+            Placed::NotSent(_) => Class::NotSent,
+            Placed::Accepted => Class::Accepted,
+            Placed::Rejected(_) => Class::Rejected,
+            Placed::RejectedUnconfirmed(_) => Class::RejectedUnconfirmed,
+            Placed::Unknown(_) => Class::Unknown,
+            Placed::IdMismatch(_) => Class::IdMismatch,
+        }),
+        CallKind::CancelOne | CallKind::CancelMany | CallKind::CancelAll | CallKind::CancelMarket => {
+            read(outcome::cancel(reply).is_ok())
+        }
+        CallKind::Heartbeat => read(!matches!(outcome::heartbeat(reply), Beat::Failed(_))),
+        CallKind::Order => {
+            let body = match reply {
+                VenueReply::Answer(answer) => {
+                    serde_json::from_slice::<serde_json::Value>(&answer.body).unwrap_or_default()
+                }
+                _ => serde_json::Value::Null,
+            };
+            let asked = body["id"].as_str().and_then(|id| OrderId::parse(id).ok()).unwrap_or(ours);
+            read(outcome::order(reply, asked).is_ok())
+        }
+        CallKind::OpenOrders => read(outcome::open_orders(reply).is_ok()),
+        CallKind::Trades => read(outcome::trades(reply).is_ok()),
+        CallKind::Time => read(outcome::time(reply).is_ok()),
+        CallKind::ClosedOnly => read(outcome::closed_only(reply).is_ok()),
+        CallKind::Geoblock => read(!matches!(outcome::geoblock(reply), Geo::Unknown(_))),
+        CallKind::Balance => read(outcome::balance(reply).is_ok()),
+        CallKind::Scoring => read(outcome::scoring(reply).is_ok()),
+        CallKind::Earnings => read(outcome::shares(reply).is_ok() || outcome::earned(reply).is_ok()),
+        CallKind::Books => read(outcome::books(reply).is_ok()),
+        CallKind::Login => None,
+    }
+}
