@@ -395,11 +395,6 @@ impl Feed {
         self.engine.book(MarketIx(row)).is_some_and(Book::is_synced)
     }
 
-    /// How long a market's book has been wrong counts from now.
-    pub(super) fn wrong_from_now(&mut self, row: u16) {
-        self.wrong_since[usize::from(row)] = None;
-    }
-
     fn compare(&mut self) -> Result<(), String> {
         for row in 0..MARKETS {
             let wrong = self.is_synced(row) && !self.is_true(row);
