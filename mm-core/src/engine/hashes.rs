@@ -102,10 +102,8 @@ pub(super) struct HashRow {
 /// A check that did not match, of a book that was proven before.
 #[derive(Clone, Debug)]
 struct Doubt {
-    /// When the first of them did not match.
+    /// When the first hash that did not match was told.
     since: Timestamp,
-    /// When the last of them was made.
-    asked: Timestamp,
     /// The last of them, open for another last trade price.
     open: OpenHash,
     hash: BookHash,
@@ -212,9 +210,14 @@ impl Engine {
             }
             self.proven(ix);
         } else if state.hash.anchor == Some(state.book.epoch()) {
-            let since = state.hash.doubt.as_ref().map_or(at, |doubt| doubt.since);
-            state.hash.doubt = Some(Doubt { since, asked: at, open, hash });
-            self.hashes.wakes.plan(ix, gathered(judged_at(since, at, self.config.feed.hash_grace)));
+            // Not when it was compared: a busy market waits for its turn, and what comes late was late meanwhile.
+            let (told, grace) = (state.hash.changed, self.config.feed.hash_grace);
+            let since = state.hash.doubt.as_ref().map_or(told, |doubt| doubt.since);
+            // One that comes too late to be judged within the grace may end a doubt, but does not prolong it.
+            if state.hash.doubt.is_none() || told.plus(TRADE_LATE) <= since.plus(grace) {
+                state.hash.doubt = Some(Doubt { since, open, hash });
+            }
+            self.hashes.wakes.plan(ix, gathered(since.plus(grace)));
         } else {
             self.totals.hashes_unproven += 1;
         }
@@ -261,7 +264,7 @@ impl Engine {
             state.hash.doubt = None;
         }
         let row = &mut state.hash;
-        if let Some(until) = row.doubt.as_ref().map(|doubt| judged_at(doubt.since, doubt.asked, grace)) {
+        if let Some(until) = row.doubt.as_ref().map(|doubt| doubt.since.plus(grace)) {
             if at >= until {
                 row.doubt = None;
                 state.book.contradict(at);
@@ -346,11 +349,6 @@ impl Engine {
             state.hash.known = true;
         }
     }
-}
-
-/// When a doubt is judged.
-fn judged_at(since: Timestamp, asked: Timestamp, grace: Nanos) -> Timestamp {
-    since.plus(grace).max(asked.plus(TRADE_LATE))
 }
 
 /// The next moment at which checks of quiet markets are made.

@@ -34,6 +34,27 @@ fn a_lost_change_deep_in_the_book_is_found_out() {
 }
 
 #[test]
+fn the_grace_counts_from_the_telling_and_a_late_check_does_not_prolong_it() {
+    let mut stage = Stage::new();
+    stage.wait(2_000);
+    let seen = stage.level(0, Side::Sell, 60, 20);
+    stage.turn(seen);
+    stage.wait(150);
+    let [proven, ..] = stage.counts();
+    stage.level(0, Side::Buy, 30, 0);
+    // told while the market has just been looked at: its turn comes a second later
+    let seen = stage.level(0, Side::Sell, 60, 30);
+    stage.turn(seen);
+    stage.wait(2_300);
+    let seen = stage.level(0, Side::Sell, 60, 40);
+    stage.turn(seen);
+    stage.wait(190);
+    assert_eq!((stage.counts(), stage.syncs().contains("suspect")), ([proven, 0, 0], false));
+    stage.wait(110);
+    assert_eq!(stage.syncs(), "suspect synced synced synced");
+}
+
+#[test]
 fn a_trade_that_is_told_late_is_no_loss() {
     let mut stage = Stage::new();
     stage.wait(3_000);
