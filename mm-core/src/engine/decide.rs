@@ -6,7 +6,7 @@ use super::{Call, Engine, alert};
 use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, Usdc, cost_ceil};
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
-use crate::orders::{Band, CancelWhy, OrderState, Plan, Wish};
+use crate::orders::{Band, CancelWhy, Edit, OrderState, Plan, Wish};
 use crate::quote::{NoQuote, Quotes, Room, Scratch, Searched, Strategy, View, Why, again, quote_from};
 use crate::risk::{Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
@@ -29,6 +29,28 @@ pub(super) struct Afoot {
     planned: u128,
     /// Value of holdings in all markets.
     pub(super) held: u128,
+}
+
+/// Which cancels a short budget serves first: an order that is only a tick off still earns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    Dangerous,
+    /// It scores nothing where it rests, or may not stay.
+    Useless,
+    /// Another price or size is wanted.
+    Better,
+}
+
+impl Urgency {
+    const ALL: [Self; 3] = [Self::Dangerous, Self::Useless, Self::Better];
+
+    const fn of(edit: &Edit) -> Self {
+        match edit.why {
+            _ if edit.dangerous => Self::Dangerous,
+            CancelWhy::Moved { .. } | CancelWhy::Resized { .. } => Self::Better,
+            _ => Self::Useless,
+        }
+    }
 }
 
 pub(super) fn exact(amount: Usdc) -> u128 {
@@ -364,8 +386,8 @@ impl Engine {
         Usdc::from_micro(u64::try_from(all - here).unwrap_or(u64::MAX))
     }
 
-    /// Dangerous cancels of all markets, then other cancels, then placements, as far as the budget reaches. What does
-    /// not fit is decided again when it can go.
+    /// Cancels of all markets by [`Urgency`], then placements, as far as the budget reaches. What does not fit is decided again when it
+    /// can go.
     fn carry_out(&mut self, plans: &[(MarketIx, Plan)], out: &mut Vec<Action>) {
         let at = self.at;
         let mut short: Option<MarketIx> = None;
@@ -374,14 +396,14 @@ impl Engine {
         }
         let owed = plans.iter().map(|(_, plan)| plan.places.len()).sum::<usize>();
         let mut owed = u32::try_from(owed).unwrap_or(u32::MAX).saturating_add(self.orders.unfinished());
-        for dangerous in [true, false] {
+        for urgency in Urgency::ALL {
             for (ix, plan) in plans {
-                for edit in plan.cancels.iter().filter(|e| e.dangerous == dangerous) {
-                    let call = if dangerous { Call::Dangerous } else { Call::Edit { owed } };
+                for edit in plan.cancels.iter().filter(|edit| Urgency::of(edit) == urgency) {
+                    let call = if edit.dangerous { Call::Dangerous } else { Call::Edit { owed } };
                     if self.budget.take(call) {
                         self.totals.canceled += 1;
                         self.orders.cancel(at, *edit, out);
-                        owed += u32::from(!dangerous);
+                        owed += u32::from(!edit.dangerous);
                     } else {
                         self.put_off(*ix, self.budget.next(call), &mut short);
                     }

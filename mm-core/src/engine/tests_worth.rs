@@ -153,13 +153,26 @@ fn danger_asks_for_no_gain() {
     assert!(cancels > 0);
 }
 
-#[test]
-fn a_short_budget_places_where_a_call_brings_most_and_leaves_nobody_out() {
+/// A whole book of one level a side.
+fn between(row: u16, [bid, ask]: [u16; 2]) -> Input {
+    let level = |p| vec![(Price::from_ten_thousandths(p).expect("a price"), Qty::from_whole(500).expect("small"))];
+    Input::Market(MarketEvent::Snapshot {
+        token: Token { market: MarketIx(row), outcome: Outcome::Yes },
+        bids: level(bid),
+        asks: level(ask),
+        tick: None,
+        last_trade: None,
+        hash: None,
+        venue_ms: 1,
+    })
+}
+
+/// Three markets of these pools begin under a budget of one call a second.
+fn short_of_calls(dollars: [u64; 3], burst: u32) -> (Engine, Vec<Input>) {
     let mut config = config_for(&[1, 2, 3], "200");
-    (config.orders.calls_per_second, config.orders.calls_burst) = (1, 4);
-    let mut engine = Engine::new(config, Vec::new());
+    (config.orders.calls_per_second, config.orders.calls_burst) = (1, burst);
     let mut markets: Vec<_> = (1..=3).map(market).collect();
-    for (market, dollars) in markets.iter_mut().zip([20, 10, 500]) {
+    for (market, dollars) in markets.iter_mut().zip(dollars) {
         market.rewards.as_mut().expect("rewarded").rate_per_day = Usdc::from_whole(dollars).expect("small");
     }
     let cap = Usdc::from_micro(1_000_000_000);
@@ -172,18 +185,48 @@ fn a_short_budget_places_where_a_call_brings_most_and_leaves_nobody_out() {
             caps: Caps { order: cap, market: cap, total: cap },
         }),
     ];
-    let level = |p| vec![(Price::from_ten_thousandths(p).expect("a price"), Qty::from_whole(500).expect("small"))];
-    inputs.extend((0..3).map(|row| {
-        Input::Market(MarketEvent::Snapshot {
-            token: Token { market: MarketIx(row), outcome: Outcome::Yes },
-            bids: level(4_800),
-            asks: level(5_200),
-            tick: None,
-            last_trade: None,
-            hash: None,
-            venue_ms: 1,
+    inputs.extend((0..3).map(|row| between(row, [4_800, 5_200])));
+    (Engine::new(config, Vec::new()), inputs)
+}
+
+#[test]
+fn a_short_budget_mends_first_what_scores_nothing() {
+    let (mut engine, mut inputs) = short_of_calls([50; 3], 9);
+    let mut seq = 0;
+    let mut turn = |engine: &mut Engine, ms: u64, inputs| {
+        seq += 1;
+        let mut out = Vec::new();
+        engine.turn(&Turn { seq, at: Timestamp::from_ms(1_780_000_000_000 + ms), inputs }, &mut out);
+        out
+    };
+    for step in 0..20 {
+        let out = turn(&mut engine, step * 1_000, std::mem::take(&mut inputs));
+        inputs.extend(out.iter().filter_map(|action| match action {
+            Action::Place { id, .. } => {
+                let order = OrderId::from_bytes([u8::try_from(id.0).expect("few"); 32]);
+                Some(Input::Executor(FromExecutor::Accepted { id: *id, order }))
+            }
+            _ => None,
+        }));
+    }
+    assert_eq!(engine.orders().live_count(), 6, "both sides rest everywhere");
+    // bids at 0.48: a cent too far in the first two, out of reach of the reward in the last
+    let moved = vec![between(0, [4_900, 5_300]), between(1, [4_900, 5_300]), between(2, [5_100, 5_300])];
+    let out = turn(&mut engine, 20_000, moved);
+    let canceled: Vec<_> = out
+        .iter()
+        .filter_map(|action| match action {
+            Action::Cancel { id } => engine.orders().get(*id).map(|t| (t.order.token.market.0, t.cancel_why)),
+            _ => None,
         })
-    }));
+        .collect();
+    let told: Vec<_> = canceled.iter().map(|(row, why)| (*row, why.expect("it was cancelled").name())).collect();
+    assert_eq!(told, [(2, "through-reservation"), (2, "out-of-band"), (0, "moved")], "of nine calls two are kept");
+}
+
+#[test]
+fn a_short_budget_places_where_a_call_brings_most_and_leaves_nobody_out() {
+    let (mut engine, mut inputs) = short_of_calls([20, 10, 500], 4);
     let mut rows = Vec::new();
     for seq in 1..=9u64 {
         let turn =
