@@ -6,6 +6,7 @@
 use crate::{ROUNDS, cpu, median};
 use executor::eip712::{Chain, Exchange, OrderFields};
 use executor::vectors::{Posting, Spelled};
+use futures_util::FutureExt as _;
 use mm_core::domain::{Side, TokenId};
 use mm_core::venue::order::SignatureType;
 use polymarket_client_sdk_v2::POLYGON;
@@ -16,9 +17,7 @@ use polymarket_client_sdk_v2::clob::types::{
 };
 use polymarket_client_sdk_v2::clob::{Client, Config};
 use polymarket_client_sdk_v2::types::{B256, U256};
-use std::pin::pin;
 use std::str::FromStr as _;
-use std::task::{Context, Poll, Waker};
 
 /// The public key of the vectors: nobody's.
 const KEY: &str = "0x0000000000000000000000000000000000000000000000000000000000000007";
@@ -90,8 +89,8 @@ impl Sdk<()> {
         // nothing is asked of it
         let client = Client::new("http://127.0.0.1:9", Config::default()).expect("a client");
         let credentials = Credentials::new(Uuid::nil(), "BwcHBwcHBwc=".to_owned(), "ab".to_owned());
-        let client = ready(client.authentication_builder(&signer).credentials(credentials).authenticate());
-        let client = client.expect("credentials are given");
+        let client = client.authentication_builder(&signer).credentials(credentials).authenticate().now_or_never();
+        let client = client.expect("the venue is asked nothing").expect("credentials are given");
         client.set_neg_risk(U256::from_str(TOKEN).expect("digits"), false);
         Sdk { client, signer }
     }
@@ -99,7 +98,8 @@ impl Sdk<()> {
 
 impl<S: Signer> Sdk<S> {
     fn sign(&self, order: SignableOrder) -> SignedOrder {
-        ready(self.client.sign(&self.signer, order)).expect("all it needs is there")
+        let signed = self.client.sign(&self.signer, order).now_or_never().expect("all it would ask for is in its caches");
+        signed.expect("a key of its own")
     }
 
     /// The nth order.
@@ -135,12 +135,4 @@ fn signable(fields: &OrderFields) -> SignableOrder {
     let mut payload = OrderPayloadV2::default();
     payload.order = order;
     SignableOrder::builder().payload(OrderPayload::V2(payload)).order_type(OrderType::GTC).post_only(true).build()
-}
-
-/// The value of a future that waits for nothing.
-fn ready<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("it would wait for the venue"),
-    }
 }
