@@ -18,7 +18,7 @@ use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
 use executor::ledger::{self, Durable, Head, HeadFile, HeadKeeper, Ledger as _, LedgerHandle};
-use executor::limits::{Class, Limits, Next, Places, Waiting};
+use executor::limits::{Limits, Next, Places, Toll, Waiting};
 use executor::operator::{Ask, Status, Told, new_code};
 use executor::outcome::{VenueCall, VenueReply};
 use executor::sandbox::{self, Sandbox};
@@ -403,8 +403,8 @@ impl Shell {
                 if request == VenueCall::CancelAll {
                     self.last_cancel_all = Some(at);
                 }
-                let (class, cost) = Class::of(&request);
-                if let Err((call, _)) = self.waiting.push(class, cost, leave_by, (call, request)) {
+                let toll = Toll::of(&request);
+                if let Err((call, _)) = self.waiting.push(toll, leave_by, (call, request)) {
                     let reply = VenueReply::NotSent("too many calls wait for the rate limit".into());
                     self.pending.push(DeskInput::Reply { call, reply });
                 }
