@@ -318,6 +318,10 @@ mod armed {
         fn tidy(&mut self) -> Result<(), LedgerFailed> {
             self.ledger.tidy()
         }
+
+        fn close(&mut self) -> Result<(), LedgerFailed> {
+            self.ledger.close()
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Local token buckets below the venue's published limits (`clob-rest.md` section 16), on a clock that is fed.
 //!
 //! The order bucket and the cancel bucket of the signer are the venue's own two; ours stay inside them. Cancel-all has a share
-//! of the cancel bucket that nothing else may use, so a flood of anything cannot starve it.
+//! of the cancel bucket that nothing else may use, so a flood of anything cannot starve it. What an address may call is counted
+//! beside: [`Endpoint`].
 
 mod places;
+mod windows;
 
 pub use places::{Places, SortedOut};
+use windows::Windows;
+pub use windows::{Endpoint, PUBLISHED_TOTAL, Toll, WINDOWS_S};
 
 use crate::config::Buckets;
 use crate::outcome::VenueCall;
@@ -117,19 +121,20 @@ impl Clock for FedClock {
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, FedClock, NoOpMiddleware<At>>;
 
-/// The buckets of one signer. Without a tier nothing is limited (only the simulator allows that).
+/// The buckets of one signer and the windows of its address. Without a tier nothing is limited (only the simulator allows that).
 pub struct Limits {
     clock: FedClock,
     buckets: Option<[Bucket; 7]>,
     bursts: [u32; 7],
+    windows: Option<Windows>,
 }
 
 impl Limits {
-    /// Full buckets; `None` limits nothing.
+    /// Full buckets and nothing counted; `None` limits nothing.
     #[must_use]
     pub fn new(tier: Option<Buckets>) -> Self {
         let clock = FedClock::default();
-        let Some(tier) = tier else { return Self { clock, buckets: None, bursts: [u32::MAX; 7] } };
+        let Some(tier) = tier else { return Self { clock, buckets: None, bursts: [u32::MAX; 7], windows: None } };
         let percent = |n: u32, percent: u32| n * percent / 100;
         let rates = Class::ALL.map(|class| match class {
             Class::CancelAll => {
@@ -148,7 +153,37 @@ impl Limits {
             let quota = Quota::per_second(at_least_one(rate)).allow_burst(at_least_one(burst));
             RateLimiter::direct_with_clock(quota, clock.clone())
         };
-        Self { buckets: Some(rates.map(bucket)), bursts: rates.map(|(_, burst)| burst), clock }
+        let bursts = rates.map(|(_, burst)| burst);
+        Self { buckets: Some(rates.map(bucket)), bursts, windows: Some(Windows::new()), clock }
+    }
+
+    /// Lets a call leave at `at`, which takes its tokens and counts in its windows; or nothing of it.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn pay(&self, at: Timestamp, toll: Toll) -> Result<(), Nanos> {
+        if let Some(windows) = &self.windows {
+            windows.ask(at, toll.endpoint)?;
+        }
+        self.take(at, toll.class, toll.cost)?;
+        self.count(at, toll.endpoint);
+        Ok(())
+    }
+
+    /// Whether a request with so many orders, which have their tokens, may leave at `at` by the windows of its address; then it counts.
+    fn lets_post(&self, at: Timestamp, orders: usize) -> bool {
+        let endpoint = Endpoint::of_orders(orders);
+        let may = self.windows.as_ref().is_none_or(|windows| windows.ask(at, endpoint).is_ok());
+        if may {
+            self.count(at, endpoint);
+        }
+        may
+    }
+
+    fn count(&self, at: Timestamp, endpoint: Endpoint) {
+        if let Some(windows) = &self.windows {
+            windows.take(at, endpoint);
+        }
     }
 
     /// Takes `cost` tokens at `at`.
@@ -177,7 +212,7 @@ pub struct Waiting<T> {
 }
 
 struct Queued<T> {
-    cost: u32,
+    toll: Toll,
     leave_by: Timestamp,
     call: T,
 }
@@ -185,7 +220,7 @@ struct Queued<T> {
 /// A call that waits no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next<T> {
-    /// Its class had tokens.
+    /// Its class had tokens, and its address room.
     Leaves(T),
     /// It waited for too long: whoever wanted it has given it up, or will before an answer can come.
     Overdue(T),
@@ -205,12 +240,12 @@ impl<T> Waiting<T> {
     ///
     /// # Errors
     /// The call, when [`Self::MAX`] wait already.
-    pub fn push(&mut self, class: Class, cost: u32, leave_by: Timestamp, call: T) -> Result<(), T> {
-        let queue = &mut self.queues[class as usize];
+    pub fn push(&mut self, toll: Toll, leave_by: Timestamp, call: T) -> Result<(), T> {
+        let queue = &mut self.queues[toll.class as usize];
         if queue.len() >= Self::MAX {
             return Err(call);
         }
-        queue.push_back(Queued { cost, leave_by, call });
+        queue.push_back(Queued { toll, leave_by, call });
         Ok(())
     }
 
@@ -221,7 +256,7 @@ impl<T> Waiting<T> {
         Class::ALL[..=Class::Heartbeat as usize].iter().any(|class| !self.queues[*class as usize].is_empty())
     }
 
-    /// The next call whose class has tokens now, or that waited for too long; otherwise how long until one has, if any waits.
+    /// The next call that may leave now, or that waited for too long; otherwise how long until one has, if any waits.
     ///
     /// # Errors
     /// How long to wait.
@@ -231,7 +266,7 @@ impl<T> Waiting<T> {
             let queue = &mut self.queues[class as usize];
             let Some(front) = queue.front() else { continue };
             let overdue = at >= front.leave_by;
-            match if overdue { Ok(()) } else { limits.take(at, class, front.cost) } {
+            match if overdue { Ok(()) } else { limits.pay(at, front.toll) } {
                 Ok(()) => {
                     let call = queue.pop_front().expect("there is a front").call;
                     return Ok(if overdue { Next::Overdue(call) } else { Next::Leaves(call) });
@@ -248,3 +283,5 @@ impl<T> Waiting<T> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_windows;

@@ -17,7 +17,7 @@ pub use venue::{OnGeo, OnPost, Resting, Venue};
 
 use crate::desk::{Desk, DeskInput, Effect, Op, Setup};
 use crate::ledger::{Ledger as _, MemoryLedger};
-use crate::limits::{Class, Limits, Next, Places, Waiting};
+use crate::limits::{Class, Limits, Next, Places, Toll, Waiting};
 use crate::outcome::{VenueCall, VenueReply};
 use crate::rows::LedgerRow;
 use mm_core::domain::{ClientOrderId, Digest, MarketIx, Nanos, NewOrder, OrderId, Outcome, Qty, Timestamp, Token};
@@ -318,10 +318,12 @@ impl Rehearsal {
                 self.posts.push(((call, row.order(), *approved.order()), approved.market().clone()));
             }
             Effect::Call { call, request, leave_by } => {
-                let (class, cost) = Class::of(&request);
-                let class = if self.one_bucket { Class::Place } else { class };
+                let mut toll = Toll::of(&request);
+                if self.one_bucket {
+                    toll.class = Class::Place;
+                }
                 self.pump_at = Some(self.at);
-                if let Err((call, _)) = self.waiting.push(class, cost, leave_by, (call, request)) {
+                if let Err((call, _)) = self.waiting.push(toll, leave_by, (call, request)) {
                     self.input(not_sent(call));
                 }
             }

@@ -32,6 +32,7 @@ const SLICES: &[&[Proof]] = &[
     proofs::audit::PROOFS,
     proofs::arm::PROOFS,
     proofs::start::PROOFS,
+    proofs::hosts::PROOFS,
     proofs::process::PROOFS,
     proofs::speed::PROOFS,
     proofs::starve::PROOFS,

@@ -10,6 +10,8 @@ use mm_core::venue::rest::plain_status;
 
 /// A GTD order is given this long after its end to vanish.
 const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
+/// Between two readings made for horizons alone: one serves every order whose horizon is past.
+const SILENCE_EVERY: Nanos = Nanos::from_secs(1);
 
 impl Desk {
     pub(super) fn look_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
@@ -86,13 +88,25 @@ impl Desk {
             horizon = horizon.max(end.plus(EXPIRY_MARGIN));
         }
         let listed = self.readings.listed.contains(&order);
-        if !listed && self.at >= horizon && read.is_some_and(|read| read >= horizon) {
+        if self.at < horizon || read.is_none_or(|read| read < horizon) {
+            self.read_at(horizon, order);
+        } else if !listed {
             let matched = tracked.traded();
             let became = match tracked.phase {
                 Phase::Unknown { .. } if matched.is_zero() => Became::NeverLanded,
                 _ => Became::Ended { matched },
             };
             self.end(order, became, out);
+        }
+    }
+
+    /// Silence counts once everything was read after the horizon: so that is done then, and the order is looked for again.
+    fn read_at(&mut self, horizon: Timestamp, order: OrderId) {
+        let when = horizon.max(self.readings.probed.plus(SILENCE_EVERY)).max(self.at);
+        self.readings.probe_at = self.readings.probe_at.min(when);
+        let look = when.plus(self.setup.times.reading_retry);
+        if let Some(errand) = self.errands.get_mut(&order) {
+            errand.look_at = errand.look_at.map(|later| later.min(look));
         }
     }
 

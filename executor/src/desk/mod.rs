@@ -24,6 +24,8 @@ mod tests_reference;
 #[cfg(test)]
 mod tests_stream;
 #[cfg(test)]
+mod tests_sweep;
+#[cfg(test)]
 mod tests_truth;
 
 pub use balances::Apart;

@@ -34,6 +34,8 @@ pub(super) struct Readings {
     /// What the last complete list of open orders showed.
     pub(super) listed: BTreeSet<OrderId>,
     pub(super) probe_at: Timestamp,
+    /// When everything was last read on that account.
+    pub(super) probed: Timestamp,
     /// An order that was given up may yet land until then: what rests is read although nothing should.
     pub(super) watch_until: Timestamp,
     pub(super) trades_soon: bool,
@@ -129,7 +131,7 @@ impl Desk {
         let unsettled = live || watched || self.exposure.unsettled_orders().next().is_some();
         if unsettled || self.readings.trades_soon {
             if at >= self.readings.probe_at {
-                self.readings.probe_at = at.plus(self.setup.times.user_probe);
+                (self.readings.probed, self.readings.probe_at) = (at, at.plus(self.setup.times.user_probe));
                 if live || watched {
                     self.start_reading(out);
                 }

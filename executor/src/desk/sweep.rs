@@ -15,9 +15,11 @@ const WAITS: (Nanos, Nanos) = (Nanos::from_ms(200), Nanos::from_ms(2000));
 #[derive(Clone, Debug)]
 pub(super) struct Sweep {
     pub(super) since: Timestamp,
+    /// Since when it was last wanted: only readings begun since then count.
+    wanted: Timestamp,
     cancel_at: Timestamp,
     wait: Nanos,
-    /// Cancel-alls answered, whatever they said.
+    /// Cancel-alls answered since then, whatever they said.
     answered: u32,
     pub(super) read_at: Timestamp,
     first_zero: Option<Timestamp>,
@@ -45,12 +47,15 @@ impl Desk {
         let at = self.at;
         match &mut self.sweep {
             Some(sweep) => {
+                // As from the beginning: a list asked for before may be older than what rests now, and a cancel-all leaves since.
+                (sweep.wanted, sweep.answered) = (at, 0);
                 sweep.cancel_at = sweep.cancel_at.min(at);
                 (sweep.first_zero, sweep.zero_twice) = (None, false);
             }
             None => {
                 self.sweep = Some(Sweep {
                     since: at,
+                    wanted: at,
                     cancel_at: at,
                     wait: WAITS.0,
                     answered: 0,
@@ -128,7 +133,7 @@ impl Desk {
     pub(super) fn sweep_read(&mut self, started: Timestamp, resting: usize) {
         let (at, gap) = (self.at, self.setup.times.zero_gap);
         let Some(sweep) = &mut self.sweep else { return };
-        if started < sweep.since {
+        if started < sweep.wanted {
             return;
         }
         if resting > 0 {

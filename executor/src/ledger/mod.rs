@@ -58,6 +58,14 @@ pub trait Ledger: Send {
     fn tidy(&mut self) -> Result<(), LedgerFailed> {
         Ok(())
     }
+
+    /// The end: nothing is appended any more. Does nothing by default.
+    ///
+    /// # Errors
+    /// [`LedgerFailed`]: what was appended may not be where it shall stay.
+    fn close(&mut self) -> Result<(), LedgerFailed> {
+        Ok(())
+    }
 }
 
 /// Proofs for the intents among rows that were just made durable.

@@ -159,6 +159,9 @@ impl SqliteLedger {
         }
         let mut ledger = Self { conn, chain: Chain::default(), failed: None };
         ledger.walk(each).map_err(|why| LedgerError::Damaged { path: path.to_owned(), what: why.0.into_string() })?;
+        // The log has its name by now. SQLite syncs the folder too, but tells nobody when that fails.
+        let folder = path.parent().unwrap_or(Path::new("."));
+        sync_folder(folder).map_err(|why| LedgerError::Other { path: path.to_owned(), why: why.to_string() })?;
         end_in_order(&ledger.conn).map_err(|why| refine(path, &why))?;
         Ok(ledger)
     }
@@ -180,6 +183,18 @@ impl SqliteLedger {
         drop(statement);
         self.chain = chain;
         Ok(())
+    }
+
+    fn checkpoint(&self, mode: &str) -> rusqlite::Result<i64> {
+        self.conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(1))
+    }
+
+    /// From now on nothing is written or synced: a second sync may call durable what the first one lost.
+    fn broken(&mut self, why: LedgerFailed) -> LedgerFailed {
+        self.failed = Some(why.clone());
+        // It cannot fail, and if it did, closing would only try what the next start tries.
+        let _ = self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        why
     }
 
     fn commit(&mut self, rows: &[LedgerRow]) -> Result<(), LedgerFailed> {
@@ -224,10 +239,7 @@ impl Ledger for SqliteLedger {
         }
         match self.commit(rows) {
             Ok(()) => Ok(proofs(rows)),
-            Err(why) => {
-                self.failed = Some(why.clone());
-                Err(why)
-            }
+            Err(why) => Err(self.broken(why)),
         }
     }
 
@@ -243,26 +255,25 @@ impl Ledger for SqliteLedger {
         if self.failed.is_some() {
             return Ok(());
         }
-        let checkpoint =
-            |mode: &str| self.conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(1));
         // NOOP only counts the frames that wait.
-        let tidied = checkpoint("NOOP").and_then(|frames| {
+        let tidied = self.checkpoint("NOOP").and_then(|frames| {
             if frames <= CHECKPOINT_FRAMES {
                 return Ok(0);
             }
             crash_point!("checkpoint.before");
-            let done = checkpoint("TRUNCATE");
+            let done = self.checkpoint("TRUNCATE");
             crash_point!("checkpoint.after");
             done
         });
-        match tidied {
-            Ok(_) => Ok(()),
-            Err(why) => {
-                let why = failed(why);
-                self.failed = Some(why.clone());
-                Err(why)
-            }
+        tidied.map(drop).map_err(|why| self.broken(failed(why)))
+    }
+
+    /// Puts everything into the one file. SQLite would do so by itself in the end, and tell nobody that a sync failed.
+    fn close(&mut self) -> Result<(), LedgerFailed> {
+        if self.failed.is_some() {
+            return Ok(());
         }
+        self.checkpoint("TRUNCATE").map(drop).map_err(|why| self.broken(failed(why)))
     }
 }
 

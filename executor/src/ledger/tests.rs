@@ -231,6 +231,47 @@ fn the_thread_groups_reports_in_order_and_ends_on_failure() {
     assert!(ids.len() <= 100 && ids.iter().copied().eq(1..=ids.len() as u64), "{ids:?}");
 }
 
+/// Keeps everything and cannot be closed.
+struct Unclosed(MemoryLedger);
+
+impl Ledger for Unclosed {
+    fn append(&mut self, rows: &[LedgerRow]) -> Result<Vec<DurableIntent>, LedgerFailed> {
+        self.0.append(rows)
+    }
+
+    fn read(&mut self, each: &mut dyn FnMut(LedgerRow)) -> Result<(), LedgerFailed> {
+        self.0.read(each)
+    }
+
+    fn head(&self) -> Head {
+        self.0.head()
+    }
+
+    fn close(&mut self) -> Result<(), LedgerFailed> {
+        Err(LedgerFailed("planned failure".into()))
+    }
+}
+
+#[test]
+fn a_ledger_that_cannot_be_closed_is_told_before_its_end_is() {
+    let (results, reported) = std::sync::mpsc::channel();
+    let report = move |result: LedgerResult| results.send(result.is_ok()).expect("listened to");
+    let handle = start(Unclosed(MemoryLedger::new()), report).expect("a thread");
+    handle.record(intent(1)).expect("queued");
+    assert!(handle.close());
+    assert_eq!(reported.try_iter().collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn once_closed_everything_is_in_the_one_file() {
+    let (_dir, path) = written(3);
+    let mut ledger = SqliteLedger::open(&path).expect("opened");
+    ledger.append(&[intent(9)]).expect("written");
+    ledger.close().expect("closed");
+    let log = path.with_extension("sqlite-wal");
+    assert_eq!(std::fs::metadata(&log).expect("there while it is open").len(), 0);
+}
+
 #[test]
 fn what_is_missing_at_the_end_is_seen_by_a_head() {
     let (_dir, path) = written(3);

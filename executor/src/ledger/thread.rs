@@ -74,13 +74,13 @@ fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, durable: &Durable, 
     loop {
         match queue.try_recv() {
             Ok(row) => group.push(row),
-            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Disconnected) => break,
             Err(TryRecvError::Empty) => {
                 if let Err(why) = ledger.tidy() {
                     report(Err(why));
                     return;
                 }
-                let Ok(row) = queue.recv() else { return };
+                let Ok(row) = queue.recv() else { break };
                 group.push(row);
             }
         }
@@ -99,5 +99,8 @@ fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, durable: &Durable, 
             }
         }
         group.clear();
+    }
+    if let Err(why) = ledger.close() {
+        report(Err(why));
     }
 }

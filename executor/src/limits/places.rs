@@ -77,6 +77,12 @@ impl Places {
                 sorted.batches.push(vec![order]);
             }
         }
+        // Tokens of orders that the address has no room for are lost: they are many when that happens.
+        let (leave, stay) =
+            std::mem::take(&mut sorted.batches).into_iter().partition(|of| limits.lets_post(at, of.len()));
+        sorted.batches = leave;
+        let full = "our share of what this address may place is used up";
+        sorted.kept_in.extend(stay.into_iter().flatten().map(|order| (order, full)));
         sorted
     }
 }

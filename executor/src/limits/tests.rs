@@ -9,6 +9,10 @@ fn standard() -> Limits {
     Limits::new(Some(Buckets { orders: 40, orders_burst: 60, cancels: 80, cancels_burst: 120 }))
 }
 
+fn toll(class: Class) -> Toll {
+    Toll { class, cost: 1, endpoint: Endpoint::Other }
+}
+
 /// How many of `n` single takes pass at one moment.
 fn passed(limits: &Limits, at: Timestamp, class: Class, n: u32) -> u32 {
     (0..n).filter(|_| limits.take(at, class, 1).is_ok()).map(|_| 1).sum()
@@ -58,7 +62,7 @@ fn waiting_calls_are_served_by_class_then_in_order() {
         (Class::CancelAll, "cancel all"),
         (Class::Heartbeat, "beat"),
     ] {
-        waiting.push(class, 1, at(1000), name).expect("room");
+        waiting.push(toll(class), at(1000), name).expect("room");
     }
     let order: Vec<_> = std::iter::from_fn(|| waiting.pop(&limits, at(0)).ok()).collect();
     assert_eq!(order, ["cancel all", "cancel 1", "beat", "check", "read 1", "read 2", "look"].map(Next::Leaves));
@@ -70,8 +74,8 @@ fn a_call_that_waited_for_too_long_does_not_leave() {
     let limits = standard();
     passed(&limits, at(0), Class::Read, 1000);
     let mut waiting = Waiting::default();
-    waiting.push(Class::Look, 1, at(100), "look").expect("room");
-    waiting.push(Class::Read, 1, at(1000), "read").expect("room");
+    waiting.push(toll(Class::Look), at(100), "look").expect("room");
+    waiting.push(toll(Class::Read), at(1000), "read").expect("room");
     let wait = waiting.pop(&limits, at(0)).expect_err("the bucket is empty");
     assert!(wait.is_some_and(|wait| wait <= Nanos::from_ms(100)), "the overdue one is told in time: {wait:?}");
     assert_eq!(waiting.pop(&limits, at(100)), Ok(Next::Overdue("look")));
@@ -83,10 +87,10 @@ fn looks_take_what_readings_leave() {
     let limits = standard();
     let mut waiting = Waiting::default();
     for n in 0..200 {
-        waiting.push(Class::Look, 1, at(100_000), n).expect("room");
+        waiting.push(toll(Class::Look), at(100_000), n).expect("room");
     }
     while waiting.pop(&limits, at(0)).is_ok() {}
-    waiting.push(Class::Read, 1, at(100_000), 1000).expect("room");
+    waiting.push(toll(Class::Read), at(100_000), 1000).expect("room");
     assert_eq!(waiting.pop(&limits, at(125)), Ok(Next::Leaves(1000)), "the first token goes to the list");
 }
 
@@ -179,7 +183,7 @@ fn orders_leave_by_as_many_as_a_request_may_hold_and_each_once() {
 fn cancels_and_beats_that_wait_are_urgent_and_readings_are_not() {
     for class in Class::ALL {
         let mut waiting = Waiting::default();
-        waiting.push(class, 1, at(100), ()).expect("room");
+        waiting.push(toll(class), at(100), ()).expect("room");
         assert_eq!(waiting.is_urgent(), class <= Class::Heartbeat, "{class:?}");
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod executor;
 pub(crate) mod faults;
 pub(crate) mod flood;
 pub(crate) mod history;
+pub(crate) mod hosts;
 pub(crate) mod house;
 pub(crate) mod keys;
 pub(crate) mod last_metre;

@@ -1,6 +1,6 @@
 //! M5: how much passes: real processes, and a core that places and cancels at a rate.
 
-mod driver;
+pub(in crate::proofs) mod driver;
 mod trigger;
 mod wire;
 

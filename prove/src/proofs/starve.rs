@@ -1,5 +1,7 @@
 //! M5: who may call the venue when there are too few calls for all.
 
+mod address;
+
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use executor::desk::Op;
 use executor::rehearsal::{Rehearsal, order, policy_with, setup, standard_limits, wide_policy};
@@ -8,17 +10,21 @@ use mm_core::protocol::{FromExecutor, Gate, Shut};
 use std::collections::BTreeSet;
 
 /// All claims of this file.
-pub(crate) const PROOFS: &[Proof] = &[Proof {
-    id: "cancels-are-never-starved",
-    milestone: 5,
-    claim: "Under a flood of places and cancels at ten times the signer's budget every cancel-all leaves in the turn it is wanted in, the \
-            dead-man switch is fed, places stay within their share, and a market that asks now and then gets most of its orders out.",
-    quick: true,
-    min_cases: 20,
-    run: |bench| starved(bench, false),
-    sabotage_claim: "one bucket for all calls",
-    sabotage: Some(|bench| starved(bench, true)),
-}];
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof {
+        id: "cancels-are-never-starved",
+        milestone: 5,
+        claim: "Under a flood of places and cancels at ten times the signer's budget every cancel-all leaves in the turn it is wanted in, \
+                the dead-man switch is fed, places stay within their share, and a market that asks now and then gets most of its orders \
+                out.",
+        quick: true,
+        min_cases: 20,
+        run: |bench| starved(bench, false),
+        sabotage_claim: "one bucket for all calls",
+        sabotage: Some(|bench| starved(bench, true)),
+    },
+    address::PROOF,
+];
 
 /// Ten times the 24 places a second of the lowest tier's share, in ticks of 25 ms.
 const TICK_MS: u64 = 25;

@@ -18,7 +18,7 @@ use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
 use executor::ledger::{self, Durable, Head, HeadFile, HeadKeeper, Ledger as _, LedgerHandle};
-use executor::limits::{Class, Limits, Next, Places, Waiting};
+use executor::limits::{Limits, Next, Places, Toll, Waiting};
 use executor::operator::{Ask, Status, Told, new_code};
 use executor::outcome::{VenueCall, VenueReply};
 use executor::sandbox::{self, Sandbox};
@@ -191,10 +191,15 @@ impl Shell {
         });
 
         let reports = inbox.clone();
+        let broken = Arc::new(OnceLock::new());
+        let says = Arc::clone(&broken);
         let handle = ledger::start(ledger, move |result| {
             let input = match result {
                 Ok(intent) => DeskInput::Recorded(intent.id, intent.row),
-                Err(why) => DeskInput::LedgerFailed(why.to_string().into()),
+                Err(why) => {
+                    let _ = says.set(why.to_string());
+                    DeskInput::LedgerFailed(why.to_string().into())
+                }
             };
             // Nobody listens when the desk is gone.
             let _ = reports.blocking_send(input);
@@ -282,6 +287,11 @@ impl Shell {
         // Nobody is asked any more: the ledger's thread must not wait for us to listen.
         drop(inputs);
         let written = shell.ledger.close();
+        if let Some(why) = broken.get().filter(|_| !shell.ledger_failed) {
+            tracing::error!(event = "ledger-failed", why = %why, "the ledger could not be closed");
+            shell.ledger_failed = true;
+            shell.latch.put(why.as_str().into());
+        }
         let latched = shell.latch.close();
         let headed = shell.head.close();
         tracing::info!(event = "head", head = %shell.durable.get(), "the ledger ends here");
@@ -403,8 +413,8 @@ impl Shell {
                 if request == VenueCall::CancelAll {
                     self.last_cancel_all = Some(at);
                 }
-                let (class, cost) = Class::of(&request);
-                if let Err((call, _)) = self.waiting.push(class, cost, leave_by, (call, request)) {
+                let toll = Toll::of(&request);
+                if let Err((call, _)) = self.waiting.push(toll, leave_by, (call, request)) {
                     let reply = VenueReply::NotSent("too many calls wait for the rate limit".into());
                     self.pending.push(DeskInput::Reply { call, reply });
                 }

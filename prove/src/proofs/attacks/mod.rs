@@ -47,6 +47,13 @@ pub(crate) enum Role {
         /// The target as JSON.
         target: String,
     },
+    /// Carry the venue into this network.
+    Bridge {
+        /// Where a socket leads to each.
+        folder: PathBuf,
+        /// The venue's ports.
+        ports: Vec<u16>,
+    },
     /// Defend nothing.
     StandIn {
         /// Where.
@@ -60,6 +67,7 @@ impl Role {
             Self::Attack { target } => {
                 serde_json::from_str(target).map_err(|why| why.to_string()).and_then(|target| attempts::attack(&target))
             }
+            Self::Bridge { folder, ports } => crate::proofs::hosts::bridge(folder, ports),
             Self::StandIn { folder } => twin::stand_in(folder),
         };
         match played {

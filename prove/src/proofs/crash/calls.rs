@@ -17,8 +17,9 @@ use std::time::Duration;
 pub(super) const PROOF: Proof = Proof {
     id: "any-disk-call-may-fail",
     milestone: 5,
-    claim: "One call to the disk fails, or it and all after it, while orders rest or at the start: no order is at the venue without a row, the \
-            executor ends with a reason or goes on, nothing rests when it is over, and the next start on a healthy disk reconciles.",
+    claim: "One call to the disk fails, or it and all after it, at the start, while orders rest or at the end: no order is at the venue without a row, the \
+            executor ends with a reason or goes on, and never after a sync of the ledger; nothing rests when it is over, and the next start \
+            on a healthy disk reconciles.",
     quick: false,
     min_cases: 10,
     run: |bench| in_runtime(failing(bench, Sabotage::None)),
@@ -29,34 +30,54 @@ pub(super) const PROOF: Proof = Proof {
 /// How long an executor may take to end that a failed call ends.
 const GOES_ON: Duration = Duration::from_millis(3_000);
 
+/// Calls of an end that are tried at any depth.
+const ENDING: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+
 /// Which call fails.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     nth: u64,
     /// And all after it.
     on: bool,
-    /// Counted from the start; otherwise from when orders rest.
-    at_start: bool,
+    since: Since,
+}
+
+/// From when on calls are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    Start,
+    /// When orders rest.
+    Rests,
+    /// When it is asked to end.
+    End,
 }
 
 fn cases(depth: Depth) -> Vec<Case> {
-    let swept = |resting: &[u64], start: &[u64], both: bool| {
-        let places = resting.iter().map(|nth| (*nth, false)).chain(start.iter().map(|nth| (*nth, true)));
-        let case = |nth, at_start, on| Case { nth, on, at_start };
+    let swept = |resting: &[u64], start: &[u64], end: &[u64], both: bool| {
+        let places = [(Since::Rests, resting), (Since::Start, start), (Since::End, end)];
+        let places = places.into_iter().flat_map(|(since, calls)| calls.iter().map(move |nth| (*nth, since)));
         places
             .enumerate()
-            .flat_map(|(n, (nth, at_start))| {
-                [n % 2 == 1, n % 2 == 0].map(|on| case(nth, at_start, on)).into_iter().take(if both { 2 } else { 1 })
+            .flat_map(|(n, (nth, since))| {
+                let case = |on| Case { nth, on, since };
+                [n % 2 == 1, n % 2 == 0].map(case).into_iter().take(if both { 2 } else { 1 })
             })
             .collect()
     };
     match depth {
         Depth::Full => {
             let all: Vec<u64> = (1..=90).collect();
-            swept(&all, &all[..60], true)
+            swept(&all, &all[..60], &all[..30], true)
         }
-        Depth::Quick | Depth::Default => swept(&[1, 2, 3, 4, 6, 9, 14, 20], &[3, 12, 25, 34], false),
+        Depth::Quick | Depth::Default => swept(&[1, 2, 3, 4, 6, 9, 14, 20], &[3, 12, 25, 34], &ENDING, false),
     }
+}
+
+/// Whether a sync of the ledger or its log failed: what it did not keep a second one may call kept.
+fn lost_a_sync(failed: &[String]) -> bool {
+    failed.iter().filter_map(|call| call.split_once(' ')).any(|(call, file)| {
+        matches!(call, "fsync" | "fdatasync") && matches!(file, "ledger.sqlite" | "ledger.sqlite-wal")
+    })
 }
 
 /// What came of a case.
@@ -78,7 +99,7 @@ async fn failing(bench: &Bench, sabotage: Sabotage) -> Result<Verdict, StackErro
     let cases = match sabotage {
         Sabotage::None => cases(bench.depth),
         // what is lost is what the call before would have kept
-        _ => [3, 4, 5, 6, 8, 10].map(|nth| Case { nth, on: true, at_start: false }).to_vec(),
+        _ => [3, 4, 5, 6, 8, 10].map(|nth| Case { nth, on: true, since: Since::Rests }).to_vec(),
     };
     let mut houses = Vec::new();
     for (nth, case) in cases.into_iter().enumerate() {
@@ -128,14 +149,19 @@ async fn life(mut house: House, case: Case, library: PathBuf) -> Result<Came, St
     }
     let mut came = Came { case, failed: Vec::new(), rested: 0, wrong: None, end: String::new() };
     let read = |file: &Path| std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect();
-    if case.at_start {
-        house.settle().await?;
-        appears(&switch)?;
-        let (status, last_words) = house.begins(command).await?;
+    if case.since != Since::Rests {
+        let (status, last_words) = if case.since == Since::Start {
+            house.settle().await?;
+            appears(&switch)?;
+            house.begins(command).await?
+        } else {
+            house.finishes(command, || appears(&switch)).await?
+        };
         came.failed = read(&failed);
         came.end = told(status);
-        if status.code().is_none_or(|code| code != 0 && last_words.is_empty()) {
-            came.wrong = Some(format!("ended with {status}: {last_words}"));
+        let told = status.code().is_some_and(|code| code == 0 || !last_words.is_empty());
+        if !told || (status.success() && lost_a_sync(&came.failed)) {
+            came.wrong = Some(format!("{:?} failed: ended with {status}: {last_words}", came.failed.first()));
         }
     } else {
         let struck = house.struck(command, GOES_ON, |_| appears(&switch)).await?;
@@ -151,7 +177,8 @@ async fn life(mut house: House, case: Case, library: PathBuf) -> Result<Came, St
         let latched = struck.marked || struck.log.contains("marker-failed");
         let ends_well = match (&struck.end, code) {
             (Finish::Ended(_), Some(super::disk::LEDGER_FAILED)) => latched,
-            (Finish::Asked(_), Some(0 | super::disk::LEDGER_FAILED)) => true,
+            (Finish::Asked(_), Some(0)) => !lost_a_sync(&came.failed),
+            (Finish::Asked(_), Some(super::disk::LEDGER_FAILED)) => true,
             _ => false,
         };
         if !ends_well || struck.lost > 0 || struck.after.resting() > 0 {

@@ -4,7 +4,7 @@ use crate::stack::StackError;
 use mm_core::domain::{ClientOrderId, Digest, MarketIx, Nanos, NewOrder, Outcome, Side, Timestamp, Token, TokenId};
 use mm_core::io::clock::Clock;
 use mm_core::io::uds::{self, FrameReader, FrameWriter};
-use mm_core::protocol::{FromExecutor, Gate, PROTOCOL_VERSION, ToExecutor};
+use mm_core::protocol::{FromExecutor, Gate, PROTOCOL_VERSION, Shut, ToExecutor};
 use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,19 +19,19 @@ const RESTS: Duration = Duration::from_millis(100);
 
 /// What was asked and what became of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) placed: u64,
-    pub(super) accepted: u64,
-    pub(super) cancels: u64,
-    pub(super) canceled: u64,
+pub(in crate::proofs) struct Counts {
+    pub(in crate::proofs) placed: u64,
+    pub(in crate::proofs) accepted: u64,
+    pub(in crate::proofs) cancels: u64,
+    pub(in crate::proofs) canceled: u64,
     /// Refused by the executor or not sent by it: what a shut gate does.
-    pub(super) refused: u64,
+    pub(in crate::proofs) refused: u64,
     /// Anything else that an order should not meet, and the first of it.
-    pub(super) odd: u64,
-    pub(super) example: String,
+    pub(in crate::proofs) odd: u64,
+    pub(in crate::proofs) example: String,
 }
 
-pub(super) struct Driver {
+pub(in crate::proofs) struct Driver {
     reader: FrameReader<OwnedReadHalf>,
     writer: FrameWriter<OwnedWriteHalf>,
     clock: Clock,
@@ -41,9 +41,9 @@ pub(super) struct Driver {
     /// Orders that rest, with the moment they were accepted.
     resting: VecDeque<(ClientOrderId, Instant)>,
     /// When each order was asked for, by number from 1.
-    pub(super) asked: Vec<Timestamp>,
+    pub(in crate::proofs) asked: Vec<Timestamp>,
     gate: Gate,
-    pub(super) counts: Counts,
+    pub(in crate::proofs) counts: Counts,
 }
 
 fn failed(why: impl std::fmt::Display) -> StackError {
@@ -52,7 +52,7 @@ fn failed(why: impl std::fmt::Display) -> StackError {
 
 impl Driver {
     /// Connects as the executor's core; `markets` are YES and NO tokens.
-    pub(super) async fn connect(socket: &Path, markets: &[(String, String)]) -> Result<Self, StackError> {
+    pub(in crate::proofs) async fn connect(socket: &Path, markets: &[(String, String)]) -> Result<Self, StackError> {
         let stream = UnixStream::connect(socket).await.map_err(failed)?;
         let (reader, mut writer) = uds::split(stream);
         let mut tokens = Vec::new();
@@ -79,7 +79,7 @@ impl Driver {
     }
 
     /// Waits until orders may leave.
-    pub(super) async fn opened(&mut self, limit: Duration) -> Result<(), StackError> {
+    pub(in crate::proofs) async fn opened(&mut self, limit: Duration) -> Result<(), StackError> {
         let until = Instant::now() + limit;
         while !self.is_open() {
             if Instant::now() >= until {
@@ -90,12 +90,16 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) const fn is_open(&self) -> bool {
+    pub(in crate::proofs) const fn is_open(&self) -> bool {
         matches!(self.gate, Gate::Open { .. })
     }
 
+    pub(in crate::proofs) const fn is_halted(&self) -> bool {
+        matches!(self.gate, Gate::Shut(Shut::Halted))
+    }
+
     /// Places `rate` orders a second for `long` and cancels each once it has rested.
-    pub(super) async fn run(&mut self, rate: u64, long: Duration) -> Result<(), StackError> {
+    pub(in crate::proofs) async fn run(&mut self, rate: u64, long: Duration) -> Result<(), StackError> {
         let (begin, first) = (Instant::now(), self.counts.placed);
         while begin.elapsed() < long {
             self.tick(due(rate, begin.elapsed(), self.counts.placed - first), true).await?;
@@ -104,7 +108,7 @@ impl Driver {
     }
 
     /// Waits until every order has met its end.
-    pub(super) async fn finished(&mut self, limit: Duration) -> Result<(), StackError> {
+    pub(in crate::proofs) async fn finished(&mut self, limit: Duration) -> Result<(), StackError> {
         let until = Instant::now() + limit;
         while self.counts.canceled + self.counts.refused < self.counts.placed {
             if Instant::now() >= until {
@@ -116,7 +120,7 @@ impl Driver {
     }
 
     /// Sends what is due, then listens for a moment.
-    pub(super) async fn tick(&mut self, places: u64, cancels: bool) -> Result<(), StackError> {
+    pub(in crate::proofs) async fn tick(&mut self, places: u64, cancels: bool) -> Result<(), StackError> {
         if self.alive.elapsed() >= ALIVE {
             self.alive = Instant::now();
             self.writer.queue(&ToExecutor::Alive { oldest_feed: Nanos::ZERO }).map_err(failed)?;
@@ -150,7 +154,7 @@ impl Driver {
     }
 
     /// Says something at once.
-    pub(super) async fn say(&mut self, message: &ToExecutor) -> Result<(), StackError> {
+    pub(in crate::proofs) async fn say(&mut self, message: &ToExecutor) -> Result<(), StackError> {
         self.writer.send(message).await.map_err(failed)
     }
 

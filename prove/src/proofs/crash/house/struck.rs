@@ -121,4 +121,24 @@ impl House {
         self.lives += 1;
         Ok((status, process.last_words()))
     }
+
+    /// A life in which orders rest, that is asked to end after `ends`; how it ended, and its last words.
+    pub(in crate::proofs::crash) async fn finishes(
+        &mut self,
+        command: Command,
+        ends: impl FnOnce() -> Result<(), StackError>,
+    ) -> Result<(ExitStatus, String), StackError> {
+        let mut process = Process::spawn("executor", command, &self.dir)?;
+        let line = process.first_line(START_MAX).await?;
+        self.learn_address(&line);
+        self.run += 1;
+        let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
+        self.open_gate(&mut core).await?;
+        self.first_order(&mut core).await?;
+        ends()?;
+        process.signal(Signal::TERM).ok();
+        let status = process.ended(PATIENCE).await?;
+        self.lives += 1;
+        Ok((status, process.last_words()))
+    }
 }

@@ -1,0 +1,47 @@
+//! How soon a cancel-all, and an order nobody knows of, come to their end.
+
+use super::Op;
+use super::tests::{armed, bid, check, heard};
+use crate::rehearsal::OnPost;
+
+/// Milliseconds from a cancel-all to flat, where another was wanted so long before, and how many left since.
+fn flat_after(before: Option<u64>) -> (usize, u32) {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    if let Some(ms) = before {
+        stage.operate(Op::CancelAll);
+        stage.run_ms(ms);
+    }
+    let left = stage.venue.cancel_alls;
+    stage.operate(Op::CancelAll);
+    let flat = (1..5000).find(|_| {
+        stage.run_ms(1);
+        stage.desk.status().flat
+    });
+    (flat.expect("it ends"), stage.venue.cancel_alls - left)
+}
+
+#[test]
+fn a_cancel_all_wanted_while_one_is_under_way_leaves_too_and_no_older_list_counts_for_it() {
+    let (alone, _) = flat_after(None);
+    // lists may follow the answer to the first one, which takes 40 ms
+    let least = alone - 40;
+    for ms in 1..alone as u64 {
+        let (flat, left) = flat_after(Some(ms));
+        assert!(flat >= least, "wanted again {ms} ms after the first: flat after {flat} ms of {least}");
+        assert!(left > 0, "wanted again {ms} ms after the first: none left");
+    }
+}
+
+#[test]
+fn an_order_that_never_landed_is_let_go_soon_after_the_horizon_whenever_readings_fall_due() {
+    for ms in (0..5000).step_by(310) {
+        let mut stage = armed();
+        stage.run_ms(ms);
+        stage.venue.on_post = OnPost::DropAndLose;
+        stage.place(1, bid(40));
+        stage.run_ms(119_900);
+        assert_eq!(heard(&stage, 1), ["unknown"], "placed {ms} ms later");
+        stage.run_ms(1_500);
+        assert_eq!(heard(&stage, 1), ["unknown", "canceled 0"], "placed {ms} ms later");
+    }
+}
