@@ -56,7 +56,7 @@ pub struct Day {
     pub day: u64,
     /// Cost of filled buys.
     pub bought: Usdc,
-    /// Notional of all placements.
+    /// Notional of all placements that may have left.
     pub placed: Usdc,
     /// Proceeds of sales that settled.
     pub sold: Usdc,
@@ -246,7 +246,7 @@ impl Exposure {
         at.day() > self.day.day || !self.days_told || self.spent
     }
 
-    /// Placements in the 60 seconds before `at`.
+    /// Placements in the 60 seconds before `at`, but for those that provably never left.
     #[must_use]
     pub fn placed_last_minute(&self, at: Timestamp) -> u32 {
         let from = at.minus(MINUTE);
@@ -358,26 +358,50 @@ impl Exposure {
 
     fn intend(&mut self, row: &IntentRow) {
         self.roll(row.at);
-        let notional = mm_core::domain::cost_ceil(row.price, row.qty);
-        self.day.placed = self.day.placed.saturating_add(notional);
         let from = row.at.minus(MINUTE);
         while self.minute.front().is_some_and(|stamp| *stamp <= from) {
             self.minute.pop_front();
         }
-        self.minute.push_back(row.at.max(self.minute.back().copied().unwrap_or_default()));
+        let mut tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new(), counted: None };
+        self.count_placed(&mut tracked);
         let held = self.holdings.entry(row.token.clone()).or_default();
         (held.market, held.outcome) = (Some(row.market.clone()), Some(row.outcome));
         self.doubt_shares(&row.token);
         self.intents.insert((row.run, row.id), row.order);
-        let tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new() };
         self.count(&tracked);
         self.orders.insert(row.order, tracked);
+    }
+
+    /// It is a placement of this minute and of this day, unless it is one already.
+    fn count_placed(&mut self, tracked: &mut Tracked) {
+        if tracked.counted.is_none() {
+            tracked.counted = Some(self.day.day);
+            self.day.placed = self.day.placed.saturating_add(tracked.notional());
+            self.minute.push_back(tracked.row.at.max(self.minute.back().copied().unwrap_or_default()));
+        }
+    }
+
+    /// It never left: it is none. A day that counts as spent stays so.
+    fn uncount_placed(&mut self, tracked: &mut Tracked) {
+        if tracked.counted.take() == Some(self.day.day) && self.day.placed < Usdc::MAX {
+            self.day.placed = self.day.placed.saturating_sub(tracked.notional());
+        }
+        // Where a clock was set back it stands later, and stays.
+        if let Ok(place) = self.minute.binary_search(&tracked.row.at) {
+            self.minute.remove(place);
+        }
     }
 
     fn resolve(&mut self, id: &OrderId, became: &Became) {
         let Some(phase) = self.order(id).and_then(|tracked| tracked.after(became)) else { return };
         let Some(mut tracked) = self.take(id) else { return };
         self.discount(&tracked);
+        if tracked.never_left(became) {
+            self.uncount_placed(&mut tracked);
+        } else {
+            // one that was said never to have left, and did
+            self.count_placed(&mut tracked);
+        }
         let was_live = tracked.is_live();
         tracked.phase = phase;
         self.count(&tracked);
@@ -414,6 +438,7 @@ impl Exposure {
         if order::progresses(known.map(|(_, _, stage)| stage), stage) {
             self.roll(at);
             self.discount(&tracked);
+            self.count_placed(&mut tracked);
             // The first telling of a trade fixes its size: a later one only moves its stage.
             let (price, qty) = known.map_or((order::counted(&tracked.row, price), qty), |(price, qty, _)| (price, qty));
             tracked.fills.insert(trade.clone(), (price, qty, stage));

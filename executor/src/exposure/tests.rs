@@ -64,6 +64,7 @@ fn rows() -> impl Strategy<Value = LedgerRow> {
         Just(Became::Accepted),
         Just(Became::Unknown { why: "".into(), likely_rejected: false }),
         Just(Became::NeverLanded),
+        Just(Became::NotSent { why: "".into() }),
         (0u64..=20).prop_map(|n| Became::Ended { matched: shares(n) }),
     ];
     let stage = prop_oneof![
@@ -100,6 +101,10 @@ fn recount(exposure: &Exposure, market: Option<u16>) -> (Usdc, u32) {
     })
 }
 
+fn state_of(exposure: &Exposure, n: u8) -> (Phase, usize) {
+    exposure.order(&hash(n)).map_or((Phase::InFlight, 0), |tracked| (tracked.phase, tracked.fills.len()))
+}
+
 proptest! {
     /// The running sums are what going through every order gives, and nothing but an end, a failed trade or a sale that
     /// settled ever lowers what is at risk.
@@ -109,9 +114,25 @@ proptest! {
         for n in 0..ORDERS {
             exposure.apply(&intent(n));
         }
+        let (mut left, first_day) = ([true; ORDERS as usize], exposure.day().day);
         for row in steps {
             let before = exposure.total().worst_case();
+            let was: Vec<_> = (0..ORDERS).map(|n| state_of(&exposure, n)).collect();
             exposure.apply(&row);
+            for (n, (was, left)) in (0..ORDERS).zip(was.into_iter().zip(&mut left)) {
+                let may_be = matches!(was, (Phase::InFlight | Phase::Unknown { .. }, 0));
+                let denied = matches!(&row, LedgerRow::Outcome { became: Became::NotSent { .. }, .. });
+                if state_of(&exposure, n) != was {
+                    *left = !(may_be && denied);
+                }
+            }
+            let sent = left.iter().filter(|left| **left).count();
+            prop_assert_eq!(exposure.placed_last_minute(at(4)) as usize, sent, "{:?}", row);
+            if exposure.day().day == first_day {
+                let each = (0..ORDERS).filter(|n| left[usize::from(*n)]).filter_map(|n| exposure.order(&hash(n)));
+                let sum = each.fold(Usdc::ZERO, |sum, order| sum.saturating_add(order.notional()));
+                prop_assert_eq!(exposure.day().placed, sum, "{:?}", row);
+            }
             prop_assert_eq!((exposure.total().open, exposure.open_orders()), recount(&exposure, None));
             let mut cost = Usdc::ZERO;
             for n in 0..2 {
@@ -157,6 +178,40 @@ fn a_balance_bounds_what_may_be_sold_and_moves_with_sales() {
 }
 
 const DAY_MS: u64 = 86_400_000;
+
+#[test]
+fn what_provably_never_left_counts_for_nothing() {
+    let mut exposure = Exposure::default();
+    let kept_in = |n| outcome(n, Became::NotSent { why: "no token".into() });
+    let counts = |exposure: &Exposure| (exposure.day().placed, exposure.placed_last_minute(at(5)));
+    exposure.apply(&LedgerRow::Day { at: at(0) });
+    exposure.apply(&intent(0));
+    let one = counts(&exposure);
+    for row in [intent(1), kept_in(1)] {
+        exposure.apply(&row);
+    }
+    assert_eq!((counts(&exposure), one.1), (one, 1));
+    // What rests has left, whoever says otherwise; and so has what is found to rest after all.
+    for row in [outcome(0, Became::Accepted), kept_in(0)] {
+        exposure.apply(&row);
+    }
+    assert_eq!(counts(&exposure), one);
+    exposure.apply(&outcome(1, Became::Accepted));
+    assert_eq!(exposure.placed_last_minute(at(5)), 2);
+    exposure.apply(&kept_in(1));
+    assert_eq!(exposure.placed_last_minute(at(5)), 2, "and only once is it taken back");
+    // One of yesterday is none of today's, and a day that counts as spent stays so.
+    for row in [intent(2), LedgerRow::Day { at: at(DAY_MS) }, intent(3)] {
+        exposure.apply(&row);
+    }
+    let today = exposure.day();
+    exposure.apply(&kept_in(2));
+    assert_eq!(exposure.day(), today);
+    for row in [LedgerRow::DaySpent { at: at(DAY_MS) }, kept_in(3)] {
+        exposure.apply(&row);
+    }
+    assert_eq!(exposure.day().placed, Usdc::MAX);
+}
 
 #[test]
 fn a_day_begins_by_its_own_row_once_and_never_goes_back() {

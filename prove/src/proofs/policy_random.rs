@@ -227,6 +227,7 @@ impl<'a> World<'a> {
                 self.became(hash, unknown);
                 self.became(hash, Became::NeverLanded);
             }
+            3 => self.became(hash, Became::NotSent { why: "".into() }),
             _ => {
                 let became = if self.land(hash) { Became::Accepted } else { Became::Rejected { why: "".into() } };
                 self.became(hash, became);
