@@ -97,6 +97,8 @@ pub struct Exposure {
     day: Day,
     /// Days begin by [`LedgerRow::Day`] alone.
     days_told: bool,
+    /// Cost of buys that matched after this day's end by the venue's clock: the day that begins some seconds late has them too.
+    bought_after: Usdc,
     /// The day the next [`LedgerRow::Day`] tells counts as spent.
     spent: bool,
     minute: VecDeque<Timestamp>,
@@ -154,8 +156,9 @@ impl Exposure {
                 }
                 self.resolve(order, became);
             }
-            LedgerRow::Fill { at, order, trade, price, qty, stage } => {
-                self.fill(*at, order, trade, *price, *qty, *stage);
+            LedgerRow::Fill { at, order, trade, price, qty, stage, matched } => {
+                let of_day = matched.unwrap_or(*at).day();
+                self.fill(*at, of_day, order, trade, *price, *qty, *stage);
             }
             LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
             LedgerRow::Balance { token, shares, .. } => {
@@ -432,7 +435,17 @@ impl Exposure {
         }
     }
 
-    fn fill(&mut self, at: Timestamp, id: &OrderId, trade: &TradeId, price: Price, qty: Qty, stage: Stage) {
+    #[expect(clippy::too_many_arguments, reason = "what a row tells, each of its own type")]
+    fn fill(
+        &mut self,
+        at: Timestamp,
+        of_day: u64,
+        id: &OrderId,
+        trade: &TradeId,
+        price: Price,
+        qty: Qty,
+        stage: Stage,
+    ) {
         let Some(mut tracked) = self.take(id) else { return };
         let known = tracked.fills.get(trade).copied();
         if order::progresses(known.map(|(_, _, stage)| stage), stage) {
@@ -446,7 +459,7 @@ impl Exposure {
             let row = &tracked.row;
             let (certain, open) = order::losses(row, price, qty);
             if known.is_none() {
-                self.matched(row, price, qty);
+                self.matched(row, price, qty, of_day);
                 self.lose(&row.market, open);
                 let stamps = self.traded.entry(row.token.clone()).or_default();
                 while stamps.front().is_some_and(|stamp| *stamp <= at.minus(MINUTE)) {
@@ -471,7 +484,7 @@ impl Exposure {
     }
 
     /// A match counts as spent money at once.
-    fn matched(&mut self, row: &IntentRow, price: Price, qty: Qty) {
+    fn matched(&mut self, row: &IntentRow, price: Price, qty: Qty, of_day: u64) {
         let held = self.holdings.entry(row.token.clone()).or_default();
         held.unsettled += 1;
         match row.side {
@@ -481,6 +494,9 @@ impl Exposure {
                 held.costed = held.costed.saturating_add(qty);
                 held.cost = held.cost.saturating_add(cost);
                 self.day.bought = self.day.bought.saturating_add(cost);
+                if of_day > self.day.day {
+                    self.bought_after = self.bought_after.saturating_add(cost);
+                }
                 self.add_cost(&row.market, cost);
             }
             Side::Sell => held.sold(qty),
@@ -615,7 +631,7 @@ impl Exposure {
     fn begin_day(&mut self, at: Timestamp) -> bool {
         let later = at.day() > self.day.day;
         if later {
-            self.day = Day { day: at.day(), ..Day::default() };
+            self.day = Day { day: at.day(), bought: std::mem::take(&mut self.bought_after), ..Day::default() };
         }
         later
     }

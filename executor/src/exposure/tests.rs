@@ -56,7 +56,7 @@ fn outcome(n: u8, became: Became) -> LedgerRow {
 fn fill(n: u8, trade: u8, qty: u64, stage: Stage) -> LedgerRow {
     let price = Price::from_ten_thousandths(3333 + u16::from(n)).expect("below one");
     let trade = TradeId::parse(&format!("trade-{n}-{trade}")).expect("a name");
-    LedgerRow::Fill { at: at(2), order: hash(n), trade, price, qty: shares(qty), stage }
+    LedgerRow::Fill { at: at(2), order: hash(n), trade, price, qty: shares(qty), stage, matched: None }
 }
 
 fn rows() -> impl Strategy<Value = LedgerRow> {
@@ -225,7 +225,15 @@ fn a_day_begins_by_its_own_row_once_and_never_goes_back() {
     // A row of ours that is stamped a day ahead: our clock alone says so.
     let LedgerRow::Fill { order, price, .. } = fill(0, 0, 1, Stage::Matched) else { unreachable!("a fill") };
     let trade = TradeId::parse("late").expect("a name");
-    let ahead = LedgerRow::Fill { at: at(DAY_MS), order, trade, price, qty: shares(1), stage: Stage::Matched };
+    let ahead = LedgerRow::Fill {
+        at: at(DAY_MS),
+        order,
+        trade,
+        price,
+        qty: shares(1),
+        stage: Stage::Matched,
+        matched: Some(at(1)),
+    };
     exposure.apply(&ahead);
     assert_eq!(exposure.day().day, today.day);
     assert!(exposure.day().bought > today.bought, "it is charged all the same");
@@ -235,6 +243,33 @@ fn a_day_begins_by_its_own_row_once_and_never_goes_back() {
     let tomorrow = exposure.day();
     exposure.apply(&LedgerRow::Day { at: at(0) });
     assert_eq!(exposure.day(), tomorrow);
+}
+
+#[test]
+fn what_matched_after_midnight_counts_for_the_day_that_begins_late() {
+    let mut exposure = Exposure::default();
+    exposure.apply(&LedgerRow::Day { at: at(0) });
+    exposure.apply(&intent(0));
+    let told = |trade: u8, learnt, matched, stage| match fill(0, trade, 2, stage) {
+        LedgerRow::Fill { order, trade, price, qty, .. } => {
+            LedgerRow::Fill { at: at(learnt), order, trade, price, qty, stage, matched }
+        }
+        row => row,
+    };
+    // The first is of the old day, the others of the new one by the venue's clock or, where it says nothing, by ours.
+    let venue = |ms| Some(at(ms));
+    for (n, learnt, matched) in [(0, 10, venue(5)), (1, 10, venue(DAY_MS + 1)), (2, DAY_MS + 2, None)] {
+        for stage in [Stage::Matched, Stage::Confirmed] {
+            exposure.apply(&told(n, learnt, matched, stage));
+        }
+    }
+    let cost = cost_ceil(Price::from_ten_thousandths(3333).expect("below one"), shares(2));
+    let both = cost.saturating_add(cost);
+    assert_eq!(exposure.day().bought, both.saturating_add(cost), "the day that has not ended is charged all of it");
+    exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
+    assert_eq!(exposure.day(), Day { day: at(DAY_MS).day(), bought: both, ..Day::default() });
+    exposure.apply(&LedgerRow::Day { at: at(2 * DAY_MS) });
+    assert_eq!(exposure.day().bought, Usdc::ZERO, "once");
 }
 
 #[test]
@@ -267,6 +302,7 @@ fn a_ledger_from_before_days_were_told_counts_as_it_did() {
         price: Price::from_ten_thousandths(3333).expect("below one"),
         qty: shares(1),
         stage: Stage::Matched,
+        matched: None,
     });
     assert_eq!(exposure.day().day, day.day + 1);
     exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
@@ -289,6 +325,7 @@ fn a_sale_brings_money_in_once_it_settled_and_at_our_own_price_at_most() {
         price: Price::from_ten_thousandths(price).expect("below one"),
         qty: shares(3),
         stage,
+        matched: None,
     };
     // A better price in the venue's word earns no room on either side.
     exposure.apply(&trade(0, 100, Stage::Matched));

@@ -178,7 +178,7 @@ impl Life<'_> {
             for stage in [Stage::Matched, Stage::Confirmed] {
                 let trade = TradeId::parse(&format!("trade-{n}")).expect("plain");
                 let (price, qty) = (asked.price, asked.qty);
-                self.write(|at| LedgerRow::Fill { at, order: id, trade, price, qty, stage });
+                self.write(|at| LedgerRow::Fill { at, order: id, trade, price, qty, stage, matched: None });
             }
         }
         self.write(|at| LedgerRow::Outcome { at, order: id, became: Became::Ended { matched } });

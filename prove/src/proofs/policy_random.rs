@@ -315,7 +315,7 @@ impl<'a> World<'a> {
     fn hear(&mut self, order: OrderId, trade: &str, price: Price, qty: Qty, stage: Stage) {
         let Ok(id) = TradeId::parse(trade) else { return };
         self.became(order, Became::Accepted);
-        self.write(LedgerRow::Fill { at: self.at, order, trade: id, price, qty, stage });
+        self.write(LedgerRow::Fill { at: self.at, order, trade: id, price, qty, stage, matched: None });
         self.heard.insert((order, trade.to_owned()), stage == Stage::Confirmed);
     }
 

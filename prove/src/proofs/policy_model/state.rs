@@ -180,6 +180,7 @@ impl State {
             price,
             qty: shares(1),
             stage,
+            matched: None,
         };
         self.write(row);
     }
