@@ -125,7 +125,7 @@ fn a_mirror_that_somebody_else_writes_to_stops_and_the_ledger_goes_on() {
         .expect("written");
     let before = bytes_of(&file);
     ledger.append(&[intent(2)]).expect("the ledger goes on");
-    assert!(told.recv().expect("told").contains("somebody else changed it"));
+    assert!(told.recv_timeout(Duration::from_secs(30)).expect("told").contains("somebody else changed it"));
     ledger.append(&[intent(3)]).expect("and on");
     while ledger.tidy().expect("a good disk") {}
     let state = ended(ledger, mirror);
