@@ -44,6 +44,9 @@ pub const POINTS: &[&str] = &[
     "ledger.arm.after",
     "checkpoint.before",
     "checkpoint.after",
+    "mirror.before",
+    "mirror.half",
+    "mirror.after",
     "turn.decided",
     "turn.performed",
     "post.signed",
@@ -315,7 +318,7 @@ mod armed {
             self.ledger.head()
         }
 
-        fn tidy(&mut self) -> Result<(), LedgerFailed> {
+        fn tidy(&mut self) -> Result<bool, LedgerFailed> {
             self.ledger.tidy()
         }
 

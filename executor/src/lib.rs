@@ -36,7 +36,7 @@ pub mod kill;
 pub mod killer;
 #[expect(clippy::disallowed_methods, reason = "the marker is a file")]
 pub mod latch;
-#[expect(clippy::disallowed_methods, reason = "the ledger is a file")]
+#[expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the ledger is a file, and so is its mirror")]
 pub mod ledger;
 pub mod limits;
 pub mod operator;

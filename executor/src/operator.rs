@@ -3,7 +3,7 @@
 //! Everyone who may connect may make the house safer; only the operator's socket may arm or free a cap.
 
 use crate::desk;
-use crate::ledger::Head;
+use crate::ledger::{Head, Mirrored};
 use serde::{Deserialize, Serialize};
 
 /// A question or a wish.
@@ -83,6 +83,8 @@ pub struct Status {
     pub key: String,
     /// How far the ledger goes on the disk. Kept elsewhere, it tells whether rows are missing later.
     pub head: Head,
+    /// How far its mirror goes.
+    pub mirror: Mirrored,
     /// Age of the API credentials, milliseconds; `None` when there are none. Never their content.
     pub credentials_age_ms: Option<u64>,
     /// Age of the last request to cancel everything, milliseconds.

@@ -280,7 +280,8 @@ impl Rehearsal {
         resting.live = resting.matched < resting.order.qty;
         let price = resting.order.price;
         let nth = self.venue.trades.len();
-        self.venue.trades.push(Traded { at: self.at, order: id, price, qty, confirmed: false });
+        let matched = self.at.minus(self.venue.clock_behind);
+        self.venue.trades.push(Traded { at: self.at, matched, order: id, price, qty, confirmed: false });
         self.tell_trade(nth, "MATCHED", Nanos::from_ms(20));
         self.tell_trade(nth, "CONFIRMED", Nanos::from_ms(3000));
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of everything a replay of the rows rests on: the fold, its digest, the policy's rules. Raised with each change after
 /// which a replay of rows written before it could tell something else than what was true then.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 4;
 
 /// One row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,9 @@ pub enum LedgerRow {
         qty: Qty,
         /// How far settlement is.
         stage: Stage,
+        /// When it matched, by the venue's clock; `None` when the venue did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        matched: Option<Timestamp>,
     },
     /// Settled shares are taken to be this many from now on: more than our trades tell came by a deposit or a split, fewer
     /// left by a merge, a redemption or a transfer and take their cost along.

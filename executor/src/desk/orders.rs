@@ -357,7 +357,8 @@ impl Desk {
                 let parts = event.maker_orders.iter().map(|part| (part.order_id, part.price, part.matched_amount));
                 let parts: Vec<_> = parts.chain(taker_part(&event.taker_order_id, event.price, event.size)).collect();
                 for (order, price, qty) in parts {
-                    self.traded(order, &event.id, price, qty, &event.status, None, out);
+                    let matched = event.match_time.as_deref().and_then(moment);
+                    self.traded(order, &event.id, price, qty, (&event.status, matched), None, out);
                 }
             }
             UserEvent::Unknown { .. } => {}
@@ -376,7 +377,7 @@ impl Desk {
         trade: &str,
         price: Price,
         qty: Qty,
-        status: &str,
+        (status, matched): (&str, Option<Timestamp>),
         read_since: Option<Timestamp>,
         out: &mut Vec<Effect>,
     ) {
@@ -402,7 +403,8 @@ impl Desk {
         let (token, whole) = (tracked.row.token.clone(), tracked.row.qty);
         self.note_stage(&trade, stage, read_since);
         self.land(order, out);
-        self.record(LedgerRow::Fill { at: self.at, order, trade: trade.clone(), price, qty, stage }, out);
+        let row = LedgerRow::Fill { at: self.at, order, trade: trade.clone(), price, qty, stage, matched };
+        self.record(row, out);
         self.tell(&order, |id| FromExecutor::Fill { id, trade: trade.clone(), price, qty, stage }, out);
         self.want_balances(&token);
         let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
@@ -427,4 +429,10 @@ impl Desk {
 /// Our order as the taker of a trade: it cannot be, since everything is post-only, and is counted all the same.
 pub(super) fn taker_part(taker: &str, price: Price, qty: Qty) -> Option<(OrderId, Price, Qty)> {
     OrderId::parse(&taker.to_ascii_lowercase()).ok().map(|order| (order, price, qty))
+}
+
+/// A time as the venue writes times: seconds, or milliseconds where there are more than ten digits.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    let number: u64 = text.parse().ok().filter(|number| *number > 0)?;
+    Some(Timestamp::from_ms(if text.len() > 10 { number } else { number.checked_mul(1000)? }))
 }

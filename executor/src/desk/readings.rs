@@ -219,7 +219,8 @@ impl Desk {
             let parts = trade.maker_orders.iter().map(|part| (part.order_id, part.price, part.matched_amount));
             let taker = super::orders::taker_part(&trade.taker_order_id, trade.price, trade.size);
             for (order, price, qty) in parts.chain(taker) {
-                self.traded(order, &trade.id, price, qty, &trade.status, Some(reading.since), out);
+                let told = (trade.status.as_str(), trade.match_time.as_str().and_then(super::orders::moment));
+                self.traded(order, &trade.id, price, qty, told, Some(reading.since), out);
             }
         }
         match next(&page) {

@@ -512,6 +512,9 @@ fn what_our_own_limit_keeps_in_is_refused_for_the_moment() {
     );
     assert_eq!((stage.venue.posts.len(), stage.desk.exposure().open_orders()), (0, 0));
     assert_eq!(stage.desk.exposure().rejected_in_a_row(), 0);
+    // It never left: the caps of the minute and of the day are as they were.
+    assert_eq!(stage.desk.exposure().placed_last_minute(stage.at), 0);
+    assert!(stage.desk.exposure().day().placed.is_zero());
     stage.run_ms(1000);
     stage.place(2, bid(40));
     stage.run_ms(300);

@@ -263,3 +263,27 @@ fn an_order_that_a_list_shows_is_not_gone_because_a_look_up_does_not_know_it() {
     stage.run_ms(10_000);
     assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
 }
+
+/// However often a core asks while there is no token, the caps of the minute and of the day are there for what leaves.
+#[test]
+fn asking_without_a_token_uses_up_no_cap() {
+    let mut stage = armed();
+    let most = u64::from(stage.desk.policy().caps().max_orders_per_minute);
+    let seldom = crate::config::Buckets { orders: 1, orders_burst: 10, cancels: 80, cancels_burst: 120 };
+    stage.limits = crate::limits::Limits::new(Some(seldom));
+    while stage.limits.take(stage.at, crate::limits::Class::Place, 1).is_ok() {}
+    for n in 1..=most + 5 {
+        stage.place(n, bid(40));
+        stage.run_ms(8);
+    }
+    assert!(stage.venue.posts.is_empty());
+    stage.limits = crate::rehearsal::standard_limits();
+    stage.place(most + 6, bid(40));
+    stage.run_ms(300);
+    assert_eq!(heard(&stage, most + 6), ["accepted"]);
+    let audited = stage.ledger.rows().iter().fold(crate::audit::Audit::default(), |mut audit, row| {
+        audit.row(row);
+        audit
+    });
+    assert_eq!(audited.end().findings, []);
+}

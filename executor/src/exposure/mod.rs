@@ -56,7 +56,7 @@ pub struct Day {
     pub day: u64,
     /// Cost of filled buys.
     pub bought: Usdc,
-    /// Notional of all placements.
+    /// Notional of all placements that may have left.
     pub placed: Usdc,
     /// Proceeds of sales that settled.
     pub sold: Usdc,
@@ -97,6 +97,8 @@ pub struct Exposure {
     day: Day,
     /// Days begin by [`LedgerRow::Day`] alone.
     days_told: bool,
+    /// Cost of buys that matched after this day's end by the venue's clock: the day that begins some seconds late has them too.
+    bought_after: Usdc,
     /// The day the next [`LedgerRow::Day`] tells counts as spent.
     spent: bool,
     minute: VecDeque<Timestamp>,
@@ -154,8 +156,9 @@ impl Exposure {
                 }
                 self.resolve(order, became);
             }
-            LedgerRow::Fill { at, order, trade, price, qty, stage } => {
-                self.fill(*at, order, trade, *price, *qty, *stage);
+            LedgerRow::Fill { at, order, trade, price, qty, stage, matched } => {
+                let of_day = matched.unwrap_or(*at).day();
+                self.fill(*at, of_day, order, trade, *price, *qty, *stage);
             }
             LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
             LedgerRow::Balance { token, shares, .. } => {
@@ -246,7 +249,7 @@ impl Exposure {
         at.day() > self.day.day || !self.days_told || self.spent
     }
 
-    /// Placements in the 60 seconds before `at`.
+    /// Placements in the 60 seconds before `at`, but for those that provably never left.
     #[must_use]
     pub fn placed_last_minute(&self, at: Timestamp) -> u32 {
         let from = at.minus(MINUTE);
@@ -358,26 +361,50 @@ impl Exposure {
 
     fn intend(&mut self, row: &IntentRow) {
         self.roll(row.at);
-        let notional = mm_core::domain::cost_ceil(row.price, row.qty);
-        self.day.placed = self.day.placed.saturating_add(notional);
         let from = row.at.minus(MINUTE);
         while self.minute.front().is_some_and(|stamp| *stamp <= from) {
             self.minute.pop_front();
         }
-        self.minute.push_back(row.at.max(self.minute.back().copied().unwrap_or_default()));
+        let mut tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new(), counted: None };
+        self.count_placed(&mut tracked);
         let held = self.holdings.entry(row.token.clone()).or_default();
         (held.market, held.outcome) = (Some(row.market.clone()), Some(row.outcome));
         self.doubt_shares(&row.token);
         self.intents.insert((row.run, row.id), row.order);
-        let tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new() };
         self.count(&tracked);
         self.orders.insert(row.order, tracked);
+    }
+
+    /// It is a placement of this minute and of this day, unless it is one already.
+    fn count_placed(&mut self, tracked: &mut Tracked) {
+        if tracked.counted.is_none() {
+            tracked.counted = Some(self.day.day);
+            self.day.placed = self.day.placed.saturating_add(tracked.notional());
+            self.minute.push_back(tracked.row.at.max(self.minute.back().copied().unwrap_or_default()));
+        }
+    }
+
+    /// It never left: it is none. A day that counts as spent stays so.
+    fn uncount_placed(&mut self, tracked: &mut Tracked) {
+        if tracked.counted.take() == Some(self.day.day) && self.day.placed < Usdc::MAX {
+            self.day.placed = self.day.placed.saturating_sub(tracked.notional());
+        }
+        // Where a clock was set back it stands later, and stays.
+        if let Ok(place) = self.minute.binary_search(&tracked.row.at) {
+            self.minute.remove(place);
+        }
     }
 
     fn resolve(&mut self, id: &OrderId, became: &Became) {
         let Some(phase) = self.order(id).and_then(|tracked| tracked.after(became)) else { return };
         let Some(mut tracked) = self.take(id) else { return };
         self.discount(&tracked);
+        if tracked.never_left(became) {
+            self.uncount_placed(&mut tracked);
+        } else {
+            // one that was said never to have left, and did
+            self.count_placed(&mut tracked);
+        }
         let was_live = tracked.is_live();
         tracked.phase = phase;
         self.count(&tracked);
@@ -408,12 +435,23 @@ impl Exposure {
         }
     }
 
-    fn fill(&mut self, at: Timestamp, id: &OrderId, trade: &TradeId, price: Price, qty: Qty, stage: Stage) {
+    #[expect(clippy::too_many_arguments, reason = "what a row tells, each of its own type")]
+    fn fill(
+        &mut self,
+        at: Timestamp,
+        of_day: u64,
+        id: &OrderId,
+        trade: &TradeId,
+        price: Price,
+        qty: Qty,
+        stage: Stage,
+    ) {
         let Some(mut tracked) = self.take(id) else { return };
         let known = tracked.fills.get(trade).copied();
         if order::progresses(known.map(|(_, _, stage)| stage), stage) {
             self.roll(at);
             self.discount(&tracked);
+            self.count_placed(&mut tracked);
             // The first telling of a trade fixes its size: a later one only moves its stage.
             let (price, qty) = known.map_or((order::counted(&tracked.row, price), qty), |(price, qty, _)| (price, qty));
             tracked.fills.insert(trade.clone(), (price, qty, stage));
@@ -421,7 +459,7 @@ impl Exposure {
             let row = &tracked.row;
             let (certain, open) = order::losses(row, price, qty);
             if known.is_none() {
-                self.matched(row, price, qty);
+                self.matched(row, price, qty, of_day);
                 self.lose(&row.market, open);
                 let stamps = self.traded.entry(row.token.clone()).or_default();
                 while stamps.front().is_some_and(|stamp| *stamp <= at.minus(MINUTE)) {
@@ -446,7 +484,7 @@ impl Exposure {
     }
 
     /// A match counts as spent money at once.
-    fn matched(&mut self, row: &IntentRow, price: Price, qty: Qty) {
+    fn matched(&mut self, row: &IntentRow, price: Price, qty: Qty, of_day: u64) {
         let held = self.holdings.entry(row.token.clone()).or_default();
         held.unsettled += 1;
         match row.side {
@@ -456,6 +494,9 @@ impl Exposure {
                 held.costed = held.costed.saturating_add(qty);
                 held.cost = held.cost.saturating_add(cost);
                 self.day.bought = self.day.bought.saturating_add(cost);
+                if of_day > self.day.day {
+                    self.bought_after = self.bought_after.saturating_add(cost);
+                }
                 self.add_cost(&row.market, cost);
             }
             Side::Sell => held.sold(qty),
@@ -590,7 +631,7 @@ impl Exposure {
     fn begin_day(&mut self, at: Timestamp) -> bool {
         let later = at.day() > self.day.day;
         if later {
-            self.day = Day { day: at.day(), ..Day::default() };
+            self.day = Day { day: at.day(), bought: std::mem::take(&mut self.bought_after), ..Day::default() };
         }
         later
     }

@@ -34,9 +34,17 @@ pub struct Tracked {
     pub phase: Phase,
     /// Its trades: price, shares and how far settlement is.
     pub fills: BTreeMap<TradeId, (Price, Qty, Stage)>,
+    /// The day among whose placements it counts; `None` when it provably never left, and counts as none.
+    pub(super) counted: Option<u64>,
 }
 
 impl Tracked {
+    /// Whether what became of it proves that it never left. What rests or has traded did, whoever says otherwise.
+    pub(super) fn never_left(&self, became: &Became) -> bool {
+        let may_be = matches!(self.phase, Phase::InFlight | Phase::Unknown { .. }) && self.fills.is_empty();
+        may_be && matches!(became, Became::NotSent { .. })
+    }
+
     /// Whether it rests, may rest or may yet land.
     #[must_use]
     pub const fn is_live(&self) -> bool {
@@ -74,6 +82,11 @@ impl Tracked {
     #[must_use]
     pub fn is_unsettled(&self) -> bool {
         self.is_short_of_trades() || self.unsettled_trades().next().is_some()
+    }
+
+    /// Dollars of all of it, rounded up.
+    pub(super) fn notional(&self) -> Usdc {
+        cost_ceil(self.row.price, self.row.qty)
     }
 
     /// Dollars its open part could take.

@@ -56,7 +56,7 @@ fn outcome(n: u8, became: Became) -> LedgerRow {
 fn fill(n: u8, trade: u8, qty: u64, stage: Stage) -> LedgerRow {
     let price = Price::from_ten_thousandths(3333 + u16::from(n)).expect("below one");
     let trade = TradeId::parse(&format!("trade-{n}-{trade}")).expect("a name");
-    LedgerRow::Fill { at: at(2), order: hash(n), trade, price, qty: shares(qty), stage }
+    LedgerRow::Fill { at: at(2), order: hash(n), trade, price, qty: shares(qty), stage, matched: None }
 }
 
 fn rows() -> impl Strategy<Value = LedgerRow> {
@@ -64,6 +64,7 @@ fn rows() -> impl Strategy<Value = LedgerRow> {
         Just(Became::Accepted),
         Just(Became::Unknown { why: "".into(), likely_rejected: false }),
         Just(Became::NeverLanded),
+        Just(Became::NotSent { why: "".into() }),
         (0u64..=20).prop_map(|n| Became::Ended { matched: shares(n) }),
     ];
     let stage = prop_oneof![
@@ -100,6 +101,10 @@ fn recount(exposure: &Exposure, market: Option<u16>) -> (Usdc, u32) {
     })
 }
 
+fn state_of(exposure: &Exposure, n: u8) -> (Phase, usize) {
+    exposure.order(&hash(n)).map_or((Phase::InFlight, 0), |tracked| (tracked.phase, tracked.fills.len()))
+}
+
 proptest! {
     /// The running sums are what going through every order gives, and nothing but an end, a failed trade or a sale that
     /// settled ever lowers what is at risk.
@@ -109,9 +114,25 @@ proptest! {
         for n in 0..ORDERS {
             exposure.apply(&intent(n));
         }
+        let (mut left, first_day) = ([true; ORDERS as usize], exposure.day().day);
         for row in steps {
             let before = exposure.total().worst_case();
+            let was: Vec<_> = (0..ORDERS).map(|n| state_of(&exposure, n)).collect();
             exposure.apply(&row);
+            for (n, (was, left)) in (0..ORDERS).zip(was.into_iter().zip(&mut left)) {
+                let may_be = matches!(was, (Phase::InFlight | Phase::Unknown { .. }, 0));
+                let denied = matches!(&row, LedgerRow::Outcome { became: Became::NotSent { .. }, .. });
+                if state_of(&exposure, n) != was {
+                    *left = !(may_be && denied);
+                }
+            }
+            let sent = left.iter().filter(|left| **left).count();
+            prop_assert_eq!(exposure.placed_last_minute(at(4)) as usize, sent, "{:?}", row);
+            if exposure.day().day == first_day {
+                let each = (0..ORDERS).filter(|n| left[usize::from(*n)]).filter_map(|n| exposure.order(&hash(n)));
+                let sum = each.fold(Usdc::ZERO, |sum, order| sum.saturating_add(order.notional()));
+                prop_assert_eq!(exposure.day().placed, sum, "{:?}", row);
+            }
             prop_assert_eq!((exposure.total().open, exposure.open_orders()), recount(&exposure, None));
             let mut cost = Usdc::ZERO;
             for n in 0..2 {
@@ -159,6 +180,40 @@ fn a_balance_bounds_what_may_be_sold_and_moves_with_sales() {
 const DAY_MS: u64 = 86_400_000;
 
 #[test]
+fn what_provably_never_left_counts_for_nothing() {
+    let mut exposure = Exposure::default();
+    let kept_in = |n| outcome(n, Became::NotSent { why: "no token".into() });
+    let counts = |exposure: &Exposure| (exposure.day().placed, exposure.placed_last_minute(at(5)));
+    exposure.apply(&LedgerRow::Day { at: at(0) });
+    exposure.apply(&intent(0));
+    let one = counts(&exposure);
+    for row in [intent(1), kept_in(1)] {
+        exposure.apply(&row);
+    }
+    assert_eq!((counts(&exposure), one.1), (one, 1));
+    // What rests has left, whoever says otherwise; and so has what is found to rest after all.
+    for row in [outcome(0, Became::Accepted), kept_in(0)] {
+        exposure.apply(&row);
+    }
+    assert_eq!(counts(&exposure), one);
+    exposure.apply(&outcome(1, Became::Accepted));
+    assert_eq!(exposure.placed_last_minute(at(5)), 2);
+    exposure.apply(&kept_in(1));
+    assert_eq!(exposure.placed_last_minute(at(5)), 2, "and only once is it taken back");
+    // One of yesterday is none of today's, and a day that counts as spent stays so.
+    for row in [intent(2), LedgerRow::Day { at: at(DAY_MS) }, intent(3)] {
+        exposure.apply(&row);
+    }
+    let today = exposure.day();
+    exposure.apply(&kept_in(2));
+    assert_eq!(exposure.day(), today);
+    for row in [LedgerRow::DaySpent { at: at(DAY_MS) }, kept_in(3)] {
+        exposure.apply(&row);
+    }
+    assert_eq!(exposure.day().placed, Usdc::MAX);
+}
+
+#[test]
 fn a_day_begins_by_its_own_row_once_and_never_goes_back() {
     let mut exposure = Exposure::default();
     exposure.apply(&LedgerRow::Day { at: at(0) });
@@ -170,7 +225,15 @@ fn a_day_begins_by_its_own_row_once_and_never_goes_back() {
     // A row of ours that is stamped a day ahead: our clock alone says so.
     let LedgerRow::Fill { order, price, .. } = fill(0, 0, 1, Stage::Matched) else { unreachable!("a fill") };
     let trade = TradeId::parse("late").expect("a name");
-    let ahead = LedgerRow::Fill { at: at(DAY_MS), order, trade, price, qty: shares(1), stage: Stage::Matched };
+    let ahead = LedgerRow::Fill {
+        at: at(DAY_MS),
+        order,
+        trade,
+        price,
+        qty: shares(1),
+        stage: Stage::Matched,
+        matched: Some(at(1)),
+    };
     exposure.apply(&ahead);
     assert_eq!(exposure.day().day, today.day);
     assert!(exposure.day().bought > today.bought, "it is charged all the same");
@@ -180,6 +243,33 @@ fn a_day_begins_by_its_own_row_once_and_never_goes_back() {
     let tomorrow = exposure.day();
     exposure.apply(&LedgerRow::Day { at: at(0) });
     assert_eq!(exposure.day(), tomorrow);
+}
+
+#[test]
+fn what_matched_after_midnight_counts_for_the_day_that_begins_late() {
+    let mut exposure = Exposure::default();
+    exposure.apply(&LedgerRow::Day { at: at(0) });
+    exposure.apply(&intent(0));
+    let told = |trade: u8, learnt, matched, stage| match fill(0, trade, 2, stage) {
+        LedgerRow::Fill { order, trade, price, qty, .. } => {
+            LedgerRow::Fill { at: at(learnt), order, trade, price, qty, stage, matched }
+        }
+        row => row,
+    };
+    // The first is of the old day, the others of the new one by the venue's clock or, where it says nothing, by ours.
+    let venue = |ms| Some(at(ms));
+    for (n, learnt, matched) in [(0, 10, venue(5)), (1, 10, venue(DAY_MS + 1)), (2, DAY_MS + 2, None)] {
+        for stage in [Stage::Matched, Stage::Confirmed] {
+            exposure.apply(&told(n, learnt, matched, stage));
+        }
+    }
+    let cost = cost_ceil(Price::from_ten_thousandths(3333).expect("below one"), shares(2));
+    let both = cost.saturating_add(cost);
+    assert_eq!(exposure.day().bought, both.saturating_add(cost), "the day that has not ended is charged all of it");
+    exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
+    assert_eq!(exposure.day(), Day { day: at(DAY_MS).day(), bought: both, ..Day::default() });
+    exposure.apply(&LedgerRow::Day { at: at(2 * DAY_MS) });
+    assert_eq!(exposure.day().bought, Usdc::ZERO, "once");
 }
 
 #[test]
@@ -212,6 +302,7 @@ fn a_ledger_from_before_days_were_told_counts_as_it_did() {
         price: Price::from_ten_thousandths(3333).expect("below one"),
         qty: shares(1),
         stage: Stage::Matched,
+        matched: None,
     });
     assert_eq!(exposure.day().day, day.day + 1);
     exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
@@ -234,6 +325,7 @@ fn a_sale_brings_money_in_once_it_settled_and_at_our_own_price_at_most() {
         price: Price::from_ten_thousandths(price).expect("below one"),
         qty: shares(3),
         stage,
+        matched: None,
     };
     // A better price in the venue's word earns no room on either side.
     exposure.apply(&trade(0, 100, Stage::Matched));

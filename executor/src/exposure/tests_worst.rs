@@ -54,6 +54,7 @@ fn rows(n: u8, case: &Case) -> Vec<LedgerRow> {
         price,
         qty: Qty::from_micro(qty),
         stage,
+        matched: None,
     };
     let mut rows = vec![intent(n, case)];
     if case.settled > 0 {
@@ -181,7 +182,15 @@ fn a_better_price_in_the_venues_word_earns_no_room() {
     for stage in [Stage::Matched, Stage::Confirmed] {
         let trade = TradeId::parse("cheap").expect("a name");
         let price = Price::from_ten_thousandths(1).expect("below one");
-        exposure.apply(&LedgerRow::Fill { at: at(1), order: hash(0), trade, price, qty: shares(100), stage });
+        exposure.apply(&LedgerRow::Fill {
+            at: at(1),
+            order: hash(0),
+            trade,
+            price,
+            qty: shares(100),
+            stage,
+            matched: None,
+        });
         assert_eq!(exposure.losses(&condition(0)).worst(), 50_000_000);
     }
 }

@@ -4,6 +4,8 @@
 use super::{Head, LedgerFailed};
 use crate::rows::LedgerRow;
 use mm_core::domain::Digest;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 /// A row as it is stored.
@@ -64,6 +66,14 @@ pub enum Broken {
         /// The parser's words.
         why: Box<str>,
     },
+    /// Its line in a mirror is none, or is written as we write none.
+    #[error("row {row}: its line {why}")]
+    Line {
+        /// The row that is due.
+        row: i64,
+        /// What is wrong with it.
+        why: Box<str>,
+    },
     /// Its columns do not say what its body says.
     #[error("row {row} is filed under another {what} than it tells of")]
     Filed {
@@ -121,12 +131,70 @@ impl Chain {
         Ok(read)
     }
 
+    /// Takes stored rows to the end and hands each to `each`, with how far the chain goes with it: the one way in which rows are
+    /// read back, whatever they are stored in.
+    ///
+    /// # Errors
+    /// The first row that cannot be read or does not follow; those before it were handed over.
+    pub(super) fn follow_all(
+        links: impl IntoIterator<Item = Result<Link, LedgerFailed>>,
+        each: &mut dyn FnMut(Head, LedgerRow),
+    ) -> Result<Self, LedgerFailed> {
+        let mut chain = Self::default();
+        for link in links {
+            let row = chain.follow(&link?).map_err(|why| LedgerFailed(why.to_string().into()))?;
+            each(chain.head(), row);
+        }
+        Ok(chain)
+    }
+
     const fn next(&self) -> i64 {
         self.head.rows.cast_signed() + 1
     }
 }
 
+/// A row as a line of JSON; its body is the stored text itself, byte by byte.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    seq: i64,
+    at: i64,
+    kind: String,
+    order: Option<String>,
+    #[serde(borrow)]
+    body: &'a RawValue,
+    prev: Digest,
+    hash: Digest,
+}
+
 impl Link {
+    /// As a line of JSON, without its end.
+    ///
+    /// # Errors
+    /// For a body that is no JSON.
+    pub fn line(&self) -> Result<String, LedgerFailed> {
+        let Self { seq, at, kind, order, body, prev, hash } = self.clone();
+        serde_json::from_str(&body)
+            .and_then(|body| serde_json::to_string(&Line { seq, at, kind, order, body, prev, hash }))
+            .map_err(|why| LedgerFailed(why.to_string().into()))
+    }
+
+    /// Reads the line of row `row`: the very bytes [`Self::line`] makes, nothing that means the same.
+    ///
+    /// # Errors
+    /// [`Broken::Line`].
+    pub fn of_line(row: i64, bytes: &[u8]) -> Result<Self, Broken> {
+        let none = |why: String| Broken::Line { row, why: format!("is none: {why}").into() };
+        let text = std::str::from_utf8(bytes).map_err(|why| none(why.to_string()))?;
+        let Line { seq, at, kind, order, body, prev, hash } =
+            serde_json::from_str(text).map_err(|why| none(why.to_string()))?;
+        let link = Self { seq, at, kind, order, body: body.get().to_owned(), prev, hash };
+        if link.line().is_ok_and(|ours| ours == text) {
+            return Ok(link);
+        }
+        Err(Broken::Line { row, why: "is not written as this program writes it".into() })
+    }
+
     /// What the row says, by its columns too; nothing is said about its place in a chain.
     ///
     /// # Errors

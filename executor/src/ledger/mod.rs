@@ -6,12 +6,14 @@
 mod chain;
 mod head;
 mod memory;
+mod mirror;
 mod sqlite;
 mod thread;
 
 pub use chain::{Broken, Chain, Link};
 pub use head::{BadHead, Durable, Head, HeadFile, HeadKeeper, HeadMissing, Sought, WRITE_EVERY};
 pub use memory::MemoryLedger;
+pub use mirror::{BadMirror, Mirror, MirrorFile, Mirrored};
 pub use sqlite::{LedgerError, SCHEMA_VERSION, SqliteLedger, is_safe_library};
 pub use thread::{GROUP_ROWS_MAX, LedgerHandle, LedgerResult, QUEUE_MAX, start};
 
@@ -51,12 +53,12 @@ pub trait Ledger: Send {
     /// How far it goes.
     fn head(&self) -> Head;
 
-    /// Work that is better done when nothing waits. Does nothing by default.
+    /// Work that is better done when nothing waits; whether more of it is left. Does nothing by default.
     ///
     /// # Errors
     /// [`LedgerFailed`].
-    fn tidy(&mut self) -> Result<(), LedgerFailed> {
-        Ok(())
+    fn tidy(&mut self) -> Result<bool, LedgerFailed> {
+        Ok(false)
     }
 
     /// The end: nothing is appended any more. Does nothing by default.

@@ -2,6 +2,7 @@
 //!
 //! Each row carries the hash of the one before it, so a changed, removed or inserted row is seen when the file is opened.
 
+use super::mirror::Tap;
 use super::{Chain, DurableIntent, Head, Ledger, LedgerFailed, Link, proofs};
 use crate::crash;
 use crate::crash_point;
@@ -85,6 +86,8 @@ pub struct SqliteLedger {
     conn: Connection,
     chain: Chain,
     failed: Option<LedgerFailed>,
+    /// Where every row goes once it is durable.
+    tap: Option<Tap>,
 }
 
 impl SqliteLedger {
@@ -157,7 +160,7 @@ impl SqliteLedger {
         if verdict != "ok" {
             return Err(LedgerError::Damaged { path: path.to_owned(), what: verdict });
         }
-        let mut ledger = Self { conn, chain: Chain::default(), failed: None };
+        let mut ledger = Self { conn, chain: Chain::default(), failed: None, tap: None };
         ledger.walk(each).map_err(|why| LedgerError::Damaged { path: path.to_owned(), what: why.0.into_string() })?;
         // The log has its name by now. SQLite syncs the folder too, but tells nobody when that fails.
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -168,18 +171,9 @@ impl SqliteLedger {
 
     /// Reads every row along the chain; leaves `chain` at its end.
     fn walk(&mut self, each: &mut dyn FnMut(Head, LedgerRow)) -> Result<(), LedgerFailed> {
-        let mut chain = Chain::default();
-        let mut statement = self
-            .conn
-            .prepare("SELECT seq, at, kind, order_id, body, prev, hash FROM row ORDER BY seq")
-            .map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let link = read_link(row).map_err(failed)?;
-            let row = chain.follow(&link).map_err(|why| LedgerFailed(why.to_string().into()))?;
-            each(chain.head(), row);
-        }
-        drop(rows);
+        let mut statement = self.conn.prepare(&format!("{LINKS} ORDER BY seq")).map_err(failed)?;
+        let links = statement.query_map([], read_link).map_err(failed)?;
+        let chain = Chain::follow_all(links.map(|link| link.map_err(failed)), each)?;
         drop(statement);
         self.chain = chain;
         Ok(())
@@ -197,8 +191,23 @@ impl SqliteLedger {
         why
     }
 
+    /// Rows from `first` on as they are stored, so many at most.
+    pub(super) fn links(&self, first: i64, most: usize) -> Result<Vec<Link>, LedgerFailed> {
+        let read = || {
+            let mut statement = self.conn.prepare_cached(&format!("{LINKS} WHERE seq >= ?1 ORDER BY seq LIMIT ?2"))?;
+            statement.query_map(params![first, most.cast_signed()], read_link)?.collect::<rusqlite::Result<Vec<Link>>>()
+        };
+        read().map_err(failed)
+    }
+
+    /// From now on every row goes there too.
+    pub(super) fn tap(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
     fn commit(&mut self, rows: &[LedgerRow]) -> Result<(), LedgerFailed> {
         let mut chain = self.chain;
+        let links = rows.iter().map(|row| chain.seal(row)).collect::<Result<Vec<Link>, LedgerFailed>>()?;
         crash::at_commit(rows, crash::Commit::Before);
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         {
@@ -207,8 +216,8 @@ impl SqliteLedger {
                     "INSERT INTO row (seq, at, kind, order_id, body, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )
                 .map_err(failed)?;
-            for row in rows {
-                let Link { seq, at, kind, order, body, prev, hash } = chain.seal(row)?;
+            for link in &links {
+                let Link { seq, at, kind, order, body, prev, hash } = link;
                 insert.execute(params![seq, at, kind, order, body, prev.0, hash.0]).map_err(failed)?;
             }
         }
@@ -216,9 +225,14 @@ impl SqliteLedger {
         tx.commit().map_err(failed)?;
         crash::at_commit(rows, crash::Commit::After);
         self.chain = chain;
+        if let Some(tap) = &mut self.tap {
+            tap.committed(links);
+        }
         Ok(())
     }
 }
+
+const LINKS: &str = "SELECT seq, at, kind, order_id, body, prev, hash FROM row";
 
 fn read_link(row: &rusqlite::Row<'_>) -> rusqlite::Result<Link> {
     Ok(Link {
@@ -251,9 +265,9 @@ impl Ledger for SqliteLedger {
         self.chain.head()
     }
 
-    fn tidy(&mut self) -> Result<(), LedgerFailed> {
+    fn tidy(&mut self) -> Result<bool, LedgerFailed> {
         if self.failed.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         // NOOP only counts the frames that wait.
         let tidied = self.checkpoint("NOOP").and_then(|frames| {
@@ -265,7 +279,13 @@ impl Ledger for SqliteLedger {
             crash_point!("checkpoint.after");
             done
         });
-        tidied.map(drop).map_err(|why| self.broken(failed(why)))
+        if let Err(why) = tidied {
+            return Err(self.broken(failed(why)));
+        }
+        let Some(mut tap) = self.tap.take() else { return Ok(false) };
+        let behind = tap.fill(self);
+        self.tap = Some(tap);
+        Ok(behind)
     }
 
     /// Puts everything into the one file. SQLite would do so by itself in the end, and tell nobody that a sync failed.

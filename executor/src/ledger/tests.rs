@@ -6,11 +6,11 @@ use mm_core::domain::{
 use mm_core::protocol::Gate;
 use std::path::{Path, PathBuf};
 
-fn epoch(n: u64) -> LedgerRow {
+pub(super) fn epoch(n: u64) -> LedgerRow {
     LedgerRow::Epoch { at: Timestamp::from_ms(n), epoch: n, policy: Digest([7; 32]) }
 }
 
-fn intent(n: u8) -> LedgerRow {
+pub(super) fn intent(n: u8) -> LedgerRow {
     LedgerRow::Intent(Box::new(IntentRow {
         at: Timestamp::from_ms(1_700_000_000_000 + u64::from(n)),
         epoch: 1,
@@ -38,7 +38,7 @@ fn intent(n: u8) -> LedgerRow {
 }
 
 /// A ledger in a folder of its own, holding an epoch and `n` intents, closed.
-fn written(n: u8) -> (tempfile::TempDir, PathBuf) {
+pub(super) fn written(n: u8) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().expect("temporary folder");
     let path = dir.path().join("state").join("ledger.sqlite");
     SqliteLedger::init(&path).expect("made");

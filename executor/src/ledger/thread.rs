@@ -6,7 +6,7 @@
 use super::{Durable, DurableIntent, Ledger, LedgerFailed};
 use crate::rows::LedgerRow;
 use crate::worker::Worker;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 
 /// Rows that may wait: what two thousand intents a second make in more than two seconds, by when they are too old to be posted.
@@ -14,6 +14,8 @@ pub const QUEUE_MAX: usize = 8192;
 /// Most rows of one commit.
 pub const GROUP_ROWS_MAX: usize = 256;
 
+/// How long it rests between two pieces of tidying while no row comes.
+const TIDY_EVERY: Duration = Duration::from_millis(20);
 /// How long the end waits for the last commit.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
@@ -76,12 +78,19 @@ fn run(mut ledger: impl Ledger, queue: &Receiver<LedgerRow>, durable: &Durable, 
             Ok(row) => group.push(row),
             Err(TryRecvError::Disconnected) => break,
             Err(TryRecvError::Empty) => {
-                if let Err(why) = ledger.tidy() {
-                    report(Err(why));
-                    return;
+                let next = match ledger.tidy() {
+                    Ok(false) => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    Ok(true) => queue.recv_timeout(TIDY_EVERY),
+                    Err(why) => {
+                        report(Err(why));
+                        return;
+                    }
+                };
+                match next {
+                    Ok(row) => group.push(row),
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
-                let Ok(row) = queue.recv() else { break };
-                group.push(row);
             }
         }
         while group.len() < GROUP_ROWS_MAX {

@@ -33,6 +33,9 @@ pub struct ListedTrade {
     pub price: Price,
     /// `MATCHED`, `MINED`, `CONFIRMED`, `RETRYING`, `FAILED`.
     pub status: String,
+    /// Seconds, as text; whatever else stands there must not hide the trade.
+    #[serde(default)]
+    pub match_time: serde_json::Value,
     /// All makers of the trade.
     #[serde(default)]
     pub maker_orders: Vec<ListedPart>,

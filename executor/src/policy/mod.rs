@@ -60,7 +60,7 @@ pub struct Policy {
 }
 
 /// What is lost in the worst ending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Worst {
     /// Of one market.
     pub market: Usdc,
@@ -68,6 +68,30 @@ pub struct Worst {
     pub event: Usdc,
     /// Of all events, each in its own worst ending.
     pub house: Usdc,
+}
+
+/// What the endings of events lose, and what markets do that are in none.
+struct Sums {
+    events: Vec<EventLosses>,
+    alone: i128,
+}
+
+impl Sums {
+    fn new(events: usize) -> Self {
+        Self { events: vec![EventLosses::default(); events], alone: 0 }
+    }
+
+    fn add(&mut self, losses: Losses, listed: Option<&(usize, bool)>) {
+        match listed {
+            Some((event, exclusive)) => self.events[*event].add(losses, *exclusive),
+            None => self.alone += losses.worst().max(0),
+        }
+    }
+
+    /// What one event has won pays for no risk in another.
+    fn house(&self) -> i128 {
+        self.alone + self.events.iter().map(|event| event.worst().max(0)).sum::<i128>()
+    }
 }
 
 /// Why caps and an allow-list are no policy.
@@ -163,27 +187,41 @@ impl Policy {
     /// The worst case of a market, its event and the house if `more` came on top in that market.
     #[must_use]
     pub fn worst(&self, exposure: &Exposure, market: &ConditionId, more: Losses) -> Worst {
-        let mut events = vec![EventLosses::default(); self.events.len()];
-        let mut house = 0;
         let own = exposure.losses(market).plus(more);
-        let mut add = |losses: Losses, listed: Option<&(usize, bool)>| match listed {
-            Some((event, exclusive)) => events[*event].add(losses, *exclusive),
-            None => house += losses.worst().max(0),
-        };
-        add(own, self.by_condition.get(market));
+        let mut sums = Sums::new(self.events.len());
+        sums.add(own, self.by_condition.get(market));
+        self.add_up(exposure, &mut sums, |other| other == market);
+        let event = self.by_condition.get(market).map_or(own.worst(), |(event, _)| sums.events[*event].worst());
+        Worst { market: dollars(own.worst()), event: dollars(event), house: dollars(sums.house()) }
+    }
+
+    /// The worst case of each listed market as it stands, by row, in one pass.
+    fn worst_of_each(&self, exposure: &Exposure) -> Vec<Worst> {
+        let mut sums = Sums::new(self.events.len());
+        self.add_up(exposure, &mut sums, |_| false);
+        let house = dollars(sums.house());
+        let mut each = vec![Worst::default(); self.markets.len()];
+        for (event, rows) in self.events.iter().enumerate() {
+            let event = dollars(sums.events[event].worst());
+            for row in rows {
+                let market = dollars(exposure.losses(&self.markets[*row].condition).worst());
+                each[*row] = Worst { market, event, house };
+            }
+        }
+        each
+    }
+
+    /// Adds what every market that was ever traded loses, but for those left out.
+    fn add_up(&self, exposure: &Exposure, sums: &mut Sums, left_out: impl Fn(&ConditionId) -> bool) {
         // Both are in order of their names: one step on in each finds what a look-up would.
         let mut listed = self.by_condition.iter().peekable();
         for (other, losses) in exposure.all_losses() {
             while listed.next_if(|(name, _)| *name != other && *name < other).is_some() {}
             let listed = listed.next_if(|(name, _)| *name == other).map(|(_, listed)| listed);
-            if other != market {
-                add(losses, listed);
+            if !left_out(other) {
+                sums.add(losses, listed);
             }
         }
-        // What one event has won pays for no risk in another.
-        house += events.iter().map(|event| event.worst().max(0)).sum::<i128>();
-        let event = self.by_condition.get(market).map_or(own.worst(), |(event, _)| events[*event].worst());
-        Worst { market: dollars(own.worst()), event: dollars(event), house: dollars(house) }
     }
 
     /// SHA-256 over every cap and market.

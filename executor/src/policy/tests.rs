@@ -58,7 +58,15 @@ impl Scene {
         let trade = TradeId::parse(&format!("trade-{id}")).expect("a name");
         for stage in [Stage::Matched, Stage::Confirmed] {
             let (price, qty) = (order.price, order.qty);
-            self.exposure.apply(&LedgerRow::Fill { at: START, order: id, trade: trade.clone(), price, qty, stage });
+            self.exposure.apply(&LedgerRow::Fill {
+                at: START,
+                order: id,
+                trade: trade.clone(),
+                price,
+                qty,
+                stage,
+                matched: None,
+            });
         }
         self.exposure.apply(&LedgerRow::Outcome { at: START, order: id, became: Became::Ended { matched: order.qty } });
     }

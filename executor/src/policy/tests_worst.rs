@@ -2,7 +2,7 @@
 
 use super::tests::{Scene, wide};
 use super::*;
-use crate::rehearsal::{condition, order, policy_with};
+use crate::rehearsal::{START, condition, order, policy_with};
 use mm_core::domain::{NewOrder, Side};
 use proptest::prelude::*;
 
@@ -78,5 +78,61 @@ proptest! {
             };
             prop_assert_eq!(policy(&listed).worst(exposure, &condition(own), more), worst);
         }
+    }
+
+    /// What the status tells of every cap on a market or an event is what asking for each market by itself gives.
+    #[test]
+    fn the_fullest_is_that_of_asking_for_each(
+        listed in proptest::collection::vec(listed(), usize::from(MARKETS)),
+        open in proptest::collection::vec(an_order(), 0..12),
+        filled in proptest::collection::vec(an_order(), 0..12),
+    ) {
+        let mut scene = Scene::default();
+        for order in open {
+            scene.open(order);
+        }
+        filled.into_iter().for_each(|order| scene.filled(order));
+        let (policy, exposure) = (policy(&listed), &scene.exposure);
+        let usage = policy.usage(exposure, START);
+        let check = |name: &str, used: &dyn Fn(&AllowedMarket) -> Amount| {
+            let each = policy.markets().iter().map(|market| (used(market), market));
+            let most = each.fold(None, |most: Option<(Amount, &AllowedMarket)>, next| match most {
+                Some(most) if most.0 >= next.0 => Some(most),
+                _ => Some(next),
+            });
+            let told = usage.iter().find(|cap| &*cap.name == name).expect("listed");
+            let nothing = [Amount::Number(0), Amount::Usdc(Usdc::ZERO)];
+            match most.filter(|(used, _)| !nothing.contains(used)) {
+                Some((used, market)) => {
+                    prop_assert_eq!((told.used, told.fullest.as_deref()), (Some(used), Some(&*market.slug)), "{}", name);
+                }
+                None => prop_assert!(told.fullest.is_none() && told.used.is_some_and(|used| nothing.contains(&used))),
+            }
+            Ok(())
+        };
+        let worst = |market: &AllowedMarket| policy.worst(exposure, &market.condition, Losses::default());
+        let orders = |market: &AllowedMarket, token: Option<&TokenId>| {
+            let live = exposure.live_in(&market.condition).filter(|order| token.is_none_or(|token| order.row.token == *token));
+            live.fold((0_u32, Usdc::ZERO), |(n, sum), order| {
+                (n + 1, sum.saturating_add(mm_core::domain::cost_ceil(order.row.price, order.open_qty())))
+            })
+        };
+        let of_event = |market: &AllowedMarket| {
+            policy.same_event(&market.condition).map(|other| orders(other, None)).fold((0, Usdc::ZERO), |sum, more| {
+                (sum.0 + more.0, sum.1.saturating_add(more.1))
+            })
+        };
+        let tokens = |market: &AllowedMarket| [&market.yes, &market.no].map(|token| orders(market, Some(token)));
+        check("max_market_loss_usdc", &|market| worst(market).market.into())?;
+        check("max_event_loss_usdc", &|market| worst(market).event.into())?;
+        check("max_token_orders", &|market| tokens(market).map(|(n, _)| n).into_iter().max().unwrap_or(0).into())?;
+        check("max_token_resting_usdc", &|market| tokens(market)[0].1.max(tokens(market)[1].1).into())?;
+        check("max_market_orders", &|market| orders(market, None).0.into())?;
+        check("max_market_resting_usdc", &|market| orders(market, None).1.into())?;
+        check("max_event_orders", &|market| of_event(market).0.into())?;
+        check("max_event_resting_usdc", &|market| of_event(market).1.into())?;
+        let house = usage.iter().find(|cap| &*cap.name == "max_total_loss_usdc").and_then(|cap| cap.used);
+        let expected = policy.markets().first().map_or(Usdc::ZERO, |market| worst(market).house);
+        prop_assert_eq!(house, Some(expected.into()));
     }
 }

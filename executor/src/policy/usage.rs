@@ -1,8 +1,8 @@
 //! How much of each cap is used, for people. A cap nobody has told here how to count is still listed, with its value.
 
-use super::Policy;
 use super::places::Open;
-use crate::exposure::{Exposure, Losses};
+use super::{Policy, Worst};
+use crate::exposure::Exposure;
 use mm_core::domain::{Price, Qty, Timestamp, TokenId, Usdc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -71,37 +71,65 @@ pub struct CapUse {
     pub fullest: Option<Box<str>>,
 }
 
+/// What a listed market and its event use, by row.
+#[derive(Clone, Copy, Default)]
+struct Row {
+    worst: Worst,
+    fuller_token: Open,
+    market: Open,
+    event: Open,
+}
+
 impl Policy {
-    /// Every cap, in the order of the configuration.
+    /// Every cap, in the order of the configuration. Goes through markets and orders once, however many of either there are.
     #[must_use]
     pub fn usage(&self, exposure: &Exposure, at: Timestamp) -> Vec<CapUse> {
+        let rows = self.rows(exposure);
         let caps = self.caps.each().into_iter();
         caps.map(|(name, cap)| {
-            let used = self.used(name, exposure, at);
+            let used = self.used(name, &rows, exposure, at);
             let (used, fullest) = used.map_or((None, None), |(used, fullest)| (Some(used), fullest));
             CapUse { name: name.into(), cap, used, fullest }
         })
         .collect()
     }
 
-    fn used(&self, name: &str, exposure: &Exposure, at: Timestamp) -> Option<(Amount, Option<Box<str>>)> {
+    fn rows(&self, exposure: &Exposure) -> Vec<Row> {
+        let mut rows: Vec<Row> = self
+            .worst_of_each(exposure)
+            .into_iter()
+            .zip(&self.markets)
+            .map(|(worst, market)| {
+                let live = || exposure.live_in(&market.condition);
+                let [yes, no] =
+                    [&market.yes, &market.no].map(|token| Open::of(live().filter(|order| order.row.token == *token)));
+                // The two need not be the same token's.
+                let fuller_token = Open { orders: yes.orders.max(no.orders), resting: yes.resting.max(no.resting) };
+                Row { worst, fuller_token, market: Open::of(live()), event: Open::default() }
+            })
+            .collect();
+        for event in &self.events {
+            let sum = event.iter().fold(Open::default(), |sum, row| sum.plus(rows[*row].market));
+            event.iter().for_each(|row| rows[*row].event = sum);
+        }
+        rows
+    }
+
+    fn used(&self, name: &str, rows: &[Row], exposure: &Exposure, at: Timestamp) -> Option<(Amount, Option<Box<str>>)> {
         let house = |amount: Amount| Some((amount, None));
         let day = exposure.day();
         match name {
             "max_market_usdc" => self.fullest(|row| exposure.market(&self.markets[row].condition).worst_case()),
             "max_total_usdc" => house(exposure.total().worst_case().into()),
-            "max_market_loss_usdc" => self.fullest(|row| self.worst_of(exposure, row).market),
-            "max_event_loss_usdc" => self.fullest(|row| self.worst_of(exposure, row).event),
-            "max_total_loss_usdc" => match self.markets.is_empty() {
-                true => house(Usdc::ZERO.into()),
-                false => house(self.worst_of(exposure, 0).house.into()),
-            },
-            "max_token_orders" => self.fullest(|row| self.on_fuller_token(exposure, row).0),
-            "max_market_orders" => self.fullest(|row| self.in_market(exposure, row).orders),
-            "max_event_orders" => self.fullest(|row| self.in_event(exposure, row).orders),
-            "max_token_resting_usdc" => self.fullest(|row| self.on_fuller_token(exposure, row).1),
-            "max_market_resting_usdc" => self.fullest(|row| self.in_market(exposure, row).resting),
-            "max_event_resting_usdc" => self.fullest(|row| self.in_event(exposure, row).resting),
+            "max_market_loss_usdc" => self.fullest(|row| rows[row].worst.market),
+            "max_event_loss_usdc" => self.fullest(|row| rows[row].worst.event),
+            "max_total_loss_usdc" => house(rows.first().map_or(Usdc::ZERO, |row| row.worst.house).into()),
+            "max_token_orders" => self.fullest(|row| rows[row].fuller_token.orders),
+            "max_market_orders" => self.fullest(|row| rows[row].market.orders),
+            "max_event_orders" => self.fullest(|row| rows[row].event.orders),
+            "max_token_resting_usdc" => self.fullest(|row| rows[row].fuller_token.resting),
+            "max_market_resting_usdc" => self.fullest(|row| rows[row].market.resting),
+            "max_event_resting_usdc" => self.fullest(|row| rows[row].event.resting),
             "max_open_orders" => house(exposure.open_orders().into()),
             "max_orders_per_minute" => house(exposure.placed_last_minute(at).into()),
             "max_token_fills_per_minute" => self.fullest(|row| {
@@ -134,28 +162,7 @@ impl Policy {
         Some((most.into(), fullest))
     }
 
-    fn worst_of(&self, exposure: &Exposure, row: usize) -> super::Worst {
-        self.worst(exposure, &self.markets[row].condition, Losses::default())
-    }
-
     fn tokens(&self, row: usize) -> [&TokenId; 2] {
         [&self.markets[row].yes, &self.markets[row].no]
-    }
-
-    fn in_market(&self, exposure: &Exposure, row: usize) -> Open {
-        Open::of(exposure.live_in(&self.markets[row].condition))
-    }
-
-    fn in_event(&self, exposure: &Exposure, row: usize) -> Open {
-        let markets = self.same_event(&self.markets[row].condition);
-        markets.fold(Open::default(), |sum, other| sum.plus(Open::of(exposure.live_in(&other.condition))))
-    }
-
-    fn on_fuller_token(&self, exposure: &Exposure, row: usize) -> (u32, Usdc) {
-        let [yes, no] = self.tokens(row).map(|token| {
-            let live = exposure.live_in(&self.markets[row].condition);
-            Open::of(live.filter(|order| order.row.token == *token))
-        });
-        (yes.orders.max(no.orders), yes.resting.max(no.resting))
     }
 }

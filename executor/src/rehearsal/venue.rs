@@ -2,7 +2,7 @@
 
 use super::fixtures::{condition, token_id};
 use crate::outcome::{Answer, VenueCall, VenueReply};
-use mm_core::domain::{Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, TokenId};
+use mm_core::domain::{Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, TokenId, Usdc};
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -63,6 +63,8 @@ pub struct Resting {
 #[derive(Clone, Debug)]
 pub(super) struct Traded {
     pub(super) at: Timestamp,
+    /// By the venue's clock.
+    pub(super) matched: Timestamp,
     pub(super) order: OrderId,
     pub(super) price: Price,
     pub(super) qty: Qty,
@@ -160,8 +162,17 @@ impl Venue {
         let taker = OrderId::from_bytes([0xdd; 32]).to_string();
         json!({ "id": format!("trade-{nth}"), "status": status, "market": market, "asset_id": token, "side": "SELL",
                 "taker_order_id": taker, "price": trade.price.to_string(), "size": trade.qty.to_string(),
+                "match_time": trade.matched.secs().to_string(),
                 "maker_orders": [{ "order_id": trade.order.to_string(), "matched_amount": trade.qty.to_string(),
                                    "price": trade.price.to_string(), "asset_id": token, "side": order.side.as_str() }] })
+    }
+
+    /// Every trade: its name, its day by the venue's clock, and what a buyer paid.
+    pub fn paid(&self) -> impl Iterator<Item = (String, u64, Usdc)> {
+        self.trades.iter().enumerate().map(|(nth, trade)| {
+            let cost = mm_core::domain::cost_ceil(trade.price, trade.qty);
+            (format!("trade-{nth}"), trade.matched.day(), cost)
+        })
     }
 
     fn page(rows: &[serde_json::Value]) -> VenueReply {

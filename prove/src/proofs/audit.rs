@@ -1,5 +1,7 @@
 //! M5: the ledger tells when it is not what was written, and when what it tells of broke the rules.
 
+mod mirror;
+
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
 use crate::proofs::judged;
 use crate::shell;
@@ -12,22 +14,25 @@ use executor::rows::{Became, IntentRow, LedgerRow, RULES, RefusedRow};
 use mm_core::domain::{ClientOrderId, Digest, Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, TradeId};
 use mm_core::protocol::{Gate, Refusal, Stage};
 use rusqlite::Connection;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 /// All claims of this file.
-pub(crate) const PROOFS: &[Proof] = &[Proof {
-    id: "audit-finds-every-tampering",
-    milestone: 5,
-    claim: "Of a ledger of ten thousand rows, every changed, removed, inserted, moved or cut off row is found, and so \
-            is a ledger written anew; one sealed anew that tells of a broken rule is told which; the untouched one is verified.",
-    quick: true,
-    min_cases: 2_000,
-    run: |bench| tampered(bench, true),
-    sabotage_claim: "each row is read without the chain",
-    sabotage: Some(|bench| tampered(bench, false)),
-}];
+pub(crate) const PROOFS: &[Proof] = &[
+    Proof {
+        id: "audit-finds-every-tampering",
+        milestone: 5,
+        claim: "Of a ledger of ten thousand rows, and of its mirror, every changed, removed, inserted, moved or cut off row is found, and so \
+                is one written anew; one sealed anew that tells of a broken rule is told which; the untouched ones are verified.",
+        quick: true,
+        min_cases: 2_000,
+        run: |bench| tampered(bench, true),
+        sabotage_claim: "each row is read without the chain",
+        sabotage: Some(|bench| tampered(bench, false)),
+    },
+    mirror::PROOF,
+];
 
 /// Rows of the ledger.
 const ROWS: usize = 10_000;
@@ -48,10 +53,13 @@ fn tampered(bench: &mut Bench, chained: bool) -> Verdict {
         Depth::Quick => 10,
         Depth::Default | Depth::Full => 1,
     };
-    for (what, tried, missed) in in_memory(&rows, every, chained) {
-        evidence.cases += tried;
-        evidence.fact(what, format!("{tried} tried, {} missed", missed.len()));
-        failures.extend(missed.iter().take(2).map(|row| format!("{what}: row {row} was not missed")));
+    // A line takes longer to read than a row.
+    for (of, road, every) in [("", Road::Row, every), ("mirror: ", Road::Line, every * 5)] {
+        for (what, tried, missed) in in_memory(&rows, every, chained, road) {
+            evidence.cases += tried;
+            evidence.fact(&format!("{of}{what}"), format!("{tried} tried, {} missed", missed.len()));
+            failures.extend(missed.iter().take(2).map(|row| format!("{of}{what}: row {row} was not missed")));
+        }
     }
     let places = usize::try_from(bench.depth.pick(1, 5, 100)).unwrap_or(usize::MAX);
     for (says, tried, missed) in lying(&rows, places) {
@@ -170,7 +178,7 @@ impl Life<'_> {
             for stage in [Stage::Matched, Stage::Confirmed] {
                 let trade = TradeId::parse(&format!("trade-{n}")).expect("plain");
                 let (price, qty) = (asked.price, asked.qty);
-                self.write(|at| LedgerRow::Fill { at, order: id, trade, price, qty, stage });
+                self.write(|at| LedgerRow::Fill { at, order: id, trade, price, qty, stage, matched: None });
             }
         }
         self.write(|at| LedgerRow::Outcome { at, order: id, became: Became::Ended { matched } });
@@ -184,9 +192,27 @@ fn judge<'a>(rows: impl IntoIterator<Item = &'a LedgerRow>) -> u64 {
     report.findings.len() as u64 + report.more
 }
 
+/// How a row comes back.
+#[derive(Clone, Copy)]
+enum Road {
+    /// As the ledger stores it.
+    Row,
+    /// As a line of the mirror.
+    Line,
+}
+
+impl Road {
+    fn back(self, link: &Link) -> Option<Link> {
+        match self {
+            Self::Row => Some(link.clone()),
+            Self::Line => link.line().ok().and_then(|line| Link::of_line(link.seq, line.as_bytes()).ok()),
+        }
+    }
+}
+
 /// Each way of tampering with each row (or each `every`th): its name, how many, and the rows where it was not noticed. What stands
 /// before the row is untouched, so the chain is followed from there.
-fn in_memory(rows: &[LedgerRow], every: usize, chained: bool) -> Vec<(&'static str, u64, Vec<usize>)> {
+fn in_memory(rows: &[LedgerRow], every: usize, chained: bool, road: Road) -> Vec<(&'static str, u64, Vec<usize>)> {
     let (mut chain, mut before, mut links) = (Chain::default(), Vec::new(), Vec::new());
     for row in rows {
         before.push(chain);
@@ -196,7 +222,8 @@ fn in_memory(rows: &[LedgerRow], every: usize, chained: bool) -> Vec<(&'static s
     let noticed = |from: usize, changed: &[Link], rest: usize| {
         let (mut chain, mut sought) = (before[from], Sought::new(head));
         for link in changed.iter().chain(&links[rest..]) {
-            let read = if chained { chain.follow(link).map(drop) } else { link.read().map(drop) };
+            let Some(link) = road.back(link) else { return true };
+            let read = if chained { chain.follow(&link).map(drop) } else { link.read().map(drop) };
             if read.is_err() {
                 return true;
             }
@@ -351,14 +378,19 @@ fn on_disk(bench: &Bench, rows: &[LedgerRow]) -> Result<(u64, Vec<String>), Stri
         std::fs::copy(&whole, &copy).map_err(|why| why.to_string())?;
         HeadFile::beside(&copy).write(head).map_err(|why| why.to_string())?;
         Connection::open(&copy).and_then(|conn| conn.execute_batch(sql)).map_err(|why| format!("{what}: {why}"))?;
-        let told = verify(bench, &copy, &head.to_string())?;
-        let expected = if passes { "VERIFIED" } else { "BROKEN" };
-        let names_it = passes || told.text.contains("row ");
-        if told.ok != passes || !told.text.contains(expected) || !names_it {
-            wrong.push(format!("{what}: {}", told.text));
-        }
+        let told = verify(bench, "--ledger", &copy, &head.to_string())?;
+        wrong.extend(misjudged(&told, passes).map(|why| format!("{what}: {why}")));
     }
-    Ok((ON_DISK.len() as u64, wrong))
+    let (tried, missed) = mirror::on_disk(bench, &whole, head)?;
+    wrong.extend(missed);
+    Ok((ON_DISK.len() as u64 + tried, wrong))
+}
+
+/// What the command said, if that is not what it must say.
+fn misjudged(told: &shell::Output, passes: bool) -> Option<&str> {
+    let expected = if passes { "VERIFIED" } else { "BROKEN" };
+    let names_it = passes || told.text.contains("row ");
+    (told.ok != passes || !told.text.contains(expected) || !names_it).then_some(told.text.as_str())
 }
 
 fn write(path: &Path, rows: &[LedgerRow]) -> Result<Head, String> {
@@ -370,9 +402,9 @@ fn write(path: &Path, rows: &[LedgerRow]) -> Result<Head, String> {
     Ok(ledger.head())
 }
 
-fn verify(bench: &Bench, ledger: &PathBuf, head: &str) -> Result<shell::Output, String> {
+fn verify(bench: &Bench, kind: &str, file: &Path, head: &str) -> Result<shell::Output, String> {
     let mut command = Command::new(bench.binary("executor"));
     command.args(["audit", "verify", "--head", head, "--config"]).arg(bench.root.join("config/executor.toml"));
-    command.arg("--ledger").arg(ledger);
+    command.arg(kind).arg(file);
     shell::run(&mut command, Duration::from_secs(120))
 }

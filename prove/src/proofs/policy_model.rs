@@ -127,9 +127,10 @@ fn exhaust(bench: &mut Bench, released_at_ack: bool) -> Verdict {
     verdict(evidence, holds)
 }
 
-const WRONGS: [Wrong; 6] = [
+const WRONGS: [Wrong; 7] = [
     Wrong::ReleasesAtAck,
     Wrong::ForgetsUnknown,
+    Wrong::TakesANoForKeptIn,
     Wrong::RollsByOwnClock,
     Wrong::LosesInFlight,
     Wrong::SettlesAtMatch,
@@ -137,7 +138,7 @@ const WRONGS: [Wrong; 6] = [
 ];
 
 /// Steps that every search with a mishap must have taken.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 19] = [
     "accept",
     "answer lost",
     "cancel",
@@ -148,6 +149,7 @@ const STEPS: [&str; 18] = [
     "failed",
     "found resting",
     "given up",
+    "kept in",
     "late landing",
     "midnight",
     "place",

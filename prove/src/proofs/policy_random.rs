@@ -227,6 +227,7 @@ impl<'a> World<'a> {
                 self.became(hash, unknown);
                 self.became(hash, Became::NeverLanded);
             }
+            3 => self.became(hash, Became::NotSent { why: "".into() }),
             _ => {
                 let became = if self.land(hash) { Became::Accepted } else { Became::Rejected { why: "".into() } };
                 self.became(hash, became);
@@ -314,7 +315,7 @@ impl<'a> World<'a> {
     fn hear(&mut self, order: OrderId, trade: &str, price: Price, qty: Qty, stage: Stage) {
         let Ok(id) = TradeId::parse(trade) else { return };
         self.became(order, Became::Accepted);
-        self.write(LedgerRow::Fill { at: self.at, order, trade: id, price, qty, stage });
+        self.write(LedgerRow::Fill { at: self.at, order, trade: id, price, qty, stage, matched: None });
         self.heard.insert((order, trade.to_owned()), stage == Stage::Confirmed);
     }
 

@@ -10,7 +10,7 @@ use executor::policy::{Policy, PolicyCaps};
 use executor::rehearsal::{Rehearsal, Venue, order, policy_with, setup, wide_policy};
 use executor::rows::LedgerRow;
 use mm_core::domain::{Nanos, OrderId, Outcome, Price, Qty, Side, Timestamp, Usdc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All claims of this file.
 pub(crate) const PROOFS: &[Proof] = &[
@@ -29,7 +29,8 @@ pub(crate) const PROOFS: &[Proof] = &[
         id: "day-rolls-once-through-restarts",
         milestone: 5,
         claim: "Orders trade on both sides of two midnights, our clock right or wrong by a millisecond up to three days, the executor \
-                restarted after every row: no counter of a day is lost or begins early, and each day begins once.",
+                restarted after every row: no counter of a day is lost or begins early, each day begins once, and it has all that was \
+                bought on it by the venue's own times.",
         quick: true,
         min_cases: 300,
         run: |bench| days(bench, false),
@@ -216,9 +217,23 @@ fn counters(rows: &[LedgerRow]) -> Vec<executor::exposure::Day> {
         .collect()
 }
 
+/// Starts so much later put a trade before midnight, right on it, and in the seconds until the executor is told of the new day.
+const LATER_MS: [u64; 3] = [0, 1_500, 3_400];
+
+/// What the rows so far tell was bought on a day, by the venue's own times of its trades.
+fn truly_bought(venue: &Venue, rows: &[LedgerRow], day: u64) -> Usdc {
+    let told: BTreeSet<&str> = rows
+        .iter()
+        .filter_map(|row| if let LedgerRow::Fill { trade, .. } = row { Some(trade.as_str()) } else { None })
+        .collect();
+    let of_day = venue.paid().filter(|(trade, of, _)| *of == day && told.contains(trade.as_str()));
+    of_day.fold(Usdc::ZERO, |sum, (_, _, cost)| sum.saturating_add(cost))
+}
+
 /// Trades on both sides of a midnight, by a clock that is right.
-fn two_days() -> Rehearsal {
-    let mut stage = Rehearsal::restarted(setup(wide_policy(), false), MemoryLedger::new(), Venue::default(), EVE);
+fn two_days(later_ms: u64) -> Rehearsal {
+    let eve = EVE.plus(Nanos::from_ms(later_ms));
+    let mut stage = Rehearsal::restarted(setup(wide_policy(), false), MemoryLedger::new(), Venue::default(), eve);
     stage.connect(1, 2);
     stage.run_ms(2000);
     stage.arm();
@@ -236,13 +251,25 @@ fn two_days() -> Rehearsal {
 }
 
 fn days(bench: &mut Bench, by_own_clock: bool) -> Verdict {
-    let mut evidence = Evidence::default();
-    let stage = two_days();
+    let (mut evidence, mut holds) = (Evidence::default(), true);
+    for later_ms in LATER_MS {
+        holds &= days_from(bench, later_ms, by_own_clock, &mut evidence);
+    }
+    verdict(evidence, holds)
+}
+
+fn days_from(bench: &Bench, later_ms: u64, by_own_clock: bool, evidence: &mut Evidence) -> bool {
+    let stage = two_days(later_ms);
     let rows = stage.ledger.rows();
     let told = counters(rows);
     let begun = rows.iter().filter(|row| matches!(row, LedgerRow::Day { .. })).count();
     let (first, last) = (EVE.day(), stage.at.day());
     let (mut early, mut lost, mut twice, mut back) = (0u64, 0u64, 0u64, 0u64);
+    let (mut short, mut late) = (0u64, 0u64);
+    for (upto, day) in told.iter().enumerate() {
+        short += u64::from(day.bought < truly_bought(&stage.venue, &rows[..=upto], day.day));
+        late += u64::from(day.day == first && !truly_bought(&stage.venue, &rows[..=upto], last).is_zero());
+    }
     let step = usize::try_from(bench.depth.pick(3, 1, 1)).unwrap_or(1);
     for clock in CLOCKS {
         for upto in (1..=rows.len()).step_by(step) {
@@ -269,6 +296,7 @@ fn days(bench: &mut Bench, by_own_clock: bool) -> Verdict {
                 let day = again.desk.exposure().day();
                 early += u64::from(day.day > again.at.day());
                 back += u64::from(day.day < before.day);
+                short += u64::from(day.bought < truly_bought(&stage.venue, written, day.day));
                 lost += u64::from(day.day == before.day && (day.bought < before.bought || day.placed < before.placed));
                 before = day;
             }
@@ -284,7 +312,10 @@ fn days(bench: &mut Bench, by_own_clock: bool) -> Verdict {
             twice += u64::from(days.windows(2).any(|pair| pair[0] == pair[1]));
         }
     }
+    evidence.fact("begun so much later, milliseconds", later_ms);
     evidence.fact("rows, each a crash", rows.len());
+    evidence.fact("of them with a trade of the day that was not told to run yet", late);
+    evidence.fact("days that had less than was bought on them", short);
     evidence.fact("days begun in the first life", begun);
     evidence.fact("bought on the last day, micro-dollars", told.last().map_or(0, |day| day.bought.micro()));
     evidence.fact("days begun early", early);
@@ -292,5 +323,6 @@ fn days(bench: &mut Bench, by_own_clock: bool) -> Verdict {
     evidence.fact("days begun twice", twice);
     evidence.fact("days that came back", back);
     let crossed = last == first + 1 && begun == 2 && told.last().is_some_and(|day| !day.bought.is_zero());
-    verdict(evidence, crossed && early == 0 && lost == 0 && twice == 0 && back == 0)
+    let shows = late > 0 || later_ms == 0;
+    crossed && shows && short + early + lost + twice + back == 0
 }

@@ -31,6 +31,8 @@ pub struct TradeBrief {
     pub price: Price,
     /// Shares.
     pub qty: Qty,
+    /// When it matched, by the venue's clock.
+    pub matched: Timestamp,
     /// The makers' orders, each with its price and shares.
     pub makers: Vec<(OrderId, Price, Qty)>,
 }
@@ -93,6 +95,7 @@ impl Exchange {
                 taker: hand(row.taker, "taker"),
                 price: row.price,
                 qty: row.qty,
+                matched: self.shown(row.at),
                 makers: self.trades.legs(row).map(|leg| (hand(leg.maker, "order"), leg.price, leg.qty)).collect(),
             }
         };

@@ -3,11 +3,13 @@
 use crate::{ConfigFile, load, say, state};
 use clap::Subcommand;
 use executor::audit::{Audit, Report};
-use executor::ledger::{Head, HeadFile, LedgerError, Sought, SqliteLedger};
+use executor::ledger::{Head, HeadFile, LedgerError, MirrorFile, Sought, SqliteLedger};
+use executor::rows::LedgerRow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Exit code for a ledger that is broken.
 const BROKEN: u8 = 1;
@@ -16,8 +18,8 @@ const UNREADABLE: u8 = 2;
 
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Check the whole ledger of an executor that is not running: the chain of its rows, their times, and what they say. Exit code
-    /// 0: it holds. 1: it is broken. 2: it cannot be read.
+    /// Check the whole ledger of an executor that is not running, or the mirror of one that may be: the chain of its rows, their times,
+    /// and what they say. Exit code 0: it holds. 1: it is broken. 2: it cannot be read.
     Verify {
         #[command(flatten)]
         config: ConfigFile,
@@ -28,15 +30,23 @@ pub(crate) enum AuditCommand {
         /// Another ledger than the configuration's: a copy, a backup.
         #[arg(long, value_name = "FILE")]
         ledger: Option<PathBuf>,
+        /// Not the ledger but its mirror of JSON lines, which can be read at any time; FILE is another than the one beside the
+        /// configuration's ledger.
+        #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with = "ledger")]
+        mirror: Option<Option<PathBuf>>,
     },
 }
 
 impl AuditCommand {
     pub(crate) fn run(self) -> ExitCode {
-        let Self::Verify { config, head, ledger } = self;
+        let Self::Verify { config, head, ledger, mirror } = self;
         let verified = load(&config.path).map_err(Unverified::Unreadable).and_then(|config| {
-            let path = ledger.unwrap_or_else(|| state::ledger_path(&config));
-            let (screen, sound) = verify(&path, head).map_err(Unverified::Unreadable)?;
+            let ledger = ledger.unwrap_or_else(|| state::ledger_path(&config));
+            let source = match mirror {
+                None => Source::Ledger(ledger),
+                Some(file) => Source::Mirror(file.map_or_else(|| MirrorFile::beside(&ledger), MirrorFile::at)),
+            };
+            let (screen, sound) = verify(&source, head).map_err(Unverified::Unreadable)?;
             say(&screen).map_err(Unverified::Unreadable)?;
             if sound { Ok(()) } else { Err(Unverified::Broken) }
         });
@@ -56,35 +66,106 @@ enum Unverified {
     Unreadable(String),
 }
 
-/// One screen, and whether the ledger holds.
-fn verify(path: &Path, asked: Option<Head>) -> Result<(String, bool), String> {
-    let file = HeadFile::beside(path);
+/// Where the rows are read.
+enum Source {
+    Ledger(PathBuf),
+    Mirror(MirrorFile),
+}
+
+/// What came of reading to the end.
+enum Read {
+    Whole,
+    /// So many bytes behind the last line of a mirror are none.
+    Unfinished(u64),
+    Damaged(String),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Ledger(path) => path,
+            Self::Mirror(file) => file.path(),
+        }
+    }
+
+    fn read(&self, each: &mut dyn FnMut(Head, LedgerRow)) -> Result<Read, String> {
+        match self {
+            Self::Ledger(path) => match SqliteLedger::open_each(path, each) {
+                Ok(_) => Ok(Read::Whole),
+                Err(LedgerError::Damaged { what, .. }) => Ok(Read::Damaged(what)),
+                Err(why) => Err(why.to_string()),
+            },
+            Self::Mirror(file) => match file.read(each).map_err(|why| format!("{}: {why}", file.path().display()))? {
+                Ok(0) => Ok(Read::Whole),
+                Ok(bytes) => Ok(Read::Unfinished(bytes)),
+                Err(what) => Ok(Read::Damaged(what.0.into_string())),
+            },
+        }
+    }
+}
+
+/// How long a mirror is waited for that ends before a head.
+const MIRROR_BEHIND: Duration = Duration::from_secs(1);
+
+/// All rows, read and judged.
+struct Seen {
+    read: Read,
+    audit: Audit,
+    heads: Vec<(String, Sought)>,
+    end: Head,
+}
+
+impl Seen {
+    fn of(source: &Source, heads: &[(String, Head)]) -> Result<Self, String> {
+        let mut heads: Vec<(String, Sought)> =
+            heads.iter().map(|(name, head)| (name.clone(), Sought::new(*head))).collect();
+        let (mut audit, mut end) = (Audit::default(), Head::default());
+        let read = source.read(&mut |head, row| {
+            heads.iter_mut().for_each(|(_, sought)| sought.pass(head));
+            audit.row(&row);
+            end = head;
+        })?;
+        Ok(Self { read, audit, heads, end })
+    }
+}
+
+/// One screen, and whether the rows hold.
+fn verify(source: &Source, asked: Option<Head>) -> Result<(String, bool), String> {
+    // Before the rows: a mirror is read while both grow.
+    let file = HeadFile::beside(source.path());
     let beside = file.read().map_err(|why| format!("{}: {why}", file.path().display()))?;
-    let mut heads: Vec<(String, Sought)> = Vec::new();
-    heads.extend(asked.map(|head| ("--head".to_owned(), Sought::new(head))));
-    heads.extend(beside.map(|head| (file.path().display().to_string(), Sought::new(head))));
-    let (mut audit, mut end) = (Audit::default(), Head::default());
-    let opened = SqliteLedger::open_each(path, &mut |head, row| {
-        heads.iter_mut().for_each(|(_, sought)| sought.pass(head));
-        audit.row(&row);
-        end = head;
-    });
-    let damage = match opened {
-        Ok(_) => None,
-        Err(LedgerError::Damaged { what, .. }) => Some(what),
-        Err(why) => return Err(why.to_string()),
-    };
+    let heads: Vec<(String, Head)> = [("--head".to_owned(), asked), (file.path().display().to_string(), beside)]
+        .into_iter()
+        .filter_map(|(name, head)| Some((name, head?)))
+        .collect();
+    let mut seen = Seen::of(source, &heads)?;
+    // A mirror may be a moment behind what the head file tells.
+    if matches!(source, Source::Mirror(_)) && heads.iter().any(|(_, head)| head.rows > seen.end.rows) {
+        std::thread::sleep(MIRROR_BEHIND);
+        seen = Seen::of(source, &heads)?;
+    }
+    let Seen { read, audit, heads, end } = seen;
     let report = audit.end();
-    let mut screen = format!("ledger     {}\n", path.display());
+    let what = if matches!(source, Source::Ledger(_)) { "ledger" } else { "mirror" };
+    let mut screen = format!("{what}     {}\n", source.path().display());
     let mut line = |name: &str, text: &str| {
         writeln!(screen, "{name:<10} {text}").expect("writing to a string cannot fail");
     };
     tell(&report, &mut line);
     line("ends at", &end.to_string());
     let mut sound = report.findings.is_empty();
-    match &damage {
-        None => line("chain", "whole: every row follows the one before it"),
-        Some(what) => {
+    match &read {
+        Read::Whole => line("chain", "whole: every row follows the one before it"),
+        Read::Unfinished(bytes) => {
+            line("chain", "whole: every row follows the one before it");
+            line(
+                "chain",
+                &format!(
+                    "NOT CHECKED: {bytes} bytes behind the last line: one that is being written, or was when the executor was killed"
+                ),
+            );
+        }
+        Read::Damaged(what) => {
             sound = false;
             line("chain", &format!("BROKEN: {what}; what stands above is about the rows before it"));
         }

@@ -17,7 +17,7 @@ use executor::key_lock::KeyLock;
 use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
 use executor::latch::{Latch, Marker};
-use executor::ledger::{self, Durable, Head, HeadFile, HeadKeeper, Ledger as _, LedgerHandle};
+use executor::ledger::{self, Durable, Head, HeadFile, HeadKeeper, Ledger as _, LedgerHandle, Mirror, MirrorFile};
 use executor::limits::{Limits, Next, Places, Toll, Waiting};
 use executor::operator::{Ask, Status, Told, new_code};
 use executor::outcome::{VenueCall, VenueReply};
@@ -95,7 +95,7 @@ fn run_logged(
         tracing::warn!(event = "key-memory", why = %why, "the key's page is not locked in memory: it may reach a swap disk");
     }
     crash_point!("start.opened");
-    let Opened { ledger, exposure, epoch } = opened;
+    let Opened { mut ledger, exposure, epoch } = opened;
     let account = Account::new(config.venue.chain, config.account.signature_type, key.address(), config.account.funder)
         .map_err(|why| why.to_string())?;
     let setup = Setup {
@@ -119,6 +119,10 @@ fn run_logged(
         tracing::error!(event = "caps-spent", epoch, "the ledger cannot vouch for today: its caps count as spent");
     }
     let head = ledger.head();
+    let mirror = Mirror::start(&MirrorFile::beside(&state::ledger_path(&config)), &mut ledger, |why| {
+        tracing::error!(event = "mirror-failed", why = %why, "the ledger's mirror is not written: see the runbook ledger.md");
+    })
+    .map_err(|why| format!("no thread for the ledger's mirror: {why}"))?;
     #[cfg(feature = "crash-points")]
     let ledger = executor::crash::sabotaged(ledger);
     let marker = Marker::of(&config.state_dir);
@@ -132,7 +136,7 @@ fn run_logged(
         .enable_all()
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
-        .block_on(Shell::serve(config, sandbox, clock, (epoch, head), ledger, latch, key, account, desk))
+        .block_on(Shell::serve(config, sandbox, clock, (epoch, head), ledger, mirror, latch, key, account, desk))
 }
 
 /// Everything around the desk.
@@ -147,6 +151,7 @@ struct Shell {
     ledger: LedgerHandle,
     durable: Durable,
     head: HeadKeeper,
+    mirror: Mirror,
     latch: Latch,
     login: Arc<Login>,
     /// None when nothing is posted: then nothing can rest.
@@ -177,6 +182,7 @@ impl Shell {
         clock: Clock,
         (epoch, head): (u64, Head),
         ledger: impl ledger::Ledger + 'static,
+        mirror: Mirror,
         latch: Latch,
         key: Arc<Key>,
         account: Account,
@@ -264,6 +270,7 @@ impl Shell {
             ledger: handle,
             durable,
             head,
+            mirror,
             latch,
             login,
             depositor,
@@ -293,6 +300,10 @@ impl Shell {
             shell.latch.put(why.as_str().into());
         }
         let latched = shell.latch.close();
+        // What it lacks the next start writes.
+        if !shell.mirror.close() {
+            tracing::warn!(event = "mirror-behind", "the disk did not take the mirror's last lines in time");
+        }
         let headed = shell.head.close();
         tracing::info!(event = "head", head = %shell.durable.get(), "the ledger ends here");
         let may_land = shell.desk.may_land_for();
@@ -481,6 +492,7 @@ impl Shell {
                 Err(why) => format!("degraded: may reach a swap disk ({why})"),
             },
             head: self.durable.get(),
+            mirror: self.mirror.state(),
             credentials_age_ms: self.login.current().map(|(_, since)| at.since(since).ms()),
             cancel_all_age_ms: self.last_cancel_all.map(|since| at.since(since).ms()),
             desk: self.desk.status(),

@@ -59,6 +59,8 @@ pub(crate) fn screen(status: &Status) -> String {
     screen.line("policy", desk.policy.to_string());
     screen.line("config", status.config.clone());
     screen.line("ledger", status.head.to_string());
+    let troubled = status.mirror.trouble.as_ref().map_or_else(String::new, |why| format!("   BEHIND: {why}"));
+    screen.line("mirror", format!("{} of {} rows{troubled}", status.mirror.rows, status.head.rows));
     screen.0.trim_end().to_owned()
 }
 
@@ -105,7 +107,7 @@ fn in_brackets(ms: Option<u64>) -> String {
 mod tests {
     use super::*;
     use executor::desk::Op;
-    use executor::ledger::Head;
+    use executor::ledger::{Head, Mirrored};
     use executor::rehearsal::{OnPost, Rehearsal, order, policy, setup};
     use expect_test::{Expect, expect};
     use mm_core::domain::{Digest, Outcome, Qty, Side};
@@ -119,6 +121,7 @@ mod tests {
             sandbox: "full".to_owned(),
             key: "locked in memory".to_owned(),
             head: Head { rows: 12, hash: Digest([0xab; 32]) },
+            mirror: Mirrored { rows: 12, trouble: None },
             credentials_age_ms: Some(61_234),
             cancel_all_age_ms: None,
             desk: stage.desk.status(),
@@ -176,6 +179,7 @@ mod tests {
                 policy       be266244e210e7b3a11588ca9f571016fccd6b124b98347b06c58bbea8b60e12
                 config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
                 ledger       12:abababababababababababababababababababababababababababababababab
+                mirror       12 of 12 rows
             "#]],
         );
     }
@@ -227,6 +231,7 @@ mod tests {
                 policy       535ea488d533c3ec7cac567bd1571455cc4df647ad5f7914bc704acc72738af1
                 config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
                 ledger       12:abababababababababababababababababababababababababababababababab
+                mirror       12 of 12 rows
             "#]],
         );
     }
@@ -280,6 +285,7 @@ mod tests {
                 policy       535ea488d533c3ec7cac567bd1571455cc4df647ad5f7914bc704acc72738af1
                 config       c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0
                 ledger       12:abababababababababababababababababababababababababababababababab
+                mirror       12 of 12 rows
             "#]],
         );
     }

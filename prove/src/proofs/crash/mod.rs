@@ -250,11 +250,12 @@ impl Tally {
         self.complaints.doubled += found.doubled;
         self.complaints.resting += found.resting;
         self.complaints.heads += found.heads;
+        self.complaints.mirrors += found.mirrors;
     }
 
     fn judge(self, places: &[String], sabotage: Sabotage) -> Verdict {
         let kills: u64 = self.kills.values().sum();
-        let Complaints { lost, fills, doubled, resting, heads } = self.complaints;
+        let Complaints { lost, fills, doubled, resting, heads, mirrors } = self.complaints;
         let silent = self.orders.saturating_sub(self.told);
         let mut evidence = Evidence { cases: kills, ..Evidence::default() };
         for failure in self.failures.iter().take(5) {
@@ -272,6 +273,7 @@ impl Tally {
         evidence.fact("orders that are there twice", doubled);
         evidence.fact("orders that rest at the end", resting);
         evidence.fact("ledgers that their head file does not know", heads);
+        evidence.fact("ledgers whose mirror tells something else", mirrors);
         evidence.fact("most at risk at the venue, micro-dollars", self.most_at_risk);
         evidence.fact("deaths with more than the cap at risk", self.breaches);
         let missed: Vec<&String> = places.iter().filter(|place| !self.kills.contains_key(*place)).collect();
@@ -285,7 +287,7 @@ impl Tally {
             Sabotage::AsksAnew if doubled > 0 => return Verdict::Refuted(evidence),
             Sabotage::LateRows | Sabotage::AsksAnew => return Verdict::Proved(evidence),
         }
-        let clean = self.failures.is_empty() && lost + fills + doubled + resting + heads + self.breaches == 0;
+        let clean = self.failures.is_empty() && lost + fills + doubled + resting + heads + mirrors + self.breaches == 0;
         verdict(evidence, clean && missed.is_empty() && self.filled > 0 && silent > 0)
     }
 }

@@ -1,7 +1,7 @@
 //! What the venue has of an account, and whether a ledger knows it: computed from the venue's own list, in its own plain way.
 
 use crate::stack::StackError;
-use executor::ledger::{Head, HeadFile, Ledger as _, Sought, SqliteLedger};
+use executor::ledger::{Head, HeadFile, Ledger as _, MirrorFile, Sought, SqliteLedger};
 use executor::rows::LedgerRow;
 use mm_core::domain::{ClientOrderId, OrderId, Qty};
 use mm_core::protocol::Stage;
@@ -73,6 +73,8 @@ pub(super) struct Complaints {
     pub(super) resting: u64,
     /// Ledgers whose head file is missing, or names a row that is not there.
     pub(super) heads: u64,
+    /// Mirrors that are not the ledger, row by row.
+    pub(super) mirrors: u64,
 }
 
 /// Holds the ledger of a stopped executor against the truth.
@@ -80,6 +82,8 @@ pub(super) struct Complaints {
 /// # Errors
 /// When the ledger cannot be read.
 pub(super) fn compare(truth: &Truth, ledger: &Path) -> Result<Complaints, StackError> {
+    let mut mirrored = Head::default();
+    let whole = MirrorFile::beside(ledger).read(&mut |head, _| mirrored = head);
     let head = HeadFile::beside(ledger).read().map_err(|e| StackError(format!("head: {e}")))?;
     let mut sought = head.map(Sought::new);
     let mut pass = |head: Head, _: LedgerRow| sought.iter_mut().for_each(|sought| sought.pass(head));
@@ -99,7 +103,14 @@ pub(super) fn compare(truth: &Truth, ledger: &Path) -> Result<Complaints, StackE
         parts.fold(Qty::ZERO, |sum, (_, (qty, _))| sum.saturating_add(*qty))
     };
     let mut of_intent: BTreeMap<(u64, ClientOrderId), u64> = BTreeMap::new();
-    let mut complaints = Complaints { doubled: truth.doubled(), heads: u64::from(!is_there), ..Complaints::default() };
+    // the same chain to the same row
+    let is_mirrored = matches!(whole, Ok(Ok(0))) && mirrored == ledger.head();
+    let mut complaints = Complaints {
+        doubled: truth.doubled(),
+        heads: u64::from(!is_there),
+        mirrors: u64::from(!is_mirrored),
+        ..Complaints::default()
+    };
     for order in &truth.orders {
         match intents.get(&order.id) {
             Some(intent) => *of_intent.entry(*intent).or_default() += 1,

@@ -32,6 +32,8 @@ pub(super) enum Wrong {
     ReleasesAtAck,
     /// An order whose answer was lost counts as never landed.
     ForgetsUnknown,
+    /// An order the venue refused counts as one that never left.
+    TakesANoForKeptIn,
     /// A day begins by our own clock.
     RollsByOwnClock,
     /// A restart finds no orders that were on their way.

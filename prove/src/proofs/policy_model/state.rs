@@ -38,7 +38,8 @@ pub(super) struct Order {
     pub(super) item: usize,
     pub(super) nth: u8,
     pub(super) truth: Truth,
-    pub(super) placed: u64,
+    /// The day that was told to run when it was placed; `None`: it was kept in.
+    pub(super) placed: Option<u64>,
     pub(super) trades: Vec<Trade>,
 }
 
@@ -179,6 +180,7 @@ impl State {
             price,
             qty: shares(1),
             stage,
+            matched: None,
         };
         self.write(row);
     }
@@ -254,7 +256,17 @@ impl State {
                 if unanswered {
                     go("reject", &|next| {
                         next.orders[nth].truth = Truth::Gone;
-                        next.became(nth, Became::Rejected { why: "".into() });
+                        next.became(
+                            nth,
+                            match scope.wrong {
+                                Some(Wrong::TakesANoForKeptIn) => Became::NotSent { why: "".into() },
+                                _ => Became::Rejected { why: "".into() },
+                            },
+                        );
+                    });
+                    go("kept in", &|next| {
+                        (next.orders[nth].truth, next.orders[nth].placed) = (Truth::Gone, None);
+                        next.became(nth, Became::NotSent { why: "".into() });
                     });
                 }
                 for truth in [Truth::Rests, Truth::Late, Truth::Never] {
@@ -330,7 +342,7 @@ impl State {
         let nth = self.orders.iter().filter(|order| order.item == item).count();
         let nth = u8::try_from(nth).unwrap_or(u8::MAX);
         self.write(intent(item, nth, self.at()));
-        self.orders.push(Order { item, nth, truth: Truth::Leaving, placed: self.today(), trades: Vec::new() });
+        self.orders.push(Order { item, nth, truth: Truth::Leaving, placed: Some(self.today()), trades: Vec::new() });
         self.orders.sort_by_key(|order| (order.item, order.nth));
     }
 

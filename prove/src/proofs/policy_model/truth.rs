@@ -118,7 +118,7 @@ impl State {
         for order in &self.orders {
             let open_now = order.cents() * count(order.may_trade());
             let buys = order.side() == Side::Buy;
-            if order.placed == self.today() {
+            if order.placed == Some(self.today()) {
                 placed += order.cents() * count(order.size());
             }
             live += i64::from(order.may_trade() > 0);

@@ -231,6 +231,8 @@ fn collect(
         said("transcript of op.sock", sinks::transcript(&stack.sockets().join("op.sock"))?),
         sinks::file("ledger", &state.join("ledger.sqlite"))?,
         sinks::file("ledger's write-ahead log", &state.join("ledger.sqlite-wal"))?,
+        sinks::file("ledger's mirror", &state.join("audit.jsonl"))?,
+        said("audit verify of the mirror", command(&["audit", "verify", "--mirror"])?),
         sinks::folder("state folder", &state, excepted)?,
         sinks::folder("journal and configurations", stack.dir(), &[&deposit])?,
         sinks::folder("socket folder", stack.sockets(), &[])?,

@@ -173,6 +173,7 @@ fn listed_trade(trade: TradeBrief) -> ListedTrade {
         size: trade.qty,
         price: trade.price,
         status: trade.status.to_owned(),
+        match_time: trade.matched.secs().to_string().into(),
         maker_orders: trade.makers.into_iter().map(part).collect(),
     }
 }
