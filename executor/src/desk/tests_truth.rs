@@ -264,7 +264,8 @@ fn an_order_that_a_list_shows_is_not_gone_because_a_look_up_does_not_know_it() {
     assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
 }
 
-/// However often a core asks while there is no token, the caps of the minute and of the day are there for what leaves.
+/// However often a core asks while there is no token, the caps of the minute and of the day are there for what leaves; but it does
+/// not fill the disk.
 #[test]
 fn asking_without_a_token_uses_up_no_cap() {
     let mut stage = armed();
@@ -281,6 +282,15 @@ fn asking_without_a_token_uses_up_no_cap() {
     stage.place(most + 6, bid(40));
     stage.run_ms(300);
     assert_eq!(heard(&stage, most + 6), ["accepted"]);
+    stage.limits = crate::limits::Limits::new(Some(seldom));
+    while stage.limits.take(stage.at, crate::limits::Class::Place, 1).is_ok() {}
+    for n in most + 7..=most * 12 {
+        stage.place(n, bid(40));
+        stage.run_ms(1);
+    }
+    stage.run_ms(1_000);
+    let intents = stage.ledger.rows().iter().filter(|row| matches!(row, LedgerRow::Intent(_))).count();
+    assert_eq!(intents as u64, most * u64::from(crate::policy::RECORDED_FOR_EACH));
     let audited = stage.ledger.rows().iter().fold(crate::audit::Audit::default(), |mut audit, row| {
         audit.row(row);
         audit

@@ -102,6 +102,8 @@ pub struct Exposure {
     /// The day the next [`LedgerRow::Day`] tells counts as spent.
     spent: bool,
     minute: VecDeque<Timestamp>,
+    /// When intents were recorded, whether or not they left, in the last minute before the newest.
+    recorded: VecDeque<Timestamp>,
     /// When trades on a token were learnt of, in the last minute before the newest.
     traded: BTreeMap<TokenId, VecDeque<Timestamp>>,
     /// Orders the venue refused since it last took one.
@@ -252,9 +254,13 @@ impl Exposure {
     /// Placements in the 60 seconds before `at`, but for those that provably never left.
     #[must_use]
     pub fn placed_last_minute(&self, at: Timestamp) -> u32 {
-        let from = at.minus(MINUTE);
-        let older = self.minute.partition_point(|stamp| *stamp <= from);
-        u32::try_from(self.minute.len() - older).unwrap_or(u32::MAX)
+        in_the_minute_before(at, &self.minute)
+    }
+
+    /// Intents recorded in the 60 seconds before `at`, also those that never left.
+    #[must_use]
+    pub fn recorded_last_minute(&self, at: Timestamp) -> u32 {
+        in_the_minute_before(at, &self.recorded)
     }
 
     /// Our trades on a token in the 60 seconds before `at`, by when they were learnt of.
@@ -340,8 +346,8 @@ impl Exposure {
         self.unsettled.iter().filter_map(|id| self.order(id))
     }
 
-    /// SHA-256 over what a decision rests on: dollars at risk in all, the day's counters, counts of open orders and of the last
-    /// minute's placements, as 64 bits, little endian; then what is at risk in each market, as [`mark`] sums it. A change here raises
+    /// SHA-256 over what a decision rests on: dollars at risk in all, the day's counters, counts of open orders, of the last
+    /// minute's placements and of its intents, as 64 bits, little endian; then what is at risk in each market, as [`mark`] sums it. A change here raises
     /// [`crate::rows::RULES`].
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -355,6 +361,7 @@ impl Exposure {
         number(self.day.sold.micro());
         number(self.open_count.into());
         number(u64::try_from(self.minute.len()).unwrap_or(u64::MAX));
+        number(u64::try_from(self.recorded.len()).unwrap_or(u64::MAX));
         self.mark.numbers().into_iter().for_each(number);
         Digest(hash.finalize().into())
     }
@@ -362,9 +369,12 @@ impl Exposure {
     fn intend(&mut self, row: &IntentRow) {
         self.roll(row.at);
         let from = row.at.minus(MINUTE);
-        while self.minute.front().is_some_and(|stamp| *stamp <= from) {
-            self.minute.pop_front();
+        for stamps in [&mut self.minute, &mut self.recorded] {
+            while stamps.front().is_some_and(|stamp| *stamp <= from) {
+                stamps.pop_front();
+            }
         }
+        self.recorded.push_back(row.at.max(self.recorded.back().copied().unwrap_or_default()));
         let mut tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new(), counted: None };
         self.count_placed(&mut tracked);
         let held = self.holdings.entry(row.token.clone()).or_default();
@@ -639,6 +649,13 @@ impl Exposure {
     const fn spend(&mut self) {
         (self.day.bought, self.day.placed, self.day.sold) = (Usdc::MAX, Usdc::MAX, Usdc::ZERO);
     }
+}
+
+/// How many of these moments, in their order, lie in the 60 seconds before `at`.
+fn in_the_minute_before(at: Timestamp, stamps: &VecDeque<Timestamp>) -> u32 {
+    let from = at.minus(MINUTE);
+    let older = stamps.partition_point(|stamp| *stamp <= from);
+    u32::try_from(stamps.len() - older).unwrap_or(u32::MAX)
 }
 
 impl Tracked {

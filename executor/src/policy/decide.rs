@@ -14,6 +14,10 @@ const GTD_LEAST_AHEAD: Nanos = Nanos::from_secs(180);
 /// How far ahead of our clock an intent's own time may be before it counts as wrong.
 const CLOCK_SLACK_MS: u64 = 1000;
 
+/// Of so many intents for each placement of a minute the others may never leave, which counts for nothing else: what bounds the rows
+/// a core can make the ledger write.
+pub const RECORDED_FOR_EACH: u32 = 10;
+
 /// One order a core asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
@@ -169,7 +173,10 @@ pub fn decide(
     if open >= caps.max_open_orders {
         why.push(Refusal::OpenOrders { open, cap: caps.max_open_orders });
     }
-    if exposure.placed_last_minute(at) >= caps.max_orders_per_minute {
+    let recorded_max = caps.max_orders_per_minute.saturating_mul(RECORDED_FOR_EACH);
+    if exposure.placed_last_minute(at) >= caps.max_orders_per_minute
+        || exposure.recorded_last_minute(at) >= recorded_max
+    {
         why.push(Refusal::Rate);
     }
     let day = exposure.day();

@@ -13,7 +13,7 @@ mod tests_worst;
 mod usage;
 
 pub use caps::{Loosened, PolicyCaps};
-pub use decide::{Approved, Ask, decide};
+pub use decide::{Approved, Ask, RECORDED_FOR_EACH, decide};
 pub use reference::Reference;
 pub use usage::{Amount, CapUse};
 
