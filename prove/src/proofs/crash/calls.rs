@@ -3,14 +3,14 @@
 use super::house::{Finish, House};
 use super::panic::appears;
 use super::truth::Complaints;
-use super::{Sabotage, side_by_side};
+use super::{Sabotage, library, side_by_side};
 use crate::proof::{Bench, Depth, Evidence, Proof, Verdict};
 use crate::proofs::{in_runtime, judged};
 use crate::shell;
 use crate::stack::{Options, Stack, StackError};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ struct Came {
 
 async fn failing(bench: &Bench, sabotage: Sabotage) -> Result<Verdict, StackError> {
     let binary = shell::build_crash_executor(&bench.root)?;
-    let library = library(bench)?;
+    let library = library(bench, "failing_disk")?;
     let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
     options.scenario = bench.root.join("config/sim/basic.toml");
     let stack = Arc::new(Stack::venue(options).await?);
@@ -208,14 +208,4 @@ fn told(status: ExitStatus) -> String {
         Some(code) => format!("ends with {code}"),
         None => status.to_string(),
     }
-}
-
-/// The library, built from the file beside this one by the compiler that builds SQLite.
-fn library(bench: &Bench) -> Result<PathBuf, StackError> {
-    let source = bench.root.join("prove/src/proofs/crash/failing_disk.c");
-    let built = bench.evidence.join("failing_disk.so");
-    let mut command = Command::new("cc");
-    command.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&built).arg(source).arg("-ldl");
-    let output = shell::run(&mut command, Duration::from_secs(60))?;
-    if output.ok { Ok(built) } else { Err(StackError(output.text)) }
 }

@@ -1,6 +1,7 @@
 //! One account, one ledger, and the lives that executors live and lose on it.
 
 mod struck;
+mod watched;
 
 pub(super) use struck::{Finish, PATIENCE};
 

@@ -8,6 +8,7 @@ mod core;
 mod disk;
 mod house;
 mod panic;
+mod power;
 mod truth;
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
@@ -17,13 +18,14 @@ use crate::shell;
 use crate::stack::{Options, Stack, StackError};
 use house::{CAP_USDC, End, House};
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use truth::Complaints;
 
 /// All claims of this file.
-pub(crate) const PROOFS: &[Proof] = &[KILLED, panic::PROOF, disk::PROOF, calls::PROOF];
+pub(crate) const PROOFS: &[Proof] = &[KILLED, panic::PROOF, disk::PROOF, calls::PROOF, power::PROOF];
 
 const KILLED: Proof = Proof {
     id: "killed-anywhere-nothing-is-lost",
@@ -88,6 +90,16 @@ async fn side_by_side<T: Send + 'static, R: Send + 'static, F: Future<Output = R
             None => return Ok(done),
         }
     }
+}
+
+/// A library to preload into an executor, built from the file of this name beside this one by the compiler that builds SQLite.
+fn library(bench: &Bench, name: &str) -> Result<PathBuf, StackError> {
+    let source = bench.root.join(format!("prove/src/proofs/crash/{name}.c"));
+    let built = bench.evidence.join(format!("{name}.so"));
+    let mut command = Command::new("cc");
+    command.args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]).arg(&built).arg(source).arg("-ldl");
+    let output = shell::run(&mut command, Duration::from_secs(60))?;
+    if output.ok { Ok(built) } else { Err(StackError(output.text)) }
 }
 
 /// A place to kill at.

@@ -36,6 +36,10 @@ impl Truth {
         Self { orders: orders.collect() }
     }
 
+    pub(super) fn ids(&self) -> BTreeSet<OrderId> {
+        self.orders.iter().map(|order| order.id).collect()
+    }
+
     pub(super) fn orders(&self) -> u64 {
         self.orders.len() as u64
     }
