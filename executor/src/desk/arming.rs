@@ -29,11 +29,11 @@ impl Arming {
         Self { reasons: vec![(why.into(), None)], ..Self::default() }
     }
 
-    /// One more reason. A code given before it was known is good no more.
-    pub(super) fn halted(&mut self, at: Timestamp, why: &str) {
+    /// One more reason; whether it is new since the last arm. A code given before it was known is good no more.
+    pub(super) fn halted(&mut self, at: Timestamp, why: &str) -> bool {
         self.code = None;
         if self.reasons.iter().any(|(known, _)| **known == *why) {
-            return;
+            return false;
         }
         if self.reasons.len() == REASONS_MAX {
             let by_hand = self.reasons.iter().position(|(why, _)| why.starts_with(BY_HAND));
@@ -41,6 +41,7 @@ impl Arming {
             self.more = self.more.saturating_add(1);
         }
         self.reasons.push((why.into(), Some(at)));
+        true
     }
 
     /// The reasons since it was last armed, oldest first, and how many more there were.

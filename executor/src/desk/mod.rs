@@ -330,8 +330,10 @@ impl Desk {
             out.push(Effect::Latch { why: why.into() });
             self.health.halted = Some(why.into());
         }
-        out.push(Effect::Alert(format!("halted: {why}").into()));
-        self.arming.halted(self.at, why);
+        // what is found with each reading is told once
+        if self.arming.halted(self.at, why) {
+            out.push(Effect::Alert(format!("halted: {why}").into()));
+        }
         self.auto_arm = false;
         self.start_sweep(out);
     }

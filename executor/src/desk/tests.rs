@@ -416,6 +416,12 @@ fn a_foreign_order_halts() {
     let mut stage = check(OnPost::Accept, 500, &["accepted"]);
     let resting = stage.venue.orders[&hash(&stage, 1)];
     stage.venue.orders.insert(OrderId::from_bytes([9; 32]), resting);
+    // cancelled, and back: one that every list shows is told of once
+    for _ in 0..60 {
+        stage.run_ms(100);
+        stage.venue.orders.insert(OrderId::from_bytes([9; 32]), resting);
+    }
+    assert_eq!(stage.alerts.iter().filter(|told| told.contains("not in the ledger")).count(), 1, "{:?}", stage.alerts);
     stage.run_ms(6000);
     assert!(stage.desk.status().halted.is_some_and(|why| why.contains("not in the ledger")));
     assert_eq!(stage.resting(), 0);
