@@ -1,7 +1,7 @@
 //! M5: what the executor refuses to start on. Real processes, and no venue: all of it is refused before anybody is asked anything.
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
-use crate::proofs::{judged, unless_broken};
+use crate::proofs::{in_runtime, judged, unless_broken};
 use crate::stack;
 use executor::ledger::{HeadFile, Ledger as _, SqliteLedger};
 use executor::rows::LedgerRow;
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use toml::{Table, Value};
 
 mod cases;
+mod checks;
 
 /// All claims of this file.
 pub(crate) const PROOFS: &[Proof] = &[
@@ -31,6 +32,17 @@ pub(crate) const PROOFS: &[Proof] = &[
         run: |bench| cases::refused(bench, true),
         sabotage_claim: "each danger is left out, one after the other: every single case goes red",
         sabotage: Some(|bench| cases::refused(bench, false)),
+    },
+    Proof {
+        id: "each-danger-meets-one-check",
+        milestone: 5,
+        claim: "Of the checks of a start, asked one by one, exactly one refuses each danger of unsafe-start-is-refused: left out, it would let \
+                that danger start.",
+        quick: true,
+        min_cases: 16,
+        run: |bench| in_runtime(async { Ok::<_, String>(checks::each_alone(bench, true)) }),
+        sabotage_claim: "the dangers are not made",
+        sabotage: Some(|bench| in_runtime(async { Ok::<_, String>(checks::each_alone(bench, false)) })),
     },
     Proof {
         id: "one-key-one-executor",

@@ -1,5 +1,6 @@
 //! The dangers, one case each.
 
+use super::checks::Check;
 use super::{Lone, Start, write};
 use crate::proof::{Bench, Evidence, Verdict};
 use crate::proofs::judged;
@@ -13,95 +14,102 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-/// One danger: its name, a word its refusal must hold, and what makes it.
-struct Case {
-    name: &'static str,
+/// One danger: its name, a word its refusal must hold, the check that refuses it, and what makes it.
+pub(super) struct Case {
+    pub(super) name: &'static str,
     says: &'static str,
+    pub(super) by: Check,
     /// Without it the start is a plain one.
-    make: fn(&mut Lone) -> Result<(), String>,
+    pub(super) make: fn(&mut Lone) -> Result<(), String>,
     /// Only root can make it.
     as_root: bool,
 }
 
-const fn case(name: &'static str, says: &'static str, make: fn(&mut Lone) -> Result<(), String>) -> Case {
-    Case { name, says, make, as_root: false }
+type Make = fn(&mut Lone) -> Result<(), String>;
+
+const fn case(by: Check, name: &'static str, says: &'static str, make: Make) -> Case {
+    Case { name, says, by, make, as_root: false }
 }
 
-const fn as_root(name: &'static str, says: &'static str, make: fn(&mut Lone) -> Result<(), String>) -> Case {
-    Case { name, says, make, as_root: true }
+const fn as_root(by: Check, name: &'static str, says: &'static str, make: Make) -> Case {
+    Case { name, says, by, make, as_root: true }
 }
 
 /// A user that owns nothing here.
 const NOBODY: u32 = 65_534;
 
 const CASES: [Case; 18] = [
-    case("a proxy", "HTTPS_PROXY is set", |lone| {
+    case(Check::Environment, "a proxy", "HTTPS_PROXY is set", |lone| {
         lone.env.push(("HTTPS_PROXY", "http://127.0.0.1:9".to_owned()));
         Ok(())
     }),
-    case("a proxy, in small letters", "all_proxy is set", |lone| {
+    case(Check::Environment, "a proxy, in small letters", "all_proxy is set", |lone| {
         lone.env.push(("all_proxy", "socks5://127.0.0.1:9".to_owned()));
         Ok(())
     }),
-    case("a key in the environment", "NOTES looks like a private key", |lone| {
+    case(Check::Environment, "a key in the environment", "NOTES looks like a private key", |lone| {
         lone.env.push(("NOTES", format!("0x{}", Digest::of(b"no key of anybody"))));
         Ok(())
     }),
-    case("a state folder others may read", "state has mode 0755", |lone| {
+    case(Check::StateFolder, "a state folder others may read", "state has mode 0755", |lone| {
         lone.with_ledger()?;
         chmod(&lone.state(), 0o755)
     }),
-    as_root("a state folder of another user", "state belongs to uid 65534", |lone| {
+    as_root(Check::StateFolder, "a state folder of another user", "state belongs to uid 65534", |lone| {
         lone.with_ledger()?;
         chown(&lone.state())
     }),
-    case("a policy others may write", "executor.toml has mode 0620", |lone| chmod(&lone.config(), 0o620)),
-    as_root("a policy of another user", "executor.toml belongs to uid 65534", |lone| chown(&lone.config())),
-    case("a policy behind a link", "executor.toml", |lone| {
+    case(Check::Policy, "a policy others may write", "executor.toml has mode 0620", |lone| {
+        chmod(&lone.config(), 0o620)
+    }),
+    as_root(Check::Policy, "a policy of another user", "executor.toml belongs to uid 65534", |lone| {
+        chown(&lone.config())
+    }),
+    case(Check::Policy, "a policy behind a link", "executor.toml", |lone| {
         let elsewhere = lone.dir.path().join("elsewhere.toml");
         std::fs::rename(lone.config(), &elsewhere).map_err(|why| why.to_string())?;
         std::os::unix::fs::symlink(&elsewhere, lone.config()).map_err(|why| why.to_string())
     }),
-    case("a key file others may read", "key has mode 0440", |lone| {
+    case(Check::KeySource, "a key file others may read", "key has mode 0440", |lone| {
         lone.key_file(0o440)?;
         lone.write_config()
     }),
-    case("a credential on a disk", "lies on a disk", |lone| {
+    case(Check::KeySource, "a credential on a disk", "lies on a disk", |lone| {
         let folder = lone.dir.path().to_owned();
         stack::key_file(&folder.join("clob-key"), 0o400)?;
         lone.key("credential", &[("name", "clob-key".to_owned())]);
         lone.env.push(("CREDENTIALS_DIRECTORY", folder.display().to_string()));
         lone.write_config()
     }),
-    case("sockets in a folder others may write", "mode", |lone| {
+    case(Check::Sockets, "sockets in a folder others may write", "mode", |lone| {
         let sockets = lone.table["paths"]["socket_dir"].as_str().unwrap_or_default().to_owned();
         chmod(Path::new(&sockets), 0o777)
     }),
-    case("a ledger cut at its end", "the rows after row 19 are missing", |lone| {
+    case(Check::Ledger, "a ledger cut at its end", "the rows after row 19 are missing", |lone| {
         sql(&lone.with_ledger()?, "DELETE FROM row WHERE seq = 20")
     }),
-    case("a ledger changed", "is damaged: row 7 carries hash", |lone| {
+    case(Check::Ledger, "a ledger changed", "is damaged: row 7 carries hash", |lone| {
         sql(&lone.with_ledger()?, "UPDATE row SET body = replace(body, '\"epoch\":7', '\"epoch\":8') WHERE seq = 7")
     }),
-    case("a copy of this morning that went on", "row 20 has hash", |lone| {
+    case(Check::Ledger, "a copy of this morning that went on", "row 20 has hash", |lone| {
         let path = lone.with_ledger()?;
         sql(&path, "DELETE FROM row WHERE seq > 10")?;
         let more: Vec<LedgerRow> = (11..=30).map(|n| LedgerRow::DaySpent { at: Timestamp::from_ms(n) }).collect();
         let mut ledger = SqliteLedger::open(&path).map_err(|why| why.to_string())?;
         ledger.append(&more).map(drop).map_err(|why| why.to_string())
     }),
-    case("no head beside the ledger", "its head file is missing", |lone| {
+    case(Check::Ledger, "no head beside the ledger", "its head file is missing", |lone| {
         lone.with_ledger()?;
         std::fs::remove_file(lone.state().join("head")).map_err(|why| why.to_string())
     }),
-    case("a head that cannot be read", "is no head", |lone| {
+    case(Check::Ledger, "a head that cannot be read", "is no head", |lone| {
         lone.with_ledger()?;
         write(&lone.state().join("head"), "20", 0o600)
     }),
-    case("a ledger that is gone", "row 20 with hash", |lone| {
+    case(Check::Ledger, "a ledger that is gone", "row 20 with hash", |lone| {
         std::fs::remove_file(lone.with_ledger()?).map_err(|why| why.to_string())
     }),
-    case("lost rows allowed where none are lost", "lacks nothing", |lone| {
+    case(Check::Ledger, "lost rows allowed where none are lost", "lacks nothing", |lone| {
         lone.with_ledger()?;
         lone.args.push("--ledger-lost-rows");
         Ok(())
@@ -111,8 +119,7 @@ const CASES: [Case; 18] = [
 /// With `dangers` every case must be refused in its own words. Without them, every single one must start.
 pub(super) fn refused(bench: &Bench, dangers: bool) -> Verdict {
     let (mut evidence, mut failures, mut started) = (Evidence::default(), Vec::new(), 0u64);
-    let root = rustix::process::geteuid().is_root();
-    let tried: Vec<&Case> = CASES.iter().filter(|case| root || !case.as_root).collect();
+    let tried = possible();
     for case in &tried {
         match judge(bench, case, dangers) {
             Ok(Start::Refused(why)) if why.contains(case.says) => {
@@ -148,6 +155,13 @@ pub(super) fn refused(bench: &Bench, dangers: bool) -> Verdict {
         return Verdict::Proved(evidence);
     }
     judged(evidence, &failures)
+}
+
+/// Those that can be made here.
+pub(super) fn possible() -> Vec<&'static Case> {
+    static ALL: [Case; 18] = CASES;
+    let root = rustix::process::geteuid().is_root();
+    ALL.iter().filter(|case| root || !case.as_root).collect()
 }
 
 fn judge(bench: &Bench, case: &Case, danger: bool) -> Result<Start, String> {
