@@ -218,6 +218,9 @@ impl Desk {
             let until = posted.plus(self.setup.times.late_landing);
             self.readings.watch_until = self.readings.watch_until.max(until);
         }
+        if matches!(became, Became::Ended { .. }) {
+            self.readings.ended(order);
+        }
         self.became(order, became, out);
         self.errands.remove(&order);
         if matched < whole {

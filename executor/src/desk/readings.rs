@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const PAGES_MAX: usize = 64;
 /// Trades are read from this long before the last reading.
 const OVERLAP: Nanos = Nanos::from_secs(60);
+/// After a list that may be older than an order's end another one is read.
+const STALE_AGAIN: Nanos = Nanos::from_secs(1);
 
 /// A reading under way.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ struct Reading {
     since: Timestamp,
     cursors: BTreeSet<Box<str>>,
     resting: BTreeMap<OrderId, Qty>,
+    /// Orders that ended since it began: that they are shown says nothing.
+    ended: BTreeSet<OrderId>,
 }
 
 /// What was read, and when to read again.
@@ -55,12 +59,27 @@ fn next<T>(page: &Page<T>) -> Option<Box<str>> {
 
 impl Reading {
     fn new(started: Timestamp) -> Self {
-        Self { started, since: Timestamp::EPOCH, cursors: BTreeSet::new(), resting: BTreeMap::new() }
+        Self {
+            started,
+            since: Timestamp::EPOCH,
+            cursors: BTreeSet::new(),
+            resting: BTreeMap::new(),
+            ended: BTreeSet::new(),
+        }
     }
 
     /// Whether the cursor leads on: one seen before is a loop.
     fn follows(&mut self, cursor: &str) -> bool {
         self.cursors.len() < PAGES_MAX && self.cursors.insert(cursor.into())
+    }
+}
+
+impl Readings {
+    /// An order can no longer trade. A list that is under way may have been made before.
+    pub(super) fn ended(&mut self, order: OrderId) {
+        if let Some(reading) = &mut self.orders {
+            reading.ended.insert(order);
+        }
     }
 }
 
@@ -186,10 +205,16 @@ impl Desk {
         for (order, matched) in &reading.resting {
             if self.exposure.order(order).is_none() {
                 self.foreign(*order, out);
+                continue;
+            }
+            if reading.ended.contains(order) {
+                let again = self.at.plus(STALE_AGAIN);
+                self.readings.probe_at = self.readings.probe_at.min(again);
+                self.readings.watch_until = self.readings.watch_until.max(again.plus(STALE_AGAIN));
             } else {
                 self.land(*order, out);
-                self.heed_matched(*order, *matched);
             }
+            self.heed_matched(*order, *matched);
         }
         // A list can be stale: what is missing on it is asked for by its hash.
         let missing: Vec<OrderId> = self

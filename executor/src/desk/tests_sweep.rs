@@ -1,8 +1,9 @@
 //! How soon a cancel-all, and an order nobody knows of, come to their end.
 
 use super::Op;
-use super::tests::{armed, bid, check, heard};
+use super::tests::{armed, bid, check, hash, heard};
 use crate::rehearsal::OnPost;
+use mm_core::domain::Nanos;
 
 /// Milliseconds from a cancel-all to flat, where another was wanted so long before, and how many left since.
 fn flat_after(before: Option<u64>) -> (usize, u32) {
@@ -29,6 +30,41 @@ fn a_cancel_all_wanted_while_one_is_under_way_leaves_too_and_no_older_list_count
         let (flat, left) = flat_after(Some(ms));
         assert!(flat >= least, "wanted again {ms} ms after the first: flat after {flat} ms of {least}");
         assert!(left > 0, "wanted again {ms} ms after the first: none left");
+    }
+}
+
+#[test]
+fn a_list_that_is_older_than_an_orders_end_revives_nobody() {
+    for ms in (0..6_000).step_by(50) {
+        let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+        // lists are long under way, and the cancel is not
+        stage.latency = Nanos::from_ms(400);
+        stage.run_ms(ms);
+        stage.latency = Nanos::from_ms(40);
+        stage.cancel(1);
+        stage.run_ms(3_000);
+        assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"], "cancelled {ms} ms later");
+        let given_up = stage.alerts.iter().find(|told| told.contains("given up"));
+        assert_eq!(given_up, None, "cancelled {ms} ms later");
+    }
+}
+
+#[test]
+fn one_that_rests_although_it_was_said_to_have_ended_is_found_by_the_next_list() {
+    for ms in (0..6_000).step_by(50) {
+        let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+        stage.latency = Nanos::from_ms(400);
+        stage.run_ms(ms);
+        stage.latency = Nanos::from_ms(40);
+        stage.cancel(1);
+        stage.run_ms(150);
+        let order = hash(&stage, 1);
+        assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"], "cancelled {ms} ms later");
+        stage.venue.orders.entry(order).and_modify(|resting| resting.live = true);
+        // another order keeps the readings going, as where nothing rests they end
+        stage.place(2, bid(39));
+        stage.run_ms(8_000);
+        assert!(stage.venue.orders.get(&order).is_none_or(|resting| !resting.live), "cancelled {ms} ms later");
     }
 }
 
