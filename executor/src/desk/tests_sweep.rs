@@ -2,7 +2,7 @@
 
 use super::Op;
 use super::tests::{armed, bid, check, hash, heard};
-use crate::rehearsal::OnPost;
+use crate::rehearsal::{OnPost, Rehearsal};
 use mm_core::domain::Nanos;
 
 /// Milliseconds from a cancel-all to flat, where another was wanted so long before, and how many left since.
@@ -33,15 +33,20 @@ fn a_cancel_all_wanted_while_one_is_under_way_leaves_too_and_no_older_list_count
     }
 }
 
+/// An order, cancelled so much later: lists are long under way then, and the cancel is not.
+fn cancelled(ms: u64) -> Rehearsal {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.latency = Nanos::from_ms(400);
+    stage.run_ms(ms);
+    stage.latency = Nanos::from_ms(40);
+    stage.cancel(1);
+    stage
+}
+
 #[test]
 fn a_list_that_is_older_than_an_orders_end_revives_nobody() {
     for ms in (0..6_000).step_by(50) {
-        let mut stage = check(OnPost::Accept, 500, &["accepted"]);
-        // lists are long under way, and the cancel is not
-        stage.latency = Nanos::from_ms(400);
-        stage.run_ms(ms);
-        stage.latency = Nanos::from_ms(40);
-        stage.cancel(1);
+        let mut stage = cancelled(ms);
         stage.run_ms(3_000);
         assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"], "cancelled {ms} ms later");
         let given_up = stage.alerts.iter().find(|told| told.contains("given up"));
@@ -52,11 +57,7 @@ fn a_list_that_is_older_than_an_orders_end_revives_nobody() {
 #[test]
 fn one_that_rests_although_it_was_said_to_have_ended_is_found_by_the_next_list() {
     for ms in (0..6_000).step_by(50) {
-        let mut stage = check(OnPost::Accept, 500, &["accepted"]);
-        stage.latency = Nanos::from_ms(400);
-        stage.run_ms(ms);
-        stage.latency = Nanos::from_ms(40);
-        stage.cancel(1);
+        let mut stage = cancelled(ms);
         stage.run_ms(150);
         let order = hash(&stage, 1);
         assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"], "cancelled {ms} ms later");

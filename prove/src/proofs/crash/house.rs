@@ -21,7 +21,7 @@ use mm_core::protocol::ToExecutor;
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Value;
@@ -154,17 +154,23 @@ impl House {
 
     /// A life in which nothing is asked for: what was left is reconciled, and all ends flat.
     pub(super) async fn settle(&mut self) -> Result<(), StackError> {
-        let mut process = self.spawn(None)?;
-        let line = process.first_line(START_MAX).await?;
-        self.learn_address(&line);
-        self.run += 1;
-        let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
-        self.open_gate(&mut core).await?;
+        let (mut process, mut core) = self.opened(self.command()).await?;
         // two probes: what has traded is read even where the stream was asleep
         core.until(Duration::from_millis(700), |_| false).await?;
         process.signal(rustix::process::Signal::TERM)?;
         let status = process.ended(START_MAX).await?;
         self.judge(status, &process, false).map(drop)
+    }
+
+    /// An executor that is ready, and its core of a new run, before which the gate is open.
+    async fn opened(&mut self, command: Command) -> Result<(Process, Core), StackError> {
+        let mut process = Process::spawn("executor", command, &self.dir)?;
+        let line = process.first_line(START_MAX).await?;
+        self.learn_address(&line);
+        self.run += 1;
+        let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
+        self.open_gate(&mut core).await?;
+        Ok((process, core))
     }
 
     fn spawn(&self, kill: Option<(&str, u64)>) -> Result<Process, StackError> {

@@ -2,7 +2,6 @@
 
 use super::{House, START_MAX, WAIT_MAX};
 use crate::proofs::crash::Sabotage;
-use crate::proofs::crash::core::Core;
 use crate::proofs::crash::truth::{self, Truth};
 use crate::stack::{Process, StackError};
 use mm_core::protocol::ToExecutor;
@@ -72,12 +71,7 @@ impl House {
         patience: Duration,
         strike: impl FnOnce(&Process) -> Result<(), StackError>,
     ) -> Result<Struck, StackError> {
-        let mut process = Process::spawn("executor", command, &self.dir)?;
-        let line = process.first_line(START_MAX).await?;
-        self.learn_address(&line);
-        self.run += 1;
-        let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
-        self.open_gate(&mut core).await?;
+        let (mut process, mut core) = self.opened(command).await?;
         let first = self.first_order(&mut core).await?;
         for n in 1..3 {
             let id = self.place(&core, 500, 10 + n).await?;
@@ -128,12 +122,7 @@ impl House {
         command: Command,
         ends: impl FnOnce() -> Result<(), StackError>,
     ) -> Result<(ExitStatus, String), StackError> {
-        let mut process = Process::spawn("executor", command, &self.dir)?;
-        let line = process.first_line(START_MAX).await?;
-        self.learn_address(&line);
-        self.run += 1;
-        let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
-        self.open_gate(&mut core).await?;
+        let (mut process, mut core) = self.opened(command).await?;
         self.first_order(&mut core).await?;
         ends()?;
         process.signal(Signal::TERM).ok();

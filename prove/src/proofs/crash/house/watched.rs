@@ -1,8 +1,7 @@
 //! A life in which the venue is asked again and again what it has.
 
-use super::{House, PATIENCE, START_MAX, WAIT_MAX};
-use crate::proofs::crash::core::Core;
-use crate::stack::{Process, StackError};
+use super::{House, PATIENCE, WAIT_MAX};
+use crate::stack::StackError;
 use mm_core::domain::OrderId;
 use mm_core::protocol::ToExecutor;
 use rustix::process::Signal;
@@ -18,12 +17,7 @@ impl House {
         orders: u64,
         moment: impl Fn() -> io::Result<T>,
     ) -> Result<Vec<(BTreeSet<OrderId>, T)>, StackError> {
-        let mut process = Process::spawn("executor", command, &self.dir)?;
-        let line = process.first_line(START_MAX).await?;
-        self.learn_address(&line);
-        self.run += 1;
-        let mut core = Core::connect(&self.sockets, self.run, &self.tokens).await?;
-        self.open_gate(&mut core).await?;
+        let (mut process, mut core) = self.opened(command).await?;
         let mut id = self.first_order(&mut core).await?;
         let mut moments = Vec::new();
         for nth in 1..=u16::try_from(orders).unwrap_or(u16::MAX) {
