@@ -5,6 +5,7 @@
 //! file only encrypted, through [`keystore`].
 
 pub mod keystore;
+pub mod source;
 
 use crate::secret_file::{self, Keeper, SecretFileError};
 use alloy_primitives::{Address, B256};

@@ -53,6 +53,8 @@ pub mod sandbox;
 pub mod secret_file;
 pub mod session;
 pub mod sign;
+#[expect(clippy::disallowed_methods, reason = "files are what it is about")]
+pub mod state;
 pub mod user_stream;
 #[doc(hidden)]
 pub mod vectors;

@@ -1,10 +1,11 @@
 //! `audit verify`: is the ledger the one that was written, and did what it tells of keep the rules?
 
-use crate::{ConfigFile, load, say, state};
+use crate::{ConfigFile, load, say};
 use clap::Subcommand;
 use executor::audit::{Audit, Report};
 use executor::ledger::{Head, HeadFile, LedgerError, MirrorFile, Sought, SqliteLedger};
 use executor::rows::LedgerRow;
+use executor::state;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

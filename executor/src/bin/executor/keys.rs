@@ -2,18 +2,16 @@
 
 use crate::{Failure, say};
 use clap::Subcommand;
-use executor::config::{Config, KeySource};
 use executor::durable::sync_folder;
 use executor::harden;
+use executor::key::source::{open, passphrase};
 use executor::key::{Key, keystore};
-use executor::passphrase;
 use executor::secret_file::Keeper;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zeroize::Zeroizing;
 
 #[derive(Subcommand)]
 pub(crate) enum Keys {
@@ -71,42 +69,6 @@ impl Keys {
             }
         }
     }
-}
-
-/// The key a configuration names.
-pub(crate) fn load(config: &Config) -> Result<Key, Failure> {
-    let key = match &config.account.key {
-        KeySource::ThrowAway => Key::throw_away(),
-        KeySource::File(path) => Key::load(path, Keeper::Us),
-        KeySource::Keystore(path, passphrase_file) => return open(path, passphrase_file.as_deref()),
-        KeySource::Credential(name) => {
-            let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(
-                "account.key: the service manager hands over no credentials (CREDENTIALS_DIRECTORY is not set)",
-            )?;
-            let folder = PathBuf::from(folder);
-            if !harden::is_in_memory(&folder).map_err(|why| format!("{}: {why}", folder.display()))? {
-                return Err(format!(
-                    "account.key: credential {name} lies on a disk ({}), where it stays; a service manager keeps credentials in memory",
-                    folder.display()
-                ));
-            }
-            Key::load(&folder.join(&**name), Keeper::ServiceManager)
-        }
-    };
-    key.map_err(|why| why.to_string())
-}
-
-/// Opens a keystore with the passphrase of a file, or asks for it.
-fn open(path: &Path, passphrase_file: Option<&Path>) -> Result<Key, Failure> {
-    keystore::open(path, &passphrase(path, passphrase_file, false)?).map_err(|why| why.to_string())
-}
-
-fn passphrase(keystore: &Path, file: Option<&Path>, is_new: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    match file {
-        Some(file) => passphrase::from_file(file),
-        None => passphrase::from_terminal(&keystore.display().to_string(), is_new),
-    }
-    .map_err(|why| why.to_string())
 }
 
 fn keep(key: &Key, out: &Path, passphrase_file: Option<&Path>) -> Result<ExitCode, Failure> {

@@ -9,12 +9,12 @@ mod log;
 mod run;
 mod screen;
 mod signals;
-mod state;
 
 use clap::{Parser, Subcommand};
 use executor::config::{Config, KeySource};
 use executor::harden;
 use executor::ledger::SqliteLedger;
+use executor::state;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

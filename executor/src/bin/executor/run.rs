@@ -4,15 +4,14 @@ mod batch;
 
 use crate::log::Lines;
 use crate::signals::{Signals, Wish};
-use crate::state::{self, Opened};
-use crate::{Failure, keys, say};
+use crate::{Failure, say};
 use executor::clob::{Clob, Endpoints, Login};
 use executor::config::Config;
 use executor::crash_point;
 use executor::desk::{Desk, DeskInput, Effect, Op, Setup};
 use executor::harden;
 use executor::host::HostWatch;
-use executor::key::Key;
+use executor::key::{Key, source};
 use executor::key_lock::KeyLock;
 use executor::kill::deposit::{self, Depositor};
 use executor::killer::{Killer, cancel_on_panic};
@@ -24,6 +23,7 @@ use executor::outcome::{VenueCall, VenueReply};
 use executor::sandbox::{self, Sandbox};
 use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
+use executor::state::{self, Opened};
 use executor::user_stream::UserStream;
 use executor::way_out::WayOut;
 use mm_core::domain::{Nanos, Timestamp};
@@ -63,7 +63,7 @@ pub(crate) fn run(config: Config, ledger_lost_rows: bool) -> Result<ExitCode, Fa
     harden::check_state_folder(&config.state_dir).map_err(|why| why.to_string())?;
     let clock = Clock::new();
     let opened = state::open(&config, ledger_lost_rows, clock.now())?;
-    let key = Arc::new(keys::load(&config)?);
+    let key = Arc::new(source::load(&config.account.key, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref())?);
     // One that posts nothing may run beside the one that does.
     let _key_is_ours = match config.withholds() {
         true => None,

@@ -10,8 +10,7 @@ use crate::proofs::executor::Draws;
 use crate::proofs::{in_runtime, judged};
 use crate::shell;
 use crate::stack::{Options, Stack, StackError};
-use executor::ledger::{HeadFile, Ledger as _, Sought, SqliteLedger};
-use executor::rows::LedgerRow;
+use executor::state;
 use image::{Disk, Note};
 use mm_core::domain::OrderId;
 use std::collections::BTreeSet;
@@ -137,21 +136,11 @@ fn imagine(
 
 /// What every start looks at, and whether each of these orders has its row.
 fn opens(path: &Path, orders: &BTreeSet<OrderId>) -> Result<(), String> {
-    let head = HeadFile::beside(path).read().map_err(|why| format!("head: {why}"))?;
-    let (mut sought, mut rows) = (head.map(Sought::new), BTreeSet::new());
-    let ledger = SqliteLedger::open_each(path, &mut |head, row| {
-        sought.iter_mut().for_each(|sought| sought.pass(head));
-        if let LedgerRow::Intent(intent) = row {
-            rows.insert(intent.order);
-        }
-    });
-    let end = ledger.map_err(|why| why.to_string())?.head();
-    match sought.map(|sought| sought.ended(end)) {
-        None if end.rows > 0 => return Err("its head file is missing".to_owned()),
-        Some(Err(why)) => return Err(why.to_string()),
-        _ => {}
+    let (exposure, doubt) = state::look(path)?;
+    if let Some(doubt) = doubt {
+        return Err(doubt);
     }
-    match orders.difference(&rows).count() {
+    match orders.iter().filter(|order| exposure.order(order).is_none()).count() {
         0 => Ok(()),
         lost => Err(format!("{lost} of {} orders that the venue had are without a row", orders.len())),
     }

@@ -4,12 +4,14 @@ use super::Lone;
 use super::cases::possible;
 use crate::proof::{Bench, Evidence, Verdict};
 use crate::proofs::judged;
+use executor::config::Config;
 use executor::harden;
-use executor::key::Key;
-use executor::ledger::{HeadFile, Ledger as _, LedgerError, Sought, SqliteLedger};
-use executor::secret_file::Keeper;
+use executor::key::source;
+use executor::state;
+use mm_core::domain::Timestamp;
 use mm_core::io::uds;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// What a start looks at before it is ready.
@@ -27,7 +29,7 @@ impl Check {
     const ALL: [Self; 6] =
         [Self::Environment, Self::StateFolder, Self::Policy, Self::KeySource, Self::Sockets, Self::Ledger];
 
-    /// Whether it lets a start pass, by the functions of the executor that a start calls.
+    /// Whether it lets a start pass, by the very functions a start calls.
     fn passes(self, lone: &Lone) -> Result<(), String> {
         match self {
             Self::Environment => {
@@ -36,56 +38,26 @@ impl Check {
             }
             Self::StateFolder => harden::check_state_folder(&lone.state()).map_err(|why| why.to_string()),
             Self::Policy => harden::read_policy(&lone.config()).map(drop).map_err(|why| why.to_string()),
-            Self::KeySource => key_source(lone),
+            Self::KeySource => {
+                let credentials = lone.env.iter().find(|(name, _)| *name == "CREDENTIALS_DIRECTORY");
+                let credentials = credentials.map(|(_, folder)| OsStr::new(folder));
+                source::load(&config(lone)?.account.key, credentials).map(drop)
+            }
             Self::Sockets => {
                 let folder = Path::new(lone.table["paths"]["socket_dir"].as_str().unwrap_or_default());
                 uds::bind(&folder.join("core.sock")).map(drop).map_err(|why| why.to_string())
             }
-            Self::Ledger => ledger(lone),
-        }
-    }
-}
-
-fn key_source(lone: &Lone) -> Result<(), String> {
-    let source = &lone.table["account"]["key"];
-    let word = |key: &str| source.get(key).and_then(toml::Value::as_str).unwrap_or_default();
-    match word("source") {
-        "file" => Key::load(Path::new(word("path")), Keeper::Us).map(drop).map_err(|why| why.to_string()),
-        "credential" => {
-            let folder = lone.env.iter().find(|(name, _)| *name == "CREDENTIALS_DIRECTORY");
-            let (_, folder) = folder.ok_or("no credentials are handed over")?;
-            match harden::is_in_memory(Path::new(folder)) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err("the credential lies on a disk".to_owned()),
-                Err(why) => Err(why.to_string()),
+            Self::Ledger => {
+                let lost_rows = lone.args.contains(&"--ledger-lost-rows");
+                state::open(&config(lone)?, lost_rows, Timestamp::from_ms(1_780_000_000_000)).map(drop)
             }
         }
-        _ => Ok(()),
     }
 }
 
-/// A ledger that lacks rows needs a person's word for it, and that word needs one that does.
-fn ledger(lone: &Lone) -> Result<(), String> {
-    let path = lone.ledger();
-    let head = HeadFile::beside(&path).read().map_err(|why| why.to_string())?;
-    let mut sought = head.map(Sought::new);
-    let opened = SqliteLedger::open_each(&path, &mut |head, _| sought.iter_mut().for_each(|sought| sought.pass(head)));
-    let doubt = match opened {
-        // a first start
-        Err(LedgerError::Missing(_)) if head.is_none() => None,
-        Err(LedgerError::Missing(_)) => Some("it is gone".to_owned()),
-        Err(why) => return Err(why.to_string()),
-        Ok(ledger) => match sought.map(|sought| sought.ended(ledger.head())) {
-            None if ledger.head().rows > 0 => Some("its head file is missing".to_owned()),
-            Some(Err(why)) => Some(why.to_string()),
-            _ => None,
-        },
-    };
-    match (doubt, lone.args.contains(&"--ledger-lost-rows")) {
-        (Some(why), false) => Err(why),
-        (None, true) => Err("it lacks nothing".to_owned()),
-        _ => Ok(()),
-    }
+fn config(lone: &Lone) -> Result<Config, String> {
+    let text = std::fs::read_to_string(lone.config()).map_err(|why| why.to_string())?;
+    Config::parse("executor.toml", &text).map_err(|why| why.to_string())
 }
 
 /// With `dangers` exactly one check refuses each, the one that is named for it.

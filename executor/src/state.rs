@@ -1,19 +1,19 @@
 //! What lies in the state folder beside the ledger and tells whether it is the one that was last used: the number of the last start,
 //! and the ledger's head.
 
-use crate::Failure;
-use executor::config::{Config, Profile};
-use executor::crash_point;
-use executor::durable;
-use executor::exposure::Exposure;
-use executor::ledger::{Head, HeadFile, Ledger as _, LedgerError, Sought, SqliteLedger};
-use executor::rows::LedgerRow;
+use crate::config::{Config, Profile};
+use crate::crash_point;
+use crate::durable;
+use crate::exposure::Exposure;
+use crate::ledger::{Head, HeadFile, Ledger as _, LedgerError, Sought, SqliteLedger};
+use crate::rows::LedgerRow;
 use mm_core::domain::Timestamp;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The ledger's file.
-pub(crate) fn ledger_path(config: &Config) -> PathBuf {
+#[must_use]
+pub fn ledger_path(config: &Config) -> PathBuf {
     config.state_dir.join("ledger.sqlite")
 }
 
@@ -22,20 +22,23 @@ fn epoch_path(config: &Config) -> PathBuf {
 }
 
 /// The ledger, ready for a start.
-pub(crate) struct Opened {
-    pub(crate) ledger: SqliteLedger,
+pub struct Opened {
+    /// Read to its end.
+    pub ledger: SqliteLedger,
     /// What its rows add up to.
-    pub(crate) exposure: Exposure,
+    pub exposure: Exposure,
     /// The start that begins now.
-    pub(crate) epoch: u64,
+    pub epoch: u64,
 }
 
 /// Opens and reads the ledger. One that lacks rows is refused unless `lost_rows` says that a person knows it: then today's caps count
 /// as spent.
-pub(crate) fn open(config: &Config, lost_rows: bool, now: Timestamp) -> Result<Opened, Failure> {
+///
+/// # Errors
+/// Why it is not started with, in words for a person.
+pub fn open(config: &Config, lost_rows: bool, now: Timestamp) -> Result<Opened, String> {
     let path = ledger_path(config);
-    let file = HeadFile::beside(&path);
-    let head = file.read().map_err(|why| format!("{}: {why}", file.path().display()))?;
+    let head = head_beside(&path)?;
     let (mut ledger, mut exposure, doubt) = match read(&path, head) {
         Err(LedgerError::Missing(_)) if config.profile == Profile::Sim => {
             SqliteLedger::init(&path).and_then(|()| read(&path, head))
@@ -73,13 +76,30 @@ pub(crate) fn open(config: &Config, lost_rows: bool, now: Timestamp) -> Result<O
 /// Notes that start `epoch` goes on from `head`: from now on a ledger without its row is doubted. To be called when nothing else can
 /// keep the start from happening (a wrong passphrase must not spend a day's caps), and before the desk's own row: a crash in between
 /// makes the next start doubt the ledger, never trust it wrongly.
-pub(crate) fn note(config: &Config, epoch: u64, head: Head) -> Result<(), Failure> {
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn note(config: &Config, epoch: u64, head: Head) -> Result<(), String> {
     crash_point!("epoch-file.before");
     durable::replace(&epoch_path(config), 0o600, format!("{epoch}\n").as_bytes())
         .map_err(|why| format!("epoch file: {why}"))?;
     crash_point!("epoch-file.after");
     let file = HeadFile::beside(&ledger_path(config));
     file.write(head).map_err(|why| format!("{}: {why}", file.path().display()))
+}
+
+/// What a start would make of a ledger and the head beside it: what its rows add up to, and why it is not the one that was last used.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn look(path: &Path) -> Result<(Exposure, Option<String>), String> {
+    let head = head_beside(path)?;
+    read(path, head).map(|(_, exposure, doubt)| (exposure, doubt)).map_err(|why| why.to_string())
+}
+
+fn head_beside(path: &Path) -> Result<Option<Head>, String> {
+    let file = HeadFile::beside(path);
+    file.read().map_err(|why| format!("{}: {why}", file.path().display()))
 }
 
 /// The ledger, what its rows add up to, and why it is not the one that was last used.
