@@ -38,10 +38,12 @@ pub(super) struct Readings {
     /// What the last complete list of open orders showed.
     pub(super) listed: BTreeSet<OrderId>,
     pub(super) probe_at: Timestamp,
-    /// When everything was last read on that account.
+    /// When everything was last read because that was due.
     pub(super) probed: Timestamp,
     /// An order that was given up may yet land until then: what rests is read although nothing should.
     pub(super) watch_until: Timestamp,
+    /// The last list showed an order that ended while it was under way: only another one tells whether it rests after all.
+    stale: bool,
     pub(super) trades_soon: bool,
     /// When the oldest order was made of which the venue says that more matched than we saw trades for.
     trades_from: Option<Timestamp>,
@@ -146,7 +148,7 @@ impl Desk {
         let at = self.at;
         let live = self.exposure.open_orders() > 0;
         self.health.resting_since = if live { Some(self.health.resting_since.unwrap_or(at)) } else { None };
-        let watched = at < self.readings.watch_until;
+        let watched = at < self.readings.watch_until || self.readings.stale;
         let unsettled = live || watched || self.exposure.unsettled_orders().next().is_some();
         if unsettled || self.readings.trades_soon {
             if at >= self.readings.probe_at {
@@ -207,14 +209,14 @@ impl Desk {
                 self.foreign(*order, out);
                 continue;
             }
-            if reading.ended.contains(order) {
-                let again = self.at.plus(STALE_AGAIN);
-                self.readings.probe_at = self.readings.probe_at.min(again);
-                self.readings.watch_until = self.readings.watch_until.max(again.plus(STALE_AGAIN));
-            } else {
+            if !reading.ended.contains(order) {
                 self.land(*order, out);
             }
             self.heed_matched(*order, *matched);
+        }
+        self.readings.stale = reading.ended.iter().any(|order| reading.resting.contains_key(order));
+        if self.readings.stale {
+            self.readings.probe_at = self.readings.probe_at.min(self.at.plus(STALE_AGAIN));
         }
         // A list can be stale: what is missing on it is asked for by its hash.
         let missing: Vec<OrderId> = self

@@ -160,7 +160,7 @@ impl Exposure {
             }
             LedgerRow::Fill { at, order, trade, price, qty, stage, matched } => {
                 let of_day = matched.unwrap_or(*at).day();
-                self.fill(*at, of_day, order, trade, *price, *qty, *stage);
+                self.fill((*at, of_day), order, trade, (*price, *qty), *stage);
             }
             LedgerRow::Holding { token, market, confirmed, .. } => self.hold(token, market, *confirmed),
             LedgerRow::Balance { token, shares, .. } => {
@@ -347,8 +347,8 @@ impl Exposure {
     }
 
     /// SHA-256 over what a decision rests on: dollars at risk in all, the day's counters, counts of open orders, of the last
-    /// minute's placements and of its intents, as 64 bits, little endian; then what is at risk in each market, as [`mark`] sums it. A change here raises
-    /// [`crate::rows::RULES`].
+    /// minute's placements and of its intents, as 64 bits, little endian; then what is at risk in each market, as [`mark`] sums it. A
+    /// change here raises [`crate::rows::RULES`].
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
@@ -445,15 +445,12 @@ impl Exposure {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a row tells, each of its own type")]
     fn fill(
         &mut self,
-        at: Timestamp,
-        of_day: u64,
+        (at, of_day): (Timestamp, u64),
         id: &OrderId,
         trade: &TradeId,
-        price: Price,
-        qty: Qty,
+        (price, qty): (Price, Qty),
         stage: Stage,
     ) {
         let Some(mut tracked) = self.take(id) else { return };

@@ -172,7 +172,7 @@ impl Mirror {
             Ok(writer) => {
                 let (links, queue) = sync_channel(QUEUE_MAX);
                 set(&state, |state| state.rows = writer.rows.unsigned_abs());
-                ledger.tap(Tap { links, next: writer.rows + 1, state: Arc::clone(&state) });
+                ledger.tap(Tap { links: Some(links), next: writer.rows + 1, state: Arc::clone(&state) });
                 Some((writer, queue))
             }
             Err(why) => {
@@ -210,7 +210,8 @@ fn set(state: &Mutex<Mirrored>, change: impl FnOnce(&mut Mirrored)) {
 
 /// Where a ledger puts its rows once they are durable. Nothing here waits.
 pub(super) struct Tap {
-    links: SyncSender<Link>,
+    /// `None` once nobody takes them any more.
+    links: Option<SyncSender<Link>>,
     /// The row that goes there next.
     next: i64,
     state: Arc<Mutex<Mirrored>>,
@@ -227,11 +228,14 @@ impl Tap {
     /// Reads what found no room before; whether there is more of it.
     pub(super) fn fill(&mut self, ledger: &SqliteLedger) -> bool {
         let head = ledger.head().rows.cast_signed();
-        if self.next > head {
+        if self.links.is_none() || self.next > head {
             return false;
         }
         match ledger.links(self.next, FILL_MAX) {
-            Ok(links) => self.send(links) && self.next <= head,
+            Ok(links) => {
+                self.send(links);
+                self.links.is_some() && self.next <= head
+            }
             // The ledger's own business is not touched by it: tried again.
             Err(why) => {
                 set(&self.state, |state| state.trouble = Some(why.to_string().into()));
@@ -240,16 +244,16 @@ impl Tap {
         }
     }
 
-    /// Sends what finds room; `false` when nobody takes them any more.
-    fn send(&mut self, links: Vec<Link>) -> bool {
+    /// Sends what finds room.
+    fn send(&mut self, links: Vec<Link>) {
         for link in links {
-            match self.links.try_send(link) {
+            let Some(queue) = &self.links else { return };
+            match queue.try_send(link) {
                 Ok(()) => self.next += 1,
-                Err(TrySendError::Full(_)) => return true,
-                Err(TrySendError::Disconnected(_)) => return false,
+                Err(TrySendError::Full(_)) => return,
+                Err(TrySendError::Disconnected(_)) => self.links = None,
             }
         }
-        true
     }
 }
 

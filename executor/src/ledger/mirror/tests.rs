@@ -140,7 +140,7 @@ fn what_finds_no_room_is_read_from_the_ledger_later() {
     let (_dir, path, file) = mirrored(0);
     let mut ledger = SqliteLedger::open(&path).expect("opened");
     let (links, queue) = sync_channel(2);
-    ledger.tap(Tap { links, next: 2, state: Arc::default() });
+    ledger.tap(Tap { links: Some(links), next: 2, state: Arc::default() });
     for n in 1..=5 {
         ledger.append(&[intent(n)]).expect("written");
     }

@@ -48,7 +48,9 @@ pub(super) fn on_disk(bench: &Bench, ledger: &Path, head: Head) -> Result<(u64, 
     let mirror = Mirror::start(&file, &mut opened, |_| ()).map_err(text)?;
     while opened.tidy().map_err(|why| why.to_string())? {}
     drop(opened);
-    while mirror.state().rows < head.rows && mirror.state().trouble.is_none() {
+    // its thread ends when it has written what there is
+    let until = Instant::now() + LIMIT;
+    while mirror.state().rows < head.rows && mirror.state().trouble.is_none() && Instant::now() < until {
         std::thread::yield_now();
     }
     drop(mirror);
@@ -95,7 +97,7 @@ async fn running(bench: &mut Bench, changed: bool) -> Result<Verdict, StackError
     let (mut evidence, mut wrong) = (Evidence::default(), Vec::new());
     for _ in 0..bench.depth.pick(LOOKS.0, LOOKS.1, LOOKS.2) {
         stack.wait_for(LIMIT, "orders to rest", |open| open > 0).await??;
-        let head = caught_up(&stack).await?;
+        let head = head_now(&stack)?;
         let file = if changed { tampered_copy(&mirror)? } else { mirror.clone() };
         let told = verify(bench, "--mirror", &file, &head.to_string())?;
         wrong.extend(misjudged(&told, true).map(|why| format!("while it runs: {why}")));
@@ -111,8 +113,8 @@ async fn running(bench: &mut Bench, changed: bool) -> Result<Verdict, StackError
     ended(&mut stack).await?;
     let len = std::fs::metadata(&mirror)?.len();
     std::fs::OpenOptions::new().write(true).open(&mirror)?.set_len(len - 9)?;
+    // what is missing is written while it runs, at the latest when it ends
     stack.start_executor().await?;
-    caught_up(&stack).await?;
     ended(&mut stack).await?;
     let rows = SqliteLedger::open(&ledger).map_err(|why| StackError(why.to_string()))?.head();
     let mut end = Head::default();
@@ -141,21 +143,9 @@ async fn running(bench: &mut Bench, changed: bool) -> Result<Verdict, StackError
     Ok(judged(evidence, &wrong))
 }
 
-/// Waits until the mirror holds what the ledger held a moment ago; the head of then.
-async fn caught_up(stack: &Stack) -> Result<Head, StackError> {
-    let text = |why: serde_json::Error| StackError(why.to_string());
-    let head: Head = serde_json::from_value(stack.executor_status()?["head"].clone()).map_err(text)?;
-    let until = Instant::now() + LIMIT;
-    loop {
-        let status = stack.executor_status()?;
-        if status["mirror"]["rows"].as_u64().is_some_and(|rows| rows >= head.rows) {
-            return Ok(head);
-        }
-        if Instant::now() > until {
-            return Err(StackError(format!("the mirror does not reach {head}: {}", status["mirror"])));
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+/// The ledger's head, which the mirror has a moment later: `audit verify` gives it that.
+fn head_now(stack: &Stack) -> Result<Head, StackError> {
+    serde_json::from_value(stack.executor_status()?["head"].clone()).map_err(|why| StackError(why.to_string()))
 }
 
 async fn ended(stack: &mut Stack) -> Result<(), StackError> {

@@ -20,13 +20,11 @@ pub(super) fn possible() -> Result<(), String> {
     if !rustix::process::geteuid().is_root() {
         return Err("needs root, to give a process a network of its own".to_owned());
     }
-    for words in [["unshare", "--net", "true"], ["ip", "-V", ""], ["nsenter", "-V", ""]] {
-        let mut command = Command::new(words[0]);
-        command.args(words[1..].iter().filter(|word| !word.is_empty()));
-        match shell::run(&mut command, LIMIT) {
+    for (program, args) in [("unshare", &["--net", "true"][..]), ("ip", &["-V"]), ("nsenter", &["-V"])] {
+        match shell::run(Command::new(program).args(args), LIMIT) {
             Ok(output) if output.ok => {}
-            Ok(output) => return Err(format!("{}: {}", words[0], output.text)),
-            Err(why) => return Err(format!("{}: {why}", words[0])),
+            Ok(output) => return Err(format!("{program}: {}", output.text)),
+            Err(why) => return Err(format!("{program}: {why}")),
         }
     }
     Ok(())

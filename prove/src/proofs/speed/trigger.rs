@@ -58,7 +58,7 @@ async fn triggers(bench: &mut Bench, cancels_held_ms: u64) -> Result<Verdict, St
     // as in production, where the stacks of other proofs do not wait as long
     stack.set_executor("gate", "zero_gap_ms", 1000);
     // an order whose request was cut stays unknown for that long, and until then the next trigger cannot be pulled
-    stack.set_executor("gate", "late_landing_ms", 1000);
+    stack.set_executor("gate", "late_landing_ms", 2000);
     let (address, habits) = wire::open(&stack.ready.clob).await.map_err(|why| StackError(format!("no wire: {why}")))?;
     stack.set_executor("venue", "rest_url", format!("http://{address}"));
     stack.start_executor().await?;
