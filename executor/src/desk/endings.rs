@@ -1,6 +1,5 @@
 //! What proves that an order can trade no more: two sources that agree, or silence everywhere for long enough.
 
-use super::orders::{LOOK_WAITS, doubled};
 use super::{Desk, Effect};
 use crate::exposure::{Phase, Tracked};
 use crate::outcome::{self, VenueReply};
@@ -16,31 +15,34 @@ const SILENCE_EVERY: Nanos = Nanos::from_secs(1);
 impl Desk {
     pub(super) fn look_replied(&mut self, order: OrderId, reply: &VenueReply, out: &mut Vec<Effect>) {
         let at = self.at;
-        let Some(errand) = self.errands.get_mut(&order) else { return };
-        let again = at.plus(doubled(&mut errand.look_wait, LOOK_WAITS));
+        let Some(again) = self.errands.change(&order, |errand| errand.next_look(at)) else { return };
         match outcome::order(reply, order) {
-            Err(_) => errand.look_at = Some(again),
+            Err(_) => self.look_at(order, again),
             Ok(Some(found)) => match plain_status(&found.status).as_str() {
                 "LIVE" | "DELAYED" | "UNMATCHED" => {
-                    if errand.cancel {
-                        errand.acked = None;
-                        errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
-                        errand.look_at = Some(again);
-                    }
+                    self.errands.change(&order, |errand| {
+                        if errand.cancel {
+                            errand.acked = None;
+                            errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
+                            errand.look_at = Some(again);
+                        }
+                    });
                     self.land(order, out);
                     self.seen_resting();
                     self.heed_matched(order, found.size_matched);
                 }
                 status if status == "MATCHED" || is_withdrawn(status) => {
-                    errand.look_at = Some(again);
-                    let (known, since) = errand.gone.unwrap_or((Qty::ZERO, at));
-                    errand.gone = Some((known.max(found.size_matched), since));
+                    self.errands.change(&order, |errand| {
+                        errand.look_at = Some(again);
+                        let (known, since) = errand.gone.unwrap_or((Qty::ZERO, at));
+                        errand.gone = Some((known.max(found.size_matched), since));
+                    });
                     self.settle_gone(order, out);
                 }
-                _ => errand.look_at = Some(again),
+                _ => self.look_at(order, again),
             },
             Ok(None) => {
-                errand.look_at = Some(again);
+                self.look_at(order, again);
                 self.absent(order, out);
             }
         }
@@ -105,9 +107,7 @@ impl Desk {
         let when = horizon.max(self.readings.probed.plus(SILENCE_EVERY)).max(self.at);
         self.readings.probe_at = self.readings.probe_at.min(when);
         let look = when.plus(self.setup.times.reading_retry);
-        if let Some(errand) = self.errands.get_mut(&order) {
-            errand.look_at = errand.look_at.map(|later| later.min(look));
-        }
+        self.errands.change(&order, |errand| errand.look_at = errand.look_at.map(|later| later.min(look)));
     }
 
     /// A list of what rests, begun at `started`, does not show it.
@@ -115,11 +115,11 @@ impl Desk {
         let later = self.at.plus(self.setup.times.zero_gap);
         let nothing_known = Phase::Unknown { likely_rejected: false };
         let unknown = self.exposure.order(&order).is_some_and(|tracked| tracked.phase == nothing_known);
-        match self.errands.get_mut(&order) {
+        match self.errands.get(&order) {
             // The venue said that it cancelled it, and shows it no more: trades read a while later tell how much had matched.
             // No look-up: there may be a thousand of them.
             Some(errand) if errand.gone.is_some() || errand.acked.is_some_and(|acked| started >= acked) => {
-                errand.gone = Some(errand.gone.unwrap_or((Qty::ZERO, later)));
+                self.errands.change(&order, |errand| errand.gone = Some(errand.gone.unwrap_or((Qty::ZERO, later))));
                 self.settle_gone(order, out);
             }
             // One that nothing is known of keeps to its own waits.
@@ -132,12 +132,15 @@ impl Desk {
     /// Without a size it says nothing of what can still have traded.
     pub(super) fn stream_end(&mut self, order: OrderId, matched: Option<Qty>, out: &mut Vec<Effect>) {
         let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
-        match (self.errands.get_mut(&order), matched) {
+        let at = self.at;
+        match (self.errands.get(&order), matched) {
             (Some(errand), Some(matched)) if errand.acked.is_none() => {
-                errand.stream_end = Some(matched);
-                errand.look_at = Some(self.at);
+                self.errands.change(&order, |errand| {
+                    errand.stream_end = Some(matched);
+                    errand.look_at = Some(at);
+                });
             }
-            (Some(errand), None) => errand.look_at = Some(self.at),
+            (Some(_), None) => self.look_soon(order),
             (_, Some(matched)) => self.end(order, Became::Ended { matched: matched.max(traded) }, out),
             (None, None) => {}
         }

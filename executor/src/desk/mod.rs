@@ -8,6 +8,7 @@ mod balances;
 mod checks;
 mod earnings;
 mod endings;
+mod errands;
 mod io;
 mod latency;
 mod operator;
@@ -111,7 +112,7 @@ pub struct Desk {
     waiting: BTreeMap<OrderId, orders::Cleared>,
     /// Row durable, to be posted at the end of the turn.
     ready: Vec<(orders::Cleared, Recorded)>,
-    errands: BTreeMap<OrderId, orders::Errand>,
+    errands: errands::Errands,
     checks: checks::Checks,
     balances: balances::Balances,
     earnings: earnings::Earnings,
@@ -148,9 +149,8 @@ impl Desk {
         let halted = was_halted.unwrap_or_else(|| "started and not yet armed".into());
         let arming = arming::Arming::starting(&halted);
         let health = Health { halted: Some(halted), withhold: setup.withhold, ..Health::default() };
-        let errands = exposure.live_orders().map(|tracked| (tracked.row.order, orders::Errand::left_over(tracked)));
         Self {
-            errands: errands.collect(),
+            errands: errands::Errands::left_over(exposure.live_orders()),
             session: session::Session::default(),
             setup,
             exposure,

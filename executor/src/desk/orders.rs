@@ -1,56 +1,19 @@
 //! One order's way: posted once, cancelled until it is gone. Never sent again. What ends it: [`super::endings`].
 
+use super::errands::{Errand, LOOK_WAITS};
 use super::{Desk, Effect, Purpose};
 use crate::exposure::{Phase, Tracked};
 use crate::outcome::{self, Placed, VenueCall, VenueReply};
 use crate::policy::Approved;
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
-use mm_core::domain::{Digest, Nanos, OrderId, Price, Qty, Timestamp, TradeId};
+use mm_core::domain::{Digest, OrderId, Price, Qty, Timestamp, TradeId};
 use mm_core::protocol::{FromExecutor, Refusal, Shut, Stage};
 use mm_core::venue::rest::plain_status;
 use mm_core::venue::user_ws::UserEvent;
 
-/// First and longest wait between two look-ups of an order.
-pub(super) const LOOK_WAITS: (Nanos, Nanos) = (Nanos::from_ms(1000), Nanos::from_ms(8000));
-/// First and longest wait between two cancels of an order.
-const CANCEL_WAITS: (Nanos, Nanos) = (Nanos::from_ms(200), Nanos::from_ms(2000));
 /// Look-ups under way at a time; the others wait their turn here, where they cannot stand in the way of lists.
 const LOOKS_MAX: usize = 8;
-
-/// What is being done about a live order.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Errand {
-    /// When its POST left, or may have.
-    pub(super) posted: Timestamp,
-    /// Since when nothing proves what became of it.
-    pub(super) doubted: Timestamp,
-    /// It shall go.
-    pub(super) cancel: bool,
-    pub(super) cancel_at: Option<Timestamp>,
-    cancel_wait: Nanos,
-    /// When the venue's answer to a cancel named it.
-    pub(super) acked: Option<Timestamp>,
-    /// The stream said it ended, with this much matched.
-    pub(super) stream_end: Option<Qty>,
-    /// It is gone by a look-up's word or by a list's, with this much matched; what trades read from then on tell counts.
-    pub(super) gone: Option<(Qty, Timestamp)>,
-    pub(super) look_at: Option<Timestamp>,
-    pub(super) look_wait: Nanos,
-}
-
-impl Errand {
-    /// For an order a restart found without an end.
-    pub(super) fn left_over(tracked: &Tracked) -> Self {
-        Self { posted: tracked.row.at, cancel: true, look_at: Some(Timestamp::EPOCH), ..Self::default() }
-    }
-}
-
-/// The next wait of a doubling series.
-pub(super) fn doubled(wait: &mut Nanos, (first, longest): (Nanos, Nanos)) -> Nanos {
-    *wait = if *wait == Nanos::ZERO { first } else { Nanos::from_nanos(wait.nanos() * 2).min(longest) };
-    *wait
-}
 
 /// Policy's leave, and what it rests on.
 #[derive(Debug)]
@@ -101,7 +64,7 @@ impl Desk {
                 self.land(order, out);
             } else {
                 self.flat = false;
-                self.errands.insert(order, Errand { posted: self.at, ..Errand::default() });
+                self.errands.insert(order, Errand::posted(self.at));
                 let call = self.pend(Purpose::Post(order), self.setup.times.request_timeout);
                 let until = cleared.until.min(self.health.until(&self.setup.times, true));
                 out.push(Effect::Post { call, approved: cleared.approved, row, until });
@@ -169,9 +132,10 @@ impl Desk {
         self.tell(&order, |id| FromExecutor::Unknown { id }, out);
         self.want_gone(order);
         let at = self.at;
-        let errand = self.errands.entry(order).or_default();
-        errand.doubted = at;
-        errand.look_at = Some(at.plus(doubled(&mut errand.look_wait, LOOK_WAITS)));
+        self.errands.change(&order, |errand| {
+            errand.doubted = at;
+            errand.look_at = Some(errand.next_look(at));
+        });
     }
 
     /// Evidence that the venue has it.
@@ -182,7 +146,7 @@ impl Desk {
         }
         let (posted, given_up) = (tracked.row.at, !tracked.is_live());
         self.became(order, Became::Accepted, out);
-        self.errands.entry(order).or_insert(Errand { posted, ..Errand::default() });
+        self.errands.change_or_post(order, posted, |_| {});
         self.tell(&order, |id| FromExecutor::Accepted { id, order }, out);
         if given_up {
             self.revived(order, out);
@@ -240,17 +204,21 @@ impl Desk {
     /// Wants an order gone; repeated until it is.
     pub(super) fn want_gone(&mut self, order: OrderId) {
         let at = self.at;
-        let errand = self.errands.entry(order).or_insert(Errand { posted: at, ..Errand::default() });
-        errand.cancel = true;
-        if errand.cancel_at.is_none() && errand.acked.is_none() {
-            errand.cancel_at = Some(at);
-        }
+        self.errands.change_or_post(order, at, |errand| {
+            errand.cancel = true;
+            if errand.cancel_at.is_none() && errand.acked.is_none() {
+                errand.cancel_at = Some(at);
+            }
+        });
     }
 
     pub(super) fn look_soon(&mut self, order: OrderId) {
-        if let Some(errand) = self.errands.get_mut(&order) {
-            errand.look_at = Some(self.at);
-        }
+        self.look_at(order, self.at);
+    }
+
+    /// Has it looked up at this time, where anything is done about it.
+    pub(super) fn look_at(&mut self, order: OrderId, when: Timestamp) {
+        self.errands.change(&order, |errand| errand.look_at = Some(when));
     }
 
     /// Sends what is due: cancels first, in as few calls as possible, then look-ups.
@@ -268,15 +236,10 @@ impl Desk {
             return;
         }
         let (mut due, mut looks, mut next) = (Vec::new(), Vec::new(), Timestamp::MAX);
-        for (order, errand) in &mut self.errands {
-            let times = [errand.cancel_at, errand.look_at];
-            if times == [None; 2] {
-                continue;
-            }
+        for (order, errand) in self.errands.timed() {
             // An order that has not left is cancelled by not sending it.
             let left = !self.waiting.contains_key(order);
             if left && errand.cancel_at.is_some_and(|when| when <= at) {
-                errand.cancel_at = None;
                 due.push(*order);
             }
             if let Some(when) = errand.look_at.filter(|when| *when <= at) {
@@ -287,6 +250,9 @@ impl Desk {
                 next = later.fold(next, Timestamp::min);
             }
         }
+        for order in &due {
+            self.errands.change(order, |errand| errand.cancel_at = None);
+        }
         for ids in due.chunks(VenueCall::CANCEL_MAX) {
             self.call(Purpose::Cancel(ids.to_vec()), VenueCall::Cancel(ids.to_vec()), out);
         }
@@ -294,9 +260,7 @@ impl Desk {
         looks.sort_unstable();
         let under_way = self.calls.values().filter(|pending| matches!(pending.purpose, Purpose::Look(_))).count();
         for (_, order) in looks.into_iter().take(LOOKS_MAX.saturating_sub(under_way)) {
-            if let Some(errand) = self.errands.get_mut(&order) {
-                errand.look_at = None;
-            }
+            self.errands.change(&order, |errand| errand.look_at = None);
             self.call(Purpose::Look(order), VenueCall::Order(order), out);
         }
         if next < Timestamp::MAX {
@@ -308,8 +272,7 @@ impl Desk {
         let at = self.at;
         let answer = outcome::cancel(reply);
         for order in ids {
-            let Some(errand) = self.errands.get_mut(order) else { continue };
-            match &answer {
+            self.errands.change(order, |errand| match &answer {
                 // A hint: the stream or a look-up must say it too, and how much had matched.
                 Ok(answer) if answer.canceled.contains(order) => {
                     errand.acked = Some(at);
@@ -317,11 +280,11 @@ impl Desk {
                 }
                 Ok(_) => {
                     errand.look_at = Some(errand.look_at.unwrap_or(at).min(at));
-                    errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS)));
+                    errand.cancel_again(at);
                 }
                 Err(_) if errand.acked.is_some() => {}
-                Err(_) => errand.cancel_at = Some(at.plus(doubled(&mut errand.cancel_wait, CANCEL_WAITS))),
-            }
+                Err(_) => errand.cancel_again(at),
+            });
         }
     }
 

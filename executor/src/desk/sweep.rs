@@ -40,7 +40,7 @@ impl Desk {
                 self.doubt(order, "everything is being cancelled".into(), false, out);
             }
         }
-        let live: Vec<OrderId> = self.errands.keys().copied().collect();
+        let live: Vec<OrderId> = self.errands.iter().map(|(order, _)| *order).collect();
         for order in live {
             self.want_gone(order);
         }
