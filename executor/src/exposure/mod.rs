@@ -93,6 +93,8 @@ pub struct Exposure {
     /// Markets the row that is being applied has changed: their marks are renewed at its end.
     changed: Vec<ConditionId>,
     total: Standing,
+    /// What all of them lose, each in its own worse ending.
+    apart: i128,
     holdings: BTreeMap<TokenId, Holding>,
     day: Day,
     /// Days begin by [`LedgerRow::Day`] alone.
@@ -222,9 +224,10 @@ impl Exposure {
         self.markets.get(market).map_or(Losses::default(), |held| held.losses)
     }
 
-    /// The same of every market that was ever traded, by name.
-    pub fn all_losses(&self) -> impl Iterator<Item = (&ConditionId, Losses)> {
-        self.markets.iter().map(|(market, held)| (market, held.losses))
+    /// What all markets that were ever traded lose, each in its own worse ending and none paying for another.
+    #[must_use]
+    pub const fn losses_apart(&self) -> i128 {
+        self.apart
     }
 
     /// Orders that rest, may rest or may yet land.
@@ -572,7 +575,10 @@ impl Exposure {
     fn lose(&mut self, market: &ConditionId, more: Losses) {
         if more != Losses::default() {
             let held = self.change(market);
-            held.losses = held.losses.plus(more);
+            let before = held.losses;
+            held.losses = before.plus(more);
+            let by = held.losses.apart() - before.apart();
+            self.apart += by;
         }
     }
 

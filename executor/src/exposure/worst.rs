@@ -66,6 +66,12 @@ impl Losses {
     pub fn worst(self) -> i128 {
         self.yes.max(self.no)
     }
+
+    /// Lost in the worse ending of a market that is set against no other: a sure win counts as nothing lost.
+    #[must_use]
+    pub fn apart(self) -> i128 {
+        self.worst().max(0)
+    }
 }
 
 /// Markets whose worst cases belong together.

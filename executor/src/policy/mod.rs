@@ -52,8 +52,8 @@ pub struct Policy {
     caps: PolicyCaps,
     markets: Vec<AllowedMarket>,
     by_token: BTreeMap<TokenId, (usize, Outcome, OrderToken)>,
-    /// The event of each market, and whether it excludes the event's others: neg-risk markets of one event do.
-    by_condition: BTreeMap<ConditionId, (usize, bool)>,
+    /// The event of each market.
+    by_condition: BTreeMap<ConditionId, usize>,
     /// The markets of each event; a market without one is an event of its own.
     events: Vec<Vec<usize>>,
     digest: Digest,
@@ -68,30 +68,6 @@ pub struct Worst {
     pub event: Usdc,
     /// Of all events, each in its own worst ending.
     pub house: Usdc,
-}
-
-/// What the endings of events lose, and what markets do that are in none.
-struct Sums {
-    events: Vec<EventLosses>,
-    alone: i128,
-}
-
-impl Sums {
-    fn new(events: usize) -> Self {
-        Self { events: vec![EventLosses::default(); events], alone: 0 }
-    }
-
-    fn add(&mut self, losses: Losses, listed: Option<&(usize, bool)>) {
-        match listed {
-            Some((event, exclusive)) => self.events[*event].add(losses, *exclusive),
-            None => self.alone += losses.worst().max(0),
-        }
-    }
-
-    /// What one event has won pays for no risk in another.
-    fn house(&self) -> i128 {
-        self.alone + self.events.iter().map(|event| event.worst().max(0)).sum::<i128>()
-    }
 }
 
 /// Why caps and an allow-list are no policy.
@@ -130,7 +106,7 @@ impl Policy {
                 events.push(Vec::new());
             }
             events[event].push(row);
-            if by_condition.insert(market.condition.clone(), (event, market.neg_risk)).is_some() {
+            if by_condition.insert(market.condition.clone(), event).is_some() {
                 return Err(BadPolicy::DuplicateCondition(market.condition.clone()));
             }
             for (outcome, token) in [(Outcome::Yes, &market.yes), (Outcome::No, &market.no)] {
@@ -180,48 +156,53 @@ impl Policy {
 
     /// The listed markets that belong to a market's event, itself included.
     pub fn same_event(&self, market: &ConditionId) -> impl Iterator<Item = &AllowedMarket> {
-        let rows = self.by_condition.get(market).map_or(&[][..], |(event, _)| &self.events[*event][..]);
+        let rows = self.by_condition.get(market).map_or(&[][..], |event| &self.events[*event][..]);
         rows.iter().map(|row| &self.markets[*row])
     }
 
     /// The worst case of a market, its event and the house if `more` came on top in that market.
     #[must_use]
     pub fn worst(&self, exposure: &Exposure, market: &ConditionId, more: Losses) -> Worst {
-        let own = exposure.losses(market).plus(more);
-        let mut sums = Sums::new(self.events.len());
-        sums.add(own, self.by_condition.get(market));
-        self.add_up(exposure, &mut sums, |other| other == market);
-        let event = self.by_condition.get(market).map_or(own.worst(), |(event, _)| sums.events[*event].worst());
-        Worst { market: dollars(own.worst()), event: dollars(event), house: dollars(sums.house()) }
+        let held = exposure.losses(market);
+        let own = held.plus(more);
+        let losses = |other: &ConditionId| if other == market { own } else { exposure.losses(other) };
+        let event =
+            self.by_condition.get(market).map_or(own.worst(), |event| self.of_event(&self.events[*event], losses));
+        let house = self.of_house(exposure.losses_apart() - held.apart() + own.apart(), losses);
+        Worst { market: dollars(own.worst()), event: dollars(event), house: dollars(house) }
     }
 
-    /// The worst case of each listed market as it stands, by row, in one pass.
+    /// The worst case of each listed market as it stands, by row.
     fn worst_of_each(&self, exposure: &Exposure) -> Vec<Worst> {
-        let mut sums = Sums::new(self.events.len());
-        self.add_up(exposure, &mut sums, |_| false);
-        let house = dollars(sums.house());
+        let losses = |market: &ConditionId| exposure.losses(market);
+        let house = dollars(self.of_house(exposure.losses_apart(), losses));
         let mut each = vec![Worst::default(); self.markets.len()];
-        for (event, rows) in self.events.iter().enumerate() {
-            let event = dollars(sums.events[event].worst());
+        for rows in &self.events {
+            let event = dollars(self.of_event(rows, losses));
             for row in rows {
-                let market = dollars(exposure.losses(&self.markets[*row].condition).worst());
-                each[*row] = Worst { market, event, house };
+                each[*row] = Worst { market: dollars(losses(&self.markets[*row].condition).worst()), event, house };
             }
         }
         each
     }
 
-    /// Adds what every market that was ever traded loses, but for those left out.
-    fn add_up(&self, exposure: &Exposure, sums: &mut Sums, left_out: impl Fn(&ConditionId) -> bool) {
-        // Both are in order of their names: one step on in each finds what a look-up would.
-        let mut listed = self.by_condition.iter().peekable();
-        for (other, losses) in exposure.all_losses() {
-            while listed.next_if(|(name, _)| *name != other && *name < other).is_some() {}
-            let listed = listed.next_if(|(name, _)| *name == other).map(|(_, listed)| listed);
-            if !left_out(other) {
-                sums.add(losses, listed);
-            }
+    /// Lost in the worst ending of an event. Its neg-risk markets exclude each other.
+    fn of_event(&self, rows: &[usize], losses: impl Fn(&ConditionId) -> Losses) -> i128 {
+        let mut sum = EventLosses::default();
+        for market in rows.iter().map(|row| &self.markets[*row]) {
+            sum.add(losses(&market.condition), market.neg_risk);
         }
+        sum.worst()
+    }
+
+    /// Lost by the house, where `apart` is what all markets lose that were ever traded, each apart: of the events that have several
+    /// markets, what each loses as one takes the place of that. What one event has won pays for no risk in another.
+    fn of_house(&self, apart: i128, losses: impl Fn(&ConditionId) -> Losses) -> i128 {
+        let several = self.events.iter().filter(|rows| rows.len() > 1);
+        several.fold(apart, |house, rows| {
+            let apart: i128 = rows.iter().map(|row| losses(&self.markets[*row].condition).apart()).sum();
+            house - apart + self.of_event(rows, &losses).max(0)
+        })
     }
 
     /// SHA-256 over every cap and market.
