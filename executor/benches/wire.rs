@@ -236,7 +236,7 @@ impl House {
             Effect::Record(row @ LedgerRow::Intent(_)) => Some(row),
             _ => None,
         });
-        let text = row.map(|row| serde_json::to_string(row).expect("a row is text"));
+        let text = row.map(|row| row.text().expect("a row is text"));
         let mut took = [decided, cpu() - begin, Duration::ZERO, Duration::ZERO, Duration::ZERO];
         assert!(text.is_some_and(|text| text.len() > 500), "policy let it pass");
         let mut durable = None;

@@ -131,7 +131,20 @@ pub enum LedgerRow {
     },
 }
 
+/// Room for the text of an intent, the longest of the usual rows, without growing.
+const TEXT_BYTES: usize = 1024;
+
 impl LedgerRow {
+    /// The row as the ledger keeps it: JSON.
+    ///
+    /// # Errors
+    /// For a number or a time that JSON has no word for.
+    pub fn text(&self) -> serde_json::Result<String> {
+        let mut text = Vec::with_capacity(TEXT_BYTES);
+        serde_json::to_writer(&mut text, self)?;
+        Ok(String::from_utf8(text).expect("JSON is UTF-8"))
+    }
+
     /// When the row was made.
     #[must_use]
     pub const fn at(&self) -> Timestamp {

@@ -102,7 +102,7 @@ impl Chain {
     /// # Errors
     /// For a time after 2262.
     pub fn seal(&mut self, row: &LedgerRow) -> Result<Link, LedgerFailed> {
-        let body = serde_json::to_string(row).map_err(|why| LedgerFailed(why.to_string().into()))?;
+        let body = row.text().map_err(|why| LedgerFailed(why.to_string().into()))?;
         let at = nanos(row).ok_or_else(|| LedgerFailed("time after 2262".into()))?;
         let (seq, prev, kind) = (self.next(), self.head.hash, row.kind().to_owned());
         let hash = digest(prev, seq, at, &kind, &body);
