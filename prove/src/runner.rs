@@ -8,7 +8,13 @@ use crate::shell;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+/// How many of the proofs that mostly wait run at a time.
+const ABREAST: usize = 4;
+/// What a main thread has: proofs know no smaller one.
+const STACK_BYTES: usize = 8 << 20;
 
 /// Why proofs could not be run at all.
 #[derive(Debug)]
@@ -48,7 +54,7 @@ pub(crate) fn prove(selection: &str, depth: Depth, seed: u64, strict: bool) -> R
     std::fs::create_dir_all(&evidence).map_err(|e| RunError::Io(evidence.clone(), e))?;
     let bin_dir = shell::build_binaries(&root).map_err(RunError::Build)?;
 
-    let mut results = Results {
+    let results = Results {
         schema: report::SCHEMA,
         commit: shell::git_commit(&root),
         dirty: shell::git_dirty(&root),
@@ -59,17 +65,68 @@ pub(crate) fn prove(selection: &str, depth: Depth, seed: u64, strict: bool) -> R
         proofs: Vec::new(),
         promises: promises::read(&root).map_err(RunError::Promises)?,
     };
-    for (nth, proof) in proofs.iter().enumerate() {
-        announce(nth, proofs.len(), proof);
-        let started = Instant::now();
-        let result = run_one(proof, &root, &evidence, &bin_dir, seed, depth)?;
-        println!("{}  {:>6.1} s", verdict_line(&result), started.elapsed().as_secs_f64());
-        results.proofs.push(result);
-        // Written after every proof: an interrupted run leaves what it has found.
-        write_artifacts(&latest, &results)?;
+    let stage = Stage { root: &root, latest: &latest, evidence: &evidence, bin_dir: &bin_dir, order: &proofs };
+    let results = Mutex::new(results);
+    let (alone, waiting) = registry::part(&proofs);
+    for proof in alone {
+        stage.run(proof, &results)?;
     }
+    stage.run_abreast(waiting, &results)?;
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     summarize(&results, &latest);
     Ok(results.passed())
+}
+
+/// Where proofs run and what they leave.
+struct Stage<'a> {
+    root: &'a Path,
+    latest: &'a Path,
+    evidence: &'a Path,
+    bin_dir: &'a Path,
+    /// The order of the report.
+    order: &'a [&'static Proof],
+}
+
+impl Stage<'_> {
+    /// Runs one proof, says what came of it and writes it down: an interrupted run leaves what it has found.
+    fn run(&self, proof: &'static Proof, results: &Mutex<Results>) -> Result<(), RunError> {
+        let (seed, depth) = {
+            let results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            announce(results.proofs.len() + 1, self.order.len(), proof);
+            (results.seed, results.depth)
+        };
+        let started = Instant::now();
+        let result = run_one(proof, self.root, self.evidence, self.bin_dir, seed, depth)?;
+        let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = verdict_line(&result);
+        let (nth, of) = (results.proofs.len() + 1, self.order.len());
+        let (milestone, id, secs) = (proof.milestone, proof.id, started.elapsed().as_secs_f64());
+        println!("[{nth:>2}/{of}] M{milestone} {id:<36} {line}  {secs:>6.1} s");
+        results.proofs.push(result);
+        results.proofs.sort_by_key(|result| self.order.iter().position(|proof| proof.id == result.id));
+        write_artifacts(self.latest, &results)
+    }
+
+    /// Runs some at a time.
+    fn run_abreast(&self, proofs: Vec<&'static Proof>, results: &Mutex<Results>) -> Result<(), RunError> {
+        let abreast = ABREAST.min(proofs.len());
+        let next = Mutex::new(proofs.into_iter());
+        let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+        std::thread::scope(|scope| {
+            let run = || {
+                while let Some(proof) = take() {
+                    self.run(proof, results)?;
+                }
+                Ok(())
+            };
+            let spawn = |nth| {
+                let thread = std::thread::Builder::new().name(format!("proofs-{nth}")).stack_size(STACK_BYTES);
+                thread.spawn_scoped(scope, run).map_err(|why| RunError::Io("a thread".into(), why))
+            };
+            let threads: Vec<_> = (0..abreast).map(spawn).collect();
+            threads.into_iter().try_for_each(|thread| thread?.join().expect("a proof's panic is caught"))
+        })
+    }
 }
 
 fn select(selection: &str) -> Result<Vec<&'static Proof>, RunError> {
@@ -118,9 +175,10 @@ fn guarded(run: fn(&mut Bench) -> Verdict, bench: &mut Bench) -> Verdict {
     })
 }
 
+/// A terminal is told which proof the machine has been given to.
 fn announce(nth: usize, of: usize, proof: &Proof) {
-    print!("[{:>2}/{of}] M{} {:<36} ", nth + 1, proof.milestone, proof.id);
     if io::stdout().is_terminal() {
+        print!("[{nth:>2}/{of}] M{} {:<36} \r", proof.milestone, proof.id);
         io::stdout().flush().ok();
     }
 }
