@@ -99,6 +99,10 @@ fn main() -> ExitCode {
 
 /// `Ok(false)` is a verdict, `Err` a command that could not be carried out.
 fn run(cli: Cli) -> Result<bool, String> {
+    // The demo has a drill of its own for Ctrl-C.
+    if !matches!(cli.command, Some(Command::Demo(_))) {
+        stack::end_with_us().map_err(|why| format!("signals cannot be waited for: {why}"))?;
+    }
     let depth = if cli.options.full { Depth::Full } else { Depth::Default };
     let prove = |selection: &str, depth| {
         runner::prove(selection, depth, cli.options.seed, cli.options.strict).map_err(|e| e.to_string())

@@ -8,7 +8,7 @@ mod venue;
 
 pub(crate) use config::Ready;
 pub(crate) use keys::{drawn, key_file};
-pub(crate) use process::Process;
+pub(crate) use process::{Process, end_with_us};
 
 use mm_core::engine::Snapshot;
 use mm_core::io::http::Timeouts;

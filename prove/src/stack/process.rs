@@ -1,16 +1,53 @@
 //! One child process: its first line, its log, its end.
 
 use super::StackError;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Those that run. Each leads a process group of its own.
+static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+/// From now on SIGINT and SIGTERM end the processes that run before they end us: no drop runs then, and no terminal reaches
+/// groups that are not its own.
+///
+/// # Errors
+/// When the thread that waits for signals does not start.
+pub(crate) fn end_with_us() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut int, mut term) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
+    let wait = move || {
+        let number = runtime.block_on(async {
+            tokio::select! {
+                _ = int.recv() => Signal::INT,
+                _ = term.recv() => Signal::TERM,
+            }
+        });
+        // Held to the end: none is started any more.
+        let running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        for leader in running.iter() {
+            // one that has just ended is no failure
+            let _ = kill_process_group(*leader, Signal::KILL);
+        }
+        eprintln!("\nprove: ended by a signal, and with it {} processes that ran", running.len());
+        std::process::exit(128 + number.as_raw())
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(wait).map(drop)
+}
 
 /// A running child. Dropped without [`Self::terminate`], it is killed.
 pub(crate) struct Process {
     name: &'static str,
     child: Child,
+    leader: Option<Pid>,
     lines: Lines<BufReader<ChildStdout>>,
     /// Its standard error.
     pub(crate) log: PathBuf,
@@ -27,14 +64,18 @@ impl Process {
             .map_err(|e| StackError(format!("{}: {e}", log.display())))?;
         let mut command = Command::from(command);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).kill_on_drop(true).process_group(0);
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = command.spawn().map_err(|e| StackError(format!("{name} does not start: {e}")))?;
+        let leader = pid(&child);
+        running.extend(leader);
+        drop(running);
         let stdout = child.stdout.take().ok_or_else(|| StackError(format!("{name}: no standard output")))?;
-        Ok(Self { name, child, lines: BufReader::new(stdout).lines(), log })
+        Ok(Self { name, child, leader, lines: BufReader::new(stdout).lines(), log })
     }
 
     /// The process id, while it runs.
-    pub(crate) fn pid(&self) -> Option<rustix::process::Pid> {
-        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        pid(&self.child)
     }
 
     /// The first line it prints; if it ends or stays silent, its last words from the log.
@@ -63,7 +104,7 @@ impl Process {
     }
 
     /// Sends a signal.
-    pub(crate) fn signal(&self, signal: rustix::process::Signal) -> Result<(), StackError> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), StackError> {
         let pid = self.pid().ok_or_else(|| StackError(format!("{} is not running", self.name)))?;
         rustix::process::kill_process(pid, signal).map_err(|e| StackError(format!("{}: {e}", self.name)))
     }
@@ -84,7 +125,7 @@ impl Process {
     /// SIGTERM, and waits; past the limit SIGKILL and a complaint. A non-zero exit code is a complaint too.
     pub(crate) async fn terminate(mut self, limit: Duration) -> Result<(), StackError> {
         // It may have ended by itself: then the wait below tells how.
-        self.signal(rustix::process::Signal::TERM).ok();
+        self.signal(Signal::TERM).ok();
         match self.ended(limit).await {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(StackError(format!("{} ended with {status}: {}", self.name, self.last_words()))),
@@ -94,4 +135,15 @@ impl Process {
             }
         }
     }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|pid| Some(*pid) != self.leader);
+    }
+}
+
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
