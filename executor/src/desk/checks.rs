@@ -56,13 +56,8 @@ impl Desk {
 
     /// Makes a check's call when it is due and none is under way.
     fn due(&mut self, when: Timestamp, purpose: &Purpose, request: VenueCall, out: &mut Vec<Effect>) {
-        if self.calling(|under_way| under_way == purpose) {
-            return;
-        }
-        if self.at >= when {
+        if self.is_due(when, |under_way| under_way == purpose) {
             self.call(purpose.clone(), request, out);
-        } else {
-            self.wake_at(when);
         }
     }
 
@@ -174,15 +169,13 @@ impl Desk {
     /// Feeds the venue's dead-man switch, from the deciding loop itself, and only while all else is well.
     pub(super) fn step_heartbeat(&mut self, out: &mut Vec<Effect>) {
         let well = self.health.is_well(self.at, &self.setup.times);
-        if self.setup.withhold || !well || self.health.draining || self.calling(|purpose| *purpose == Purpose::Beat) {
+        if self.setup.withhold || !well || self.health.draining {
             return;
         }
-        if self.at >= self.checks.beat_at {
+        if self.is_due(self.checks.beat_at, |purpose| *purpose == Purpose::Beat) {
             self.checks.beat_at = self.at.plus(self.setup.times.heartbeat_every);
             let id = self.checks.beat_id.clone();
             self.call(Purpose::Beat, VenueCall::Heartbeat { id }, out);
-        } else {
-            self.wake_at(self.checks.beat_at);
         }
     }
 

@@ -36,17 +36,6 @@ impl Desk {
         }
     }
 
-    /// Whether a question may be asked now; if it may be later, the desk wakes then.
-    fn is_due(&mut self, when: Timestamp, is: impl Fn(&Purpose) -> bool) -> bool {
-        if self.calling(is) {
-            return false;
-        }
-        if self.at < when {
-            self.wake_at(when);
-        }
-        self.at >= when
-    }
-
     pub(super) fn shares_replied(&self, reply: &VenueReply, out: &mut Vec<Effect>) {
         let told = outcome::shares(reply).unwrap_or_default();
         for (market, condition) in self.known_markets() {

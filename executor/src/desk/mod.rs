@@ -295,6 +295,15 @@ impl Desk {
         call
     }
 
+    /// Whether a question may be asked now: it is time, and none of its kind is under way. Before its time, the desk wakes then.
+    fn is_due(&mut self, when: Timestamp, is: impl Fn(&Purpose) -> bool) -> bool {
+        if self.at < when {
+            self.wake_at(when);
+            return false;
+        }
+        !self.calling(is)
+    }
+
     /// Whether a call of this kind is under way.
     fn calling(&self, is: impl Fn(&Purpose) -> bool) -> bool {
         self.calls.values().any(|pending| is(&pending.purpose))
