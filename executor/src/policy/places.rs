@@ -18,9 +18,11 @@ impl Open {
     }
 
     pub(super) fn of<'a>(orders: impl Iterator<Item = &'a Tracked>) -> Self {
-        orders.fold(Self::default(), |sum, tracked| {
-            sum.plus(Self { orders: 1, resting: cost_ceil(tracked.row.price, tracked.open_qty()) })
-        })
+        orders.fold(Self::default(), |sum, tracked| sum.plus(Self::of_one(tracked)))
+    }
+
+    fn of_one(tracked: &Tracked) -> Self {
+        Self { orders: 1, resting: cost_ceil(tracked.row.price, tracked.open_qty()) }
     }
 }
 
@@ -35,11 +37,16 @@ impl Policy {
         why: &mut Vec<Refusal>,
     ) {
         let caps = &self.caps;
-        let on_token = Open::of(exposure.live_in(&market.condition).filter(|tracked| tracked.row.token == *token));
-        let in_market = Open::of(exposure.live_in(&market.condition));
-        let in_event = self
-            .same_event(&market.condition)
-            .fold(Open::default(), |sum, other| sum.plus(Open::of(exposure.live_in(&other.condition))));
+        let [mut on_token, mut in_market] = [Open::default(); 2];
+        for tracked in exposure.live_in(&market.condition) {
+            let one = Open::of_one(tracked);
+            in_market = in_market.plus(one);
+            if tracked.row.token == *token {
+                on_token = on_token.plus(one);
+            }
+        }
+        let others = self.same_event(&market.condition).filter(|other| other.condition != market.condition);
+        let in_event = others.fold(in_market, |sum, other| sum.plus(Open::of(exposure.live_in(&other.condition))));
         for (of, open, most, cap) in [
             ("token", on_token, caps.max_token_orders, caps.max_token_resting_usdc),
             ("market", in_market, caps.max_market_orders, caps.max_market_resting_usdc),
