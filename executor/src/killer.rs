@@ -1,4 +1,4 @@
-//! The last thing a panicking executor does: a thread of its own, with connections and a login of its own, cancels everything.
+//! The last thing a panicking executor does: a thread of its own, with connections and a login of its own, cancels everything, and once more a moment later.
 //!
 //! It shares no lock with the rest, so it works whatever the panicking thread held. What it cannot do within its limit is left to
 //! the venue's heartbeat, which nobody feeds any more.
@@ -18,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(3);
 const SAY_MAX: Duration = Duration::from_secs(1);
 /// Between two attempts.
 const AGAIN: Duration = Duration::from_millis(100);
+/// From one that was answered to a last one: an order that left just before the panic may reach the venue after the first.
+const ONCE_MORE: Duration = Duration::from_millis(500);
 
 /// Stands by.
 pub struct Killer {
@@ -95,15 +97,24 @@ impl Killer {
 async fn stand_by(clob: &Clob, calls: &Receiver<SyncSender<bool>>) {
     while let Ok(done) = calls.recv() {
         let until = Instant::now() + LIMIT;
-        let mut cancelled = false;
-        while !cancelled && Instant::now() < until {
-            let reply = clob.call(&VenueCall::CancelAll).await;
-            cancelled = matches!(reply, VenueReply::Answer(Answer { status: 200, .. }));
-            if !cancelled {
-                tokio::time::sleep(AGAIN).await;
-            }
+        let mut cancelled = cancel_until_answered(clob, until).await;
+        if cancelled {
+            tokio::time::sleep(ONCE_MORE).await;
+            cancelled = cancel_until_answered(clob, until).await;
         }
         // Whoever asked may have stopped waiting.
         let _ = done.try_send(cancelled);
     }
+}
+
+/// Asks for a cancel-all until the venue says yes; whether it did in time.
+async fn cancel_until_answered(clob: &Clob, until: Instant) -> bool {
+    while Instant::now() < until {
+        let reply = clob.call(&VenueCall::CancelAll).await;
+        if matches!(reply, VenueReply::Answer(Answer { status: 200, .. })) {
+            return true;
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    false
 }
