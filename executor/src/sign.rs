@@ -25,25 +25,7 @@ pub struct Account {
     signature_type: SignatureType,
     key_address: Address,
     funder: Address,
-    /// Both as text: a checksum is a hash, and every order has two.
-    checksums: [Checksum; 2],
     builder: B256,
-}
-
-/// An address with its checksum (EIP-55).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Checksum([u8; 42]);
-
-impl Checksum {
-    pub(crate) fn of(address: &Address) -> Self {
-        let mut text = [0; 42];
-        text.copy_from_slice(address.to_checksum_buffer(None).as_str().as_bytes());
-        Self(text)
-    }
-
-    fn text(&self) -> String {
-        str::from_utf8(&self.0).expect("hex digits").to_owned()
-    }
 }
 
 /// Why an account makes no sense.
@@ -81,8 +63,7 @@ impl Account {
             (_, Some(funder)) => funder,
             (other, None) => return Err(AccountError::NoFunder(other.number())),
         };
-        let checksums = [key_address, funder].map(|address| Checksum::of(&address));
-        Ok(Self { chain, signature_type, key_address, funder, checksums, builder: B256::ZERO })
+        Ok(Self { chain, signature_type, key_address, funder, builder: B256::ZERO })
     }
 
     /// The chain.
@@ -115,15 +96,6 @@ impl Account {
         match self.signature_type {
             SignatureType::Poly1271 => self.funder,
             _ => self.key_address,
-        }
-    }
-
-    /// `maker` and `signer` of every order as text.
-    fn checksums(&self) -> [Checksum; 2] {
-        let [key, funder] = self.checksums;
-        match self.signature_type {
-            SignatureType::Poly1271 => [funder, funder],
-            _ => [funder, key],
         }
     }
 }
@@ -242,18 +214,15 @@ pub(crate) fn signature(key: &Key, chain: Chain, fields: &OrderFields, hashes: &
     }
 }
 
-/// Fields and signature as the venue's JSON wants them; `maker` and `signer` are those of `fields`.
-pub(crate) fn order_body(
-    fields: &OrderFields,
-    [maker, signer]: [Checksum; 2],
-    token: TokenId,
-    expiration: u64,
-    signature: &[u8],
-) -> SignedOrderBody {
+/// Fields and signature as the venue's JSON wants them.
+pub(crate) fn order_body(fields: &OrderFields, token: TokenId, expiration: u64, signature: &[u8]) -> SignedOrderBody {
+    let maker = fields.maker.to_checksum(None);
+    // A checksum is a hash: for most wallets one is enough.
+    let signer = if fields.signer == fields.maker { maker.clone() } else { fields.signer.to_checksum(None) };
     SignedOrderBody {
         salt: fields.salt,
-        maker: maker.text(),
-        signer: signer.text(),
+        maker,
+        signer,
         token_id: token,
         maker_amount: fields.maker_amount,
         taker_amount: fields.taker_amount,
@@ -309,7 +278,7 @@ pub fn sign(key: &Key, account: &Account, approved: Approved, row: Recorded) -> 
     let signature = signature(key, account.chain, &fields, &hashes);
     SignedOrder {
         id,
-        body: order_body(&fields, account.checksums(), token.id.clone(), expiration, &signature),
+        body: order_body(&fields, token.id.clone(), expiration, &signature),
         order_type,
         post_only: approved.order().post_only,
     }

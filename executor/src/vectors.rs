@@ -10,7 +10,7 @@ use crate::eip712::{
     order_struct_hash, typed_data_digest,
 };
 use crate::key::Key;
-use crate::sign::{self, Checksum, OrderHashes};
+use crate::sign::{self, OrderHashes};
 use alloy_primitives::{Address, B256};
 use mm_core::domain::{OrderId, TokenId};
 use mm_core::venue::order::{PostOrder, SignatureType};
@@ -71,9 +71,8 @@ impl Spelled {
     ) -> (OrderId, PostOrder) {
         let hashes = OrderHashes::of(chain, exchange, fields);
         let signature = sign::signature(&self.0, chain, fields, &hashes);
-        let checksums = [fields.maker, fields.signer].map(|address| Checksum::of(&address));
         let body = PostOrder {
-            order: sign::order_body(fields, checksums, token, posting.expiration, &signature),
+            order: sign::order_body(fields, token, posting.expiration, &signature),
             owner: posting.owner.to_owned(),
             order_type: posting.order_type.to_owned(),
             post_only: posting.post_only,
