@@ -167,7 +167,7 @@ impl Policy {
         let own = held.plus(more);
         let losses = |other: &ConditionId| if other == market { own } else { exposure.losses(other) };
         let event =
-            self.by_condition.get(market).map_or(own.worst(), |event| self.of_event(&self.events[*event], losses));
+            self.by_condition.get(market).map_or(own.worst(), |event| self.of_event(&self.events[*event], losses).0);
         let house = self.of_house(exposure.losses_apart() - held.apart() + own.apart(), losses);
         Worst { market: dollars(own.worst()), event: dollars(event), house: dollars(house) }
     }
@@ -178,7 +178,7 @@ impl Policy {
         let house = dollars(self.of_house(exposure.losses_apart(), losses));
         let mut each = vec![Worst::default(); self.markets.len()];
         for rows in &self.events {
-            let event = dollars(self.of_event(rows, losses));
+            let event = dollars(self.of_event(rows, losses).0);
             for row in rows {
                 each[*row] = Worst { market: dollars(losses(&self.markets[*row].condition).worst()), event, house };
             }
@@ -186,13 +186,15 @@ impl Policy {
         each
     }
 
-    /// Lost in the worst ending of an event. Its neg-risk markets exclude each other.
-    fn of_event(&self, rows: &[usize], losses: impl Fn(&ConditionId) -> Losses) -> i128 {
-        let mut sum = EventLosses::default();
+    /// Lost in the worst ending of an event, whose neg-risk markets exclude each other; and by its markets if each is taken apart.
+    fn of_event(&self, rows: &[usize], losses: impl Fn(&ConditionId) -> Losses) -> (i128, i128) {
+        let (mut sum, mut apart) = (EventLosses::default(), 0);
         for market in rows.iter().map(|row| &self.markets[*row]) {
-            sum.add(losses(&market.condition), market.neg_risk);
+            let losses = losses(&market.condition);
+            sum.add(losses, market.neg_risk);
+            apart += losses.apart();
         }
-        sum.worst()
+        (sum.worst(), apart)
     }
 
     /// Lost by the house, where `apart` is what all markets lose that were ever traded, each apart: of the events that have several
@@ -200,8 +202,8 @@ impl Policy {
     fn of_house(&self, apart: i128, losses: impl Fn(&ConditionId) -> Losses) -> i128 {
         let several = self.events.iter().filter(|rows| rows.len() > 1);
         several.fold(apart, |house, rows| {
-            let apart: i128 = rows.iter().map(|row| losses(&self.markets[*row].condition).apart()).sum();
-            house - apart + self.of_event(rows, &losses).max(0)
+            let (event, apart) = self.of_event(rows, &losses);
+            house - apart + event.max(0)
         })
     }
 
