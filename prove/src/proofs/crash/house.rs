@@ -62,6 +62,8 @@ pub(super) struct House {
     open: BTreeMap<ClientOrderId, NewOrder>,
     /// Orders the cores were told of as taken.
     pub(super) told: u64,
+    /// What leaves once it is struck reaches the book so many milliseconds later, whatever became of the sender.
+    pub(super) lands_late_ms: Option<u64>,
 }
 
 impl House {
@@ -127,6 +129,7 @@ impl House {
             next: 1,
             open: BTreeMap::new(),
             told: 0,
+            lands_late_ms: None,
         })
     }
 

@@ -17,10 +17,10 @@ pub(super) const PROOF: Proof = Proof {
     id: "panic-cancels-first",
     milestone: 5,
     claim: "A thread of the executor panics while orders rest, wherever it is and whatever it holds: before the process is gone nothing rests \
-            at the venue, and it says so, where and not what: a key in the panic's payload is in no output. The next start finds a ledger that \
-            knows every order.",
+            at the venue, not even what left just before and lands behind the cancel-all, and it says so, where and not what: a key in the \
+            panic's payload is in no output. The next start finds a ledger that knows every order.",
     quick: false,
-    min_cases: 3,
+    min_cases: 4,
     run: |bench| in_runtime(panicked(bench, false)),
     sabotage_claim: "the process dies at that moment without a last word",
     sabotage: Some(|bench| in_runtime(panicked(bench, true))),
@@ -47,6 +47,10 @@ const PLACES: [&str; 16] = [
     "open-orders.answered",
 ];
 
+/// The place after which an order is on its way, and how long after the panic it lands: behind the first cancel-all, before the second.
+const ON_ITS_WAY: &str = "post.sent";
+const LANDS_LATE_MS: u64 = 250;
+
 async fn panicked(bench: &Bench, dies: bool) -> Result<Verdict, StackError> {
     let binary = shell::build_crash_executor(&bench.root)?;
     let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
@@ -71,6 +75,17 @@ async fn panicked(bench: &Bench, dies: bool) -> Result<Verdict, StackError> {
     };
     for done in side_by_side(houses, move |(house, place)| life(house, place, dies)).await? {
         match done? {
+            Ok(before) => rested += before,
+            Err(why) => wrong.push(why),
+        }
+        evidence.cases += 1;
+    }
+    if !dies {
+        // alone: at this venue every order lands late then
+        let number = 1 + places.len() as u64;
+        let mut house = House::new(bench, Arc::clone(&stack), binary, number, Sabotage::None).await?;
+        house.lands_late_ms = Some(LANDS_LATE_MS);
+        match life(house, ON_ITS_WAY, false).await? {
             Ok(before) => rested += before,
             Err(why) => wrong.push(why),
         }
@@ -102,10 +117,13 @@ async fn life(mut house: House, place: &'static str, dies: bool) -> Result<Resul
     };
     let said = struck.last_words.contains("cancel-all answered");
     let core = matches!(&struck.end, Finish::Ended(status) if status.core_dumped());
-    if signal != Some(Signal::ABORT.as_raw()) || !said || core || struck.after.resting() > 0 || struck.lost > 0 {
+    let nothing_came = house.lands_late_ms.is_some() && struck.taken() == 0;
+    let rest = struck.after.resting() > 0 || nothing_came;
+    if signal != Some(Signal::ABORT.as_raw()) || !said || core || rest || struck.lost > 0 {
         return Ok(Err(format!(
-            "{place}: {:?}, {} rest, {} without a row: {}",
+            "{place}: {:?}, {} came and {} rest, {} without a row: {}",
             struck.end,
+            struck.taken(),
             struck.after.resting(),
             struck.lost,
             struck.last_words

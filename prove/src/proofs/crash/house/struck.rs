@@ -6,12 +6,16 @@ use crate::proofs::crash::truth::{self, Truth};
 use crate::stack::{Process, StackError};
 use mm_core::protocol::ToExecutor;
 use rustix::process::Signal;
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an executor may take to end that must end.
 pub(in crate::proofs::crash) const PATIENCE: Duration = Duration::from_secs(16);
+
+/// Between two looks for an order that is on its way.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How a struck executor ended.
 #[derive(Debug)]
@@ -64,7 +68,7 @@ impl House {
     }
 
     /// Orders rest, then `strike` does what it does; more orders and a cancel are asked for. An executor that goes on for `patience` is
-    /// asked to end.
+    /// asked to end. Where orders land late, one is waited for.
     pub(in crate::proofs::crash) async fn struck(
         &mut self,
         command: Command,
@@ -78,6 +82,9 @@ impl House {
             core.until(WAIT_MAX, |core| core.is_answered(&[id])).await?;
         }
         let before = self.look().await?;
+        if let Some(ms) = self.lands_late_ms {
+            self.stack.switch_fault(&json!({"kind": "applied-late", "calls": "orders", "after_ms": ms})).await?;
+        }
         strike(&process)?;
         // some of them may be what it breaks at
         for n in 0..40 {
@@ -95,7 +102,15 @@ impl House {
             }
         };
         self.lives += 1;
-        let after = self.look().await?;
+        let mut after = self.look().await?;
+        if self.lands_late_ms.is_some() {
+            let begin = Instant::now();
+            while after.orders() == before.orders() && begin.elapsed() < WAIT_MAX {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                after = self.look().await?;
+            }
+            self.stack.end_faults().await?;
+        }
         let lost = truth::compare(&after, &self.state_dir().join("ledger.sqlite"))?.lost;
         let marked = self.state_dir().join("HALTED").exists();
         let log = std::fs::read_to_string(&process.log)?;
