@@ -147,3 +147,68 @@ impl Drop for Process {
 fn pid(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::{kill_process, test_kill_process};
+    use std::io::{BufRead as _, Write as _};
+    use std::os::unix::process::CommandExt as _;
+
+    /// Where the child keeps its process's log.
+    const DIR: &str = "PROVE_TEST_DIR";
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// The child: it runs a process that would outlive it, says which, and waits to be ended.
+    #[test]
+    fn the_child_waits() {
+        let Some(dir) = std::env::var_os(DIR) else { return };
+        end_with_us().expect("a thread");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut command = std::process::Command::new("sleep");
+            command.arg(LIMIT.as_secs().to_string());
+            let process = Process::spawn("sleep", command, Path::new(&dir)).expect("it starts");
+            // past what the test's harness keeps to itself
+            writeln!(std::io::stdout(), "leader {}", process.pid().expect("it runs").as_raw_nonzero()).expect("a pipe");
+            tokio::time::sleep(LIMIT).await;
+        });
+    }
+
+    fn ended_by(number: Signal) -> (Option<i32>, Pid) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut command = std::process::Command::new(std::env::current_exe().expect("this test"));
+        command.args(["--exact", "stack::process::tests::the_child_waits", "--nocapture"]).env(DIR, dir.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).process_group(0);
+        let mut child = command.spawn().expect("it starts");
+        let lines = std::io::BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let leader = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.rsplit_once("leader ")?.1.parse().ok().and_then(Pid::from_raw))
+            .expect("it says which");
+        assert!(test_kill_process(leader).is_ok(), "it runs");
+        let us = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(us, number).expect("ours");
+        (child.wait().expect("it ends").code(), leader)
+    }
+
+    /// Whether nothing of it runs any more; a dead process that nobody has waited for yet is over too.
+    fn is_over(pid: Pid) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+        stat.map_or(true, |text| text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])))
+    }
+
+    #[test]
+    fn a_signal_ends_what_runs_and_then_us() {
+        for (number, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+            let (ended, leader) = ended_by(number);
+            assert_eq!(ended, Some(code));
+            // the kernel was told before we ended, and may still be at it
+            let begin = std::time::Instant::now();
+            while !is_over(leader) && begin.elapsed() < LIMIT / 4 {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            assert!(is_over(leader), "it was left behind");
+        }
+    }
+}
