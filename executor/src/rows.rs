@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Version of everything a replay of the rows rests on: the fold, its digest, the policy's rules. Raised with each change after
 /// which a replay of rows written before it could tell something else than what was true then.
-pub const RULES: u32 = 4;
+pub const RULES: u32 = 5;
 
 /// One row of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

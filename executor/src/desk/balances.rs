@@ -8,7 +8,7 @@ use super::checks::RETRY;
 use super::{Desk, Effect, Purpose};
 use crate::outcome::{self, VenueCall, VenueReply};
 use crate::rows::LedgerRow;
-use mm_core::domain::{Nanos, Qty, Timestamp, TokenId, Usdc};
+use mm_core::domain::{ConditionId, Nanos, Qty, Timestamp, TokenId, Usdc};
 use mm_core::protocol::FromExecutor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +64,8 @@ impl Desk {
         }
         let known =
             self.session.tokens().map(|(_, token)| token).filter(|token| self.setup.policy.token(token).is_some());
-        self.balances.wanted = known.cloned().collect();
+        // Of a market that is no longer traded the cost still counts, and only the venue's word can end that.
+        self.balances.wanted = known.chain(self.exposure.costed_tokens()).cloned().collect();
         self.balances.at = Some(self.at);
     }
 
@@ -130,10 +131,16 @@ impl Desk {
         }
     }
 
+    /// Of a token that may be traded, or once was and is held.
+    fn market_of(&self, token: &TokenId) -> Option<ConditionId> {
+        let listed = self.setup.policy.token(token).map(|(market, _, _)| &market.condition);
+        listed.or_else(|| self.exposure.market_of(token)).cloned()
+    }
+
     /// The venue says `theirs` of a token are there. Compared only while nothing is under way that explains a difference.
     fn compare(&mut self, token: TokenId, theirs: Qty, out: &mut Vec<Effect>) {
         let at = self.at;
-        let Some((market, _, _)) = self.setup.policy.token(&token) else { return };
+        let Some(market) = self.market_of(&token) else { return };
         let (ours, told) = self.exposure.settled(&token);
         if !self.exposure.is_settled(&token) {
             // a word that was too low is taken back whatever is under way: that frees no cap
@@ -143,7 +150,6 @@ impl Desk {
             }
             return;
         }
-        let market = market.condition.clone();
         if told != (theirs < ours).then_some(theirs) {
             self.record(LedgerRow::Balance { at, token: token.clone(), shares: theirs }, out);
         }
@@ -181,8 +187,7 @@ impl Desk {
         let mut accepted: Vec<String> = Vec::new();
         let mut refused: Vec<Box<str>> = Vec::new();
         for (token, apart) in self.balances.apart.clone() {
-            let Some((market, _, _)) = self.setup.policy.token(&token) else { continue };
-            let market = market.condition.clone();
+            let Some(market) = self.market_of(&token) else { continue };
             let (ours, _) = self.exposure.settled(&token);
             if apart.has_stood() && apart.ours == ours && self.exposure.is_settled(&token) {
                 self.balances.apart.remove(&token);

@@ -87,6 +87,28 @@ fn shares_that_left_take_their_cost_along_when_a_person_says_so_after_minutes() 
 }
 
 #[test]
+fn shares_that_left_a_market_that_is_no_longer_traded_take_their_cost_along_too() {
+    let mut stage = armed();
+    stage.place(1, order(1, Yes, Buy, 40, 20));
+    stage.run_ms(500);
+    let id = hash(&stage, 1);
+    stage.fill(id, shares(20));
+    stage.run_ms(6000);
+    assert_eq!(cost(&stage).to_string(), "8");
+    // the market is over, is taken off the list, and its shares are redeemed
+    stage.restart(setup(policy(1), false));
+    stage.connect(2, 1);
+    stage.venue.balance_says = Some(shares(0));
+    stage.run_ms(400_000);
+    assert!(stage.alerts.iter().any(|alert| alert.contains("an operator accepts")), "{:?}", stage.alerts);
+    assert_eq!(cost(&stage).to_string(), "8", "nobody said so yet");
+    stage.operate(Op::AcceptBalances);
+    stage.run_ms(1);
+    assert!(stage.answers.last().is_some_and(Result::is_ok), "{:?}", stage.answers);
+    assert!(cost(&stage).is_zero());
+}
+
+#[test]
 fn shares_that_came_count_once_they_have_been_there_for_minutes() {
     let mut stage = bought(Some(50));
     assert_eq!(stage.desk.exposure().free_shares(&token_id(0, Yes)), shares(20), "one answer may be wrong");

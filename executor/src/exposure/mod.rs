@@ -26,8 +26,11 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Finished orders that are remembered, so that a late fill or a stale listing is recognised as ours. Beyond this the
-/// oldest are forgotten; a trade on one of them would count as foreign and halt.
+/// oldest of which nothing is to come are forgotten: a list or an event of the stream that shows one of them takes it for foreign and
+/// halts, and a trade on it would mean nothing.
 pub const FINISHED_MAX: usize = 50_000;
+/// As many of the oldest are looked at for one that can be forgotten; where none of them can, one more is remembered.
+const FORGET_TRIES: usize = 16;
 
 /// The window of the orders-per-minute cap.
 const MINUTE: Nanos = Nanos::from_secs(60);
@@ -286,6 +289,17 @@ impl Exposure {
         self.holdings.get(token).map_or(Qty::ZERO, |held| held.sellable().saturating_sub(held.reserved))
     }
 
+    /// The market of a token that was ever bought or told of.
+    #[must_use]
+    pub fn market_of(&self, token: &TokenId) -> Option<&ConditionId> {
+        self.holdings.get(token)?.market.as_ref()
+    }
+
+    /// Tokens whose cost counts.
+    pub fn costed_tokens(&self) -> impl Iterator<Item = &TokenId> {
+        self.holdings.iter().filter(|(_, held)| !held.cost.is_zero()).map(|(token, _)| token)
+    }
+
     /// Shares of a token; as confirmed counts only what the venue's last word on the balance allows.
     #[must_use]
     pub fn held(&self, token: &TokenId) -> Held {
@@ -425,9 +439,7 @@ impl Exposure {
             self.finished.push_back(*id);
         }
         self.put(tracked);
-        while self.finished.len() > self.finished_max.unwrap_or(FINISHED_MAX) {
-            self.forget_oldest();
-        }
+        while self.finished.len() > self.finished_max.unwrap_or(FINISHED_MAX) && self.forget_oldest() {}
     }
 
     fn take(&mut self, id: &OrderId) -> Option<Tracked> {
@@ -439,13 +451,23 @@ impl Exposure {
         orders.insert(tracked.row.order, tracked);
     }
 
-    fn forget_oldest(&mut self) {
-        let Some(id) = self.finished.pop_front() else { return };
-        // An order can be revived by evidence that it rests after all; then it is not finished.
-        if let Some(tracked) = self.ended.remove(&id) {
-            self.discount(&tracked);
-            self.intents.remove(&(tracked.row.run, tracked.row.id));
+    /// Whether one could be forgotten. One with a trade that is still to be seen, or to settle or fail, is not: it counts, and what
+    /// becomes of it must be known as ours.
+    fn forget_oldest(&mut self) -> bool {
+        for _ in 0..FORGET_TRIES {
+            let Some(id) = self.finished.pop_front() else { return false };
+            if self.unsettled.contains(&id) {
+                self.finished.push_back(id);
+                continue;
+            }
+            // An order can be revived by evidence that it rests after all; then it is not finished.
+            if let Some(tracked) = self.ended.remove(&id) {
+                self.discount(&tracked);
+                self.intents.remove(&(tracked.row.run, tracked.row.id));
+            }
+            return true;
         }
+        false
     }
 
     fn fill(

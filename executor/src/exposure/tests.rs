@@ -337,3 +337,27 @@ fn a_sale_brings_money_in_once_it_settled_and_at_our_own_price_at_most() {
     exposure.apply(&LedgerRow::Day { at: at(DAY_MS) });
     assert_eq!(out(&exposure), 0);
 }
+
+#[test]
+fn what_is_still_to_settle_is_not_forgotten() {
+    let mut exposure = Exposure::default();
+    exposure.remember(1);
+    for n in 0..3 {
+        exposure.apply(&intent(n));
+        exposure.apply(&outcome(n, Became::Accepted));
+    }
+    exposure.apply(&fill(0, 0, 20, Stage::Matched));
+    for n in 0..3 {
+        let matched = shares(if n == 0 { 20 } else { 0 });
+        exposure.apply(&outcome(n, Became::Ended { matched }));
+    }
+    assert!(exposure.order(&hash(1)).is_none(), "the oldest of which nothing is to come");
+    assert!(exposure.order(&hash(0)).is_some(), "one more is remembered");
+    exposure.apply(&fill(0, 0, 20, Stage::Confirmed));
+    let token = crate::rehearsal::token_id(0, Outcome::Yes);
+    assert_eq!(exposure.settled(&token).0, shares(20));
+    assert!(exposure.is_settled(&token));
+    exposure.apply(&intent(3));
+    exposure.apply(&outcome(3, Became::Rejected { why: "".into() }));
+    assert!(exposure.order(&hash(0)).is_none(), "nothing is to come of it any more");
+}
