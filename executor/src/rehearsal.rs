@@ -84,6 +84,8 @@ pub struct Rehearsal {
     pub clock: Option<fn(Timestamp) -> Timestamp>,
     /// Where rows go when the ledger lies.
     nowhere: MemoryLedger,
+    /// Turns of the desk so far.
+    pub turns: u64,
     inbox: BTreeMap<(Timestamp, u64), Event>,
     seq: u64,
 }
@@ -138,6 +140,7 @@ impl Rehearsal {
             commit: COMMIT,
             clock: None,
             nowhere: MemoryLedger::new(),
+            turns: 0,
             inbox: BTreeMap::new(),
             seq: 0,
         };
@@ -244,6 +247,7 @@ impl Rehearsal {
                     Event::Alive => {}
                 }
             }
+            self.turns += 1;
             let mut effects = Vec::new();
             self.desk.turn(self.shown(), inputs, &mut effects);
             for effect in effects {
@@ -281,7 +285,7 @@ impl Rehearsal {
         let price = resting.order.price;
         let nth = self.venue.trades.len();
         let matched = self.at.minus(self.venue.clock_behind);
-        self.venue.trades.push(Traded { at: self.at, matched, order: id, price, qty, confirmed: false });
+        self.venue.trades.push(Traded { at: self.at, matched, order: id, price, qty });
         self.tell_trade(nth, "MATCHED", Nanos::from_ms(20));
         self.tell_trade(nth, "CONFIRMED", Nanos::from_ms(3000));
     }

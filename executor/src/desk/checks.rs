@@ -29,6 +29,8 @@ const SCORING_MAX: usize = 500;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checks {
     geoblock_at: Timestamp,
+    /// When the venue last said 403.
+    forbidden_at: Timestamp,
     closed_only_at: Timestamp,
     clock_at: Timestamp,
     scoring_at: Timestamp,
@@ -71,7 +73,7 @@ impl Desk {
         match outcome::sign(reply) {
             Some(Sign::Forbidden | Sign::Region) if *purpose != Purpose::Geoblock => {
                 self.health.geo_clear = None;
-                self.checks.geoblock_at = self.at;
+                (self.checks.forbidden_at, self.checks.geoblock_at) = (self.at, self.at);
                 if placing && outcome::sign(reply) == Some(Sign::Region) {
                     self.halt("the venue refused an order for our region", out);
                 }
@@ -105,6 +107,8 @@ impl Desk {
 
     pub(super) fn geoblock_replied(&mut self, sent: Timestamp, reply: &VenueReply, out: &mut Vec<Effect>) {
         match outcome::geoblock(reply) {
+            // It was asked for before a 403, and answers for nothing that came after.
+            Geo::Clear if sent < self.checks.forbidden_at => self.checks.geoblock_at = self.at,
             Geo::Clear => {
                 self.health.geo_blocked = None;
                 self.health.geo_clear = Some(sent);

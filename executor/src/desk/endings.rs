@@ -42,7 +42,10 @@ impl Desk {
                 _ => self.look_at(order, again),
             },
             Ok(None) => {
-                self.look_at(order, again);
+                self.errands.change(&order, |errand| {
+                    errand.look_at = Some(again);
+                    errand.missed = Some(errand.missed.unwrap_or(at));
+                });
                 self.absent(order, out);
             }
         }
@@ -57,8 +60,10 @@ impl Desk {
         if told_twice || self.readings.trades_read.is_some_and(|read| read >= since) {
             let matched = matched.max(tracked.traded()).max(errand.stream_end.unwrap_or(Qty::ZERO));
             self.end(order, Became::Ended { matched }, out);
-        } else {
+        } else if matched > tracked.traded() {
             self.want_trades_of(order);
+        } else {
+            self.readings.trades_soon = true;
         }
     }
 
@@ -73,8 +78,8 @@ impl Desk {
     /// "Not found" does not mean "never landed": only one of a few endpoints said so, and a throttled POST may be late.
     fn absent(&mut self, order: OrderId, out: &mut Vec<Effect>) {
         let Some(tracked) = self.exposure.order(&order) else { return };
-        let (posted, doubted) =
-            self.errands.get(&order).map_or((tracked.row.at, self.at), |errand| (errand.posted, errand.doubted));
+        let Some(errand) = self.errands.get(&order) else { return };
+        let (posted, doubted, missed) = (errand.posted, errand.doubted, errand.missed.unwrap_or(self.at));
         // Open orders and trades must have been read whole since, and have not told of it.
         let read = self.readings.orders_read.min(self.readings.trades_read);
         if tracked.phase == (Phase::Unknown { likely_rejected: true }) && tracked.fills.is_empty() {
@@ -85,7 +90,8 @@ impl Desk {
             }
             return;
         }
-        let mut horizon = posted.plus(self.setup.times.late_landing);
+        // Of one that rested for long, what was read before it was missed says nothing.
+        let mut horizon = posted.plus(self.setup.times.late_landing).max(missed);
         if let TimeInForce::Gtd(end) = tracked.row.tif {
             horizon = horizon.max(end.plus(EXPIRY_MARGIN));
         }
@@ -128,8 +134,9 @@ impl Desk {
         }
     }
 
-    /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too.
-    /// Without a size it says nothing of what can still have traded.
+    /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too. An answer tells no size: then the
+    /// stream's needs a second word, of trades that are read from now on or of a look-up. Without a size the stream says nothing of what
+    /// can still have traded.
     pub(super) fn stream_end(&mut self, order: OrderId, matched: Option<Qty>, out: &mut Vec<Effect>) {
         let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
         let at = self.at;
@@ -140,8 +147,17 @@ impl Desk {
                     errand.look_at = Some(at);
                 });
             }
+            (Some(_), Some(matched)) => {
+                self.errands.change(&order, |errand| {
+                    // what it said before is no second word
+                    let known = errand.stream_end.take().unwrap_or_default();
+                    let (gone, since) = errand.gone.unwrap_or((Qty::ZERO, at));
+                    errand.gone = Some((gone.max(known).max(matched), since));
+                });
+                self.settle_gone(order, out);
+            }
             (Some(_), None) => self.look_soon(order),
-            (_, Some(matched)) => self.end(order, Became::Ended { matched: matched.max(traded) }, out),
+            (None, Some(matched)) => self.end(order, Became::Ended { matched: matched.max(traded) }, out),
             (None, None) => {}
         }
     }

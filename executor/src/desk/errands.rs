@@ -26,6 +26,8 @@ pub(super) struct Errand {
     pub(super) stream_end: Option<Qty>,
     /// It is gone by a look-up's word or by a list's, with this much matched; what trades read from then on tell counts.
     pub(super) gone: Option<(Qty, Timestamp)>,
+    /// Since when look-ups know nothing of it, and no list has shown it.
+    pub(super) missed: Option<Timestamp>,
     pub(super) look_at: Option<Timestamp>,
     look_wait: Nanos,
 }

@@ -21,6 +21,8 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_evidence;
+#[cfg(test)]
 mod tests_reference;
 #[cfg(test)]
 mod tests_stream;
@@ -149,6 +151,10 @@ impl Desk {
         let halted = was_halted.unwrap_or_else(|| "started and not yet armed".into());
         let arming = arming::Arming::starting(&halted);
         let health = Health { halted: Some(halted), withhold: setup.withhold, ..Health::default() };
+        let mut readings = readings::Readings::default();
+        if let Some(made) = exposure.last_given_up() {
+            readings.watch_until = made.plus(setup.times.late_landing);
+        }
         Self {
             errands: errands::Errands::left_over(exposure.live_orders()),
             session: session::Session::default(),
@@ -166,7 +172,7 @@ impl Desk {
             balances: balances::Balances::default(),
             earnings: earnings::Earnings::default(),
             latency: latency::Latency::default(),
-            readings: readings::Readings::default(),
+            readings,
             references: reference::References::default(),
             sweep: None,
             flat: false,

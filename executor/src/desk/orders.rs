@@ -138,8 +138,16 @@ impl Desk {
         });
     }
 
-    /// Evidence that the venue has it.
+    /// Evidence that the venue has it. Answers and the stream may come late: of an order that has traded and ended their word is old.
     pub(super) fn land(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        if self.exposure.order(&order).is_some_and(|tracked| !tracked.ended_after_a_match()) {
+            self.rests(order, out);
+        }
+    }
+
+    /// Evidence that it rests now, whatever was said before: a list that began after it ended shows it.
+    pub(super) fn rests(&mut self, order: OrderId, out: &mut Vec<Effect>) {
+        self.errands.change(&order, |errand| errand.missed = None);
         let Some(tracked) = self.exposure.order(&order) else { return };
         if tracked.phase == Phase::Open || tracked.after(&Became::Accepted).is_none() {
             return;
@@ -190,7 +198,7 @@ impl Desk {
         if matched < whole {
             self.tell(&order, |id| FromExecutor::Canceled { id, matched }, out);
         }
-        if !matched.is_zero() {
+        if self.exposure.order(&order).is_some_and(Tracked::is_short_of_trades) {
             self.want_trades_of(order);
         }
     }

@@ -8,8 +8,12 @@ use mm_core::protocol::Stage;
 use mm_core::venue::rest::{LAST_CURSOR, Page};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Pages of one reading. A longer list fails the reading: it never proves that anything is absent.
+/// Pages of one reading of open orders, and of trades. A longer list fails the reading: it never proves that anything is absent.
 const PAGES_MAX: usize = 64;
+const TRADE_PAGES_MAX: usize = 1000;
+/// Trades older than this are read for once in a while only: one that never settles must not have everything since read all the time.
+const FAR_BACK: Nanos = Nanos::from_secs(600);
+const FAR_BACK_EVERY: Nanos = Nanos::from_secs(60);
 /// Trades are read from this long before the last reading.
 const OVERLAP: Nanos = Nanos::from_secs(60);
 /// After a list that may be older than an order's end another one is read.
@@ -48,6 +52,8 @@ pub(super) struct Readings {
     /// When the oldest order was made of which the venue says that more matched than we saw trades for.
     trades_from: Option<Timestamp>,
     trades_at: Timestamp,
+    /// Until then no reading reaches far back.
+    far_back_at: Timestamp,
     /// Trades that may still settle or fail, and from when on to read for them.
     moving: BTreeMap<TradeId, Timestamp>,
     /// Trades REST told first: the stream has a moment to tell them too.
@@ -70,9 +76,9 @@ impl Reading {
         }
     }
 
-    /// Whether the cursor leads on: one seen before is a loop.
-    fn follows(&mut self, cursor: &str) -> bool {
-        self.cursors.len() < PAGES_MAX && self.cursors.insert(cursor.into())
+    /// Whether the cursor leads on, after at most `most` others: one seen before is a loop.
+    fn follows(&mut self, cursor: &str, most: usize) -> bool {
+        self.cursors.len() < most && self.cursors.insert(cursor.into())
     }
 }
 
@@ -98,20 +104,31 @@ impl Desk {
             self.readings.trades_soon = false;
             let since = self.trades_since();
             self.readings.trades = Some(Reading { since, ..Reading::new(self.at) });
-            self.readings.trades_from = None;
+            if self.readings.trades_from.is_some_and(|from| since <= from) {
+                self.readings.trades_from = None;
+            }
             self.call(Purpose::Trades, VenueCall::Trades { since, cursor: None }, out);
         }
     }
 
-    /// Far enough back to see every trade that could still change or was missed. Of an order that is known to rest, the last
-    /// complete reading told what was older.
-    fn trades_since(&self) -> Timestamp {
+    /// Far enough back to see every trade that could still change or was missed; what is far back is looked for once in a while only.
+    /// Of an order that is known to rest, the last complete reading told what was older.
+    fn trades_since(&mut self) -> Timestamp {
         let read = self.readings.trades_read;
         let untold = |tracked: &&Tracked| read.is_none() || tracked.phase != Phase::Open;
         let open = self.exposure.live_orders().filter(untold).map(|tracked| tracked.row.at);
         let unsettled = self.exposure.unsettled_orders().map(|tracked| self.unsettled_since(tracked));
-        let from = open.chain(unsettled).chain(read).chain(self.readings.trades_from).min();
-        from.unwrap_or(self.at).minus(OVERLAP)
+        let from = open.chain(unsettled).chain(read).chain(self.readings.trades_from).min().unwrap_or(self.at);
+        match read {
+            Some(read) if from < read.minus(FAR_BACK) => {
+                if self.at < self.readings.far_back_at {
+                    return read.minus(OVERLAP);
+                }
+                self.readings.far_back_at = self.at.plus(FAR_BACK_EVERY);
+                from.minus(OVERLAP)
+            }
+            _ => from.minus(OVERLAP),
+        }
     }
 
     /// From when on a trade of this order may change or be missing.
@@ -174,7 +191,7 @@ impl Desk {
                 out.push(Effect::Alert("the user stream does not tell what REST knows".into()));
                 out.push(Effect::RenewUserLink);
                 self.wake_at(at);
-            } else {
+            } else if at < first.plus(tell) {
                 self.wake_at(first.plus(tell));
             }
         }
@@ -189,7 +206,7 @@ impl Desk {
         };
         reading.resting.extend(page.data.iter().map(|order| (order.id, order.size_matched)));
         match next(&page) {
-            Some(cursor) if reading.follows(&cursor) => {
+            Some(cursor) if reading.follows(&cursor, PAGES_MAX) => {
                 self.readings.orders = Some(reading);
                 self.call(Purpose::Reading, VenueCall::OpenOrders { cursor: Some(cursor) }, out);
             }
@@ -210,7 +227,7 @@ impl Desk {
                 continue;
             }
             if !reading.ended.contains(order) {
-                self.land(*order, out);
+                self.rests(*order, out);
             }
             self.heed_matched(*order, *matched);
         }
@@ -251,12 +268,17 @@ impl Desk {
             }
         }
         match next(&page) {
-            Some(cursor) if reading.follows(&cursor) => {
+            Some(cursor) if reading.follows(&cursor, TRADE_PAGES_MAX) => {
                 let since = reading.since;
                 self.readings.trades = Some(reading);
                 self.call(Purpose::Trades, VenueCall::Trades { since, cursor: Some(cursor) }, out);
             }
-            Some(_) => self.read_again(&reading),
+            // As far back it would fail again: the next one that reaches there has to wait.
+            Some(_) => {
+                self.readings.far_back_at = self.at.plus(FAR_BACK_EVERY);
+                let (since, pages) = (reading.since, reading.cursors.len());
+                out.push(Effect::Alert(format!("trades since {since} have no end in {pages} pages").into()));
+            }
             None => {
                 self.readings.trades_read = Some(reading.started);
                 let moves: BTreeSet<&TradeId> =
@@ -270,6 +292,7 @@ impl Desk {
     /// A reading of trades came to nothing: the next one reaches back as far.
     fn read_again(&mut self, reading: &Reading) {
         let from = reading.since.plus(OVERLAP);
+        self.readings.far_back_at = self.at;
         self.readings.trades_from = Some(self.readings.trades_from.map_or(from, |known| known.min(from)));
     }
 }

@@ -9,7 +9,7 @@ use mm_core::venue::user_ws::{self, UserFrame};
 use serde_json::{Value, json};
 
 /// The stream says this now.
-fn says(stage: &mut Rehearsal, event: &Value) {
+pub(super) fn says(stage: &mut Rehearsal, event: &Value) {
     let Ok(UserFrame::Events(events)) = user_ws::decode(&event.to_string()) else { panic!("our own frame: {event}") };
     for event in events {
         stage.input(DeskInput::User(Box::new(event)));
@@ -25,7 +25,7 @@ fn trade(status: &str, order: OrderId, shares: u64) -> Value {
                                "asset_id": token, "side": "BUY" }] })
 }
 
-fn order_event(kind: &str, order: OrderId, matched: &str) -> Value {
+pub(super) fn order_event(kind: &str, order: OrderId, matched: &str) -> Value {
     json!({ "event_type": "order", "type": kind, "id": order.to_string(), "market": condition(0),
             "asset_id": token_id(0, Outcome::Yes), "side": "BUY", "price": "0.4", "original_size": "20",
             "size_matched": matched, "status": "LIVE" })

@@ -9,16 +9,16 @@ use mm_core::domain::Side::{Buy, Sell};
 use mm_core::domain::{Nanos, Qty, Timestamp, Usdc};
 use mm_core::protocol::{FromExecutor, Held};
 
-fn shares(n: u64) -> Qty {
+pub(super) fn shares(n: u64) -> Qty {
     Qty::from_whole(n).expect("small")
 }
 
-fn cost(stage: &Rehearsal) -> Usdc {
+pub(super) fn cost(stage: &Rehearsal) -> Usdc {
     stage.desk.exposure().total().cost
 }
 
 /// What the desk counts as at risk is at least what the venue's own books say.
-fn covers_the_truth(stage: &Rehearsal) {
+pub(super) fn covers_the_truth(stage: &Rehearsal) {
     let counted = u128::from(stage.desk.exposure().total().worst_case().micro());
     let truth = stage.venue.worst_case(None);
     assert!(counted >= truth, "{counted} counted, {truth} at risk at {}; {:?}", stage.at, heard(stage, 1));

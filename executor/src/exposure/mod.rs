@@ -353,6 +353,12 @@ impl Exposure {
         self.live.values().flatten().filter_map(|id| self.orders.get(id))
     }
 
+    /// When the last order was made that was given up and never seen since.
+    #[must_use]
+    pub fn last_given_up(&self) -> Option<Timestamp> {
+        self.ended.values().filter(|tracked| tracked.given_up).map(|tracked| tracked.row.at).max()
+    }
+
     /// Orders of one market that have not ended.
     pub fn live_in(&self, market: &ConditionId) -> impl Iterator<Item = &Tracked> {
         self.live.get(market).into_iter().flatten().filter_map(|id| self.orders.get(id))
@@ -392,7 +398,13 @@ impl Exposure {
             }
         }
         self.recorded.push_back(row.at.max(self.recorded.back().copied().unwrap_or_default()));
-        let mut tracked = Tracked { row: row.clone(), phase: Phase::InFlight, fills: BTreeMap::new(), counted: None };
+        let mut tracked = Tracked {
+            row: row.clone(),
+            phase: Phase::InFlight,
+            fills: BTreeMap::new(),
+            given_up: false,
+            counted: None,
+        };
         self.count_placed(&mut tracked);
         let held = self.holdings.entry(row.token.clone()).or_default();
         (held.market, held.outcome) = (Some(row.market.clone()), Some(row.outcome));
@@ -434,6 +446,7 @@ impl Exposure {
         }
         let was_live = tracked.is_live();
         tracked.phase = phase;
+        tracked.given_up = *became == Became::NeverLanded;
         self.count(&tracked);
         if was_live && !tracked.is_live() {
             self.finished.push_back(*id);

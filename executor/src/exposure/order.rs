@@ -34,6 +34,8 @@ pub struct Tracked {
     pub phase: Phase,
     /// Its trades: price, shares and how far settlement is.
     pub fills: BTreeMap<TradeId, (Price, Qty, Stage)>,
+    /// It was given up: what was asked for as long as it could be asked for, and never seen.
+    pub(super) given_up: bool,
     /// The day among whose placements it counts; `None` when it provably never left, and counts as none.
     pub(super) counted: Option<u64>,
 }
@@ -113,14 +115,22 @@ impl Tracked {
         Losses::of_open(self.row.outcome, self.row.side, self.row.price, self.open_qty())
     }
 
-    /// The phase after a row, or `None` when the row says nothing new. An ended order stays ended; only an order that was
-    /// thought never to have rested can still turn out to rest.
+    /// Whether it ended and some of it had matched, by a trade or by the venue's word.
+    #[must_use]
+    pub fn ended_after_a_match(&self) -> bool {
+        match self.phase {
+            Phase::Ended { matched } => !matched.is_zero() || !self.fills.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The phase after a row, or `None` when the row says nothing new. An ended order stays ended, unless it turns out to rest.
     pub(crate) fn after(&self, became: &Became) -> Option<Phase> {
         let next = match (self.phase, became) {
             (Phase::Ended { matched }, Became::Ended { matched: later }) if *later > matched => {
                 Phase::Ended { matched: *later }
             }
-            (Phase::Ended { matched }, Became::Accepted) if matched.is_zero() && self.fills.is_empty() => Phase::Open,
+            (Phase::Ended { .. }, Became::Accepted) if self.traded() < self.row.qty => Phase::Open,
             (Phase::Ended { .. }, _) | (Phase::Open, Became::Unknown { .. }) => return None,
             (_, Became::Accepted) => Phase::Open,
             (_, Became::Unknown { likely_rejected, .. }) => Phase::Unknown { likely_rejected: *likely_rejected },

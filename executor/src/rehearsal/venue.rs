@@ -3,6 +3,7 @@
 use super::fixtures::{condition, token_id};
 use crate::outcome::{Answer, VenueCall, VenueReply};
 use mm_core::domain::{Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, TokenId, Usdc};
+use mm_core::venue::rest::LAST_CURSOR;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -68,7 +69,6 @@ pub(super) struct Traded {
     pub(super) order: OrderId,
     pub(super) price: Price,
     pub(super) qty: Qty,
-    pub(super) confirmed: bool,
 }
 
 /// The venue's state: the truth.
@@ -91,6 +91,10 @@ pub struct Venue {
     pub mute: bool,
     /// The list of trades is empty, as it is for a while at the real venue.
     pub lists_no_trades: bool,
+    /// Every page of trades names another one.
+    pub endless_trades: bool,
+    /// The list of trades tells them as settled; otherwise the stream alone does.
+    pub lists_settled: bool,
     /// This many readings of trades fail first.
     pub trades_fail: u32,
     /// From when on trades were asked for, call by call.
@@ -175,8 +179,8 @@ impl Venue {
         })
     }
 
-    fn page(rows: &[serde_json::Value]) -> VenueReply {
-        let body = json!({ "limit": 100, "count": rows.len(), "next_cursor": "LTE=", "data": rows });
+    fn page(rows: &[serde_json::Value], next: &str) -> VenueReply {
+        let body = json!({ "limit": 100, "count": rows.len(), "next_cursor": next, "data": rows });
         VenueReply::Answer(Answer::new(200, body.to_string()))
     }
 
@@ -198,7 +202,10 @@ impl Venue {
             }
             VenueCall::OpenOrders { .. } => {
                 let live = self.orders.iter().filter(|(_, resting)| resting.live && !self.lists_no_orders);
-                Some(Self::page(&live.map(|(id, resting)| self.order_json(*id, resting)).collect::<Vec<_>>()))
+                Some(Self::page(
+                    &live.map(|(id, resting)| self.order_json(*id, resting)).collect::<Vec<_>>(),
+                    LAST_CURSOR,
+                ))
             }
             VenueCall::Order(id) => match self.orders.get(id).filter(|_| !self.forgetful) {
                 Some(resting) => ok(self.order_json(*id, resting)),
@@ -212,8 +219,10 @@ impl Venue {
                 }
                 let rows = (0..self.trades.len())
                     .filter(|nth| !self.lists_no_trades && self.trades[*nth].at.secs() >= since.secs())
-                    .map(|nth| self.trade_json(nth, if self.trades[nth].confirmed { "CONFIRMED" } else { "MATCHED" }));
-                Some(Self::page(&rows.collect::<Vec<_>>()))
+                    .map(|nth| self.trade_json(nth, if self.lists_settled { "CONFIRMED" } else { "MATCHED" }));
+                let rows: Vec<_> = rows.collect();
+                let nth = self.trades_since.len().to_string();
+                Some(Self::page(&rows, if self.endless_trades { &nth } else { LAST_CURSOR }))
             }
             VenueCall::Heartbeat { id } => {
                 if let Some(expected) = self.last_beat.as_ref().filter(|last| self.chains_beats && **last != *id) {
