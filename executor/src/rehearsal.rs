@@ -56,8 +56,6 @@ pub struct Rehearsal {
     pub ledger_lies: bool,
     /// The shell sends a lost post once more: a sabotage.
     pub shell_resends: bool,
-    /// The shell takes the answer to a cancel for the order's end, with nothing matched: a sabotage.
-    pub shell_trusts_cancels: bool,
     /// The shell takes 404 and 5xx for a refusal: a sabotage.
     pub shell_trusts_errors: bool,
     /// The shell takes a refusal of many orders in one request for one of each of them: a sabotage.
@@ -124,7 +122,6 @@ impl Rehearsal {
             unrecorded: 0,
             ledger_lies: false,
             shell_resends: false,
-            shell_trusts_cancels: false,
             shell_trusts_errors: false,
             shell_blames_each: false,
             alive: true,
@@ -395,7 +392,7 @@ impl Rehearsal {
             .collect();
         for (id, resting) in ended {
             let live = self.desk.exposure().order(&id).is_some_and(crate::exposure::Tracked::is_live);
-            if live && (!self.venue.mute || self.shell_trusts_cancels) {
+            if live && !self.venue.mute {
                 let mut body = self.venue.order_json(id, &resting);
                 if self.venue.sizeless
                     && let Some(fields) = body.as_object_mut()
@@ -405,11 +402,7 @@ impl Rehearsal {
                 body["event_type"] = json!("order");
                 body["type"] = json!("CANCELLATION");
                 body["created_at"] = json!("0");
-                let mut after = if self.venue.sizeless { Nanos::from_ms(60) } else { Nanos::from_ms(20) };
-                if self.shell_trusts_cancels {
-                    body["size_matched"] = json!("0");
-                    after = Nanos::from_nanos(LATENCY.nanos() + 1);
-                }
+                let after = if self.venue.sizeless { Nanos::from_ms(60) } else { Nanos::from_ms(20) };
                 self.stream(&body.to_string(), after);
             }
         }

@@ -16,7 +16,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         quick: true,
         min_cases: 1000,
         run: |bench| through_lies(bench, false),
-        sabotage_claim: "the answer to a cancel is taken for the order's end",
+        sabotage_claim: "the list of trades is empty, as if nobody read it",
         sabotage: Some(|bench| through_lies(bench, true)),
     },
     Proof {
@@ -43,7 +43,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     },
 ];
 
-fn through_lies(bench: &mut Bench, trusts_cancels: bool) -> Verdict {
+fn through_lies(bench: &mut Bench, unread: bool) -> Verdict {
     let judged = *policy(2).caps();
     let cap = |usdc: mm_core::domain::Usdc| u128::from(usdc.micro());
     let mut evidence = Evidence::default();
@@ -51,7 +51,7 @@ fn through_lies(bench: &mut Bench, trusts_cancels: bool) -> Verdict {
     for world in 0..bench.depth.pick(6, 20, 200) {
         let mut draws = Draws::new(bench.seed.wrapping_add(world));
         let mut stage = Rehearsal::armed(setup(policy(2), false), 2);
-        stage.shell_trusts_cancels = trusts_cancels;
+        stage.venue.lists_no_trades = unread;
         for id in 1..=200u64 {
             stage.venue.on_post = match draws.below(10) {
                 0 => OnPost::TakeAndLose,
