@@ -1,6 +1,7 @@
 //! The key holder against a venue and peers on loopback.
 
 mod clob;
+mod connection;
 mod echo;
 #[expect(clippy::disallowed_methods, reason = "it leaves a file where others could read it")]
 mod kill;

@@ -36,13 +36,15 @@ pub enum HttpError {
     NotText,
 }
 
-/// A client. Clones share its connections.
+/// A client. Clones share its connections. It speaks HTTP/1.1 alone: there a request that is given up takes its connection along, and
+/// the next one opens another. Over HTTP/2 it ends its stream only, so that everything later follows it onto a connection that is
+/// dead (hyperium/hyper#4186), and a body can wait in our memory until the peer's window opens, long after it was let go.
 ///
 /// # Errors
 /// When the system cannot make one.
 pub fn client(timeouts: Timeouts) -> Result<reqwest::Client, HttpError> {
     let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(&[b"h2", b"http/1.1"]))
+        .tls_backend_preconfigured(tls::client_config(&[b"http/1.1"]))
         .user_agent(USER_AGENT)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
