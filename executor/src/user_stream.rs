@@ -29,6 +29,10 @@ const PONG_MAX: Duration = Duration::from_secs(30);
 /// First and longest pause between attempts.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
+/// The WebSocket library tells `log` every frame at TRACE, the subscription with its secret among them: in this program that text does
+/// not exist, whatever logger is set and whatever level is asked for.
+const _: () = assert!(log::STATIC_MAX_LEVEL as usize <= log::LevelFilter::Info as usize, "frames can be logged");
+
 /// What the stream needs to know.
 pub struct UserStream {
     /// Address of the channel.
