@@ -4,6 +4,7 @@
 //! instead of `Hello`: a typed goodbye and the connection ends; nothing else happens. Queues are bounded: a peer that does not
 //! read is cut off, never waited for.
 
+use crate::config::Peers;
 use crate::desk::DeskInput;
 use crate::operator::{Ask, REASON_MAX, Told};
 use mm_core::io::uds::{self, FrameError, FrameReader, FrameWriter};
@@ -96,6 +97,14 @@ impl Allowed {
     #[must_use]
     pub fn new(uids: &[u32]) -> Self {
         if uids.is_empty() { Self(vec![rustix::process::geteuid().as_raw()]) } else { Self(uids.to_vec()) }
+    }
+
+    /// Who may use `view.sock`: its own users and the operator. Whoever may arm must be able to halt what was armed, and to look.
+    #[must_use]
+    pub fn viewers(peers: &Peers) -> Self {
+        let (Self(mut uids), Self(operators)) = (Self::new(&peers.view), Self::new(&peers.operator));
+        uids.extend(operators);
+        Self(uids)
     }
 
     /// # Errors

@@ -69,7 +69,7 @@ pub enum Submit {
 pub struct Peers {
     /// `core.sock`.
     pub core: Vec<u32>,
-    /// `view.sock`.
+    /// `view.sock`, besides the operator.
     pub view: Vec<u32>,
     /// `op.sock`.
     pub operator: Vec<u32>,

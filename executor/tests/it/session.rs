@@ -1,5 +1,6 @@
 //! Peers that break a rule get a typed goodbye and nothing else happens; peers that keep them are heard.
 
+use executor::config::Peers;
 use executor::desk::DeskInput;
 use executor::operator::{Ask, Told};
 use executor::session::{Allowed, CoreLine, OUTBOUND_MAX, Question, serve_core, serve_questions};
@@ -172,6 +173,35 @@ async fn arming_needs_the_operators_socket() {
             let told = reader.recv::<Told>().await.expect("told");
             assert_eq!(matches!(told, Told::Done { .. }), may_arm, "{ask:?}: {told:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_arm_may_halt_and_look() {
+    let ours = rustix::process::geteuid().as_raw();
+    let (others, nobody) = (vec![ours + 1], Vec::new());
+    for (view, operator, admitted) in [
+        (&others, &vec![ours], true),
+        // an empty list is our own user, wherever it stands
+        (&others, &nobody, true),
+        (&nobody, &others, true),
+        (&others, &others, false),
+    ] {
+        let (_dir, path) = socket();
+        let (questions, mut asked) = mpsc::channel::<Question>(4);
+        let peers = Peers { core: vec![ours], view: view.clone(), operator: operator.clone() };
+        let server = uds::bind(&path).expect("bound");
+        tokio::spawn(serve_questions(server, Allowed::viewers(&peers), false, questions));
+        tokio::spawn(async move {
+            while let Some(question) = asked.recv().await {
+                let _ = question.answer.send(Told::Done { what: "halted".into() });
+            }
+        });
+        let (mut reader, mut writer) = uds::split(UnixStream::connect(&path).await.expect("connected"));
+        // who is refused is told before it has asked
+        let _ = writer.send(&Ask::Halt { reason: "drill".into() }).await;
+        let told = reader.recv::<Told>().await.expect("told");
+        assert_eq!(matches!(told, Told::Done { .. }), admitted, "{peers:?}: {told:?}");
     }
 }
 

@@ -236,7 +236,7 @@ impl Shell {
         let renew_user = Arc::new(Notify::new());
         let peers = &config.peers;
         tokio::spawn(session::serve_core(core, Allowed::new(&peers.core), line.clone(), inbox.clone()));
-        tokio::spawn(session::serve_questions(view, Allowed::new(&peers.view), false, questions.clone()));
+        tokio::spawn(session::serve_questions(view, Allowed::viewers(peers), false, questions.clone()));
         tokio::spawn(session::serve_questions(op, Allowed::new(&peers.operator), true, questions));
         if !config.withholds() {
             let stream = UserStream {
