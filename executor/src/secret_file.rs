@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 pub enum Keeper {
     /// Ours, mode 0400 or 0600.
     Us,
+    /// As [`Us`](Self::Us), and root takes anybody's: for what must work in an emergency, whoever is there.
+    UsOrAnybodyForRoot,
     /// Handed over by the service manager: ours, or root's and opened to us by an access list. Where there is such a list, the group
     /// bits of the mode show its mask, so 0440 does not mean that a group may read it.
     ServiceManager,
@@ -108,7 +110,8 @@ enum Wrong {
 
 fn judge(keeper: Keeper, ours: u32, owner: u32, mode: u32) -> Result<(), Wrong> {
     let handed_over = keeper == Keeper::ServiceManager && owner == 0;
-    if owner != ours && !handed_over {
+    let root_may = keeper == Keeper::UsOrAnybodyForRoot && ours == 0;
+    if owner != ours && !handed_over && !root_may {
         return Err(Wrong::Owner);
     }
     match mode {
@@ -139,5 +142,21 @@ mod tests {
         }
         // ours, with a group that may read it: no list explains that
         assert!(matches!(manager(1000, 0o440), Err(Wrong::Mode(_))));
+    }
+
+    #[test]
+    fn root_takes_somebody_elses_only_where_that_is_allowed_and_only_if_nobody_else_may_read_it() {
+        let emergency = |ours, owner, mode| judge(Keeper::UsOrAnybodyForRoot, ours, owner, mode);
+        assert_eq!(
+            (emergency(0, 998, 0o400), emergency(0, 0, 0o600), emergency(998, 998, 0o400)),
+            (Ok(()), Ok(()), Ok(()))
+        );
+        for (ours, owner) in [(998, 0), (998, 999), (1000, 998)] {
+            assert_eq!(emergency(ours, owner, 0o400), Err(Wrong::Owner), "{ours} reads {owner}'s");
+        }
+        for mode in [0o440, 0o444, 0o604, 0o620, 0o644] {
+            assert!(matches!(emergency(0, 998, mode), Err(Wrong::Mode(_))), "{mode:o}");
+        }
+        assert_eq!(judge(Keeper::Us, 0, 998, 0o400), Err(Wrong::Owner), "a key is its owner's alone");
     }
 }

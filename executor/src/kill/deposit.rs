@@ -89,7 +89,8 @@ pub fn path(state_dir: &Path) -> PathBuf {
 pub fn read(state_dir: &Path) -> Result<Deposit, DepositError> {
     let path = path(state_dir);
     let name = || path.display().to_string();
-    let bytes = secret_file::read(&path, secret_file::Keeper::Us, FILE_MAX)?;
+    // The executor's own user may be one that nobody can log in as: whoever has `sudo` must not be refused.
+    let bytes = secret_file::read(&path, secret_file::Keeper::UsOrAnybodyForRoot, FILE_MAX)?;
     // serde's own words quote what they are about
     let written: Written<String> = serde_json::from_slice(&bytes).map_err(|_| DepositError::Malformed(name()))?;
     let Written { schema, rest, address, derived_ms, pid, api_key, secret, passphrase } = written;

@@ -23,8 +23,13 @@ fn deposit(folder: &Path, server: &MockServer) {
 async fn killed(server: &MockServer, wait_s: u64) -> (Option<i32>, String, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     deposit(folder.path(), server);
+    killed_in(server, folder.path(), wait_s).await
+}
+
+/// The same with what lies in `folder`.
+async fn killed_in(server: &MockServer, folder: &Path, wait_s: u64) -> (Option<i32>, String, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_executor-kill"));
-    command.arg(folder.path()).args(["--wait-s", &wait_s.to_string()]);
+    command.arg(folder).args(["--wait-s", &wait_s.to_string()]);
     let child = tokio::task::spawn_blocking(move || command.output().expect("it starts")).await.expect("it ends");
     let seen = server.received_requests().await.expect("recording is on");
     let seen = seen.iter().map(|request| format!("{} {}", request.method, request.url.path())).collect();
@@ -119,6 +124,23 @@ async fn a_request_refused_for_its_date_is_dated_by_the_venue() {
         .mount(&server)
         .await;
     let (code, words, _) = killed(&server, 10).await;
+    assert_eq!(code, Some(0), "{words}");
+}
+
+#[tokio::test]
+async fn root_cancels_with_what_the_executors_own_user_left() {
+    if !rustix::process::geteuid().is_root() {
+        return; // nobody else can give a file away
+    }
+    let server = MockServer::start().await;
+    on(&server, "DELETE", "/cancel-all", u64::MAX, ok(&json!({ "canceled": [] }))).await;
+    on(&server, "GET", "/data/orders", u64::MAX, page(&[], "LTE=")).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    deposit(folder.path(), &server);
+    for path in [folder.path().to_owned(), folder.path().join("kill-credentials")] {
+        std::os::unix::fs::chown(path, Some(998), Some(998)).expect("given away");
+    }
+    let (code, words, _) = killed_in(&server, folder.path(), 10).await;
     assert_eq!(code, Some(0), "{words}");
 }
 
