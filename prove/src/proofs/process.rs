@@ -183,7 +183,7 @@ async fn geoblocked(bench: &mut Bench, block: bool) -> Result<Verdict, StackErro
 async fn signalled(bench: &mut Bench, killed: bool) -> Result<Verdict, StackError> {
     let (mut drains, mut halts) = (vec![Signal::HUP, Signal::QUIT], vec![Signal::USR1]);
     if bench.depth == Depth::Full {
-        drains.extend([Signal::INT, Signal::TERM]);
+        drains.extend([Signal::INT, Signal::TERM, Signal::ABORT, Signal::XCPU, Signal::POWER, Signal::ALARM]);
         halts.push(Signal::USR2);
     }
     let mut stack = quoting_stack(bench, |_| ()).await?;

@@ -90,10 +90,7 @@ async fn starved(bench: &Bench, starve: bool) -> Result<Verdict, StackError> {
 
 /// A life in which the disk takes no more while orders rest; how many did, or what was not as it must be.
 async fn life(house: &mut House, how: Starve) -> Result<Result<u64, String>, StackError> {
-    // the signal that comes with a refused write is nobody's business: the write fails
-    let executor = house.command();
-    let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(executor.get_program()).args(executor.get_args());
+    let command = house.command();
     let state = house.state_dir();
     let struck = house
         .struck(command, PATIENCE, |process| match how {
