@@ -1,5 +1,6 @@
 //! Commands that ask or tell a running executor over its sockets.
 
+use crate::cancel_all::CancelAll;
 use crate::screen::screen;
 use crate::{Failure, say};
 use executor::config::Config;
@@ -65,10 +66,11 @@ pub(crate) fn cancel_all(config: &Config, wait_s: u64) -> Result<ExitCode, Failu
             return Err(why.join("; "));
         }
         let deadline = Instant::now() + Duration::from_secs(wait_s);
+        let mut asked = CancelAll::default();
         loop {
             let status = look(config).await?;
-            if status.desk.flat {
-                return say("flat: nothing rests, confirmed by two readings");
+            if let Some(done) = asked.look(&status.desk)? {
+                return say(&done);
             }
             if Instant::now() >= deadline {
                 say(&format!(

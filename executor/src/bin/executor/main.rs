@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the binary reads the clock and touches files")]
 
 mod audit;
+mod cancel_all;
 mod client;
 mod keys;
 mod log;
