@@ -108,7 +108,7 @@ pub(super) fn check(file: &str, raw: Raw, digest: Digest) -> Result<Config, Conf
         venue: venue(&at, profile, raw.venue)?,
         account: account(&at, &raw.account, real)?,
         peers: peers(&at, raw.peers, real)?,
-        times: times(&at, &raw.gate)?,
+        times: times(&at, &raw.gate, real)?,
         tier: tier(&at, &raw.limits.tier, profile)?,
         policy: policy(&at, &raw.policy, raw.gate.intent_max_age_ms, &raw.market)?,
         digest,
@@ -116,7 +116,8 @@ pub(super) fn check(file: &str, raw: Raw, digest: Digest) -> Result<Config, Conf
 }
 
 /// Where real orders leave, the core and the operator are different users, each named: a core that is taken over must not be
-/// able to arm. Elsewhere an empty list means our own user.
+/// able to arm. Nor may it be root, or our own user ([`Config::expect_core_apart`]), who read the key. Elsewhere an empty list means
+/// our own user.
 fn peers(at: &At<'_>, raw: RawPeers, real: bool) -> Result<Peers, ConfigError> {
     if real {
         for (key, uids) in [("peers.core_uids", &raw.core_uids), ("peers.operator_uids", &raw.operator_uids)] {
@@ -126,6 +127,9 @@ fn peers(at: &At<'_>, raw: RawPeers, real: bool) -> Result<Peers, ConfigError> {
         }
         if let Some(both) = raw.core_uids.iter().find(|uid| raw.operator_uids.contains(uid)) {
             return at.err("peers.core_uids", both, "must not be in operator_uids: a core could arm itself");
+        }
+        if raw.core_uids.contains(&0) {
+            return at.err("peers.core_uids", 0, "must not be root where real orders leave: a core could read the key");
         }
     }
     Ok(Peers { core: raw.core_uids, view: raw.view_uids, operator: raw.operator_uids })
@@ -236,8 +240,11 @@ fn tier(at: &At<'_>, name: &str, profile: Profile) -> Result<Tier, ConfigError> 
     }
 }
 
-fn times(at: &At<'_>, raw: &RawGate) -> Result<GateTimes, ConfigError> {
+fn times(at: &At<'_>, raw: &RawGate, real: bool) -> Result<GateTimes, ConfigError> {
     const DAY: u64 = 86_400_000;
+    // An order given up too soon rests unseen beside the one that takes its place. How late the venue lets one land nobody has
+    // published; the time a request has (30 s at most) is part of it.
+    let late_landing_least = if real { 60_000 } else { 1_000 };
     let ms = |key: &str, value: u64, lo: u64, hi: u64| at.within(key, value, lo, hi).map(Nanos::from_ms);
     at.below("gate.heartbeat_every_ms", raw.heartbeat_every_ms, "gate.heartbeat_max_age_ms", raw.heartbeat_max_age_ms)?;
     at.below("gate.geoblock_every_ms", raw.geoblock_every_ms, "gate.geoblock_max_age_ms", raw.geoblock_max_age_ms)?;
@@ -271,7 +278,7 @@ fn times(at: &At<'_>, raw: &RawGate) -> Result<GateTimes, ConfigError> {
         reading_retry: ms("gate.reading_retry_ms", raw.reading_retry_ms, 1, 10_000)?,
         request_timeout: ms("gate.request_timeout_ms", raw.request_timeout_ms, 100, 30_000)?,
         cancel_timeout: ms("gate.cancel_timeout_ms", raw.cancel_timeout_ms, 50, 10_000)?,
-        late_landing: ms("gate.late_landing_ms", raw.late_landing_ms, 1_000, 3_600_000)?,
+        late_landing: ms("gate.late_landing_ms", raw.late_landing_ms, late_landing_least, 3_600_000)?,
         pause_window: ms("gate.pause_window_ms", raw.pause_window_ms, 1_000, DAY)?,
         pauses_max: raw.pauses_max,
     })

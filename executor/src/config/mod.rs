@@ -175,6 +175,14 @@ pub enum OtherPolicy {
     Unnamed(Digest),
 }
 
+/// The core would be the same user as we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "peers.core_uids names uid {0}, which is the executor's own: real orders would leave, and a core that is taken over could read the \
+     key. Run the executor as a user of its own"
+)]
+pub struct CoreIsUs(pub u32);
+
 impl Config {
     /// Checks a configuration's text. `file` is only used in errors.
     ///
@@ -205,6 +213,14 @@ impl Config {
             None if self.is_real() => Err(OtherPolicy::Unnamed(ours)),
             _ => Ok(()),
         }
+    }
+
+    /// Checks that the core is another user than `ours`, if a real order could leave.
+    ///
+    /// # Errors
+    /// [`CoreIsUs`].
+    pub fn expect_core_apart(&self, ours: u32) -> Result<(), CoreIsUs> {
+        if self.is_real() && self.peers.core.contains(&ours) { Err(CoreIsUs(ours)) } else { Ok(()) }
     }
 
     /// Whether orders are kept in.

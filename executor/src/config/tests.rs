@@ -123,6 +123,26 @@ fn a_core_that_is_taken_over_cannot_be_the_operator() {
 }
 
 #[test]
+fn a_core_that_is_taken_over_cannot_read_the_key() {
+    refused(&real(["[1001, 0]", "[1002]"]), "must not be root");
+    let config = parse(&real(["[1001, 1003]", "[1002]"])).expect("a configuration");
+    for (ours, expected) in [(998, Ok(())), (1002, Ok(())), (1001, Err(CoreIsUs(1001))), (1003, Err(CoreIsUs(1003)))] {
+        assert_eq!(config.expect_core_apart(ours), expected);
+    }
+    let shadow = parse(&with("core_uids", "core_uids = [0, 1001]")).expect("nothing leaves");
+    assert_eq!(shadow.expect_core_apart(1001), Ok(()));
+}
+
+#[test]
+fn no_real_order_is_given_up_while_it_may_well_land() {
+    let soon = |text: String, ms: u64| text.replace("late_landing_ms = 120000", &format!("late_landing_ms = {ms}"));
+    let peers = ["[1001]", "[1002]"];
+    refused(&soon(real(peers), 59_999), "gate.late_landing_ms");
+    assert!(parse(&soon(real(peers), 60_000)).is_ok());
+    assert!(parse(&soon(EXAMPLE.to_owned(), 1_000)).is_ok(), "nothing leaves");
+}
+
+#[test]
 fn real_orders_leave_only_under_a_policy_somebody_has_looked_at() {
     let shadow = parse(EXAMPLE).expect("the example");
     let config = parse(&real(["[1001]", "[1002]"])).expect("a configuration");

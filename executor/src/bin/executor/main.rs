@@ -113,6 +113,7 @@ fn main() -> ExitCode {
         Command::Audit { command } => return command.run(),
         Command::Run { config, policy_digest, ledger_lost_rows } => load_guarded(&config.path).and_then(|config| {
             config.expect_policy(policy_digest.as_deref()).map_err(|why| why.to_string())?;
+            config.expect_core_apart(rustix::process::geteuid().as_raw()).map_err(|why| why.to_string())?;
             run::run(config, ledger_lost_rows)
         }),
         Command::Tighten(file) => text_of(&file.path).and_then(|text| {
