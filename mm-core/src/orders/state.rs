@@ -90,8 +90,10 @@ pub struct Tracked {
     pub order: NewOrder,
     /// Where it is.
     pub state: OrderState,
-    /// Shares of trades that stand (not failed).
+    /// Shares of trades that stand (not failed): what was bought or sold.
     pub filled: Qty,
+    /// Shares of all trades: one that failed does not come back to the book.
+    pub traded: Qty,
     /// The venue's last word on how much had matched when it ended.
     pub matched: Qty,
     /// When the state last changed.
@@ -122,6 +124,7 @@ impl Tracked {
             order,
             state: OrderState::PendingNew,
             filled: Qty::ZERO,
+            traded: Qty::ZERO,
             matched: Qty::ZERO,
             since: at,
             placed: at,
@@ -145,7 +148,7 @@ impl Tracked {
     /// Shares known to have matched, whether their trades were told yet or not.
     #[must_use]
     pub fn matched_so_far(&self) -> Qty {
-        self.filled.max(self.matched)
+        self.traded.max(self.matched)
     }
 
     /// Shares that still rest if the order is live.
@@ -154,10 +157,10 @@ impl Tracked {
         self.order.qty.saturating_sub(self.matched_so_far())
     }
 
-    /// Shares that matched by the venue's word and whose trades are still to come.
+    /// Shares that matched by the venue's word and whose trades are still to come. A trade that came and failed is none.
     #[must_use]
     pub fn owed(&self) -> Qty {
-        self.matched.saturating_sub(self.filled)
+        self.matched.saturating_sub(self.traded)
     }
 
     /// The executor lists it as resting after a reconnect: whatever we thought, it rests.
@@ -266,6 +269,7 @@ impl Tracked {
         match self.trades.get_mut(trade) {
             None => {
                 self.trades.insert(trade.clone(), (qty, stage));
+                self.traded = self.traded.saturating_add(qty);
                 if stage != Stage::Failed {
                     self.filled = self.filled.saturating_add(qty);
                 }
@@ -280,9 +284,10 @@ impl Tracked {
                 *was = stage;
             }
         }
-        let over = self.filled > self.order.qty;
+        let over = self.traded > self.order.qty;
         let never_rested = matches!(self.state, OrderState::Done(Done::Refused | Done::Rejected));
-        if self.state.is_live() && self.filled >= self.order.qty {
+        // The executor ends an order by the same sum, and says no more then.
+        if self.state.is_live() && self.traded >= self.order.qty {
             self.enter(at, OrderState::Done(Done::Filled));
         }
         if over || never_rested { Err(()) } else { Ok(()) }

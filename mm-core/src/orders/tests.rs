@@ -1,6 +1,6 @@
 //! Every message in every state, and generated histories against a venue too plain to be wrong.
 
-use super::{CancelWhy, Done, Edit, EditRules, ORDERS_PER_MARKET_MAX, OrderManager, OrderState, Wish};
+use super::{CancelWhy, Done, Edit, EditRules, ORDERS_PER_MARKET_MAX, OrderManager, OrderState, Tracked, Wish};
 use crate::domain::{
     ClientOrderId, MarketIx, Nanos, NewOrder, OrderId, Outcome, Price, Qty, Side, TickSize, TimeInForce, Timestamp,
     Token, TradeId,
@@ -81,13 +81,56 @@ fn fills_come_before_the_acceptance_and_after_the_cancel() {
 }
 
 #[test]
-fn a_trade_counts_once_and_a_failed_one_not_at_all() {
+fn a_trade_counts_once_and_what_failed_does_not_rest_again() {
     check(
         &[accepted(), fill(5, "a", Stage::Matched), fill(5, "a", Stage::Mined), fill(5, "a", Stage::Failed)],
-        "open 0, open 5, open 5, open 0",
+        "open 0, open 5, open 5, open 5",
     );
     check(&[accepted(), fill(5, "a", Stage::Confirmed), fill(5, "a", Stage::Failed)], "open 0, open 5, open! 5");
     check(&[accepted(), fill(25, "a", Stage::Matched)], "open 0, filled! 25");
+}
+
+/// The one order of 20 shares after these messages.
+fn after(messages: &[FromExecutor]) -> Tracked {
+    let mut orders = OrderManager::new(rules());
+    orders.place(Timestamp::EPOCH, order(Outcome::Yes, 48, 20), &mut Vec::new());
+    for message in messages {
+        orders.apply(Timestamp::from_ms(1), message).expect("possible");
+    }
+    orders.get(ID).expect("remembered").clone()
+}
+
+#[test]
+fn a_failed_trade_owes_no_shares() {
+    let failed = [fill(12, "a", Stage::Matched), fill(12, "a", Stage::Failed)];
+    let in_any_order = [
+        [accepted(), failed[0].clone(), canceled(12), failed[1].clone()],
+        [accepted(), failed[0].clone(), failed[1].clone(), canceled(12)],
+        [accepted(), canceled(12), failed[0].clone(), failed[1].clone()],
+        [accepted(), canceled(12), failed[1].clone(), failed[0].clone()],
+    ];
+    for history in in_any_order {
+        let told = after(&history);
+        assert_eq!((told.filled, told.owed()), (Qty::ZERO, Qty::ZERO), "{history:?}");
+    }
+    // what rests is told with all trades counted, failed ones too
+    let mut told = after(&[accepted(), failed[0].clone(), failed[1].clone()]);
+    told.adopt(Timestamp::from_ms(2), OrderId::from_bytes([1; 32]), Qty::from_whole(12).expect("fits"));
+    assert_eq!((told.owed(), told.remaining()), (Qty::ZERO, Qty::from_whole(8).expect("fits")));
+}
+
+#[test]
+fn an_order_whose_trades_reach_its_size_has_ended_though_one_failed() {
+    check(
+        &[
+            accepted(),
+            fill(12, "a", Stage::Matched),
+            fill(12, "a", Stage::Failed),
+            fill(8, "b", Stage::Matched),
+            fill(8, "b", Stage::Confirmed),
+        ],
+        "open 0, open 12, open 12, filled 20, filled 20",
+    );
 }
 
 #[test]
