@@ -7,7 +7,7 @@
 use crate::domain::{ClientOrderId, MarketIx, Outcome, Price, Qty, Side, Token, TradeId, Usdc, cost_ceil, cost_floor};
 use crate::protocol::{Held, Stage};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What one market's quoting may know of our account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,15 +145,20 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Takes the venue's own picture: replaces the dollars and the tokens it names. Fills told before it are in it, so
-    /// only later stages of them still count.
-    pub fn set_balance(&mut self, usdc: Usdc, tokens: &[(Token, Held)]) {
+    /// Takes the venue's own picture: replaces the dollars and all tokens. It names every token that is held, so of one that it does not
+    /// name nothing is: it was merged, redeemed, or sold while nobody listened. Fills told before it are in it, so only later stages of
+    /// them still count. Returns the markets it says something of.
+    pub fn set_balance(&mut self, usdc: Usdc, tokens: &[(Token, Held)]) -> BTreeSet<MarketIx> {
         self.usdc = i128::from(usdc.micro());
+        let mut told: BTreeSet<MarketIx> =
+            std::mem::take(&mut self.tokens).into_keys().map(|token| token.market).collect();
         for (token, held) in tokens {
             let sums =
                 Sums { matched: i128::from(held.matched.micro()), confirmed: i128::from(held.confirmed.micro()) };
             self.tokens.insert(*token, sums);
+            told.insert(token.market);
         }
+        told
     }
 
     /// Counts one report.

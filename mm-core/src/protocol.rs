@@ -128,7 +128,7 @@ pub enum FromExecutor {
         /// Why.
         why: Box<str>,
     },
-    /// Holdings as the venue tells them.
+    /// Holdings as the venue tells them, all of them: of a token of the session that is not named, nothing is held.
     Balance {
         /// Free dollars.
         usdc: Usdc,

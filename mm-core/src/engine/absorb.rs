@@ -377,9 +377,8 @@ impl Engine {
                 return;
             }
             FromExecutor::Balance { usdc, tokens } => {
-                self.inventory.set_balance(*usdc, tokens);
-                for (token, _) in tokens {
-                    self.dirty.insert(token.market);
+                for market in self.inventory.set_balance(*usdc, tokens) {
+                    self.dirty.insert(market);
                 }
                 return;
             }

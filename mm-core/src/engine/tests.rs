@@ -4,7 +4,7 @@ use super::Engine;
 use super::tests_support::{book, config, market};
 use crate::domain::{ClientOrderId, MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent, Turn};
-use crate::protocol::{Caps, FromExecutor, Gate, Shut, Stage};
+use crate::protocol::{Caps, FromExecutor, Gate, Held, Shut, Stage};
 use crate::quote::Markout;
 
 fn price(text: &str) -> Price {
@@ -32,7 +32,7 @@ impl Rig {
     /// Welcomed, gate open, book 0.48 / 0.52.
     fn quoting() -> Self {
         let mut rig = Self::new();
-        let actions = rig.turn(vec![rig.welcome(true), rig.book("0.48", "0.52", 500)]);
+        let actions = rig.turn(vec![rig.welcome(true), Self::balance(0), rig.book("0.48", "0.52", 500)]);
         assert_eq!(rig.told(&actions), "place 1 BUY YES 0.48x22, place 2 BUY NO 0.48x22");
         rig
     }
@@ -45,6 +45,14 @@ impl Rig {
             gate,
             caps: Caps { order: cap, market: cap, total: cap },
         })
+    }
+
+    /// Dollars, and this many settled shares of YES.
+    fn balance(yes: u64) -> Input {
+        let token = Token { market: MarketIx(0), outcome: Outcome::Yes };
+        let held = Held { matched: qty(yes), confirmed: qty(yes) };
+        let tokens = if yes == 0 { Vec::new() } else { vec![(token, held)] };
+        Input::Executor(FromExecutor::Balance { usdc: Usdc::from_micro(1_000_000_000), tokens })
     }
 
     fn book(&self, bid: &str, ask: &str, size: u64) -> Input {
@@ -193,6 +201,18 @@ fn a_lost_executor_gets_no_orders_until_it_welcomes() {
     let welcome = rig.welcome(true);
     assert_eq!(rig.after(100, vec![welcome]), "");
     assert_eq!(rig.engine.orders().live_count(), 0, "what the executor does not name has ended");
+}
+
+#[test]
+fn a_holding_that_a_balance_names_no_more_leaves_its_room() {
+    let mut rig = Rig::new();
+    let full = vec![rig.welcome(true), Rig::balance(200), rig.book("0.48", "0.52", 500)];
+    let told = rig.after(0, full);
+    assert!(!told.contains("BUY YES"), "{told}");
+    // merged, redeemed, or sold while nobody listened
+    let told = rig.after(5_000, vec![Rig::balance(0)]);
+    assert_eq!(rig.engine.snapshot().markets[0].yes, Held::default());
+    assert!(told.contains("BUY YES 0.48x22"), "{told}");
 }
 
 #[test]

@@ -87,6 +87,18 @@ fn a_balance_replaces_and_later_stages_still_count() {
 }
 
 #[test]
+fn what_a_balance_does_not_name_is_not_held() {
+    let mut inventory = Inventory::default();
+    let held = Held { matched: shares(20), confirmed: shares(20) };
+    let other = Token { market: MarketIx(3), outcome: Outcome::No };
+    inventory.set_balance(Usdc::ZERO, &[(YES, held), (other, held)]);
+    let told = inventory.set_balance(Usdc::ZERO, &[(other, held)]);
+    assert_eq!((inventory.held(YES), inventory.held(other)), (Held::default(), held));
+    assert!(told.contains(&YES.market) && told.contains(&other.market), "{told:?}");
+    assert!(!inventory.set_balance(Usdc::ZERO, &[]).contains(&YES.market), "nothing is new of it");
+}
+
+#[test]
 fn what_is_shown_stays_inside_its_range() {
     let mut inventory = Inventory::default();
     inventory.apply(&report(&trade(1), 1, Side::Sell, 20, Stage::Matched)).expect("first");

@@ -193,8 +193,8 @@ impl OrderManager {
         }
     }
 
-    /// What the executor calls live is live; what it does not name has ended, or never reached it. How much of that
-    /// had matched comes with the balance that follows.
+    /// What the executor calls live is live; what it does not name has ended, or never reached it. How much of that had matched while
+    /// nobody listened is not told here: the balance that follows has all holdings, bought and sold, down to those that became nothing.
     fn adopt(&mut self, at: Timestamp, open: &[(ClientOrderId, OrderId, NewOrder, Qty)]) {
         self.version += 1;
         let named = |id: &ClientOrderId| open.iter().any(|(other, ..)| other == id);
