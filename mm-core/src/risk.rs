@@ -87,6 +87,8 @@ pub enum Stop {
     ExecutorLost,
     /// The executor's gate is not open.
     GateShut,
+    /// The executor has not told yet in this session what is held.
+    NoBalance,
     /// The executor said something of an order that cannot be.
     Impossible,
     /// Every market link is down or silent.
@@ -100,6 +102,7 @@ impl Stop {
         match self {
             Self::ExecutorLost => "executor-lost",
             Self::GateShut => "gate-shut",
+            Self::NoBalance => "no-balance",
             Self::Impossible => "impossible-order",
             Self::FeedsStale => "feeds-stale",
         }

@@ -195,6 +195,7 @@ impl World {
                 gate: Gate::Open { until: Timestamp::MAX },
                 caps: Caps { order: cap, market: cap, total: cap },
             }),
+            Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
         ];
         inputs.extend((0..MARKETS).map(|ix| world.book(ix)));
         world.turn(inputs, &mut |_| Ok(())).expect("nothing is judged yet");

@@ -30,7 +30,7 @@ impl Engine {
             }
             Input::Executor(message) => self.executor(message, out),
             Input::ExecutorLost => {
-                self.welcomed = false;
+                (self.welcomed, self.balanced) = (false, false);
                 self.gate = Gate::Unchecked;
                 self.orders.lose(self.at);
                 self.touch_all();
@@ -377,6 +377,7 @@ impl Engine {
                 return;
             }
             FromExecutor::Balance { usdc, tokens } => {
+                self.balanced = true;
                 for market in self.inventory.set_balance(*usdc, tokens) {
                     self.dirty.insert(market);
                 }

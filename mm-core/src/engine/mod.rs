@@ -95,6 +95,8 @@ pub struct Engine {
     told: Told,
     /// The executor has welcomed this connection.
     welcomed: bool,
+    /// It has told on this connection what is held: before that nobody knows what another share would come on top of.
+    balanced: bool,
     gate: Gate,
     caps: Option<Caps>,
     paused: bool,
@@ -171,6 +173,7 @@ impl Engine {
             impossible: None,
             told: Told::default(),
             welcomed: false,
+            balanced: false,
             gate: Gate::Unchecked,
             caps: None,
             paused: false,
@@ -324,6 +327,9 @@ impl Engine {
         }
         if !self.gate.is_open(self.at) {
             return Some(Stop::GateShut);
+        }
+        if !self.balanced {
+            return Some(Stop::NoBalance);
         }
         let none_alive = !self.links.is_empty() && self.links.values().all(|link| !link.is_alive());
         none_alive.then_some(Stop::FeedsStale)

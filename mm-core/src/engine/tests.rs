@@ -204,6 +204,29 @@ fn a_lost_executor_gets_no_orders_until_it_welcomes() {
 }
 
 #[test]
+fn nothing_is_quoted_before_the_first_balance_of_a_session() {
+    let mut rig = Rig::new();
+    let inputs = vec![rig.welcome(true), rig.book("0.48", "0.52", 500)];
+    assert_eq!(rig.after(0, inputs), "");
+    assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("no-balance"));
+    assert_eq!(rig.after(100, vec![Rig::balance(0)]), "place 1 BUY YES 0.48x22, place 2 BUY NO 0.48x22");
+    assert_eq!(rig.engine.snapshot().halted_by, None);
+    // what was known of the session before may be wrong by now
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    rig.after(100, vec![Input::ExecutorLost]);
+    let welcome = rig.welcome(true);
+    rig.after(100, vec![welcome]);
+    let book = rig.book("0.48", "0.52", 500);
+    let told = rig.after(20_000, vec![book]);
+    assert!(!told.contains("place"), "{told}");
+    assert_eq!(rig.engine.snapshot().halted_by.as_deref(), Some("no-balance"));
+    rig.after(100, vec![Rig::balance(0)]);
+    let book = rig.book("0.48", "0.52", 500);
+    let told = rig.after(10_000, vec![book]);
+    assert!(told.ends_with("place 3 BUY YES 0.48x22, place 4 BUY NO 0.48x22"), "{told}");
+}
+
+#[test]
 fn a_holding_that_a_balance_names_no_more_leaves_its_room() {
     let mut rig = Rig::new();
     let full = vec![rig.welcome(true), Rig::balance(200), rig.book("0.48", "0.52", 500)];

@@ -237,6 +237,7 @@ impl Rig {
                 gate: Gate::Open { until: Timestamp::MAX },
                 caps: Caps { order: cap, market: cap, total: cap },
             }),
+            Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
             rig.book(),
         ]);
         rig.accept();

@@ -63,6 +63,7 @@ impl Rig {
             Input::Universe(rig.markets.clone()),
             Input::Link { link: LinkIx(0), up: true },
             Input::Executor(FromExecutor::Welcome { open: Vec::new(), gate, caps }),
+            Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
         ]);
         rig
     }

@@ -55,6 +55,7 @@ impl Stage {
             Input::Universe((1..=u64::from(MARKETS)).map(market).collect()),
             Input::Link { link: LinkIx(0), up: true },
             Input::Executor(FromExecutor::Welcome { open: Vec::new(), gate, caps }),
+            Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
         ]);
         stage
     }

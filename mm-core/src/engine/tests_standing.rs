@@ -274,6 +274,7 @@ fn play(steps: &[Step], how: Play) -> Result<(usize, Engine), TestCaseError> {
             gate: Gate::Open { until: Timestamp::MAX },
             caps: Caps { order: cap, market: cap, total: cap },
         }),
+        Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
     ];
     for market in 0..MARKETS {
         for side in [Side::Buy, Side::Sell] {

@@ -44,6 +44,7 @@ impl Rig {
                 gate: Gate::Open { until: Timestamp::MAX },
                 caps: Caps { order: cap, market: cap, total: cap },
             }),
+            Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
             book,
         ]);
         let ids: Vec<_> = rig.engine.orders().live().map(|(id, _)| id).collect();
@@ -184,6 +185,7 @@ fn short_of_calls(dollars: [u64; 3], burst: u32) -> (Engine, Vec<Input>) {
             gate: Gate::Open { until: Timestamp::MAX },
             caps: Caps { order: cap, market: cap, total: cap },
         }),
+        Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
     ];
     inputs.extend((0..3).map(|row| between(row, [4_800, 5_200])));
     (Engine::new(config, Vec::new()), inputs)

@@ -71,6 +71,7 @@ fn run() -> String {
                     gate: Gate::Open { until: Timestamp::MAX },
                     caps: Caps { order: cap, market: cap, total: cap },
                 }),
+                say(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
                 book("0.48", "0.52"),
             ],
         ),

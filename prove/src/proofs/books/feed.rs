@@ -195,6 +195,7 @@ impl Feed {
             Input::Universe(self.truths.iter().map(|truth| truth.facts.clone()).collect()),
             Input::Link { link: LinkIx(0), up: true },
             Input::Executor(FromExecutor::Welcome { open: Vec::new(), gate, caps }),
+            Input::Executor(FromExecutor::Balance { usdc: cap, tokens: Vec::new() }),
         ];
         inputs.extend((0..MARKETS).map(|row| self.dump(row)));
         self.turn(inputs)
