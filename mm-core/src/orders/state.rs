@@ -228,9 +228,11 @@ impl Tracked {
                 self.enter(at, OrderState::PendingCancel(Some(order)));
                 Ok(())
             }
+            OrderState::Open(_) => Ok(()),
             // The answer to the POST may come after the stream has told the whole life.
-            OrderState::Open(_) | OrderState::Done(Done::Filled | Done::Canceled | Done::Expired) => Ok(()),
-            OrderState::Done(Done::Refused | Done::Rejected) => {
+            OrderState::Done(Done::Filled | Done::Canceled | Done::Expired) if self.remaining().is_zero() => Ok(()),
+            // The executor says it of an order that has ended only when it was seen to rest after it was given up.
+            OrderState::Done(_) => {
                 self.enter(at, OrderState::Open(order));
                 Err(())
             }

@@ -136,6 +136,10 @@ fn an_order_whose_trades_reach_its_size_has_ended_though_one_failed() {
 #[test]
 fn what_contradicts_itself_is_told_and_counts_as_resting() {
     check(&[rejected(), accepted()], "rejected 0, open! 0");
+    check(&[accepted(), canceled(0), accepted(), accepted()], "open 0, expired 0, open! 0, open 0");
+    let gone_in_part = [accepted(), fill(5, "a", Stage::Matched), canceled(7), accepted()];
+    check(&gone_in_part, "open 0, open 5, expired 7, open! 7");
+    check(&[canceled(20), accepted()], "expired 20, expired 20");
     check(&[accepted(), rejected()], "open 0, open! 0");
     check(&[FromExecutor::Unknown { id: ID }, rejected()], "unknown 0, rejected 0");
     check(&[canceled(0), FromExecutor::Unknown { id: ID }], "expired 0, expired 0");
