@@ -24,7 +24,7 @@ impl Engine {
             }
             Input::Link { link, up } => self.link(*link, *up, out),
             Input::Universe(markets) => {
-                if let Err(why) = self.learn(markets.clone()) {
+                if let Err(why) = self.learn(markets.clone(), out) {
                     alert(Alert::LimitHit(format!("universe refused: {why}").into()), out);
                 }
             }
@@ -53,8 +53,9 @@ impl Engine {
     }
 
     /// Takes a newer picture of the catalogue. On error nothing changes.
-    pub(super) fn learn(&mut self, markets: Vec<Market>) -> Result<(), UniverseError> {
+    pub(super) fn learn(&mut self, markets: Vec<Market>, out: &mut Vec<Action>) -> Result<(), UniverseError> {
         self.universe.update(markets)?;
+        let mut ticks: Vec<MarketEvent> = Vec::new();
         for (ix, market) in self.universe.iter() {
             match self.markets.get_mut(ix.index()) {
                 None => {
@@ -65,8 +66,7 @@ impl Engine {
                 Some(state) => {
                     if market.tick != state.catalogue_tick {
                         state.catalogue_tick = market.tick;
-                        // Its error cannot be: a tick is always taken.
-                        let _ = state.book.apply(self.at, &MarketEvent::TickSize { token: yes(ix), tick: market.tick });
+                        ticks.push(MarketEvent::TickSize { token: yes(ix), tick: market.tick });
                     }
                     state.minutes.note_terms(state.facts.rewards.as_ref(), market.rewards.as_ref());
                     if state.facts.rewards != market.rewards {
@@ -77,6 +77,10 @@ impl Engine {
                     state.quoted = market.clone();
                 }
             }
+        }
+        // Whoever tells of a tick first, the book on the old one is void and a new one is asked for.
+        for event in &ticks {
+            self.take_event(event, out);
         }
         self.link_events();
         self.ration.due = true;

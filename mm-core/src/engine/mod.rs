@@ -201,7 +201,7 @@ impl Engine {
             at: Timestamp::EPOCH,
             totals: Totals::default(),
         };
-        engine.learn(universe).expect("the shell checked the universe");
+        engine.learn(universe, &mut Vec::new()).expect("the shell checked the universe");
         engine
     }
 

@@ -2,7 +2,9 @@
 
 use super::Engine;
 use super::tests_support::{book, config, market};
-use crate::domain::{ClientOrderId, MarketIx, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, TradeId, Usdc};
+use crate::domain::{
+    ClientOrderId, MarketIx, OrderId, Outcome, Price, Qty, Side, TickSize, Timestamp, Token, TradeId, Usdc,
+};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Held, Shut, Stage};
 use crate::quote::Markout;
@@ -236,6 +238,18 @@ fn a_holding_that_a_balance_names_no_more_leaves_its_room() {
     let told = rig.after(5_000, vec![Rig::balance(0)]);
     assert_eq!(rig.engine.snapshot().markets[0].yes, Held::default());
     assert!(told.contains("BUY YES 0.48x22"), "{told}");
+}
+
+#[test]
+fn a_tick_that_the_catalogue_tells_first_asks_for_a_new_book() {
+    let mut rig = Rig::quoting();
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    let mut finer = market(1);
+    finer.tick = TickSize::parse("0.001").expect("a tick");
+    assert_eq!(rig.after(100, vec![Input::Universe(vec![finer.clone()])]), "resync YES, cancel 1, cancel 2");
+    rig.after(100, vec![Rig::canceled(1), Rig::canceled(2)]);
+    assert_eq!(rig.after(5_000, vec![]), "fetch YES, fetch YES", "the snapshot does not come; and the link is quiet");
+    assert_eq!(rig.after(100, vec![Input::Universe(vec![finer])]), "", "no news");
 }
 
 #[test]
