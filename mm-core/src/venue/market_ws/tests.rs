@@ -187,6 +187,20 @@ fn the_other_types() {
         one("{'event_type':'new_market','market':'soon'}"),
         WireEvent::Unknown { event_type: "new_market".into() }
     );
+    let odd = [
+        "'assets_ids':['','8']",
+        "'assets_ids':'7'",
+        "'assets_ids':[7,{}]",
+        "'clob_token_ids':'[]'",
+        "'assets_ids':null,'clob_token_ids':[[]]",
+    ];
+    for tokens in odd {
+        for time in ["'soon'", "-1", "1.5", "{'a':[1]}", "null"] {
+            let text = format!("{{'event_type':'new_market','market':'M',{tokens},'timestamp':{time}}}");
+            let WireEvent::NewMarket { tokens, venue_ms, .. } = one(&text) else { panic!("{text}") };
+            assert_eq!((tokens, venue_ms), (Vec::new(), 0), "{text}");
+        }
+    }
     assert_eq!(one("{'event_type':'whatever','bids':3}"), WireEvent::Unknown { event_type: "whatever".into() });
     assert_eq!(one("{'message':'hello'}"), WireEvent::Unknown { event_type: "".into() });
     assert_eq!(one("{'event_type':{'a':1}}"), WireEvent::Unknown { event_type: "".into() });

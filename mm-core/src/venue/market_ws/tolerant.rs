@@ -124,6 +124,16 @@ fn any_text<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Cow<'de, str>>, D:
     })
 }
 
+/// Any JSON value; kept if it is a list of token ids.
+fn any_tokens<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Vec<TokenId>>, D::Error> {
+    Ok(Option::<Vec<TokenId>>::deserialize(serde_json::Value::deserialize(d)?).ok().flatten())
+}
+
+/// Any JSON value; kept if it is a whole number or the text of one.
+fn any_integer<'de, D: Deserializer<'de>>(d: D) -> Result<Option<u64>, D::Error> {
+    Ok(text::integer::option::deserialize(serde_json::Value::deserialize(d)?).ok().flatten())
+}
+
 #[derive(Clone, Debug)]
 enum Kind {
     Book,
@@ -487,18 +497,19 @@ struct RawBestBidAsk {
     timestamp: u64,
 }
 
-/// Arrives for every market of the venue, so it must never cost us a book of ours: only its ids are read, each as text.
+/// Arrives for every market of the venue, so it must never cost us a book of ours: only its ids and its time are read, and what is not
+/// as it should be counts as not told.
 #[derive(Deserialize)]
 struct RawNewMarket<'a> {
     #[serde(default, borrow, deserialize_with = "any_text")]
     market: Option<Cow<'a, str>>,
     #[serde(default, borrow, deserialize_with = "any_text")]
     condition_id: Option<Cow<'a, str>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "any_tokens")]
     assets_ids: Option<Vec<TokenId>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "any_tokens")]
     clob_token_ids: Option<Vec<TokenId>>,
-    #[serde(default, with = "text::integer::option")]
+    #[serde(default, deserialize_with = "any_integer")]
     timestamp: Option<u64>,
 }
 
