@@ -41,6 +41,7 @@ pub struct Feed {
     /// All comparisons and probes together.
     pub rest_calls_per_second: u32,
     /// Between two looks at the markets' facts: tick, minimum size, reward terms, times.
+    /// A market that five looks in a row cannot read is not quoted until one can.
     pub catalog_every: Nanos,
     /// A connection is replaced after this, without a gap; `None`: never.
     pub renew_every: Option<Nanos>,

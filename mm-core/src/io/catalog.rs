@@ -1,11 +1,15 @@
-//! The configured markets' facts over public REST: tokens, tick, minimum size, reward terms, times. Fetches all or nothing; an
-//! error names the market and what is missing.
+//! The configured markets' facts over public REST: tokens, tick, minimum size, reward terms, times. An error names the
+//! market and what is missing. The start needs all of them; what is read anew later is taken market by market.
 
 use super::http::{self, HttpError};
 use crate::domain::{ConditionId, EventId, Market, Nanos, Price, Qty, RewardTerms, Timestamp, Usdc, parse_decimal};
 use crate::venue::rest::{ClobMarket, ClobRewards, Page, RewardMarket};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
+
+mod refresh;
+
+pub use refresh::{FAILED_MAX, refresh};
 
 /// How many markets are asked about at once.
 const PARALLEL: usize = 8;
@@ -83,8 +87,17 @@ impl Catalog {
     /// # Errors
     /// The first [`CatalogError`] in that order.
     pub async fn fetch(&self) -> Result<Vec<Market>, CatalogError> {
+        self.answers().try_collect().await
+    }
+
+    /// Each market or why it could not be read, in the order of the list.
+    async fn look(&self) -> Vec<Result<Market, CatalogError>> {
+        self.answers().collect().await
+    }
+
+    fn answers(&self) -> impl Stream<Item = Result<Market, CatalogError>> {
         let asks: Vec<_> = self.conditions.iter().map(|condition| self.market(condition)).collect();
-        stream::iter(asks).buffered(PARALLEL).try_collect().await
+        stream::iter(asks).buffered(PARALLEL)
     }
 
     async fn market(&self, condition: &ConditionId) -> Result<Market, CatalogError> {

@@ -13,7 +13,7 @@ use mm_core::domain::{Market, Nanos, Timestamp, Universe};
 use mm_core::engine::{Engine, link_of};
 use mm_core::event::{Action, Command, Input, LinkIx, Turn};
 use mm_core::io::backoff::Backoff;
-use mm_core::io::catalog::{Catalog, CatalogError};
+use mm_core::io::catalog::{Catalog, CatalogError, refresh};
 use mm_core::io::clock::Clock;
 use mm_core::io::http::{self, HttpError, Timeouts};
 use mm_core::io::journal_file::{JournalFile, JournalFileError, Limits};
@@ -432,30 +432,6 @@ fn deal(config: &Config, markets: &[Market]) -> Vec<(LinkIx, MarketTokens)> {
         }
     }
     links.into_iter().map(|(link, tokens)| (link, MarketTokens::new(tokens))).collect()
-}
-
-/// Asks the catalogue again and again; hands out what differs from what was known.
-fn refresh(catalog: Catalog, mut known: Vec<Market>, every: Duration) -> mpsc::Receiver<Vec<Market>> {
-    let (changed, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
-        let mut tick = interval(every);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        tick.tick().await;
-        loop {
-            tick.tick().await;
-            match catalog.fetch().await {
-                Ok(markets) if markets == known => {}
-                Ok(markets) => {
-                    known.clone_from(&markets);
-                    if changed.send(markets).await.is_err() {
-                        return;
-                    }
-                }
-                Err(why) => tracing::warn!(%why, "catalogue not refreshed"),
-            }
-        }
-    });
-    receiver
 }
 
 #[cfg(test)]
