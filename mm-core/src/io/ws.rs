@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, header};
@@ -222,6 +222,10 @@ impl<S: Subscriber> Client<S> {
         let mut ping = interval_at(Instant::now() + self.config.ping_every, self.config.ping_every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_pong = Instant::now();
+        // a PING has no answer yet: the connection is mute when the time is over, not first when the next one is due
+        let mut pinged = false;
+        let mute = sleep_until(last_pong + self.config.pong_timeout);
+        tokio::pin!(mute);
         let mut renewal = Renewal::first(self.link, self.config.renew_every);
         loop {
             tokio::select! {
@@ -246,14 +250,17 @@ impl<S: Subscriber> Client<S> {
                         return Err(DownWhy::NoAnswer(waited.as_millis()));
                     }
                     send(stream, PING.to_owned()).await?;
+                    pinged = true;
                 }
                 step = renewal.step() => if let Some(text) = self.renew(&mut renewal, step, stream).await {
-                    (last_pong, owed) = (Instant::now(), None);
+                    (last_pong, owed, pinged) = (Instant::now(), None, false);
+                    mute.as_mut().reset(last_pong + self.config.pong_timeout);
                     self.inbox.try_text(self.link, self.clock.now(), text).map_err(|_| DownWhy::InboxFull)?;
                 },
                 message = stream.next() => match message {
                     Some(Ok(Message::Text(text))) if text.as_str() == PONG => {
-                        last_pong = Instant::now();
+                        (last_pong, pinged) = (Instant::now(), false);
+                        mute.as_mut().reset(last_pong + self.config.pong_timeout);
                         self.config.backoff.reset();
                     }
                     Some(Ok(Message::Text(text))) => {
@@ -274,6 +281,8 @@ impl<S: Subscriber> Client<S> {
                     Some(Err(why)) => return Err(down(why)),
                     None => return Err(DownWhy::Peer("end of stream".to_owned())),
                 },
+                // Last: an answer that is there already comes first.
+                () = &mut mute, if pinged => return Err(DownWhy::NoPong(last_pong.elapsed().as_millis())),
             }
         }
     }

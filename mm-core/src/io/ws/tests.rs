@@ -160,6 +160,21 @@ fn pings_go_out_pongs_are_kept_back_and_their_absence_is_noticed() {
 }
 
 #[test]
+fn a_mute_connection_is_noticed_when_its_time_is_over_and_not_with_the_next_ping() {
+    runtime().block_on(async {
+        let mut stage = Stage::new(16, |config| {
+            config.ping_every = Duration::from_millis(1_500);
+            config.pong_timeout = Duration::from_millis(1_600);
+        })
+        .await;
+        let _mute = stage.accept().await;
+        stage.up().await;
+        let why = stage.down().await;
+        assert!(matches!(why, DownWhy::NoPong(ms) if (1_600..2_900).contains(&ms)), "{why:?}");
+    });
+}
+
+#[test]
 fn a_frame_that_is_not_text_or_too_long_ends_the_link() {
     runtime().block_on(async {
         let mut stage = Stage::new(16, |_| ()).await;
