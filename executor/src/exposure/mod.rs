@@ -528,85 +528,6 @@ impl Exposure {
         self.put(tracked);
     }
 
-    /// A match counts as spent money at once.
-    fn matched(&mut self, row: &IntentRow, price: Price, qty: Qty, of_day: u64) {
-        let held = self.holdings.entry(row.token.clone()).or_default();
-        held.unsettled += 1;
-        match row.side {
-            Side::Buy => {
-                let cost = mm_core::domain::cost_ceil(price, qty);
-                held.matched = held.matched.saturating_add(qty);
-                held.costed = held.costed.saturating_add(qty);
-                held.cost = held.cost.saturating_add(cost);
-                self.day.bought = self.day.bought.saturating_add(cost);
-                if of_day > self.day.day {
-                    self.bought_after = self.bought_after.saturating_add(cost);
-                }
-                self.add_cost(&row.market, cost);
-            }
-            Side::Sell => held.sold(qty),
-        }
-    }
-
-    fn confirmed(&mut self, row: &IntentRow, price: Price, qty: Qty) {
-        let held = self.holdings.entry(row.token.clone()).or_default();
-        held.unsettled = held.unsettled.saturating_sub(1);
-        match row.side {
-            Side::Buy => {
-                held.confirmed = held.confirmed.saturating_add(qty);
-                held.net += i128::from(qty.micro());
-            }
-            Side::Sell => {
-                held.net -= i128::from(qty.micro());
-                let released = held.release(qty);
-                self.take_cost(&row.market, released);
-                self.day.sold = self.day.sold.saturating_add(mm_core::domain::cost_floor(price, qty));
-            }
-        }
-    }
-
-    /// The trade did not happen. The day's counter keeps it: a cap is never given back.
-    fn failed(&mut self, row: &IntentRow, price: Price, qty: Qty) {
-        let held = self.holdings.entry(row.token.clone()).or_default();
-        held.unsettled = held.unsettled.saturating_sub(1);
-        match row.side {
-            Side::Buy => {
-                let cost = mm_core::domain::cost_ceil(price, qty).min(held.cost);
-                held.matched = held.matched.saturating_sub(qty);
-                held.costed = held.costed.saturating_sub(qty);
-                held.cost = held.cost.saturating_sub(cost);
-                self.take_cost(&row.market, cost);
-            }
-            Side::Sell => held.unsold(qty),
-        }
-    }
-
-    fn hold(&mut self, token: &TokenId, market: &ConditionId, confirmed: Qty) {
-        let held = self.holdings.entry(token.clone()).or_default();
-        held.market = Some(market.clone());
-        (held.matched, held.confirmed, held.told) = (confirmed, confirmed, None);
-        // Shares that left without a sale of ours take their cost along; shares that came have none.
-        let gone = held.costed.saturating_sub(confirmed);
-        let released = held.release(gone);
-        held.net -= i128::from(gone.micro());
-        let outcome = held.outcome;
-        self.take_cost(market, released);
-        if let Some(outcome) = outcome {
-            let paid = -i128::from(released.micro());
-            self.lose(market, Losses { yes: paid, no: paid }.plus(Losses::in_own(outcome, gone.micro().into())));
-        }
-        self.doubt_shares(token);
-    }
-
-    /// Shares of our own buying that the venue's word on the balance denies pay nothing.
-    fn doubt_shares(&mut self, token: &TokenId) {
-        let Some(held) = self.holdings.get_mut(token) else { return };
-        let (Some(market), Some(outcome)) = (held.market.clone(), held.outcome) else { return };
-        let denied = i128::from(held.confirmed.saturating_sub(held.sellable()).micro()).min(held.net.max(0));
-        let more = denied - std::mem::replace(&mut held.denied, denied);
-        self.lose(&market, Losses::in_own(outcome, more));
-    }
-
     fn lose(&mut self, market: &ConditionId, more: Losses) {
         if more != Losses::default() {
             let held = self.change(market);
@@ -694,15 +615,4 @@ fn in_the_minute_before(at: Timestamp, stamps: &VecDeque<Timestamp>) -> u32 {
     let from = at.minus(MINUTE);
     let older = stamps.partition_point(|stamp| *stamp <= from);
     u32::try_from(stamps.len() - older).unwrap_or(u32::MAX)
-}
-
-impl Tracked {
-    /// Side and price in YES terms.
-    #[must_use]
-    pub(crate) fn in_yes_terms(&self) -> (Side, Price) {
-        match self.row.outcome {
-            mm_core::domain::Outcome::Yes => (self.row.side, self.row.price),
-            mm_core::domain::Outcome::No => (self.row.side.other(), self.row.price.complement()),
-        }
-    }
 }

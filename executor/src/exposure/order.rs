@@ -2,7 +2,7 @@
 
 use super::Losses;
 use crate::rows::{Became, IntentRow};
-use mm_core::domain::{Price, Qty, Side, TradeId, Usdc, cost_ceil};
+use mm_core::domain::{Outcome, Price, Qty, Side, TradeId, Usdc, cost_ceil};
 use mm_core::protocol::Stage;
 use std::collections::BTreeMap;
 
@@ -144,6 +144,15 @@ impl Tracked {
 }
 
 impl Tracked {
+    /// Side and price in YES terms.
+    #[must_use]
+    pub(crate) fn in_yes_terms(&self) -> (Side, Price) {
+        match self.row.outcome {
+            Outcome::Yes => (self.row.side, self.row.price),
+            Outcome::No => (self.row.side.other(), self.row.price.complement()),
+        }
+    }
+
     /// Whether a trade at this stage is news.
     #[must_use]
     pub fn would_progress(&self, trade: &TradeId, stage: Stage) -> bool {
