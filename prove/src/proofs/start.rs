@@ -231,7 +231,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
 }
 
 /// Signals that end a process with a core file and that the executor does not take for a wish.
-const WITH_CORE: [Signal; 6] = [Signal::ABORT, Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS];
+const WITH_CORE: [Signal; 6] = [Signal::TRAP, Signal::SEGV, Signal::BUS, Signal::ILL, Signal::FPE, Signal::SYS];
 
 fn cores(bench: &Bench, hardened: bool) -> Result<Verdict, String> {
     let (mut evidence, mut failures) = (Evidence::default(), Vec::new());
