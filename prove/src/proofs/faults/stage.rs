@@ -131,9 +131,12 @@ impl Stage {
         self.stack.wait_for(limit, "the bot to withdraw", |open| open == 0).await?.map_err(Failure::Wrong)
     }
 
-    /// The executor halts, and nothing rests.
+    /// The executor halts, and nothing rests. Whoever rests well posts nothing, and meets no fault of posts: after half the time orders
+    /// are filled, so that others are placed.
     pub(super) async fn halts(&self, case: &Case) -> Result<(), Failure> {
-        let end = Instant::now() + Duration::from_millis(case.acts_ms);
+        let limit = Duration::from_millis(case.acts_ms);
+        let end = Instant::now() + limit;
+        let mut fill_at = Instant::now() + limit / 2;
         loop {
             let halted = self.is_halted()?;
             let open = self.stack.open_orders_at_venue().await?;
@@ -142,6 +145,10 @@ impl Stage {
             }
             if Instant::now() > end {
                 return Err(Failure::Wrong(format!("halted: {halted}, {open} orders rest")));
+            }
+            if !halted && open > 0 && Instant::now() >= fill_at {
+                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
+                fill_at = Instant::now() + BETWEEN_FILLS;
             }
             tokio::time::sleep(LOOK).await;
         }
