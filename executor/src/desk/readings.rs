@@ -118,17 +118,14 @@ impl Desk {
         let untold = |tracked: &&Tracked| read.is_none() || tracked.phase != Phase::Open;
         let open = self.exposure.live_orders().filter(untold).map(|tracked| tracked.row.at);
         let unsettled = self.exposure.unsettled_orders().map(|tracked| self.unsettled_since(tracked));
-        let from = open.chain(unsettled).chain(read).chain(self.readings.trades_from).min().unwrap_or(self.at);
-        match read {
-            Some(read) if from < read.minus(FAR_BACK) => {
-                if self.at < self.readings.far_back_at {
-                    return read.minus(OVERLAP);
-                }
-                self.readings.far_back_at = self.at.plus(FAR_BACK_EVERY);
-                from.minus(OVERLAP)
-            }
-            _ => from.minus(OVERLAP),
+        // what is younger is not made to wait for what is not
+        let far_back = read.map_or(Timestamp::EPOCH, |read| read.minus(FAR_BACK));
+        let starts = open.chain(unsettled).chain(read).chain(self.readings.trades_from);
+        let from = starts.filter(|from| self.at >= self.readings.far_back_at || *from >= far_back).min();
+        if from.is_some_and(|from| from < far_back) {
+            self.readings.far_back_at = self.at.plus(FAR_BACK_EVERY);
         }
+        from.unwrap_or(self.at).minus(OVERLAP)
     }
 
     /// From when on a trade of this order may change or be missing.

@@ -176,6 +176,48 @@ fn a_trade_that_never_settles_is_read_for_once_a_minute() {
     assert_eq!(heard(&stage, 1).last().map(String::as_str), Some("fill 5 Confirmed"));
 }
 
+/// Until just after the next reading of trades that goes far back.
+fn far_back(stage: &mut Rehearsal) {
+    let (now, before) = (stage.at, stage.venue.trades_since.len());
+    let far = |stage: &Rehearsal| {
+        let mut since = stage.venue.trades_since[before..].iter();
+        since.any(|since| now.since(*since) > Nanos::from_secs(1_000))
+    };
+    for _ in 0..700 {
+        stage.run_ms(100);
+        if far(stage) {
+            return;
+        }
+    }
+    panic!("one a minute");
+}
+
+#[test]
+fn a_trade_that_never_settles_hides_no_younger_one() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    stage.venue.mute = true;
+    let old = hash(&stage, 1);
+    stage.fill(old, shares(5));
+    stage.run_ms(3_600_000);
+    stage.venue.mute = false;
+    stage.input(DeskInput::UserLink { up: true });
+    stage.arm();
+    stage.run_ms(5_000);
+    stage.place(2, super::tests::bid(39));
+    stage.run_ms(500);
+    let young = hash(&stage, 2);
+    stage.venue.mute = true;
+    far_back(&mut stage);
+    stage.fill(young, shares(20));
+    stage.run_ms(120_000);
+    assert_eq!(heard(&stage, 2), ["accepted", "fill 20 Matched"], "{:?}", stage.desk.status());
+    far_back(&mut stage);
+    stage.venue.lists_settled = true;
+    stage.run_ms(12_000);
+    assert_eq!(heard(&stage, 2).last().map(String::as_str), Some("fill 20 Confirmed"));
+    assert!(!heard(&stage, 1).contains(&"fill 5 Confirmed".to_owned()), "nobody has looked that far back yet");
+}
+
 /// A check of the place that was asked for before the venue said 403 does not answer for what came after it.
 #[test]
 fn a_clear_place_from_before_a_403_opens_nothing() {
