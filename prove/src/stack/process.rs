@@ -151,7 +151,8 @@ fn pid(child: &Child) -> Option<Pid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rustix::process::{kill_process, test_kill_process};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{PidfdFlags, kill_process, pidfd_open};
     use std::io::{BufRead as _, Write as _};
     use std::os::unix::process::CommandExt as _;
 
@@ -168,14 +169,16 @@ mod tests {
         runtime.block_on(async {
             let mut command = std::process::Command::new("sleep");
             command.arg(LIMIT.as_secs().to_string());
-            let process = Process::spawn("sleep", command, Path::new(&dir)).expect("it starts");
+            let mut process = Process::spawn("sleep", command, Path::new(&dir)).expect("it starts");
             // past what the test's harness keeps to itself
             writeln!(std::io::stdout(), "leader {}", process.pid().expect("it runs").as_raw_nonzero()).expect("a pipe");
-            tokio::time::sleep(LIMIT).await;
+            // whoever is ended by the signal does not come to this end
+            process.ended(2 * LIMIT).await.expect("it sleeps no longer");
         });
     }
 
-    fn ended_by(number: Signal) -> (Option<i32>, Pid) {
+    /// How the child ended, and whether its process did.
+    fn ended_by(number: Signal) -> (Option<i32>, bool) {
         let dir = tempfile::tempdir().expect("a folder");
         let mut command = std::process::Command::new(std::env::current_exe().expect("this test"));
         command.args(["--exact", "stack::process::tests::the_child_waits", "--nocapture"]).env(DIR, dir.path());
@@ -186,29 +189,20 @@ mod tests {
             .map_while(Result::ok)
             .find_map(|line| line.rsplit_once("leader ")?.1.parse().ok().and_then(Pid::from_raw))
             .expect("it says which");
-        assert!(test_kill_process(leader).is_ok(), "it runs");
+        let process = pidfd_open(leader, PidfdFlags::empty()).expect("it runs");
         let us = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
         kill_process(us, number).expect("ours");
-        (child.wait().expect("it ends").code(), leader)
-    }
-
-    /// Whether nothing of it runs any more; a dead process that nobody has waited for yet is over too.
-    fn is_over(pid: Pid) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-        stat.map_or(true, |text| text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X'])))
+        let code = child.wait().expect("it ends").code();
+        // readable once the process is over; the kernel was told before the child ended, and may still be at it
+        let limit = Timespec { tv_sec: 5, tv_nsec: 0 };
+        let over = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)).expect("waited for");
+        (code, over == 1)
     }
 
     #[test]
     fn a_signal_ends_what_runs_and_then_us() {
         for (number, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
-            let (ended, leader) = ended_by(number);
-            assert_eq!(ended, Some(code));
-            // the kernel was told before we ended, and may still be at it
-            let begin = std::time::Instant::now();
-            while !is_over(leader) && begin.elapsed() < LIMIT / 4 {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            assert!(is_over(leader), "it was left behind");
+            assert_eq!(ended_by(number), (Some(code), true), "it was left behind");
         }
     }
 }
