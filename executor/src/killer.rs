@@ -1,4 +1,5 @@
-//! The last thing a panicking executor does: a thread of its own, with connections and a login of its own, cancels everything, and once more a moment later.
+//! The last thing a panicking executor does: a thread of its own, with connections and a login of its own, cancels everything,
+//! and once more a moment later.
 //!
 //! It shares no lock with the rest, so it works whatever the panicking thread held. What it cannot do within its limit is left to
 //! the venue's heartbeat, which nobody feeds any more.

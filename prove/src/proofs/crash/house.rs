@@ -64,6 +64,8 @@ pub(super) struct House {
     pub(super) told: u64,
     /// What leaves once it is struck reaches the book so many milliseconds later, whatever became of the sender.
     pub(super) lands_late_ms: Option<u64>,
+    /// After it is struck each order waits for the answer to the one before: a commit for each, and not one for many.
+    pub(super) one_by_one: bool,
 }
 
 impl House {
@@ -130,6 +132,7 @@ impl House {
             open: BTreeMap::new(),
             told: 0,
             lands_late_ms: None,
+            one_by_one: false,
         })
     }
 

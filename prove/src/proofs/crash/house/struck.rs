@@ -88,7 +88,8 @@ impl House {
         strike(&process)?;
         // some of them may be what it breaks at
         for n in 0..40 {
-            if self.place(&core, 500, 10 + n % 9).await.is_err() {
+            let Ok(id) = self.place(&core, 500, 10 + n % 9).await else { break };
+            if self.one_by_one && core.until(WAIT_MAX, |core| core.is_answered(&[id])).await.is_err() {
                 break;
             }
         }
