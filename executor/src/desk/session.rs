@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 /// Answers that are kept to repeat them. A number below the oldest kept one is refused as used.
 const ANSWERS_MAX: usize = 20_000;
+/// Trades that a core is told again when it comes back: half of what may wait for one that reads slowly.
+const TOLD_AGAIN_MAX: usize = crate::session::OUTBOUND_MAX / 2;
 /// Rows of a core's token table.
 const TOKENS_MAX: usize = 4096;
 
@@ -192,7 +194,28 @@ impl Desk {
         let welcome = FromExecutor::Welcome { open: open.collect(), gate: self.gate(), caps: self.setup.policy.told() };
         out.push(Effect::Tell(welcome));
         self.told = None;
+        self.tell_trades_again(out);
         self.want_all_balances(out);
+    }
+
+    /// A core whose line broke, or the executor before this one, may have missed any trade of what rests or is not settled. Told again it
+    /// is counted once; and the balance that follows has them all.
+    fn tell_trades_again(&self, out: &mut Vec<Effect>) {
+        let (run, mut left) = (self.exposure.run(), TOLD_AGAIN_MAX);
+        let ended = self.exposure.unsettled_orders().filter(|tracked| !tracked.is_live());
+        for tracked in self.exposure.live_orders().chain(ended).filter(|tracked| tracked.row.run == run) {
+            for (trade, (price, qty, stage)) in &tracked.fills {
+                let Some(rest) = left.checked_sub(1) else {
+                    out.push(Effect::Alert(
+                        format!("a core that came back was told {TOLD_AGAIN_MAX} trades again, and not all").into(),
+                    ));
+                    return;
+                };
+                left = rest;
+                let (id, trade) = (tracked.row.id, trade.clone());
+                out.push(Effect::Tell(FromExecutor::Fill { id, trade, price: *price, qty: *qty, stage: *stage }));
+            }
+        }
     }
 
     fn place(&mut self, id: ClientOrderId, decided: Timestamp, order: NewOrder, out: &mut Vec<Effect>) {
