@@ -186,6 +186,7 @@ pub(crate) fn at_call(call: &VenueCall, side: Call) {
         VenueCall::ClosedOnly => at!("closed-only.before", "closed-only.answered"),
         VenueCall::Time => at!("clock.before", "clock.answered"),
         VenueCall::CancelMarket(_)
+        | VenueCall::RefreshBalance(_)
         | VenueCall::Books(_)
         | VenueCall::Scoring(_)
         | VenueCall::Shares

@@ -60,6 +60,7 @@ impl Class {
             VenueCall::OpenOrders { .. } | VenueCall::Trades { .. } => (Self::Read, 1),
             VenueCall::Order(_)
             | VenueCall::Balance(_)
+            | VenueCall::RefreshBalance(_)
             | VenueCall::Scoring(_)
             | VenueCall::Shares
             | VenueCall::Books(_)

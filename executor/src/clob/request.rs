@@ -6,7 +6,7 @@ use super::wire;
 use crate::auth::Credentials;
 use crate::outcome::VenueCall;
 use crate::sign::SignedOrder;
-use mm_core::domain::{Nanos, Timestamp};
+use mm_core::domain::{Nanos, Timestamp, TokenId};
 use mm_core::venue::order::{PostOrder, SignatureType};
 use mm_core::venue::rest::{CancelMarketBody, CancelOrderBody, FIRST_CURSOR, HeartbeatBody};
 use reqwest::Method;
@@ -116,10 +116,12 @@ impl Request {
             }
             VenueCall::Earned(day) => Self::new(Method::GET, "/rewards/user/total")
                 .query(format!("?date={}&signature_type={wallet}&sponsored=true", date(*day))),
-            VenueCall::Balance(None) => Self::new(Method::GET, "/balance-allowance")
-                .query(format!("?asset_type=COLLATERAL&signature_type={wallet}")),
-            VenueCall::Balance(Some(token)) => Self::new(Method::GET, "/balance-allowance")
-                .query(format!("?asset_type=CONDITIONAL&token_id={token}&signature_type={wallet}")),
+            VenueCall::Balance(what) => {
+                Self::new(Method::GET, "/balance-allowance").query(of_asset(what.as_ref(), wallet))
+            }
+            VenueCall::RefreshBalance(what) => {
+                Self::new(Method::GET, "/balance-allowance/update").query(of_asset(what.as_ref(), wallet))
+            }
             VenueCall::ClosedOnly => Self::new(Method::GET, "/auth/ban-status/closed-only"),
             VenueCall::Books(tokens) => {
                 let asked: Vec<_> = tokens.iter().map(|token| serde_json::json!({ "token_id": token })).collect();
@@ -144,6 +146,14 @@ impl Request {
         let headers = credentials.request_headers(unix_s, method.as_str(), &path, &body);
         let url = [rest, &path, &query].concat();
         Ready { method, url, body, headers }
+    }
+}
+
+/// The question for dollars or for one token's shares.
+fn of_asset(token: Option<&TokenId>, wallet: u8) -> String {
+    match token {
+        None => format!("?asset_type=COLLATERAL&signature_type={wallet}"),
+        Some(token) => format!("?asset_type=CONDITIONAL&token_id={token}&signature_type={wallet}"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! The venue's word on balances against our own trades (`clob-rest.md` section 10: the endpoint tells a cache).
+//! The venue's word on balances against our own trades (`clob-rest.md` section 10: the endpoint tells a cache, which is refreshed where
+//! it may be old: at a start, when shares settled, when it differs from our trades, when an order was refused for want of a balance).
 //!
 //! One answer that is too low would free a cap that is used, one that is too high would have shares sold that nobody holds.
 //! So a lower word bounds what may be sold, at once, and takes no cost away; that needs a word that has stood for minutes
@@ -19,6 +20,8 @@ const DELAY: Nanos = Nanos::from_secs(1);
 const APART_EVERY: Nanos = Nanos::from_secs(60);
 /// Readings that must agree before a difference is believed.
 const APART_READINGS: u32 = 3;
+/// Between two refreshes of the same balance that a refused order asks for.
+const REFUSED_EVERY: Nanos = Nanos::from_secs(60);
 
 /// What is asked, and how the answers differ from our trades.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,12 @@ pub(super) struct Balances {
     at: Option<Timestamp>,
     again_at: Option<Timestamp>,
     wanted: BTreeSet<TokenId>,
+    /// What the venue looks at anew before it is asked for.
+    stale: BTreeSet<Option<TokenId>>,
+    /// Dollars were refreshed since the start.
+    began: bool,
+    /// When an order was last refused for want of what.
+    refused: BTreeMap<Option<TokenId>, Timestamp>,
     asked: BTreeSet<Option<TokenId>>,
     usdc: Option<Usdc>,
     apart: BTreeMap<TokenId, Apart>,
@@ -66,7 +75,32 @@ impl Desk {
             self.session.tokens().map(|(_, token)| token).filter(|token| self.setup.policy.token(token).is_some());
         // Of a market that is no longer traded the cost still counts, and only the venue's word can end that.
         self.balances.wanted = known.chain(self.exposure.costed_tokens()).cloned().collect();
+        // What is not held is not sold: hundreds of markets must not be refreshed for nothing.
+        let held = self.balances.wanted.iter().filter(|token| !self.exposure.settled(token).0.is_zero());
+        self.balances.stale.extend(held.cloned().map(Some));
+        if !std::mem::replace(&mut self.balances.began, true) {
+            self.balances.stale.insert(None);
+        }
         self.balances.at = Some(self.at);
+    }
+
+    /// Shares of a token came or went for good: the venue's cache has not heard of it before it is refreshed.
+    pub(super) fn want_fresh_balance(&mut self, token: &TokenId) {
+        self.balances.stale.insert(Some(token.clone()));
+        self.want_balances(token);
+    }
+
+    /// The venue refused an order for want of what it gives. It may know less than there is.
+    pub(super) fn refused_for_want(&mut self, gives: Option<TokenId>) {
+        let last = self.balances.refused.get(&gives);
+        if last.is_some_and(|last| self.at < last.plus(REFUSED_EVERY)) {
+            return;
+        }
+        self.balances.refused.insert(gives.clone(), self.at);
+        self.balances.wanted.extend(gives.clone());
+        self.balances.stale.insert(gives);
+        let soon = self.at.plus(DELAY);
+        self.balances.at = Some(self.balances.at.unwrap_or(soon).min(soon));
     }
 
     pub(super) fn want_balances(&mut self, token: &TokenId) {
@@ -81,6 +115,7 @@ impl Desk {
             if at >= again {
                 self.balances.again_at = None;
                 self.balances.wanted.extend(self.balances.apart.keys().cloned());
+                self.balances.stale.extend(self.balances.apart.keys().cloned().map(Some));
                 self.balances.at = Some(at);
             } else {
                 self.wake_at(again);
@@ -98,8 +133,17 @@ impl Desk {
         let wanted = std::mem::take(&mut self.balances.wanted);
         for token in std::iter::once(None).chain(wanted.into_iter().map(Some)) {
             self.balances.asked.insert(token.clone());
-            self.call(Purpose::Balance(token.clone()), VenueCall::Balance(token), out);
+            if self.balances.stale.remove(&token) {
+                self.call(Purpose::RefreshBalance(token.clone()), VenueCall::RefreshBalance(token), out);
+            } else {
+                self.call(Purpose::Balance(token.clone()), VenueCall::Balance(token), out);
+            }
         }
+    }
+
+    /// Whatever came of it: a balance that is still old is found to differ, and refreshed again.
+    pub(super) fn balance_refreshed(&mut self, token: Option<TokenId>, out: &mut Vec<Effect>) {
+        self.call(Purpose::Balance(token.clone()), VenueCall::Balance(token), out);
     }
 
     pub(super) fn balance_replied(&mut self, token: Option<TokenId>, reply: &VenueReply, out: &mut Vec<Effect>) {

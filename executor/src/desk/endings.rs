@@ -1,6 +1,7 @@
-//! What proves that an order can trade no more: two sources that agree, or silence everywhere for long enough.
+//! What proves that an order can trade no more: a word on the order and its trades read since, or silence everywhere for long enough.
 
-use super::{Desk, Effect};
+use super::errands::LOOK_WAITS;
+use super::{Desk, Effect, Purpose};
 use crate::exposure::{Phase, Tracked};
 use crate::outcome::{self, VenueReply};
 use crate::rows::Became;
@@ -9,6 +10,8 @@ use mm_core::venue::rest::plain_status;
 
 /// A GTD order is given this long after its end to vanish.
 const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
+/// Most letters of a status that are told.
+const STATUS_SHOWN: usize = 40;
 /// Between two readings made for horizons alone: one serves every order whose horizon is past.
 const SILENCE_EVERY: Nanos = Nanos::from_secs(1);
 
@@ -21,8 +24,8 @@ impl Desk {
             Ok(Some(found)) => match plain_status(&found.status).as_str() {
                 "LIVE" | "DELAYED" | "UNMATCHED" => {
                     self.errands.change(&order, |errand| {
+                        errand.rested(at, at);
                         if errand.cancel {
-                            errand.acked = None;
                             errand.cancel_at = Some(errand.cancel_at.unwrap_or(at));
                             errand.look_at = Some(again);
                         }
@@ -32,33 +35,66 @@ impl Desk {
                     self.heed_matched(order, found.size_matched);
                 }
                 status if status == "MATCHED" || is_withdrawn(status) => {
+                    let matched = self.sane(order, found.size_matched, out);
                     self.errands.change(&order, |errand| {
                         errand.look_at = Some(again);
                         let (known, since) = errand.gone.unwrap_or((Qty::ZERO, at));
-                        errand.gone = Some((known.max(found.size_matched), since));
+                        errand.gone = Some((known.max(matched), since));
                     });
                     self.settle_gone(order, out);
                 }
-                _ => self.look_at(order, again),
+                // It may stand for an end or for none: as if nothing had been said.
+                status => {
+                    if self.errands.change(&order, |errand| !std::mem::replace(&mut errand.is_odd, true)) == Some(true)
+                    {
+                        let status: String = status.chars().take(STATUS_SHOWN).collect();
+                        out.push(Effect::Alert(
+                            format!("{order} has a status that nobody here knows: {status:?}").into(),
+                        ));
+                    }
+                    self.missed(order, again, out);
+                }
             },
-            Ok(None) => {
-                self.errands.change(&order, |errand| {
-                    errand.look_at = Some(again);
-                    errand.missed = Some(errand.missed.unwrap_or(at));
-                });
-                self.absent(order, out);
-            }
+            Ok(None) => self.missed(order, again, out),
         }
     }
 
-    /// What of an order can no longer trade is let go when two sources agree how much of it has: the look-up that said it is
-    /// gone, and the stream or a list of trades read whole since. One alone may lag behind a fill.
+    /// A look-up tells nothing of it.
+    fn missed(&mut self, order: OrderId, again: Timestamp, out: &mut Vec<Effect>) {
+        let at = self.at;
+        let first = self.errands.change(&order, |errand| {
+            errand.look_at = Some(again);
+            errand.missed.replace(errand.missed.unwrap_or(at)).is_none()
+        });
+        if first == Some(true) {
+            // Whatever it is, it is none to be quoted with: a cancel does no harm to one that is gone.
+            self.want_gone(order);
+        }
+        self.absent(order, out);
+    }
+
+    /// How much of an order matched, by the venue's word: more than there is of it says nothing.
+    fn sane(&self, order: OrderId, matched: Qty, out: &mut Vec<Effect>) -> Qty {
+        match self.exposure.order(&order) {
+            Some(tracked) if matched > tracked.row.qty => {
+                let whole = tracked.row.qty;
+                out.push(Effect::Alert(
+                    format!("the venue says that {matched} shares of {order} matched, of {whole}").into(),
+                ));
+                tracked.traded()
+            }
+            _ => matched,
+        }
+    }
+
+    /// What of an order can no longer trade is let go when both were heard, a word on the order and a list of trades read whole since
+    /// (executor.md 3.8). Words on the order alone, however many, may all lag behind one fill.
     pub(super) fn settle_gone(&mut self, order: OrderId, out: &mut Vec<Effect>) {
         let Some(errand) = self.errands.get(&order) else { return };
         let (Some(tracked), Some((matched, since))) = (self.exposure.order(&order), errand.gone) else { return };
-        let told_twice = errand.stream_end == Some(matched) || matched >= tracked.row.qty;
-        if told_twice || self.readings.trades_read.is_some_and(|read| read >= since) {
-            let matched = matched.max(tracked.traded()).max(errand.stream_end.unwrap_or(Qty::ZERO));
+        if matched >= tracked.row.qty || self.readings.trades_read.is_some_and(|read| read >= since) {
+            let told = errand.stream_end.map_or(Qty::ZERO, |(told, _)| told);
+            let matched = matched.max(tracked.traded()).max(told);
             self.end(order, Became::Ended { matched }, out);
         } else if matched > tracked.traded() {
             self.want_trades_of(order);
@@ -90,8 +126,9 @@ impl Desk {
             }
             return;
         }
-        // Of one that rested for long, what was read before it was missed says nothing.
-        let mut horizon = posted.plus(self.setup.times.late_landing).max(missed);
+        // Of one that rested, what was read before it was missed says nothing; and it is missed for as long as one that never landed.
+        let since = if matches!(tracked.phase, Phase::Unknown { .. }) { posted } else { posted.max(missed) };
+        let mut horizon = since.plus(self.setup.times.late_landing).max(missed);
         if let TimeInForce::Gtd(end) = tracked.row.tif {
             horizon = horizon.max(end.plus(EXPIRY_MARGIN));
         }
@@ -100,6 +137,8 @@ impl Desk {
             self.read_at(horizon, order);
         } else if !listed {
             let matched = tracked.traded();
+            // Nobody said that it is gone.
+            self.readings.watch_until = self.readings.watch_until.max(self.at.plus(self.setup.times.late_landing));
             let became = match tracked.phase {
                 Phase::Unknown { .. } if matched.is_zero() => Became::NeverLanded,
                 _ => Became::Ended { matched },
@@ -124,7 +163,7 @@ impl Desk {
         match self.errands.get(&order) {
             // The venue said that it cancelled it, and shows it no more: trades read a while later tell how much had matched.
             // No look-up: there may be a thousand of them.
-            Some(errand) if errand.gone.is_some() || errand.acked.is_some_and(|acked| started >= acked) => {
+            Some(errand) if errand.gone.is_some() || errand.ended_before(started) => {
                 self.errands.change(&order, |errand| errand.gone = Some(errand.gone.unwrap_or((Qty::ZERO, later))));
                 self.settle_gone(order, out);
             }
@@ -134,23 +173,28 @@ impl Desk {
         }
     }
 
-    /// The stream's word alone ends nothing: the answer to our cancel, or a look-up, must say it too. An answer tells no size: then the
-    /// stream's needs a second word, of trades that are read from now on or of a look-up. Without a size the stream says nothing of what
-    /// can still have traded.
+    /// The stream's word alone ends nothing: the answer to our cancel, a list or a look-up must say it too, and trades that are read from
+    /// then on tell how much had matched. Without a size the stream says nothing of what can still have traded.
     pub(super) fn stream_end(&mut self, order: OrderId, matched: Option<Qty>, out: &mut Vec<Effect>) {
         let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
+        let matched = matched.map(|matched| self.sane(order, matched, out));
         let at = self.at;
+        // Its answer is on the way and spares the look-up.
+        let answered_soon = self.calling(|purpose| match purpose {
+            Purpose::Cancel(ids) => ids.contains(&order),
+            purpose => *purpose == Purpose::SweepCancel,
+        });
         match (self.errands.get(&order), matched) {
             (Some(errand), Some(matched)) if errand.acked.is_none() => {
                 self.errands.change(&order, |errand| {
-                    errand.stream_end = Some(matched);
-                    errand.look_at = Some(at);
+                    let known = errand.stream_end.map_or(Qty::ZERO, |(known, _)| known);
+                    errand.stream_end = Some((known.max(matched), at));
+                    errand.look_at = Some(if answered_soon { at.plus(LOOK_WAITS.0) } else { at });
                 });
             }
             (Some(_), Some(matched)) => {
                 self.errands.change(&order, |errand| {
-                    // what it said before is no second word
-                    let known = errand.stream_end.take().unwrap_or_default();
+                    let known = errand.stream_end.take().map_or(Qty::ZERO, |(known, _)| known);
                     let (gone, since) = errand.gone.unwrap_or((Qty::ZERO, at));
                     errand.gone = Some((gone.max(known).max(matched), since));
                 });

@@ -22,12 +22,14 @@ pub(super) struct Errand {
     cancel_wait: Nanos,
     /// When the venue's answer to a cancel named it.
     pub(super) acked: Option<Timestamp>,
-    /// The stream said it ended, with this much matched.
-    pub(super) stream_end: Option<Qty>,
+    /// The stream said it ended: with this much matched, and when.
+    pub(super) stream_end: Option<(Qty, Timestamp)>,
     /// It is gone by a look-up's word or by a list's, with this much matched; what trades read from then on tell counts.
     pub(super) gone: Option<(Qty, Timestamp)>,
     /// Since when look-ups know nothing of it, and no list has shown it.
     pub(super) missed: Option<Timestamp>,
+    /// A status that nobody knows was told.
+    pub(super) is_odd: bool,
     pub(super) look_at: Option<Timestamp>,
     look_wait: Nanos,
 }
@@ -43,6 +45,18 @@ impl Errand {
         Self { cancel: true, look_at: Some(Timestamp::EPOCH), ..Self::posted(tracked.row.at) }
     }
 
+    /// It was seen to rest by what began at `since`: what was said of its end before that is taken back, and a cancel made again.
+    pub(super) fn rested(&mut self, since: Timestamp, at: Timestamp) {
+        let was = self.acked.is_some() || self.gone.is_some();
+        self.missed = None;
+        self.acked = self.acked.filter(|acked| *acked > since);
+        self.gone = self.gone.filter(|(_, gone)| *gone > since);
+        self.stream_end = self.stream_end.filter(|(_, told)| *told > since);
+        if was && self.cancel && self.acked.is_none() && self.gone.is_none() {
+            self.cancel_at = Some(self.cancel_at.unwrap_or(at));
+        }
+    }
+
     /// When a look-up that follows one made now is due.
     pub(super) fn next_look(&mut self, at: Timestamp) -> Timestamp {
         at.plus(doubled(&mut self.look_wait, LOOK_WAITS))
@@ -51,6 +65,12 @@ impl Errand {
     /// Has a cancel made again after a while.
     pub(super) fn cancel_again(&mut self, at: Timestamp) {
         self.cancel_at = Some(at.plus(doubled(&mut self.cancel_wait, CANCEL_WAITS)));
+    }
+
+    /// Whether the answer to a cancel or the stream said before `started` that it ended.
+    pub(super) fn ended_before(&self, started: Timestamp) -> bool {
+        let told = self.stream_end.map(|(_, told)| told);
+        self.acked.into_iter().chain(told).any(|said| started >= said)
     }
 
     const fn has_a_time(&self) -> bool {

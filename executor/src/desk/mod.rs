@@ -23,7 +23,11 @@ mod tests;
 #[cfg(test)]
 mod tests_evidence;
 #[cfg(test)]
+mod tests_gone;
+#[cfg(test)]
 mod tests_reference;
+#[cfg(test)]
+mod tests_refresh;
 #[cfg(test)]
 mod tests_stream;
 #[cfg(test)]
@@ -80,6 +84,7 @@ enum Purpose {
     /// Tells another program that feeds the same chain; what comes of it is nothing to us.
     LastBeat,
     Balance(Option<TokenId>),
+    RefreshBalance(Option<TokenId>),
     Geoblock,
     ClosedOnly,
     Clock,
@@ -154,6 +159,9 @@ impl Desk {
         let mut readings = readings::Readings::default();
         if let Some(made) = exposure.last_given_up() {
             readings.watch_until = made.plus(setup.times.late_landing);
+        }
+        if let Some(last) = exposure.last_at() {
+            readings.left_off(last);
         }
         Self {
             errands: errands::Errands::left_over(exposure.live_orders()),
@@ -275,6 +283,7 @@ impl Desk {
             Purpose::Look(order) => self.look_replied(order, reply, out),
             Purpose::Beat => self.beat_replied(pending.sent, reply, out),
             Purpose::Balance(token) => self.balance_replied(token, reply, out),
+            Purpose::RefreshBalance(token) => self.balance_refreshed(token, out),
             Purpose::Geoblock => self.geoblock_replied(pending.sent, reply, out),
             Purpose::ClosedOnly => self.closed_only_replied(pending.sent, reply, out),
             Purpose::Clock => self.clock_replied(pending.sent, reply, out),

@@ -2,12 +2,12 @@
 
 use super::errands::{Errand, LOOK_WAITS};
 use super::{Desk, Effect, Purpose};
-use crate::exposure::{Phase, Tracked};
+use crate::exposure::{Phase, Tracked, is_settled};
 use crate::outcome::{self, Placed, VenueCall, VenueReply};
 use crate::policy::Approved;
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
-use mm_core::domain::{Digest, OrderId, Price, Qty, Timestamp, TradeId};
+use mm_core::domain::{Digest, OrderId, Price, Qty, Side, Timestamp, TradeId};
 use mm_core::protocol::{FromExecutor, Refusal, Shut, Stage};
 use mm_core::venue::rest::plain_status;
 use mm_core::venue::user_ws::UserEvent;
@@ -107,6 +107,12 @@ impl Desk {
         if self.rests_after_all(order, why, out) {
             return;
         }
+        if outcome::is_for_want_of_balance(why) {
+            let gives = self.exposure.order(&order).map(|tracked| (tracked.row.side, tracked.row.token.clone()));
+            if let Some((side, token)) = gives {
+                self.refused_for_want((side == Side::Sell).then_some(token));
+            }
+        }
         self.became(order, became, out);
         self.errands.remove(&order);
         self.tell(&order, |id| FromExecutor::Rejected { id, why: why.into() }, out);
@@ -145,7 +151,7 @@ impl Desk {
         }
     }
 
-    /// Evidence that it rests now, whatever was said before: a list that began after it ended shows it.
+    /// Evidence that it rests now, whatever was said before.
     pub(super) fn rests(&mut self, order: OrderId, out: &mut Vec<Effect>) {
         self.errands.change(&order, |errand| errand.missed = None);
         let Some(tracked) = self.exposure.order(&order) else { return };
@@ -279,12 +285,19 @@ impl Desk {
     pub(super) fn cancel_replied(&mut self, ids: &[OrderId], reply: &VenueReply) {
         let at = self.at;
         let answer = outcome::cancel(reply);
+        let mut trades_soon = false;
         for order in ids {
             self.errands.change(order, |errand| match &answer {
                 // A hint: the stream or a look-up must say it too, and how much had matched.
                 Ok(answer) if answer.canceled.contains(order) => {
                     errand.acked = Some(at);
-                    errand.look_at = Some(if errand.stream_end.is_some() { at } else { at.plus(LOOK_WAITS.0) });
+                    errand.look_at = Some(at.plus(LOOK_WAITS.0));
+                    // The stream said so before: trades are read for it, and no look-up is needed.
+                    if let Some((told, _)) = errand.stream_end.take() {
+                        let (known, since) = errand.gone.unwrap_or((Qty::ZERO, at));
+                        errand.gone = Some((known.max(told), since));
+                        trades_soon = true;
+                    }
                 }
                 Ok(_) => {
                     errand.look_at = Some(errand.look_at.unwrap_or(at).min(at));
@@ -294,6 +307,7 @@ impl Desk {
                 Err(_) => errand.cancel_again(at),
             });
         }
+        self.readings.trades_soon |= trades_soon;
     }
 
     /// The venue says this much matched: if no trade was seen for it, ask for trades.
@@ -307,6 +321,7 @@ impl Desk {
         self.health.user_up = up;
         self.health.user_mute = false;
         self.readings.rest_first.clear();
+        self.readings.stream_since = self.at;
         // Nothing is replayed after a gap: read what was missed.
         self.readings.probe_at = self.at;
     }
@@ -368,20 +383,34 @@ impl Desk {
         let key = (order, trade.clone());
         if read_since.is_none() {
             self.readings.rest_first.remove(&key);
-        } else if !tracked.fills.contains_key(&trade) {
+        } else if !tracked.fills.contains_key(&trade)
+            && matched.is_none_or(|matched| matched > self.readings.stream_since)
+        {
             self.readings.rest_first.insert(key, self.at);
         }
         if !tracked.would_progress(&trade, stage) {
             return;
         }
         let (token, whole) = (tracked.row.token.clone(), tracked.row.qty);
+        let ended_with = match tracked.phase {
+            Phase::Ended { matched } => Some(matched),
+            _ => None,
+        };
         self.note_stage(&trade, stage, read_since);
         self.land(order, out);
         let row = LedgerRow::Fill { at: self.at, order, trade: trade.clone(), price, qty, stage, matched };
         self.record(row, out);
         self.tell(&order, |id| FromExecutor::Fill { id, trade: trade.clone(), price, qty, stage }, out);
-        self.want_balances(&token);
+        if is_settled(stage) {
+            self.want_fresh_balance(&token);
+        } else {
+            self.want_balances(&token);
+        }
         let traded = self.exposure.order(&order).map_or(Qty::ZERO, Tracked::traded);
+        if ended_with.is_some_and(|matched| traded > matched) && traded < whole {
+            // More than it ended with: then it may not have ended.
+            self.rests(order, out);
+        }
         if traded > whole {
             self.halt(&format!("{order} traded {traded} shares of {whole}"), out);
         }

@@ -2,7 +2,7 @@
 
 use super::{Desk, Effect, Purpose};
 use crate::exposure::{Phase, Tracked, is_settled};
-use crate::outcome::{self, VenueCall, VenueReply};
+use crate::outcome::{self, Unreadable, VenueCall, VenueReply};
 use mm_core::domain::{Nanos, OrderId, Qty, Timestamp, TradeId};
 use mm_core::protocol::Stage;
 use mm_core::venue::rest::{LAST_CURSOR, Page};
@@ -18,6 +18,10 @@ const FAR_BACK_EVERY: Nanos = Nanos::from_secs(60);
 const OVERLAP: Nanos = Nanos::from_secs(60);
 /// After a list that may be older than an order's end another one is read.
 const STALE_AGAIN: Nanos = Nanos::from_secs(1);
+/// Failures in a row of readings of trades after which that is told, and again each time there are as many more.
+const FAILED_TOLD: u32 = 20;
+/// Between two alerts about trades that cannot be read.
+const UNREADABLE_TOLD_EVERY: Nanos = Nanos::from_secs(600);
 
 /// A reading under way.
 #[derive(Clone, Debug)]
@@ -56,6 +60,14 @@ pub(super) struct Readings {
     far_back_at: Timestamp,
     /// Trades that may still settle or fail, and from when on to read for them.
     moving: BTreeMap<TradeId, Timestamp>,
+    /// When the stream's connection last came or went: it does not tell what matched before.
+    pub(super) stream_since: Timestamp,
+    /// The trades of what ended before this start were not read yet.
+    pub(super) is_behind: bool,
+    /// Readings of trades that failed in a row.
+    trades_failed: u32,
+    /// When it was last told that a trade cannot be read.
+    unreadable_told: Option<Timestamp>,
     /// Trades REST told first: the stream has a moment to tell them too.
     pub(super) rest_first: BTreeMap<(OrderId, TradeId), Timestamp>,
 }
@@ -83,6 +95,12 @@ impl Reading {
 }
 
 impl Readings {
+    /// A process before this one wrote its last row then: trades from before it may never have been seen.
+    pub(super) fn left_off(&mut self, last: Timestamp) {
+        (self.is_behind, self.trades_soon) = (true, true);
+        self.trades_from = Some(last.minus(FAR_BACK));
+    }
+
     /// An order can no longer trade. A list that is under way may have been made before.
     pub(super) fn ended(&mut self, order: OrderId) {
         if let Some(reading) = &mut self.orders {
@@ -216,7 +234,11 @@ impl Desk {
     fn orders_read(&mut self, reading: Reading, out: &mut Vec<Effect>) {
         self.readings.orders_read = Some(reading.started);
         self.readings.listed = reading.resting.keys().copied().collect();
-        self.health.user_word = Some(self.at);
+        // What rests is half of what the stream tells: trades must be there to read as well.
+        let dead = self.setup.times.user_dead;
+        if self.readings.trades_read.is_some_and(|read| read.plus(dead) > self.at) {
+            self.health.user_word = Some(self.at);
+        }
         self.sweep_read(reading.started, reading.resting.len());
         for (order, matched) in &reading.resting {
             if self.exposure.order(order).is_none() {
@@ -224,6 +246,8 @@ impl Desk {
                 continue;
             }
             if !reading.ended.contains(order) {
+                let at = self.at;
+                self.errands.change(order, |errand| errand.rested(reading.started, at));
                 self.rests(*order, out);
             }
             self.heed_matched(*order, *matched);
@@ -250,12 +274,18 @@ impl Desk {
 
     pub(super) fn trades_replied(&mut self, reply: &VenueReply, out: &mut Vec<Effect>) {
         let Some(mut reading) = self.readings.trades.take() else { return };
-        let Ok(page) = outcome::trades(reply) else {
-            self.read_again(&reading);
-            self.readings.trades_soon = true;
-            self.readings.trades_at = self.at.plus(self.setup.times.reading_retry);
-            return;
+        let (page, unreadable) = match outcome::trades(reply) {
+            Ok(read) => read,
+            Err(why) => {
+                self.read_again(&reading, &why, out);
+                self.readings.trades_soon = true;
+                self.readings.trades_at = self.at.plus(self.setup.times.reading_retry);
+                return;
+            }
         };
+        for row in unreadable {
+            self.unreadable(&row, out);
+        }
         for trade in &page.data {
             let parts = trade.maker_orders.iter().map(|part| (part.order_id, part.price, part.matched_amount));
             let taker = super::orders::taker_part(&trade.taker_order_id, trade.price, trade.size);
@@ -278,6 +308,7 @@ impl Desk {
             }
             None => {
                 self.readings.trades_read = Some(reading.started);
+                (self.readings.is_behind, self.readings.trades_failed) = (false, 0);
                 let moves: BTreeSet<&TradeId> =
                     self.exposure.unsettled_orders().flat_map(Tracked::unsettled_trades).collect();
                 self.readings.moving.retain(|trade, _| moves.contains(trade));
@@ -286,10 +317,35 @@ impl Desk {
         }
     }
 
-    /// A reading of trades came to nothing: the next one reaches back as far.
-    fn read_again(&mut self, reading: &Reading) {
+    /// A reading of trades came to nothing: the next one reaches back as far. One that reached far back has to wait for that, as another
+    /// would fail as well, and stand in the way of the younger ones.
+    fn read_again(&mut self, reading: &Reading, why: &str, out: &mut Vec<Effect>) {
         let from = reading.since.plus(OVERLAP);
-        self.readings.far_back_at = self.at;
+        if self.readings.trades_read.is_some_and(|read| from < read.minus(FAR_BACK)) {
+            self.readings.far_back_at = self.at.plus(FAR_BACK_EVERY);
+            out.push(Effect::Alert(format!("trades cannot be read since {from}: {why}").into()));
+        } else {
+            self.readings.trades_failed = self.readings.trades_failed.saturating_add(1);
+            if self.readings.trades_failed.is_multiple_of(FAILED_TOLD) {
+                let times = self.readings.trades_failed;
+                out.push(Effect::Alert(format!("trades cannot be read, {times} times in a row: {why}").into()));
+            }
+        }
         self.readings.trades_from = Some(self.readings.trades_from.map_or(from, |known| known.min(from)));
+    }
+
+    /// A row of a list of trades makes no sense. One of other people's is theirs; one of ours may be a fill that nothing counts.
+    fn unreadable(&mut self, row: &Unreadable, out: &mut Vec<Effect>) {
+        if let Some(order) = row.named.iter().find(|order| self.exposure.order(order).is_some()) {
+            let why = format!("a trade of {order} cannot be read: {}", row.why);
+            if self.health.halted.as_deref().is_none_or(|halted| !halted.contains("cannot be read")) {
+                self.halt(&why, out);
+            }
+        } else if self.readings.unreadable_told.is_none_or(|told| self.at >= told.plus(UNREADABLE_TOLD_EVERY)) {
+            self.readings.unreadable_told = Some(self.at);
+            out.push(Effect::Alert(
+                format!("a trade in the venue's list, none of ours, cannot be read: {}", row.why).into(),
+            ));
+        }
     }
 }

@@ -108,7 +108,9 @@ impl Desk {
         }
         let posting = self.calling(|purpose| matches!(purpose, Purpose::Post(_)));
         let zero_twice = self.sweep.as_ref().is_some_and(|sweep| sweep.zero_twice);
-        if zero_twice && !posting && self.exposure.open_orders() == 0 {
+        // A start knows what it holds once the trades of what ended before it were read.
+        let knows = self.booted || self.health.draining || !self.readings.is_behind;
+        if zero_twice && !posting && knows && self.exposure.open_orders() == 0 {
             self.swept(out);
         }
     }

@@ -114,6 +114,8 @@ pub struct Exposure {
     /// Orders the venue refused since it last took one.
     rejected: u32,
     halted: Option<Box<str>>,
+    /// When the last row was written.
+    last_at: Option<Timestamp>,
 }
 
 impl Exposure {
@@ -142,6 +144,7 @@ impl Exposure {
 
     /// Adds one row.
     pub fn apply(&mut self, row: &LedgerRow) {
+        self.last_at = Some(row.at());
         self.fold(row);
         while let Some(market) = self.changed.pop() {
             if let Some(held) = self.markets.get_mut(&market) {
@@ -351,6 +354,12 @@ impl Exposure {
     /// Orders that have not ended, by market and hash.
     pub fn live_orders(&self) -> impl Iterator<Item = &Tracked> {
         self.live.values().flatten().filter_map(|id| self.orders.get(id))
+    }
+
+    /// When the last row was written; `None`: there is none.
+    #[must_use]
+    pub const fn last_at(&self) -> Option<Timestamp> {
+        self.last_at
     }
 
     /// When the last order was made that was given up and never seen since.

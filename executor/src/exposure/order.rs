@@ -59,6 +59,12 @@ impl Tracked {
         self.fills.values().fold(Qty::ZERO, |sum, (_, qty, _)| sum.saturating_add(*qty))
     }
 
+    /// Shares of its trades that did not fail.
+    fn stands(&self) -> Qty {
+        let stand = self.fills.values().filter(|(_, _, stage)| *stage != Stage::Failed);
+        stand.fold(Qty::ZERO, |sum, (_, qty, _)| sum.saturating_add(*qty))
+    }
+
     /// Shares that may still trade, or have by the venue's word and no trade was seen yet.
     #[must_use]
     pub fn open_qty(&self) -> Qty {
@@ -130,7 +136,8 @@ impl Tracked {
             (Phase::Ended { matched }, Became::Ended { matched: later }) if *later > matched => {
                 Phase::Ended { matched: *later }
             }
-            (Phase::Ended { .. }, Became::Accepted) if self.traded() < self.row.qty => Phase::Open,
+            // the trades that failed may have come back to the book
+            (Phase::Ended { .. }, Became::Accepted) if self.stands() < self.row.qty => Phase::Open,
             (Phase::Ended { .. }, _) | (Phase::Open, Became::Unknown { .. }) => return None,
             (_, Became::Accepted) => Phase::Open,
             (_, Became::Unknown { likely_rejected, .. }) => Phase::Unknown { likely_rejected: *likely_rejected },

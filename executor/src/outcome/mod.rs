@@ -14,8 +14,8 @@ mod texts;
 pub use batch::split_batch;
 pub use listed::{ListedBook, ListedLevel, ListedOrder, ListedPart, ListedTrade};
 pub use reads::{
-    Beat, Cancels, Geo, balance, books, cancel, closed_only, earned, geoblock, heartbeat, open_orders, order, scoring,
-    shares, time, trades,
+    Beat, Cancels, Geo, Unreadable, balance, books, cancel, closed_only, earned, geoblock, heartbeat, open_orders,
+    order, scoring, shares, time, trades,
 };
 pub use reply::{Answer, Lost, VenueCall, VenueReply};
 
@@ -40,6 +40,12 @@ pub enum Placed {
     Unknown(Box<str>),
     /// A success that names another order.
     IdMismatch(OrderId),
+}
+
+/// Whether a documented no is for want of what the order gives: dollars, or the shares it sells.
+#[must_use]
+pub fn is_for_want_of_balance(why: &str) -> bool {
+    why.contains(texts::POOR)
 }
 
 /// What a reply says about the venue itself, besides the question asked.

@@ -6,7 +6,11 @@ use mm_core::domain::{OrderId, Qty, Usdc};
 use mm_core::venue::earnings::{EarnedRow, Percentages, dollars};
 use mm_core::venue::rest::{BalanceAllowance, CancelReply, ClosedOnlyBody, GeoblockBody, HeartbeatReply, Page};
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+
+/// Letters of a hash, with its `0x`.
+const HASH_LETTERS: usize = 66;
 
 /// What a heartbeat's reply proves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,12 +110,38 @@ pub fn order(reply: &VenueReply, asked: OrderId) -> Result<Option<ListedOrder>, 
     }
 }
 
-/// One page of `GET /data/trades`.
+/// A row of a list that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Every hash in it.
+    pub named: Vec<OrderId>,
+    /// What is wrong with it.
+    pub why: Box<str>,
+}
+
+impl Unreadable {
+    fn new(row: &RawValue, why: &serde_json::Error) -> Self {
+        let hashes = row.get().match_indices("0x").filter_map(|(at, _)| row.get().get(at..at + HASH_LETTERS));
+        let named = hashes.filter_map(|text| OrderId::parse(&text.to_ascii_lowercase()).ok()).collect();
+        Self { named, why: short(&why.to_string()) }
+    }
+}
+
+/// One page of `GET /data/trades`: the rows that make sense, and those that do not. One that other people's orders are in must not hide
+/// ours.
 ///
 /// # Errors
 /// Why nothing was learnt.
-pub fn trades(reply: &VenueReply) -> Result<Page<ListedTrade>, Box<str>> {
-    body_of(reply)
+pub fn trades(reply: &VenueReply) -> Result<(Page<ListedTrade>, Vec<Unreadable>), Box<str>> {
+    let Page { data, next_cursor, limit, count } = body_of::<Page<Box<RawValue>>>(reply)?;
+    let (mut rows, mut unreadable) = (Vec::with_capacity(data.len()), Vec::new());
+    for row in data {
+        match serde_json::from_str(row.get()) {
+            Ok(trade) => rows.push(trade),
+            Err(why) => unreadable.push(Unreadable::new(&row, &why)),
+        }
+    }
+    Ok((Page { data: rows, next_cursor, limit, count }, unreadable))
 }
 
 /// The geoblock endpoint: only a JSON object with a boolean `blocked` counts.

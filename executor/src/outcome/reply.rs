@@ -38,6 +38,8 @@ pub enum VenueCall {
     Earned(u32),
     /// `GET /balance-allowance`: dollars, or one token's shares.
     Balance(Option<TokenId>),
+    /// `GET /balance-allowance/update`: has the venue look at dollars or one token's shares anew (`clob-rest.md` section 10).
+    RefreshBalance(Option<TokenId>),
     /// `POST /books` of at most [`VenueCall::BOOKS_MAX`] tokens; no authentication.
     Books(Vec<TokenId>),
     /// The geoblock endpoint; no authentication.

@@ -11,6 +11,9 @@ pub(super) enum Text {
     Unfamiliar,
 }
 
+/// The refusal of an order that gives what is not there.
+pub(super) const POOR: &str = "not enough balance / allowance";
+
 /// Documented refusals, in lower case.
 const DOCUMENTED: [&str; 27] = [
     "invalid order payload",
@@ -22,7 +25,7 @@ const DOCUMENTED: [&str; 27] = [
     "lower than the minimum",
     "crosses the book",
     "order crosses book",
-    "not enough balance / allowance",
+    POOR,
     "invalid amounts",
     "invalid amount for a marketable",
     "invalid expiration",

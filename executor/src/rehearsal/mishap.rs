@@ -40,6 +40,8 @@ pub enum CallKind {
     Geoblock,
     /// `GET /balance-allowance`.
     Balance,
+    /// `GET /balance-allowance/update`.
+    Refresh,
     /// `POST /orders-scoring`.
     Scoring,
     /// What is earned.
@@ -62,6 +64,7 @@ impl CallKind {
             VenueCall::Scoring(_) => Self::Scoring,
             VenueCall::Shares | VenueCall::Earned(_) => Self::Earnings,
             VenueCall::Balance(_) => Self::Balance,
+            VenueCall::RefreshBalance(_) => Self::Refresh,
             VenueCall::Books(_) => Self::Books,
             VenueCall::Geoblock => Self::Geoblock,
             VenueCall::ClosedOnly => Self::ClosedOnly,
@@ -178,7 +181,7 @@ impl Rehearsal {
         let Some(mishap) = self.next_mishap(CallKind::of(request)) else { return false };
         let right = match mishap.acts {
             // a read has no effect: its answer is what it would have been
-            Acts::Not if request.is_cancel() => None,
+            Acts::Not if request.is_cancel() || matches!(request, VenueCall::RefreshBalance(_)) => None,
             Acts::Not | Acts::Once | Acts::InPart => self.venue.answer(request, self.at),
             Acts::After(wait) => {
                 self.later(wait, Event::Reach(request.clone()));

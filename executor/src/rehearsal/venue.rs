@@ -97,6 +97,10 @@ pub struct Venue {
     pub lists_settled: bool,
     /// This many readings of trades fail first.
     pub trades_fail: u32,
+    /// Readings of trades that go back further than this fail.
+    pub trades_reach: Option<Nanos>,
+    /// A row that every page of trades has besides the others.
+    pub strange_trade: Option<Box<str>>,
     /// From when on trades were asked for, call by call.
     pub trades_since: Vec<Timestamp>,
     /// A beat must name the one before it, whoever sends it, as at the real venue. Otherwise any will do.
@@ -108,6 +112,14 @@ pub struct Venue {
     pub cancel_alls: u32,
     /// What the balance endpoint says of every token, instead of the truth.
     pub balance_says: Option<Qty>,
+    /// The balance endpoint tells what it knew of a token when that was last refreshed: nothing, if it never was.
+    pub caches_balances: bool,
+    /// What each token's last refresh found.
+    pub refreshed: BTreeMap<TokenId, Qty>,
+    /// Times anything was refreshed, dollars included.
+    pub refreshes: u32,
+    /// The status that every look-up and list tells.
+    pub status_word: Option<&'static str>,
     /// Look-ups, lists and the stream's cancellations do not tell yet how much of an order matched.
     pub size_lags: bool,
     /// The stream's cancellations tell no size at all, and come after the answer to the cancel.
@@ -151,6 +163,7 @@ impl Venue {
             (false, true) => "MATCHED",
             (false, false) => "CANCELED",
         };
+        let status = self.status_word.unwrap_or(status);
         json!({ "id": id.to_string(), "status": status, "owner": "", "maker_address": "", "side": order.side.as_str(),
                 "market": condition(token.market.0), "asset_id": token_id(token.market.0, token.outcome),
                 "original_size": order.qty.to_string(), "size_matched": told.to_string(),
@@ -213,14 +226,16 @@ impl Venue {
             },
             VenueCall::Trades { since, .. } => {
                 self.trades_since.push(*since);
-                if self.trades_fail > 0 {
-                    self.trades_fail -= 1;
+                let too_far = self.trades_reach.is_some_and(|reach| *since < at.minus(reach));
+                if self.trades_fail > 0 || too_far {
+                    self.trades_fail = self.trades_fail.saturating_sub(1);
                     return Some(VenueReply::Answer(Answer::new(500, r#"{"error":"Internal server error"}"#)));
                 }
                 let rows = (0..self.trades.len())
                     .filter(|nth| !self.lists_no_trades && self.trades[*nth].at.secs() >= since.secs())
                     .map(|nth| self.trade_json(nth, if self.lists_settled { "CONFIRMED" } else { "MATCHED" }));
-                let rows: Vec<_> = rows.collect();
+                let strange = self.strange_trade.iter().map(|row| serde_json::from_str(row).expect("a row of a test"));
+                let rows: Vec<_> = rows.chain(strange).collect();
                 let nth = self.trades_since.len().to_string();
                 Some(Self::page(&rows, if self.endless_trades { &nth } else { LAST_CURSOR }))
             }
@@ -244,8 +259,19 @@ impl Venue {
             }
             VenueCall::Balance(None) => ok(json!({ "balance": self.usdc.to_string() })),
             VenueCall::Balance(Some(token)) => {
-                let shares = self.balance_says.unwrap_or_else(|| self.held(token));
+                let held = || match self.caches_balances {
+                    true => self.refreshed.get(token).copied().unwrap_or_default(),
+                    false => self.held(token),
+                };
+                let shares = self.balance_says.unwrap_or_else(held);
                 ok(json!({ "balance": shares.micro().to_string() }))
+            }
+            VenueCall::RefreshBalance(token) => {
+                self.refreshes += 1;
+                if let Some(token) = token {
+                    self.refreshed.insert(token.clone(), self.held(token));
+                }
+                ok(serde_json::Value::Null)
             }
             VenueCall::Geoblock => match self.on_geo {
                 OnGeo::Clear => ok(json!({ "blocked": false, "ip": "203.0.113.42", "country": "IE", "region": "" })),

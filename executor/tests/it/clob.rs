@@ -541,6 +541,14 @@ async fn calls_have_the_documented_shape() {
             "GET /balance-allowance?asset_type=CONDITIONAL&token_id=123&signature_type=0 ".into(),
         ),
         (
+            VenueCall::RefreshBalance(None),
+            "GET /balance-allowance/update?asset_type=COLLATERAL&signature_type=0 ".into(),
+        ),
+        (
+            VenueCall::RefreshBalance(Some(TokenId::parse("123").expect("a token"))),
+            "GET /balance-allowance/update?asset_type=CONDITIONAL&token_id=123&signature_type=0 ".into(),
+        ),
+        (
             VenueCall::Books(vec![TokenId::parse("123").expect("a token"), TokenId::parse("45").expect("a token")]),
             "POST /books [{\"token_id\":\"123\"},{\"token_id\":\"45\"}]".into(),
         ),

@@ -132,6 +132,7 @@ pub(super) fn answer(
             let balance = exchange.balance(account, token.as_ref());
             reply(200, &BalanceAllowance { balance, allowances: BTreeMap::new() })
         }
+        VenueCall::RefreshBalance(_) => reply(200, &()),
         VenueCall::Books(tokens) => {
             let level = |&(price, size): &(Price, Qty)| ListedLevel { price, size };
             let best = |side: &[(Price, Qty)]| Some(side.iter().rev().take(LEVELS).map(level).collect());
