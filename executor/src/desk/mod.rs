@@ -33,6 +33,8 @@ mod tests_stream;
 #[cfg(test)]
 mod tests_sweep;
 #[cfg(test)]
+mod tests_tighten;
+#[cfg(test)]
 mod tests_truth;
 
 pub use balances::Apart;

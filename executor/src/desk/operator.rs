@@ -2,7 +2,8 @@
 
 use super::arming::BY_HAND;
 use super::{Desk, Effect, Op};
-use crate::policy::Policy;
+use crate::exposure::Losses;
+use crate::policy::{AllowedMarket, Policy};
 use crate::rows::{LedgerRow, RULES};
 use mm_core::domain::{Nanos, OrderId};
 use mm_core::protocol::Shut;
@@ -36,6 +37,10 @@ impl Desk {
 
     /// Takes a tighter policy; what rests in a market it no longer lists is cancelled.
     fn tighten(&mut self, policy: Policy, out: &mut Vec<Effect>) -> Result<Box<str>, Vec<Box<str>>> {
+        let torn = self.torn_events(&policy);
+        if !torn.is_empty() {
+            return Err(torn);
+        }
         self.setup
             .policy
             .tighten(policy)
@@ -50,6 +55,25 @@ impl Desk {
         }
         Ok(format!("policy {digest}; {} orders in markets it no longer lists are being cancelled", unlisted.len())
             .into())
+    }
+
+    /// What is held or rests in a market counts in its event's worst case, and would not once the market is off the list while another of
+    /// the event is on it: that frees what the event's cap holds back.
+    fn torn_events(&self, tighter: &Policy) -> Vec<Box<str>> {
+        let now = &self.setup.policy;
+        let listed = |market: &AllowedMarket| tighter.markets().iter().any(|kept| kept.condition == market.condition);
+        let off = now.markets().iter().filter(|market| !listed(market));
+        let counts = off.filter(|market| self.exposure.losses(&market.condition) != Losses::default());
+        let torn = counts.filter(|market| now.same_event(&market.condition).any(listed));
+        let told = |market: &AllowedMarket| {
+            format!(
+                "market {}: what is held or rests there counts in its event, of which other markets stay on the list: take off the \
+                 whole event, or this one once nothing of it is left",
+                market.slug
+            )
+            .into()
+        };
+        torn.map(told).collect()
     }
 
     pub(super) fn record_policy(&mut self, out: &mut Vec<Effect>) {

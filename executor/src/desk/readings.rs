@@ -66,6 +66,8 @@ pub(super) struct Readings {
     pub(super) is_behind: bool,
     /// Readings of trades that failed in a row.
     trades_failed: u32,
+    /// Ended orders of which it was told that trades are lacking.
+    short_told: BTreeSet<OrderId>,
     /// When it was last told that a trade cannot be read.
     unreadable_told: Option<Timestamp>,
     /// Trades REST told first: the stream has a moment to tell them too.
@@ -309,6 +311,7 @@ impl Desk {
             None => {
                 self.readings.trades_read = Some(reading.started);
                 (self.readings.is_behind, self.readings.trades_failed) = (false, 0);
+                self.tell_short(reading.since, out);
                 let moves: BTreeSet<&TradeId> =
                     self.exposure.unsettled_orders().flat_map(Tracked::unsettled_trades).collect();
                 self.readings.moving.retain(|trade, _| moves.contains(trade));
@@ -332,6 +335,25 @@ impl Desk {
             }
         }
         self.readings.trades_from = Some(self.readings.trades_from.map_or(from, |known| known.min(from)));
+    }
+
+    /// Every trade since `since` was read. What an ended order still lacks of them by the venue's own word is nowhere, and counts for ever.
+    fn tell_short(&mut self, since: Timestamp, out: &mut Vec<Effect>) {
+        let short: BTreeSet<OrderId> =
+            self.exposure.unsettled_orders().filter(|t| t.is_short_of_trades()).map(|t| t.row.order).collect();
+        let untold: Vec<OrderId> = short.difference(&self.readings.short_told).copied().collect();
+        for order in untold {
+            let Some(tracked) = self.exposure.order(&order).filter(|tracked| tracked.row.at >= since) else { continue };
+            let (lacking, long_ago) = (tracked.open_qty(), self.at.since(tracked.row.at) >= FAR_BACK);
+            if long_ago {
+                self.readings.short_told.insert(order);
+                let what = format!(
+                    "the venue said that {lacking} shares more of {order} matched than it lists trades for: they stay reserved"
+                );
+                out.push(Effect::Alert(what.into()));
+            }
+        }
+        self.readings.short_told.retain(|order| short.contains(order));
     }
 
     /// A row of a list of trades makes no sense. One of other people's is theirs; one of ours may be a fill that nothing counts.

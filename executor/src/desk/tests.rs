@@ -482,24 +482,6 @@ fn an_order_approved_under_an_older_policy_stays() {
     assert_eq!(heard(&stage, 2), ["accepted"]);
 }
 
-#[test]
-fn a_tighter_policy_cancels_what_rests_in_markets_it_no_longer_lists() {
-    let mut stage = armed();
-    for market in [0, 1] {
-        stage.place(u64::from(market) + 1, order(market, Yes, Buy, 40, 10));
-    }
-    stage.run_ms(500);
-    assert_eq!(stage.resting(), 2);
-    let tighten = |stage: &mut Rehearsal, markets| {
-        stage.operate(Op::Tighten(Box::new(crate::rehearsal::policy_with(*policy(2).caps(), markets))));
-        stage.run_ms(1500);
-    };
-    tighten(&mut stage, 1);
-    assert_eq!((heard(&stage, 1), stage.resting()), (vec!["accepted".to_owned()], 1), "{:?}", heard(&stage, 2));
-    tighten(&mut stage, 2);
-    assert!(stage.answers.last().is_some_and(Result::is_err), "and it is not loosened again");
-}
-
 /// Our own limit is no rule of the venue's: the core hears that it is of the moment, and nothing counts as a reject.
 #[test]
 fn what_our_own_limit_keeps_in_is_refused_for_the_moment() {

@@ -189,6 +189,21 @@ fn a_size_above_the_order_s_own_is_none() {
 }
 
 #[test]
+fn trades_that_never_come_are_told_of_once() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    let id = hash(&stage, 1);
+    stage.venue.mute = true;
+    stage.cancel(1);
+    stage.run_ms(20);
+    says(&mut stage, &order_event("CANCELLATION", id, "5"));
+    stage.run_ms(300_000);
+    let told = |stage: &Rehearsal| stage.alerts.iter().filter(|alert| alert.contains("they stay reserved")).count();
+    assert_eq!((heard(&stage, 1).last().map(String::as_str), told(&stage)), (Some("canceled 5"), 0));
+    stage.run_ms(1_000_000);
+    assert_eq!(told(&stage), 1, "{:?}", stage.alerts);
+}
+
+#[test]
 fn a_status_nobody_knows_holds_no_order_for_ever() {
     let mut stage = check(OnPost::Accept, 500, &["accepted"]);
     (stage.venue.mute, stage.venue.lists_no_orders, stage.venue.refuses_cancels) = (true, true, true);
