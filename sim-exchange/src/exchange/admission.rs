@@ -90,15 +90,16 @@ impl Exchange {
             needs = needs.saturating_add(fee.micro());
             rounding = self.rounding(order);
         }
-        if needs.saturating_add(rounding) <= self.accounts.free(account, asset) {
+        let free = self.accounts.free(account, asset);
+        let believed = self.believed(account, asset);
+        let (active, matched) = (self.accounts.reserved(account, asset), self.accounts.matched(account, asset));
+        // a cache that still shows what has gone lets nothing be promised that is not there
+        let free = believed.map_or(free, |cached| free.min(cached.saturating_sub(active).saturating_sub(matched)));
+        if needs.saturating_add(rounding) <= free {
             return Ok(());
         }
-        Err(RejectWhy::Balance {
-            balance: self.accounts.balance(account, asset),
-            active: self.accounts.reserved(account, asset),
-            matched: self.accounts.matched(account, asset),
-            needs,
-        })
+        let balance = believed.unwrap_or_else(|| self.accounts.balance(account, asset));
+        Err(RejectWhy::Balance { balance, active, matched, needs })
     }
 
     /// What rounding may add to the dollars a buy takes: a millionth for each mint with a size that is not in whole hundredths.

@@ -6,6 +6,7 @@
 
 mod admission;
 mod api;
+mod cached;
 mod cancel;
 mod chain;
 mod check;
@@ -42,6 +43,7 @@ pub use api::{
     AccountIx, AccountStatus, Filter, MarketInfo, MarketStatus, Notice, PlaceRequest, Placed, PlacedStatus, Reject,
     Status,
 };
+pub use cached::Stale;
 pub use chain::Chain;
 pub use check::{Violation, Wrong};
 pub use direct::{OrderBrief, TradeBrief};
@@ -60,6 +62,7 @@ use crate::mechanism::Match;
 use crate::rewards::Programme;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tape::{Grown, TapeError};
+use cached::Cached;
 use clock::Beats;
 use make::{bad, events, invented_market, programme, taped_markets};
 use market::{Changed, MarketState, Printed};
@@ -87,6 +90,7 @@ pub struct Exchange {
     universe: Universe,
     markets: Vec<MarketState>,
     accounts: Accounts,
+    cached: Cached,
     orders: Orders,
     /// By time and order of acceptance.
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
@@ -214,6 +218,7 @@ impl Exchange {
             wake_other: start,
             universe,
             accounts,
+            cached: Cached::default(),
             markets,
             orders: Orders::new(),
             expiries: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! The whole venue as data, and back: what a scenario and its recording do not tell.
 
+use super::cached::Cached;
 use super::clock::Beats;
 use super::life::Planned;
 use super::orders::Orders;
@@ -25,6 +26,7 @@ pub struct Snapshot {
     now: Timestamp,
     markets: Vec<MarketKept>,
     accounts: Accounts,
+    cached: Cached,
     orders: Orders,
     #[serde(with = "pairs")]
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
@@ -101,6 +103,7 @@ impl Exchange {
             now: self.now,
             markets: markets.collect(),
             accounts: self.accounts.clone(),
+            cached: self.cached.clone(),
             orders: self.orders.clone(),
             expiries: self.expiries.clone(),
             trades: self.trades.clone(),
@@ -158,6 +161,7 @@ impl Exchange {
             }
         }
         exchange.accounts = kept.accounts;
+        exchange.cached = kept.cached;
         exchange.expiries = kept.expiries;
         exchange.trades = kept.trades;
         exchange.ladder = kept.ladder;

@@ -285,6 +285,13 @@ impl TradeFault {
 pub enum AccountFault {
     /// The venue's balance cache is stuck: orders are refused for balance that is there.
     StuckBalance,
+    /// The venue's balance cache looks nothing up by itself: what it holds is as old as the last refresh.
+    StaleBalance {
+        /// Whose: 0 = of every account that a key acts for, 1 = of the first of these, and so on.
+        account: u64,
+        /// Dollars as well, not outcome tokens alone.
+        dollars_too: bool,
+    },
     /// The venue cancels resting orders for a balance that is there.
     CancelledForBalance {
         /// At most so many.

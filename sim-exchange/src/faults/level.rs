@@ -49,6 +49,14 @@ impl Faults {
         self.any(|fault| matches!(fault, Fault::Account(AccountFault::ClosedOnly)))
     }
 
+    /// Whose balances are as old as their last refresh (0: everybody's, n: those of the nth account), and whether dollars are too.
+    pub fn stale_balances(&self) -> impl Iterator<Item = (u64, bool)> {
+        self.active.iter().filter_map(|active| match active.fault {
+            Fault::Account(AccountFault::StaleBalance { account, dollars_too }) => Some((account, dollars_too)),
+            _ => None,
+        })
+    }
+
     /// How REST books lie, if they do.
     #[must_use]
     pub fn books(&self) -> Option<BookFault> {

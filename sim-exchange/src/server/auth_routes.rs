@@ -44,7 +44,7 @@ async fn derive(State(front): State<Shared>, call: Call) -> Answer {
 fn open(venue: &mut Venue, at: Timestamp, credentials: &Credentials, address: Address) {
     let wallet = address.to_checksum(None);
     let account = venue.exchange.open_account(at, &wallet);
-    venue.accounts.add(&credentials.api_key, &wallet, account);
+    venue.act_for(at, &credentials.api_key, &wallet, account);
 }
 
 fn body(credentials: Credentials) -> Reply {

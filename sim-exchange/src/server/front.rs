@@ -85,12 +85,17 @@ impl KeyAccounts {
     }
 
     /// Remembers that the key acts for the wallet.
-    pub(super) fn add(&mut self, api_key: &str, wallet: &str, account: AccountIx) {
+    fn add(&mut self, api_key: &str, wallet: &str, account: AccountIx) {
         let wallets = self.by_key.entry(api_key.to_owned()).or_default();
         if wallets.iter().all(|known| known.account != account) {
             wallets.push(KeyAccount { wallet: wallet.to_owned(), account, beat: None });
             self.by_account.entry(account).or_default().insert(api_key.to_owned());
         }
+    }
+
+    /// Accounts that some key acts for, in order of opening. Whoever lives in the venue beside the clients has no key.
+    pub(super) fn keyed(&self) -> impl Iterator<Item = AccountIx> {
+        self.by_account.keys().copied()
     }
 
     /// Keys that act for the wallet.
@@ -228,6 +233,15 @@ impl Venue {
             }
         }
         self.hub.release(at);
+    }
+
+    /// The key acts for the wallet, from now on if it did not yet.
+    pub(super) fn act_for(&mut self, at: Timestamp, api_key: &str, wallet: &str, account: AccountIx) {
+        let is_new = self.accounts.keys_of(account).is_empty();
+        self.accounts.add(api_key, wallet, account);
+        if is_new {
+            self.heed_accounts(at);
+        }
     }
 
     /// Every token the venue lists.

@@ -4,7 +4,7 @@
 use super::front::Venue;
 use crate::accounts::Answer;
 use crate::draws::Draws;
-use crate::exchange::{AccountIx, Exchange, Filter, Notice, TradeIx};
+use crate::exchange::{AccountIx, Exchange, Filter, Notice, Stale, TradeIx};
 use crate::faults::{
     AccountFault, BookFault, Call, CallFate, Change, Fault, Faults, LinkFault, MarketFault, Phase, UserFault,
 };
@@ -153,8 +153,25 @@ impl Venue {
                 }
             }
             AccountFault::StuckBalance => self.exchange.stick_all(at, phase == Phase::Begins),
+            AccountFault::StaleBalance { .. } => self.heed_accounts(at),
             AccountFault::ClosedOnly => {}
         }
+    }
+
+    /// What holds for accounts while a fault is active: asked again when one begins or ends, and when a key begins to act for one.
+    pub(super) fn heed_accounts(&mut self, at: Timestamp) {
+        let keyed: Vec<AccountIx> = self.accounts.keyed().collect();
+        let mut stale: BTreeMap<AccountIx, Stale> = BTreeMap::new();
+        for (which, dollars_too) in self.mishaps.faults.stale_balances() {
+            let one = usize::try_from(which).unwrap_or(usize::MAX).checked_sub(1);
+            let whose = one.map_or(&keyed[..], |n| keyed.get(n).map_or(&[], std::slice::from_ref));
+            let how = if dollars_too { Stale::Everything } else { Stale::Shares };
+            for account in whose {
+                let known = stale.entry(*account).or_insert(how);
+                *known = how.max(*known);
+            }
+        }
+        self.exchange.set_stale(at, stale);
     }
 
     fn happen_to_market(&mut self, at: Timestamp, row: u64, what: MarketFault, (name, phase): (&str, Phase)) {

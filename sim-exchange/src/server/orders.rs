@@ -154,7 +154,7 @@ fn place(venue: &mut Venue, at: Timestamp, caller: &Caller, order: Examined) -> 
     }
     let wallet = signer.wallet.to_checksum(None);
     let account = venue.exchange.open_account(at, &wallet);
-    venue.accounts.add(&caller.api_key, &wallet, account);
+    venue.act_for(at, &caller.api_key, &wallet, account);
     let owner = caller.api_key.clone();
     let request = PlaceRequest { id: signer.id, token, side, price, qty, tif, post_only, owner };
     let placed = venue.exchange.place(at, account, request)?;

@@ -108,17 +108,21 @@ async fn balance(State(front): State<Shared>, call: Call) -> Answer {
         let caller = call.reader(venue)?;
         let (token, kind) = balance_of_what(&call)?;
         let balance =
-            account_of(venue, &caller, kind).map_or(0, |account| venue.exchange.balance(account, token.as_ref()));
+            account_of(venue, &caller, kind).map_or(0, |account| venue.exchange.told_balance(account, token.as_ref()));
         let allowances = Domain::spenders().into_iter().map(|spender| (spender, UNLIMITED.to_owned())).collect();
         Ok(Reply::of(&BalanceAllowance { balance, allowances }))
     })
 }
 
 async fn update_balance(State(front): State<Shared>, call: Call) -> Answer {
-    // There is no cache to refresh here: `null`, as the venue answers.
-    step(&front, |venue| {
-        call.l2(venue)?;
-        balance_of_what(&call).map(|_| Reply::of(&()))
+    front.step(|venue, at| {
+        let caller = call.l2(venue)?;
+        let (token, kind) = balance_of_what(&call)?;
+        if let Some(account) = account_of(venue, &caller, kind) {
+            venue.exchange.refresh_balance(at, account, token.as_ref());
+        }
+        // `null`, as the venue answers
+        Ok(Reply::of(&()))
     })
 }
 

@@ -304,3 +304,52 @@ async fn the_venues_clock_is_off() {
     }
     stage.end().await;
 }
+
+#[tokio::test]
+async fn a_balance_nobody_refreshed_cannot_be_sold() {
+    let mut stage = Stage::set().await;
+    let yes = stage.running.ready.markets[0].yes.clone();
+    let of_yes = format!("?asset_type=CONDITIONAL&token_id={yes}&signature_type=0");
+    let of_dollars = "?asset_type=COLLATERAL&signature_type=0";
+    let held = async |stage: &Stage| stage.maker.get("/balance-allowance", &of_yes).await.1["balance"].clone();
+    let refresh = async |stage: &Stage, query: &str| {
+        let done = stage.maker.get("/balance-allowance/update", query).await;
+        assert_eq!(done, (200, Value::Null));
+    };
+    let is_short = |(status, reply): &(u16, Value)| {
+        let error = reply["error"].as_str().unwrap_or_default();
+        *status == 400 && error.starts_with("not enough balance / allowance: the balance is not enough")
+    };
+    stage.admin.on("stale-balance", Value::Null).await;
+    stage.bid(40).await;
+    stage.hit(40).await;
+    stage.user.find(|event| event["status"] == "CONFIRMED").await;
+    assert_eq!(held(&stage).await, json!("0"), "nobody has refreshed it");
+    let sale = stage.maker.order(true, "SELL", 60, 10);
+    let refused = stage.maker.call("POST", "/order", &sale).await;
+    assert!(is_short(&refused), "{refused:?}");
+    assert!(refused.1["error"].as_str().is_some_and(|text| text.contains("balance: 0, ")), "{refused:?}");
+    refresh(&stage, of_dollars).await;
+    assert!(is_short(&stage.maker.call("POST", "/order", &sale).await), "another asset was refreshed");
+    refresh(&stage, &of_yes).await;
+    assert_eq!(held(&stage).await, json!("10000000"));
+    assert_eq!(stage.maker.call("POST", "/order", &sale).await.0, 200);
+    // what comes in later is unknown again, what was refreshed stays
+    stage.bid(39).await;
+    stage.hit(39).await;
+    stage.user.find(|event| event["status"] == "CONFIRMED").await;
+    assert_eq!(held(&stage).await, json!("10000000"));
+    let more = stage.maker.order(true, "SELL", 61, 10);
+    assert!(is_short(&stage.maker.call("POST", "/order", &more).await), "the ten are in the other order");
+    stage.admin.off("stale-balance").await;
+    assert_eq!(held(&stage).await, json!("20000000"));
+    assert_eq!(stage.maker.call("POST", "/order", &more).await.0, 200);
+    // dollars are cached as well when it says so, for the second account alone
+    stage.admin.on("stale-balance", json!({"collateral": "cached", "account": 2})).await;
+    stage.bid(30).await;
+    let bid = stage.taker.order(true, "BUY", 20, 10);
+    assert!(is_short(&stage.taker.call("POST", "/order", &bid).await));
+    assert_eq!(stage.taker.get("/balance-allowance/update", of_dollars).await.0, 200);
+    assert_eq!(stage.taker.call("POST", "/order", &bid).await.0, 200);
+    stage.end().await;
+}

@@ -15,6 +15,8 @@ const TELL_LATE: Knob = Knob::number("by_ms", (1, 60_000), (50, 3_000), "how lat
 const FAILS_AFTER: Knob = Knob::number("after_ms", (0, DAY_MS), (10_000, 50_000), "from match to FAILED");
 const RETRIES_AFTER: Knob = Knob::number("after_ms", (0, DAY_MS), (1_000, 20_000), "from match to RETRYING");
 const ORDERS: Knob = Knob::number("orders", (1, 10_000), (1, 3), "at most so many are cancelled");
+const WHOSE: Knob = Knob::number("account", (0, 65_535), (0, 0), "0 = all that keys act for; 1 = the first of them");
+const DOLLARS: Knob = Knob::words("collateral", &["live", "cached"], 0, "what is told of dollars");
 const WHICH: Knob = Knob::number("market", (0, 65_535), (0, 65_535), "its row, modulo the number of markets");
 const WAY: Knob = Knob::words("to", &["finer", "coarser"], 0, "which way the tick goes");
 const SIZE: Knob = Knob::number("min_size_percent", (1, 10_000), (50, 400), "of the minimum size before");
@@ -77,6 +79,14 @@ pub(super) const KINDS: &[Kind] = &[
     lasting("stuck-balance", BALANCE, "orders are refused for a balance that is there", |_| {
         Fault::Account(AccountFault::StuckBalance)
     }),
+    Kind {
+        name: "stale-balance",
+        row: BALANCE,
+        says: "tokens cannot be sold, nor are they shown, beyond the last refresh of their balance",
+        lasts_ms: Some((5_000, 120_000)),
+        knobs: &[WHOSE, DOLLARS],
+        make: |v| Fault::Account(AccountFault::StaleBalance { account: v[0], dollars_too: v[1] == 1 }),
+    },
     Kind {
         name: "cancelled-for-balance",
         row: BALANCE,

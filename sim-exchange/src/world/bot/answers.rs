@@ -129,7 +129,7 @@ pub(super) fn answer(
             reply(200, &rows.collect::<Vec<_>>())
         }
         VenueCall::Balance(token) => {
-            let balance = exchange.balance(account, token.as_ref());
+            let balance = exchange.told_balance(account, token.as_ref());
             reply(200, &BalanceAllowance { balance, allowances: BTreeMap::new() })
         }
         VenueCall::RefreshBalance(_) => reply(200, &()),
