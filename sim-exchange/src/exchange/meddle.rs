@@ -101,13 +101,11 @@ impl Exchange {
         self.markets[market.index()].facts.rewards = terms;
     }
 
-    /// Every account's counter of matched dollars is stuck so high that nothing new can be afforded; or is right again.
-    pub fn stick_all(&mut self, at: Timestamp, stuck: bool) {
+    /// The account's counter of matched dollars is stuck so high that nothing new can be afforded; or is right again.
+    pub fn stick_dollars(&mut self, at: Timestamp, account: AccountIx, stuck: bool) {
         self.tick(at);
-        for row in self.status().accounts {
-            let amount = if stuck { self.balance(row.account, None) } else { Usdc::ZERO.micro() };
-            self.stick(at, row.account, crate::accounts::Asset::Usdc, amount);
-        }
+        let amount = if stuck { self.balance(account, None) } else { Usdc::ZERO.micro() };
+        self.stick(at, account, crate::accounts::Asset::Usdc, amount);
     }
 
     /// Trades made so far: the next one has this number.

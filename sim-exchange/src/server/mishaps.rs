@@ -140,19 +140,24 @@ impl Venue {
         }
     }
 
+    /// Only those that keys act for are meant: the others are the venue's own life.
     fn happen_to_accounts(&mut self, at: Timestamp, what: AccountFault, phase: Phase) {
         match what {
             AccountFault::Sweep => {
-                for row in self.exchange.status().accounts {
-                    self.exchange.cancel_all(at, row.account);
+                for account in self.accounts.keyed() {
+                    self.exchange.cancel_all(at, account);
                 }
             }
             AccountFault::CancelledForBalance { orders } => {
-                for row in self.exchange.status().accounts {
-                    self.exchange.cancel_for_balance(at, row.account, usize::try_from(orders).unwrap_or(usize::MAX));
+                for account in self.accounts.keyed() {
+                    self.exchange.cancel_for_balance(at, account, usize::try_from(orders).unwrap_or(usize::MAX));
                 }
             }
-            AccountFault::StuckBalance => self.exchange.stick_all(at, phase == Phase::Begins),
+            AccountFault::StuckBalance => {
+                for account in self.accounts.keyed() {
+                    self.exchange.stick_dollars(at, account, phase == Phase::Begins);
+                }
+            }
             AccountFault::StaleBalance { .. } => self.heed_accounts(at),
             AccountFault::ClosedOnly => {}
         }
@@ -212,10 +217,10 @@ impl Venue {
         }
     }
 
-    /// One taker takes every resting order of one side of a wallet, of each wallet that has any.
+    /// One taker takes every resting order of one side of a wallet, of each wallet of a key that has any.
     fn take_all_of_a_side(&mut self, at: Timestamp) {
-        for row in self.exchange.status().accounts {
-            let open = self.exchange.open_orders(row.account, &Filter::default());
+        for account in self.accounts.keyed() {
+            let open = self.exchange.open_orders(account, &Filter::default());
             let Some(first) = open.first() else { continue };
             let same = open.iter().filter(|order| order.asset_id == first.asset_id && order.side == first.side);
             let parts: Vec<(OrderId, Qty)> = same.map(|order| (order.id, order.original_size)).collect();

@@ -112,7 +112,7 @@ pub(crate) async fn quiet_venue(venue_keys: &str) -> Running {
 pub(crate) async fn served(world: World, seed: u64, hands: &Hands) -> Running {
     let any = "127.0.0.1:0".parse().expect("an address");
     let clock = hands.clone();
-    let listen = Listen { clob: any, admin: None };
+    let listen = Listen { clob: any, admin: Some(any) };
     server::start_at(world, seed, listen, Box::new(move || clock.now())).await.expect("free ports")
 }
 

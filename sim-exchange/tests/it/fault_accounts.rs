@@ -1,9 +1,14 @@
 //! Faults of the user stream, settlement, balances, markets, place and clock, seen from outside.
 
-use crate::client::{Admin, Stream, Trader, fetch, http, quiet_venue};
+use crate::client::{Admin, Hands, Stream, Trader, fetch, http, quiet_venue, served};
+use mm_core::domain::MarketIx;
 use mm_core::io::clock::Clock;
 use serde_json::{Value, json};
+use sim_exchange::exchange::{AccountIx, Exchange};
+use sim_exchange::scenario::Scenario;
 use sim_exchange::server::Running;
+use sim_exchange::world::World;
+use std::path::Path;
 
 /// A quiet venue, a maker with a user stream, and a taker.
 struct Stage {
@@ -352,4 +357,46 @@ async fn a_balance_nobody_refreshed_cannot_be_sold() {
     assert_eq!(stage.taker.get("/balance-allowance/update", of_dollars).await.0, 200);
     assert_eq!(stage.taker.call("POST", "/order", &bid).await.0, 200);
     stage.end().await;
+}
+
+/// Free dollars of every account but one.
+fn free_of_others(exchange: &Exchange, own: &str) -> Vec<(AccountIx, u64)> {
+    let others = exchange.status().accounts.into_iter().filter(|row| row.address != own);
+    others.map(|row| (row.account, exchange.free(row.account, MarketIx(0)).0.micro())).collect()
+}
+
+#[tokio::test]
+async fn what_happens_to_accounts_spares_those_who_live_in_the_venue() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/sim/busy.toml");
+    let mut scenario = Scenario::load(&config).expect("a scenario of the repository");
+    scenario.bot = None;
+    let hands = Hands::default();
+    let world = World::served(&scenario, None, hands.now()).expect("a world");
+    let running = served(world, scenario.seed, &hands).await;
+    let (trader, admin) = (Trader::login(&running.ready, 0).await, Admin::of(&running));
+    let market = running.ready.markets[0].clone();
+    let book = async || {
+        let (_, book) = fetch(http().get(format!("{}/book?token_id={}", running.ready.clob, market.yes))).await;
+        (book["bids"].clone(), book["asks"].clone())
+    };
+    let before = book().await;
+    assert!(before.0.as_array().is_some_and(|bids| !bids.is_empty()), "nobody lives here: {before:?}");
+    for (kind, with) in [
+        ("heartbeat-sweep", json!({})),
+        ("cancelled-for-balance", json!({"orders": 1000})),
+        ("several-orders", json!({})),
+    ] {
+        let mut order = trader.order(true, "BUY", 5, 10);
+        order["postOnly"] = json!(true);
+        let (status, reply) = trader.call("POST", "/order", &order).await;
+        assert_eq!(status, 200, "{reply}");
+        admin.on(kind, with).await;
+        assert!(trader.open_orders().await.is_empty(), "{kind}");
+        assert_eq!(book().await, before, "{kind}: the others' orders are their own affair");
+    }
+    let own = trader.address();
+    let free = running.inspect(|exchange| free_of_others(exchange, &own));
+    admin.on("stuck-balance", Value::Null).await;
+    assert_eq!(running.inspect(|exchange| free_of_others(exchange, &own)), free);
+    running.stop().await;
 }
