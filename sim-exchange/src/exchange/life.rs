@@ -66,6 +66,9 @@ impl Exchange {
     pub(super) fn open(&mut self, market: MarketIx) {
         let shown_ms = self.shown_ms();
         let state = &mut self.markets[market.index()];
+        if state.notes_open(true) {
+            return;
+        }
         state.open = true;
         state.facts.ready = true;
         state.changed_ms = shown_ms;
@@ -77,6 +80,9 @@ impl Exchange {
 
     /// The market takes no orders any more; what rests is cancelled.
     pub(super) fn close(&mut self, market: MarketIx) {
+        if self.markets[market.index()].notes_open(false) {
+            return;
+        }
         self.clear(market, Ended::MarketClosed);
         self.shut(market);
         self.emit(Fact::Closed { market });
@@ -84,6 +90,7 @@ impl Exchange {
 
     fn shut(&mut self, market: MarketIx) {
         let state = &mut self.markets[market.index()];
+        state.notes_open(false);
         state.open = false;
         state.facts.ready = false;
     }

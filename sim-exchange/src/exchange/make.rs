@@ -1,6 +1,7 @@
 //! The markets of a scenario: recorded ones with the facts the recording lacks, and invented ones.
 
 use super::market::MarketState;
+use super::meddle::Meddled;
 use crate::accounts::Events;
 use crate::draws::Draws;
 use crate::mechanism::{Book, Mechanism, TapeBook};
@@ -146,6 +147,7 @@ fn new_market(
         earlier_trade: String::new(),
         last_print: None,
         reward_plan: terms.reward_plan.clone(),
+        meddled: Meddled::default(),
     }
 }
 

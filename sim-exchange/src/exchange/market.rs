@@ -1,5 +1,6 @@
 //! One market: its facts, its book, and the public messages made from them.
 
+use super::meddle::Meddled;
 use crate::mechanism::Mechanism;
 use crate::rewards::Plan;
 use crate::scenario::{Fee, MarketRules};
@@ -30,6 +31,8 @@ pub(super) struct MarketState {
     pub(super) last_print: Option<(Outcome, Price, Side)>,
     /// How its reward terms change and who pays beside the venue: read once, when the programme is made.
     pub(super) reward_plan: Plan,
+    /// What faults keep from what it would be.
+    pub(super) meddled: Meddled,
 }
 
 /// A level of the public book that changed, and the token that is named first.

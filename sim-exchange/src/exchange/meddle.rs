@@ -2,11 +2,88 @@
 //! [`Exchange::check`].
 
 use super::fact::{Ended, OrderIx};
-use super::market::{Changed, Printed};
+use super::market::{Changed, MarketState, Printed};
 use super::{AccountIx, Exchange, Filter};
 use crate::mechanism::{Maker, Match};
 use crate::tape::grow::in_yes_terms;
 use mm_core::domain::{MarketIx, Nanos, OrderId, Outcome, Price, Qty, RewardTerms, Side, Timestamp, Usdc};
+use serde::{Deserialize, Serialize};
+
+/// What a fault does to a market's reward terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TermsFault {
+    /// There is no pool.
+    Gone,
+    /// So many percent of what they would be; the spread stays below a dollar.
+    Scaled {
+        /// Percent of the minimum size.
+        min_size: u64,
+        /// Percent of the maximum spread.
+        max_spread: u64,
+    },
+}
+
+/// What a market would be if no fault held it, and what holds it: faults may begin and end in any order, and what changes by itself
+/// meanwhile is not lost.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Meddled {
+    /// It is kept shut; whether it would be open.
+    would_be_open: Option<bool>,
+    /// In order of beginning; at most one for each active fault.
+    terms: Vec<TermsFault>,
+    /// Reward terms as they would be, while there is any of these.
+    would_be_terms: Option<RewardTerms>,
+}
+
+impl TermsFault {
+    fn of(self, terms: RewardTerms) -> Option<RewardTerms> {
+        let Self::Scaled { min_size, max_spread } = self else { return None };
+        let spread = u64::from(terms.max_spread.ten_thousandths()).saturating_mul(max_spread) / 100;
+        let spread = u16::try_from(spread.clamp(1, 9_999)).expect("clamped");
+        let size = u128::from(terms.min_size.micro()) * u128::from(min_size) / 100;
+        Some(RewardTerms {
+            min_size: Qty::from_micro(u64::try_from(size).unwrap_or(u64::MAX)),
+            max_spread: Price::from_ten_thousandths(spread).expect("below a dollar"),
+            ..terms
+        })
+    }
+}
+
+impl MarketState {
+    /// The change is noted for later if the market is kept shut; whether it is.
+    pub(super) const fn notes_open(&mut self, open: bool) -> bool {
+        match &mut self.meddled.would_be_open {
+            Some(would) => {
+                *would = open;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Changes its reward terms under whatever faults make of them.
+    pub(super) fn change_terms(&mut self, change: impl FnOnce(&mut Option<RewardTerms>)) {
+        if self.meddled.terms.is_empty() {
+            change(&mut self.facts.rewards);
+        } else {
+            change(&mut self.meddled.would_be_terms);
+            self.fold_terms();
+        }
+    }
+
+    fn fold_terms(&mut self) {
+        let first = self.meddled.would_be_terms.clone();
+        self.facts.rewards = self.meddled.terms.iter().fold(first, |terms, fault| fault.of(terms?));
+    }
+
+    fn meddle_terms(&mut self, faults: Vec<TermsFault>) {
+        if self.meddled.terms.is_empty() {
+            self.meddled.would_be_terms = self.facts.rewards.clone();
+        }
+        self.meddled.terms = faults;
+        self.fold_terms();
+    }
+}
 
 impl Exchange {
     /// From now on every stamp is this many milliseconds off; what is due when does not change.
@@ -80,13 +157,27 @@ impl Exchange {
         }
     }
 
-    /// The market takes orders, or takes none and cancels what rests. A market whose question is answered stays shut.
+    /// The market takes none and cancels what rests; or takes orders again, if it would have taken any by itself. What opens or closes it
+    /// meanwhile, its recording or its answer, counts when it is let go.
     pub fn set_accepting(&mut self, at: Timestamp, market: MarketIx, accepting: bool) {
         self.tick(at);
-        if accepting == self.markets[market.index()].open || self.answered(market).is_some() {
-            return;
+        let state = &self.markets[market.index()];
+        match (accepting, state.meddled.would_be_open) {
+            (false, None) => {
+                let was = state.open;
+                if was {
+                    self.close(market);
+                }
+                self.markets[market.index()].meddled.would_be_open = Some(was);
+            }
+            (true, Some(would)) => {
+                self.markets[market.index()].meddled.would_be_open = None;
+                if would {
+                    self.open(market);
+                }
+            }
+            _ => {}
         }
-        if accepting { self.open(market) } else { self.close(market) }
     }
 
     /// The game starts: every resting order of the market is cancelled.
@@ -98,7 +189,13 @@ impl Exchange {
     /// Reward terms of a market; `None`: no pool.
     pub fn set_reward_terms(&mut self, at: Timestamp, market: MarketIx, terms: Option<RewardTerms>) {
         self.tick(at);
-        self.markets[market.index()].facts.rewards = terms;
+        self.markets[market.index()].change_terms(|known| *known = terms);
+    }
+
+    /// From now on these faults, and no others, change the market's reward terms, one after the other.
+    pub fn meddle_terms(&mut self, at: Timestamp, market: MarketIx, faults: Vec<TermsFault>) {
+        self.tick(at);
+        self.markets[market.index()].meddle_terms(faults);
     }
 
     /// The account's counter of matched dollars is stuck so high that nothing new can be afforded; or is right again.

@@ -49,6 +49,7 @@ pub use check::{Violation, Wrong};
 pub use direct::{OrderBrief, TradeBrief};
 pub use fact::{Ended, Fact, OrderChange, OrderIx, Stage, TradeIx};
 pub use life::Planned;
+pub use meddle::TermsFault;
 pub use orders::{ORDERS_KEPT, ORDERS_MAX};
 pub use refusal::{RejectWhy, market_precision};
 pub use settle::{BadFate, FATE_MAX, Fate};

@@ -55,11 +55,13 @@ impl Exchange {
 
     /// A market that has left the programme since does not come back by a change of its terms.
     fn apply_terms(&mut self, market: MarketIx, change: &TermsChange) {
-        let Some(terms) = self.markets[market.index()].facts.rewards.as_mut() else { return };
-        terms.rate_per_day = change.rate_per_day.unwrap_or(terms.rate_per_day);
-        terms.max_spread = change.max_spread.unwrap_or(terms.max_spread);
-        terms.min_size = change.min_size.unwrap_or(terms.min_size);
-        terms.min_age = change.min_age.unwrap_or(terms.min_age);
+        self.markets[market.index()].change_terms(|terms| {
+            let Some(terms) = terms else { return };
+            terms.rate_per_day = change.rate_per_day.unwrap_or(terms.rate_per_day);
+            terms.max_spread = change.max_spread.unwrap_or(terms.max_spread);
+            terms.min_size = change.min_size.unwrap_or(terms.min_size);
+            terms.min_age = change.min_age.unwrap_or(terms.min_age);
+        });
     }
 
     /// One minute's sample over all open markets.

@@ -3,6 +3,7 @@
 use super::cached::Cached;
 use super::clock::Beats;
 use super::life::Planned;
+use super::meddle::Meddled;
 use super::orders::Orders;
 use super::rebates::Rebates;
 use super::settle::Ladder;
@@ -58,6 +59,7 @@ struct MarketKept {
     changed_ms: u64,
     earlier_trade: String,
     last_print: Option<(Outcome, Price, Side)>,
+    meddled: Meddled,
 }
 
 /// Why a venue cannot be restored.
@@ -96,6 +98,7 @@ impl Exchange {
             changed_ms: state.changed_ms,
             earlier_trade: state.earlier_trade.clone(),
             last_print: state.last_print,
+            meddled: state.meddled.clone(),
         });
         Snapshot {
             seed: self.scenario.seed,
@@ -151,6 +154,7 @@ impl Exchange {
             state.changed_ms = market.changed_ms;
             state.earlier_trade = market.earlier_trade;
             state.last_print = market.last_print;
+            state.meddled = market.meddled;
             if let Mechanism::Continuous(book) = &state.book {
                 for (slot, order) in book.slots() {
                     if exchange.orders.get(order).is_none() {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::tape::file;
 use expect_test::{Expect, expect};
-use mm_core::domain::{Nanos, OrderId, Price, Qty, Side, TimeInForce};
+use mm_core::domain::{MarketIx, Nanos, OrderId, Price, Qty, Side, TimeInForce};
 use mm_core::venue::market_ws::WireEvent;
 use mm_core::venue::user_ws::UserEvent;
 use std::fmt::Write as _;
@@ -380,6 +380,24 @@ fn a_gtd_order_ends_a_minute_before_its_expiration() {
     assert_eq!(exchange.order(account, &id(1)).map(|o| o.status), Some("LIVE".to_owned()));
     exchange.tick(at(130_000));
     assert_eq!(exchange.order(account, &id(1)).map(|o| o.status), Some("CANCELED_EXPIRED_ORDER".to_owned()));
+}
+
+#[test]
+fn a_market_that_is_kept_shut_becomes_what_it_would_be_without() {
+    let mut exchange = world(OPENING);
+    let account = exchange.open_account(at(0), "0xAA");
+    let market = MarketIx(0);
+    exchange.set_accepting(at(0), market, false);
+    exchange.tick(at(2_500));
+    exchange.place(at(2_500), account, order(1, "yes buy 0.41 10")).expect_err("the recording has opened it in vain");
+    exchange.set_accepting(at(2_600), market, true);
+    exchange.place(at(2_600), account, order(1, "yes buy 0.41 10")).expect("open as recorded");
+    exchange.plan(at(3_000), Planned::Close(market));
+    exchange.set_accepting(at(2_700), market, false);
+    assert!(exchange.open_orders(account, &Filter::default()).is_empty());
+    exchange.set_accepting(at(4_000), market, true);
+    exchange.place(at(4_000), account, order(2, "yes buy 0.41 10")).expect_err("it has closed meanwhile");
+    exchange.check().expect("every promise holds");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! States of the venue that hold while a fault is active, and the fate of trades.
 
 use super::fault::{
-    AccountFault, BookFault, Channel, EngineFault, Fault, LinkFault, PlaceFault, TradeFault, UserFault,
+    AccountFault, BookFault, Channel, EngineFault, Fault, LinkFault, MarketFault, PlaceFault, TradeFault, UserFault,
 };
 use super::{Active, Faults};
+use crate::exchange::TermsFault;
 use crate::mode::Mode;
 use mm_core::domain::{Nanos, Timestamp};
 
@@ -47,6 +48,43 @@ impl Faults {
     #[must_use]
     pub fn is_closed_only(&self) -> bool {
         self.any(|fault| matches!(fault, Fault::Account(AccountFault::ClosedOnly)))
+    }
+
+    /// Whether counters of matched dollars are stuck.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.any(|fault| matches!(fault, Fault::Account(AccountFault::StuckBalance)))
+    }
+
+    /// Whether nothing arrives on the channel.
+    #[must_use]
+    pub fn is_frozen(&self, channel: Channel) -> bool {
+        self.any(|fault| matches!(fault, Fault::Link(channels, LinkFault::Frozen) if channels.includes(channel)))
+    }
+
+    /// What is active and concerns the market in this row of so many.
+    fn of_market(&self, row: u64, count: u64) -> impl Iterator<Item = MarketFault> {
+        self.active.iter().filter_map(move |active| match active.fault {
+            Fault::Market(which, what) if which % count.max(1) == row % count.max(1) => Some(what),
+            _ => None,
+        })
+    }
+
+    /// Whether a market takes no orders.
+    #[must_use]
+    pub fn is_closed(&self, row: u64, count: u64) -> bool {
+        self.of_market(row, count).any(|what| what == MarketFault::Closed)
+    }
+
+    /// What becomes of a market's reward terms, in order of beginning.
+    #[must_use]
+    pub fn terms(&self, row: u64, count: u64) -> Vec<TermsFault> {
+        let of = |what| match what {
+            MarketFault::PoolGone => Some(TermsFault::Gone),
+            MarketFault::RewardTerms { min_size, max_spread } => Some(TermsFault::Scaled { min_size, max_spread }),
+            _ => None,
+        };
+        self.of_market(row, count).filter_map(of).collect()
     }
 
     /// Whose balances are as old as their last refresh (0: everybody's, n: those of the nth account), and whether dollars are too.

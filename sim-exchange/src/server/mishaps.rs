@@ -6,13 +6,12 @@ use crate::accounts::Answer;
 use crate::draws::Draws;
 use crate::exchange::{AccountIx, Exchange, Filter, Notice, Stale, TradeIx};
 use crate::faults::{
-    AccountFault, BookFault, Call, CallFate, Change, Fault, Faults, LinkFault, MarketFault, Phase, UserFault,
+    AccountFault, BookFault, Call, CallFate, Change, Channel, Channels, Fault, Faults, LinkFault, MarketFault, Phase,
+    UserFault,
 };
 use crate::mode::Mode;
 use crate::scenario::Latency;
-use mm_core::domain::{
-    ConditionId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, RewardTerms, TickSize, Timestamp, TokenId,
-};
+use mm_core::domain::{ConditionId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, TickSize, Timestamp, TokenId};
 use mm_core::event::BookHash;
 use mm_core::venue::book_hash::{HashInputs, OpenHash};
 use mm_core::venue::market_ws::{BookMessage, WireEvent};
@@ -31,8 +30,6 @@ pub(super) struct Mishaps {
     pub(super) echoed: u64,
     /// Trades whose fate has been chosen.
     trades: u64,
-    /// Reward terms to be put back, by the fault that changed them.
-    terms: BTreeMap<String, Option<RewardTerms>>,
     /// Markets whose resolution nobody hears of.
     untold: BTreeSet<ConditionId>,
     /// REST books as they were when they got stuck.
@@ -62,7 +59,6 @@ impl Mishaps {
             calls: 0,
             echoed: 0,
             trades: 0,
-            terms: BTreeMap::new(),
             untold: BTreeSet::new(),
             stale: BTreeMap::new(),
         }
@@ -120,7 +116,13 @@ impl Venue {
 
     fn happen_one(&mut self, at: Timestamp, change: &Change) {
         match (change.fault, change.phase) {
-            (Fault::Link(channels, LinkFault::Frozen), Phase::Ends) => self.hub.thaw(channels, at),
+            (Fault::Link(channels, LinkFault::Frozen), Phase::Ends) => {
+                for (one, channel) in [(Channels::Market, Channel::Market), (Channels::User, Channel::User)] {
+                    if channels.includes(channel) && !self.mishaps.faults.is_frozen(channel) {
+                        self.hub.thaw(one, at);
+                    }
+                }
+            }
             (Fault::Link(channels, LinkFault::Cut), _) => self.hub.cut(channels),
             (Fault::Link(channels, LinkFault::HalfOpen), _) => self.hub.deafen(channels),
             (Fault::Link(channels, LinkFault::CloseMidBurst { after }), _) => self.hub.close_after(channels, after),
@@ -132,16 +134,16 @@ impl Venue {
                 let books = tokens.into_iter().filter_map(|token| Some((token.clone(), self.exchange.book(&token)?)));
                 self.mishaps.stale = books.collect();
             }
-            (Fault::Account(what), phase) => self.happen_to_accounts(at, what, phase),
+            (Fault::Account(what), _) => self.happen_to_accounts(at, what),
             (Fault::User(_, UserFault::SeveralOrders), _) => self.take_all_of_a_side(at),
-            (Fault::Market(row, what), phase) => self.happen_to_market(at, row, what, (&change.name, phase)),
+            (Fault::Market(row, what), phase) => self.happen_to_market(at, row, what, phase),
             (Fault::Clock(_), _) => self.exchange.set_skew(at, self.mishaps.faults.skew_ms()),
             _ => {}
         }
     }
 
     /// Only those that keys act for are meant: the others are the venue's own life.
-    fn happen_to_accounts(&mut self, at: Timestamp, what: AccountFault, phase: Phase) {
+    fn happen_to_accounts(&mut self, at: Timestamp, what: AccountFault) {
         match what {
             AccountFault::Sweep => {
                 for account in self.accounts.keyed() {
@@ -153,12 +155,7 @@ impl Venue {
                     self.exchange.cancel_for_balance(at, account, usize::try_from(orders).unwrap_or(usize::MAX));
                 }
             }
-            AccountFault::StuckBalance => {
-                for account in self.accounts.keyed() {
-                    self.exchange.stick_dollars(at, account, phase == Phase::Begins);
-                }
-            }
-            AccountFault::StaleBalance { .. } => self.heed_accounts(at),
+            AccountFault::StuckBalance | AccountFault::StaleBalance { .. } => self.heed_accounts(at),
             AccountFault::ClosedOnly => {}
         }
     }
@@ -177,9 +174,13 @@ impl Venue {
             }
         }
         self.exchange.set_stale(at, stale);
+        let stuck = self.mishaps.faults.is_stuck();
+        for account in keyed {
+            self.exchange.stick_dollars(at, account, stuck);
+        }
     }
 
-    fn happen_to_market(&mut self, at: Timestamp, row: u64, what: MarketFault, (name, phase): (&str, Phase)) {
+    fn happen_to_market(&mut self, at: Timestamp, row: u64, what: MarketFault, phase: Phase) {
         let markets = self.exchange.markets();
         let count = u64::try_from(markets.len()).expect("markets are numbered in 16 bits");
         let row = usize::try_from(row % count.max(1)).expect("a row of the list");
@@ -191,22 +192,19 @@ impl Venue {
                     self.exchange.set_tick(at, market, tick);
                 }
             }
-            MarketFault::RewardTerms { .. } | MarketFault::PoolGone if phase == Phase::Ends => {
-                if let Some(terms) = self.mishaps.terms.remove(name) {
-                    self.exchange.set_reward_terms(at, market, terms);
+            // what has begun and not ended says what holds: another may have changed the same meanwhile
+            MarketFault::RewardTerms { .. } | MarketFault::PoolGone => {
+                let faults = self.mishaps.faults.terms(u64::from(market.0), count);
+                self.exchange.meddle_terms(at, market, faults);
+            }
+            MarketFault::Closed => {
+                if phase == Phase::Begins {
+                    // even if it has ended by now: what rested was cancelled
+                    self.exchange.set_accepting(at, market, false);
                 }
+                let accepting = !self.mishaps.faults.is_closed(u64::from(market.0), count);
+                self.exchange.set_accepting(at, market, accepting);
             }
-            MarketFault::RewardTerms { min_size, max_spread } => {
-                let was = info.market.rewards.clone();
-                let terms = was.clone().map(|terms| scaled(terms, min_size, max_spread));
-                self.mishaps.terms.insert(name.to_owned(), was);
-                self.exchange.set_reward_terms(at, market, terms);
-            }
-            MarketFault::PoolGone => {
-                self.mishaps.terms.insert(name.to_owned(), info.market.rewards.clone());
-                self.exchange.set_reward_terms(at, market, None);
-            }
-            MarketFault::Closed => self.exchange.set_accepting(at, market, phase == Phase::Ends),
             MarketFault::GameStart => self.exchange.clear_book(at, market),
             MarketFault::SilentResolution => {
                 self.mishaps.untold.insert(info.market.condition.clone());
@@ -297,17 +295,6 @@ fn neighbour(tick: TickSize, finer: bool) -> Option<TickSize> {
 fn share(qty: Qty, part: u64, whole: u64) -> Qty {
     let micro = u128::from(qty.micro()) * u128::from(part) / u128::from(whole.max(1));
     Qty::from_micro(u64::try_from(micro).unwrap_or(u64::MAX))
-}
-
-/// Terms at so many percent of what they were; the spread stays below a dollar.
-fn scaled(terms: RewardTerms, min_size: u64, max_spread: u64) -> RewardTerms {
-    let spread = u64::from(terms.max_spread.ten_thousandths()).saturating_mul(max_spread) / 100;
-    let spread = u16::try_from(spread.clamp(1, 9_999)).expect("clamped");
-    RewardTerms {
-        min_size: share(terms.min_size, min_size, 100),
-        max_spread: Price::from_ten_thousandths(spread).expect("below a dollar"),
-        ..terms
-    }
 }
 
 /// The venue's hash of a whole book.

@@ -9,6 +9,7 @@ use sim_exchange::scenario::Scenario;
 use sim_exchange::server::Running;
 use sim_exchange::world::World;
 use std::path::Path;
+use std::time::Duration;
 
 /// A quiet venue, a maker with a user stream, and a taker.
 struct Stage {
@@ -21,7 +22,12 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let running = quiet_venue("").await;
+        Self::set_with("").await
+    }
+
+    /// The same with keys or tables of the scenario.
+    async fn set_with(more: &str) -> Self {
+        let running = quiet_venue(more).await;
         let (maker, taker) = (Trader::login(&running.ready, 0).await, Trader::login(&running.ready, 1).await);
         let auth = json!({"apiKey": maker.api_key, "secret": maker.secret, "passphrase": maker.passphrase});
         let first = json!({"auth": auth, "type": "user", "markets": []});
@@ -399,4 +405,78 @@ async fn what_happens_to_accounts_spares_those_who_live_in_the_venue() {
     admin.on("stuck-balance", Value::Null).await;
     assert_eq!(running.inspect(|exchange| free_of_others(exchange, &own)), free);
     running.stop().await;
+}
+
+#[tokio::test]
+async fn terms_of_two_faults_go_back_to_what_they_were() {
+    let stage = Stage::set().await;
+    let of_market = format!("/clob-markets/{}", stage.running.ready.markets[0].condition);
+    let before = stage.clob(&of_market).await["r"].clone();
+    let bigger = json!({"market": 0, "min_size_percent": 200, "max_spread_percent": 100});
+    stage.admin.on("reward-terms", bigger.clone()).await;
+    stage.admin.on("pool-gone", json!({"market": 0})).await;
+    stage.admin.off("reward-terms").await;
+    assert_ne!(stage.clob(&of_market).await["r"]["e"], json!(true), "the pool is still gone");
+    stage.admin.off("pool-gone").await;
+    assert_eq!(stage.clob(&of_market).await["r"], before);
+    stage.admin.on("pool-gone", json!({"market": 0})).await;
+    stage.admin.on("reward-terms", bigger).await;
+    stage.admin.off("pool-gone").await;
+    assert_eq!(stage.clob(&of_market).await["r"]["mi"], json!(40));
+    stage.admin.off("reward-terms").await;
+    assert_eq!(stage.clob(&of_market).await["r"], before);
+    stage.end().await;
+}
+
+/// A row that begins with the world's event of this number and lasts five minutes; the first two are the market's books.
+fn at_event(n: u64, kind: &str, more: &str) -> String {
+    format!("[[fault]]\nkind = \"{kind}\"\nat_event = {n}\nlasts_ms = 300000\n{more}\n")
+}
+
+/// Longer than the short faults of these tests last.
+async fn past_the_short_one(stage: &Stage) {
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    let left = stage.admin.get("faults").await["active"].as_array().map(Vec::len);
+    assert_eq!(left, Some(1), "the short fault is over and the long one is not");
+}
+
+#[tokio::test]
+async fn a_market_closed_twice_opens_when_both_are_over() {
+    let stage = Stage::set_with(&at_event(1, "market-closed", "market = 0")).await;
+    let of_market = format!("/clob-markets/{}", stage.running.ready.markets[0].condition);
+    stage.admin.on("market-closed", json!({"market": 0, "lasts_ms": 100})).await;
+    past_the_short_one(&stage).await;
+    assert_eq!(stage.clob(&of_market).await["ao"], json!(false));
+    stage.admin.off("market-closed").await;
+    assert_eq!(stage.clob(&of_market).await["ao"], json!(true));
+    stage.bid(40).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_balance_stuck_twice_is_free_when_both_are_over() {
+    let stage = Stage::set_with(&at_event(1, "stuck-balance", "")).await;
+    stage.admin.on("stuck-balance", json!({"lasts_ms": 100})).await;
+    past_the_short_one(&stage).await;
+    assert_eq!(stage.maker.call("POST", "/order", &stage.maker.order(true, "BUY", 32, 10)).await.0, 400);
+    stage.admin.off("stuck-balance").await;
+    stage.bid(32).await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_feed_frozen_twice_thaws_when_both_are_over() {
+    let mut stage = Stage::set_with(&at_event(3, "frozen-feed", "channel = \"user\"")).await;
+    stage.bid(40).await;
+    stage.admin.on("frozen-feed", json!({"channel": "both", "lasts_ms": 100})).await;
+    stage.bid(39).await;
+    past_the_short_one(&stage).await;
+    // what had left before the third event may arrive
+    while let Ok(told) = tokio::time::timeout(Duration::from_millis(200), stage.user.next()).await {
+        let told = told.expect("the stream goes on");
+        assert!(!told.contains("0.39"), "{told}");
+    }
+    stage.admin.off("frozen-feed").await;
+    stage.user.find(|event| event["price"] == "0.39").await;
+    stage.end().await;
 }
