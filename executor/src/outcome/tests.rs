@@ -40,6 +40,14 @@ fn placements_by_the_table() {
     check(200, &entry("", false, "not enough balance / allowance"), "rejected");
     check(200, &entry("", false, "order 0x01 is invalid. Duplicated."), "unknown");
     check(200, &entry("", false, "post-only mode: only post-only orders and cancels are allowed"), "unconfirmed");
+    // what calls itself a success and is none: the words decide, whatever status stands beside them
+    for status in ["", "delayed"] {
+        let entry = |words: &str| entry("", true, words).replace("live", status);
+        check(200, &entry("not enough balance / allowance"), "rejected");
+        check(200, &entry("order 0x01 is invalid. Size (4) lower than the minimum: 5"), "rejected");
+        check(200, &entry("post-only mode: only post-only orders and cancels are allowed"), "unconfirmed");
+        check(200, &entry("something new"), "unconfirmed");
+    }
     check(200, "", "unknown");
     check(200, "<html>", "unknown");
     check(400, r#"{"error":"not enough balance / allowance: the balance is not enough -> balance: 1"}"#, "rejected");

@@ -1,7 +1,7 @@
 //! What happens to a call and to its answer.
 
 use super::Faults;
-use super::fault::{CallFault, Calls, Fault};
+use super::fault::{CallFault, Calls, Fault, Told};
 use mm_core::domain::Nanos;
 
 /// A call, by what it wants.
@@ -75,6 +75,8 @@ pub enum Answer {
     EmptyId,
     /// The truth with the ids of other orders.
     OtherId,
+    /// The truth with refused entries of a batch called a success.
+    SuccessWithError(Told),
     /// A page for people.
     Html(u16),
     /// 429 and the signer limiter's headers.
@@ -126,6 +128,7 @@ impl Faults {
                 CallFault::Malformed => (Run::Once, Answer::Malformed),
                 CallFault::EmptyId => (Run::Once, Answer::EmptyId),
                 CallFault::OtherId => (Run::Once, Answer::OtherId),
+                CallFault::SuccessWithError { status } => (Run::Once, Answer::SuccessWithError(status)),
                 CallFault::Html { status } => (Run::Once, Answer::Html(status)),
                 CallFault::SignerLimit { remaining } => (Run::Never, Answer::SignerLimit { remaining }),
                 CallFault::BareLimit { applied } => (if applied { Run::Once } else { Run::Never }, Answer::BareLimit),

@@ -180,6 +180,11 @@ pub enum CallFault {
     EmptyId,
     /// Applied; success, with the id of another order.
     OtherId,
+    /// Entries of a batch that were refused call themselves a success beside their error.
+    SuccessWithError {
+        /// Their status.
+        status: Told,
+    },
     /// Applied; an HTML page.
     Html {
         /// 200, 502 or 503.
@@ -207,6 +212,17 @@ pub enum CallFault {
     },
     /// The heartbeat chain is elsewhere: 400 with another id, nothing refreshed.
     OtherBeat,
+}
+
+/// The status of a refused entry that calls itself a success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// None.
+    Empty,
+    /// `delayed`.
+    Delayed,
+    /// One of the two, drawn for each call.
+    Drawn,
 }
 
 /// The matching engine.

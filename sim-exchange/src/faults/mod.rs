@@ -22,7 +22,7 @@ pub use calls::{Answer, Call, CallFate, Run};
 pub use drift::rewrite;
 pub use fault::{
     AccountFault, BookFault, CallFault, Calls, Channel, Channels, Drift, EngineFault, Fault, FrameFault, LinkFault,
-    MarketFault, Percent, PlaceFault, Skew, TradeFault, UserFault,
+    MarketFault, Percent, PlaceFault, Skew, Told, TradeFault, UserFault,
 };
 pub use feed::{Deliver, Fate, Frame, Payload};
 pub use kind::{Kind, Knob};

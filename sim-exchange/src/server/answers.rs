@@ -3,7 +3,7 @@
 
 use super::call::ApiError;
 use super::front::{Shared, told};
-use crate::faults::{Answer, Call, Run};
+use crate::faults::{Answer, Call, Run, Told};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -163,6 +163,15 @@ async fn told_instead(layer: &Layer, answer: Answer, truth: Option<Response>) ->
         (Answer::Truncated, Some(truth)) => truncated(truth).await,
         (Answer::Malformed, Some(truth)) => with_text(truth, |text| format!("{}\u{1a}", half(text))).await,
         (Answer::EmptyId, Some(truth)) => with_ids(truth, |_| Some(String::new())).await,
+        (Answer::SuccessWithError(status), Some(truth)) => {
+            let status = if status == Told::Delayed { "delayed" } else { "" };
+            with_rows(truth, |row| {
+                if row["errorMsg"].as_str().is_some_and(|text| !text.is_empty()) {
+                    (row["success"], row["status"]) = (json!(true), json!(status));
+                }
+            })
+            .await
+        }
         (Answer::OtherId, Some(truth)) => {
             let accepted = layer.front.step(|venue, _| venue.exchange.accepted());
             let another = |id: &str| {
@@ -174,9 +183,15 @@ async fn told_instead(layer: &Layer, answer: Answer, truth: Option<Response>) ->
         }
         // nothing was done, and nothing else is to be said
         (Answer::Echo(_), _)
-        | (Answer::True | Answer::Truncated | Answer::Malformed | Answer::EmptyId | Answer::OtherId, None) => {
-            ApiError::new(500, "Internal server error").into_response()
-        }
+        | (
+            Answer::True
+            | Answer::Truncated
+            | Answer::Malformed
+            | Answer::EmptyId
+            | Answer::OtherId
+            | Answer::SuccessWithError(_),
+            None,
+        ) => ApiError::new(500, "Internal server error").into_response(),
     }
 }
 
@@ -245,17 +260,22 @@ async fn with_text(truth: Response, change: impl FnOnce(&str) -> String) -> Resp
 
 /// The true answer with the ids of accepted orders changed, one answer or a batch.
 async fn with_ids(truth: Response, change: impl Fn(&str) -> Option<String>) -> Response {
+    with_rows(truth, |row| {
+        let id = row.get("orderID").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
+        if let Some(new) = id.and_then(|id| change(&id)) {
+            row["orderID"] = json!(new);
+        }
+    })
+    .await
+}
+
+/// The true answer with its rows changed, one answer or a batch.
+async fn with_rows(truth: Response, change: impl Fn(&mut Value)) -> Response {
     with_text(truth, |text| {
         let Ok(mut value) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
-        let rows: Vec<&mut Value> = match &mut value {
-            Value::Array(rows) => rows.iter_mut().collect(),
-            one => vec![one],
-        };
-        for row in rows {
-            let id = row.get("orderID").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
-            if let Some(new) = id.and_then(|id| change(&id)) {
-                row["orderID"] = json!(new);
-            }
+        match &mut value {
+            Value::Array(rows) => rows.iter_mut().for_each(change),
+            one => change(one),
         }
         value.to_string()
     })

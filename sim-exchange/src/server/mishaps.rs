@@ -7,7 +7,7 @@ use crate::draws::Draws;
 use crate::exchange::{AccountIx, Exchange, Filter, Notice, Stale, TradeIx};
 use crate::faults::{
     AccountFault, BookFault, Call, CallFate, Change, Channel, Channels, Fault, Faults, LinkFault, MarketFault, Phase,
-    UserFault,
+    Told, UserFault,
 };
 use crate::mode::Mode;
 use crate::scenario::Latency;
@@ -69,8 +69,12 @@ impl Mishaps {
         if self.faults.active().is_empty() && self.latency == Latency::default() {
             return None;
         }
-        let fate = self.faults.answer(call);
+        let mut fate = self.faults.answer(call);
         let n = self.calls;
+        if fate.answer == crate::faults::Answer::SuccessWithError(Told::Drawn) {
+            let empty = self.draws.below("faults", "success-with-error/status", n, 2) == 0;
+            fate.answer = crate::faults::Answer::SuccessWithError(if empty { Told::Empty } else { Told::Delayed });
+        }
         self.calls += 1;
         self.echoed += u64::from(matches!(fate.answer, crate::faults::Answer::Echo(_)));
         let there = if call == Call::Cancel { self.latency.cancel } else { self.latency.order };

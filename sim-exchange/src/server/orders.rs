@@ -12,6 +12,7 @@ use super::markets::decimal;
 use crate::auth::{AuthError, Poster, Signer, prove_order};
 use crate::exchange::{Filter, PlaceRequest, Reject};
 use crate::limits::bucket::Stamp;
+use crate::mode::Closed;
 use crate::scenario::MarketRules;
 use axum::Router;
 use axum::extract::State;
@@ -83,10 +84,10 @@ async fn place_batch(front: &Front, caller: &Caller, orders: Vec<Value>) -> Answ
     let taken = front.step(|venue, at| {
         let mode = venue.gate.mode();
         let one = |order: Result<Examined, Reject>| {
-            let order = order?;
+            let order = order.map_err(refused)?;
             // in a batch the engine's mode is the entry's affair, and the whole answers 200
-            mode.place(at, order.post_only).map_err(|why| Reject { status: why.status, text: why.text.to_owned() })?;
-            place(venue, at, caller, order)
+            mode.place(at, order.post_only).map_err(out_of_mode)?;
+            place(venue, at, caller, order).map_err(refused)
         };
         examined.into_iter().map(one).collect::<Vec<_>>()
     });
@@ -94,15 +95,31 @@ async fn place_batch(front: &Front, caller: &Caller, orders: Vec<Value>) -> Answ
     for one in taken {
         let placed = match one {
             // holds of one batch run side by side: the later ones are over when the first has been waited for
-            Ok(taken) => wait_out(front, taken).await,
+            Ok(taken) => wait_out(front, taken).await.map_err(refused),
             Err(why) => Err(why),
         };
         replies.push(match placed {
             Ok(placed) => placed.reply(),
-            Err(why) => PostOrderReply { error_msg: why.text, ..PostOrderReply::default() },
+            Err(NotTaken { text, success }) => PostOrderReply { success, error_msg: text, ..PostOrderReply::default() },
         });
     }
     Ok(Reply::of(&replies))
+}
+
+/// An entry of a batch that was not taken.
+struct NotTaken {
+    text: String,
+    /// What the entry says of itself beside the text.
+    success: bool,
+}
+
+fn refused(why: Reject) -> NotTaken {
+    NotTaken { text: why.text, success: false }
+}
+
+/// What the post-only mode does not take, the venue calls a success all the same (`market-lifecycle.md` section 9).
+fn out_of_mode(why: Closed) -> NotTaken {
+    NotTaken { text: why.text.to_owned(), success: why.code.is_some() }
 }
 
 /// An order whose form and signature have been checked.

@@ -338,3 +338,34 @@ async fn a_gateway_repeats_what_it_refuses_with_every_header() {
     assert!(!stage.rests(&id).await, "refused");
     stage.end().await;
 }
+
+#[tokio::test]
+async fn a_refused_entry_of_a_batch_calls_itself_a_success() {
+    let stage = Stage::set().await;
+    let batch = async || {
+        let (good, small) = (stage.trader.order(true, "BUY", 40, 10), stage.trader.order(true, "BUY", 40, 1));
+        let (status, replies) = stage.trader.call("POST", "/orders", &json!([good, small])).await;
+        assert_eq!((status, &replies[0]["orderID"]), (200, &json!(stage.trader.id_of(&good))), "{replies}");
+        assert_eq!((&replies[0]["success"], &replies[0]["status"]), (&json!(true), &json!("live")));
+        let refused = replies[1].clone();
+        assert!(refused["errorMsg"].as_str().is_some_and(|text| text.contains("lower than the minimum")), "{refused}");
+        assert_eq!(refused["orderID"], json!(""));
+        (refused["success"].clone(), refused["status"].clone())
+    };
+    assert_eq!(batch().await, (json!(false), json!("")));
+    for (says, told) in [("empty", ""), ("delayed", "delayed")] {
+        stage.admin.on("success-with-error", json!({"status": says})).await;
+        assert_eq!(batch().await, (json!(true), json!(told)));
+    }
+    stage.admin.on("success-with-error", Value::Null).await;
+    let mut seen = Vec::new();
+    for _ in 0..12 {
+        let (success, status) = batch().await;
+        assert_eq!(success, json!(true));
+        seen.push(status);
+    }
+    assert!(seen.contains(&json!("")) && seen.contains(&json!("delayed")), "drawn anew each time: {seen:?}");
+    stage.admin.off("success-with-error").await;
+    assert_eq!(batch().await, (json!(false), json!("")));
+    stage.end().await;
+}

@@ -141,6 +141,8 @@ async fn a_restart_is_followed_by_two_minutes_of_post_only() {
     // in a batch it is the entry's affair
     let (status, replies) = trader.call("POST", "/orders", &json!([crossing, post])).await;
     assert_eq!((status, &replies[0]["errorMsg"], &replies[0]["orderID"]), (200, &told["error"], &json!("")));
+    // and the trap in it: the entry calls itself a success
+    assert_eq!((&replies[0]["success"], &replies[0]["status"]), (&json!(true), &json!("")));
     assert_eq!((&replies[1]["errorMsg"], &replies[1]["success"]), (&json!(""), &json!(true)));
     assert_eq!(trader.call("POST", "/v1/heartbeats", &beat).await.0, 200);
     assert_eq!(

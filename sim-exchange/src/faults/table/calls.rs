@@ -1,7 +1,7 @@
 //! Calls and their answers, engine modes, limits, heartbeats.
 
 use super::{DAY_MS, PERCENT, calls, ms, on, percent};
-use crate::faults::fault::{AccountFault, CallFault, Calls, EngineFault, Fault};
+use crate::faults::fault::{AccountFault, CallFault, Calls, EngineFault, Fault, Told};
 use crate::faults::kind::{Kind, Knob};
 
 const LOST: &str = "lost answer";
@@ -18,6 +18,7 @@ const APPLIED_AFTER: Knob =
 const STATUS: Knob = Knob::words("status", &["500", "502", "503", "504"], 0, "HTTP status");
 const HTML_STATUS: Knob = Knob::words("status", &["200", "502", "503"], 0, "HTTP status");
 const ECHO_STATUS: Knob = Knob::words("status", &["400", "401", "500", "502"], 0, "HTTP status");
+const TOLD: Knob = Knob::words("status", &["empty", "delayed", "drawn"], 2, "status of such an entry");
 const HELD: Knob = Knob::number("by_ms", (1, 60_000), (200, 4_000), "how long calls are held back");
 const DEBT: Knob = Knob::number("debt", (1, 100_000), (5, 400), "cancels to be repaid first");
 const APPLIED: Knob = Knob::words("applied", &["no", "yes"], 0, "processed all the same");
@@ -79,6 +80,15 @@ pub(super) const KINDS: &[Kind] = &[
     wrong("other-id", "success with another order's id", &[PERCENT], |v| {
         Fault::Call(Calls::Orders, percent(v[0]), CallFault::OtherId)
     }),
+    wrong(
+        "success-with-error",
+        "entries of a batch that were refused say success beside their error",
+        &[PERCENT, TOLD],
+        |v| {
+            let status = [Told::Empty, Told::Delayed, Told::Drawn][usize::try_from(v[1].min(2)).unwrap_or(2)];
+            Fault::Call(Calls::Orders, percent(v[0]), CallFault::SuccessWithError { status })
+        },
+    ),
     wrong("html-answer", "applied, an HTML page", &[PERCENT, ORDERS, HTML_STATUS], |v| {
         call(v, CallFault::Html { status: status(v[2], &[200, 502, 503]) })
     }),
