@@ -1,8 +1,8 @@
 //! What a venue can do to a bot: every fault reported from the field, as data.
 //!
 //! [`Faults`] says which faults are active at a moment and what they do to a frame, a call or a trade. It has no clock, socket
-//! or thread: time and event count are arguments, so the served venue and the world in virtual time use the same one. Every
-//! draw is named by the fault's own name: the same seed gives the same faults, and a fault added, removed or switched never
+//! or thread: time and event count are arguments. Only the served venue asks it; a world in virtual time that plans faults is
+//! refused. Every draw is named by the fault's own name: the same seed gives the same faults, and a fault added, removed or switched never
 //! moves another's. It decides; whoever asks does.
 
 mod calls;

@@ -151,6 +151,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Nothing goes wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.swarm.is_none()
+    }
+
+    /// What is planned: kinds in order of their rows, and `swarm`.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<&'static str> {
+        self.rows.iter().map(|row| row.kind.name).chain(self.swarm.iter().map(|_| "swarm")).collect()
+    }
+
     /// The rows of one seed: the named ones, then those of the swarm.
     pub(super) fn rows(&self, draws: &Draws) -> Vec<Spec> {
         let mut rows = self.rows.clone();

@@ -61,6 +61,11 @@ pub enum WorldError {
     /// Something that must never be, before anybody was served.
     #[error(transparent)]
     Violation(Box<Violation>),
+    /// It plans faults, and nobody makes them happen in virtual time.
+    #[error(
+        "the scenario plans faults ({0}), and they happen only where it is served: take them out, or use `sim-exchange serve`"
+    )]
+    Faults(String),
     /// Its log.
     #[error("log: {0}")]
     Log(#[from] std::io::Error),
@@ -81,11 +86,14 @@ impl From<Exchange> for World {
 }
 
 impl World {
-    /// The world at its first moment.
+    /// The world at its first moment, in virtual time. One that plans faults is refused: only a server makes them happen.
     ///
     /// # Errors
     /// [`WorldError`] says what is wrong with the scenario.
     pub fn new(scenario: &Scenario, start: Timestamp, options: Options) -> Result<Self, WorldError> {
+        if !scenario.faults.is_empty() {
+            return Err(WorldError::Faults(scenario.faults.kinds().join(", ")));
+        }
         let exchange = Exchange::new(scenario, start)?;
         Self::around(exchange, scenario, start, options)
     }

@@ -241,3 +241,20 @@ fn a_call_from_outside_is_heard_inside() {
     assert!(world.crowd().tally().counts(Kind::Client).fills > 0);
     world.advance(at.plus(Nanos::from_secs(5))).expect("no violation");
 }
+
+#[test]
+fn faults_are_no_part_of_virtual_time_and_a_world_that_plans_some_is_refused() {
+    use crate::faults::{Kind, Spec, When};
+    let mut scenario = busy(1, 10);
+    let kind = |name| Kind::named(name).expect("a kind");
+    scenario.faults.rows = ["pool-gone", "ghost-fill"]
+        .map(|name| Spec::usual(kind(name), When::PerHour { millionths: 1_000_000 }))
+        .to_vec();
+    let refused = World::new(&scenario, scenario.start_utc, Options::default()).map(|_| ());
+    let why = refused.expect_err("nobody would make them happen").to_string();
+    for word in ["pool-gone", "ghost-fill", "serve"] {
+        assert!(why.contains(word), "{why:?} does not say {word}");
+    }
+    assert!(one(&scenario, Options::default()).is_err(), "nor does a run");
+    World::served(&scenario, None, scenario.start_utc).expect("a server makes them happen");
+}
