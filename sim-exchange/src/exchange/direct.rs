@@ -124,22 +124,4 @@ impl Exchange {
     pub fn heard(&mut self) -> std::vec::Drain<'_, UserEvent> {
         self.heard.drain(..)
     }
-
-    /// Whether an order of the account would count in a reward sample taken now: it rests, is old and large enough, and is strictly
-    /// inside the band around the plain midpoint of its token.
-    #[must_use]
-    pub fn scores(&self, account: AccountIx, id: &OrderId) -> bool {
-        let judge = || {
-            let row = self.orders.row(self.orders.find(id)?);
-            let state = &self.markets[row.market.index()];
-            let terms = state.facts.rewards.as_ref()?;
-            let top = state.top().in_yes_terms(row.outcome);
-            let twice_mid = top.bid?.ten_thousandths() + top.ask?.ten_thousandths();
-            let twice_distance = (2 * row.price.ten_thousandths()).abs_diff(twice_mid);
-            let inside = twice_distance < 2 * terms.max_spread.ten_thousandths();
-            let old_enough = self.now.since(row.at) >= terms.min_age;
-            Some(row.account == account && row.rests() && inside && old_enough && row.left() >= terms.min_size)
-        };
-        judge().unwrap_or(false)
-    }
 }

@@ -51,7 +51,7 @@ pub use fact::{Ended, Fact, OrderChange, OrderIx, Stage, TradeIx};
 pub use life::Planned;
 pub use meddle::TermsFault;
 pub use orders::{ORDERS_KEPT, ORDERS_MAX};
-pub use refusal::{RejectWhy, market_precision};
+pub use refusal::{RejectWhy, market_precision, may_reduce};
 pub use settle::{BadFate, FATE_MAX, Fate};
 pub use snapshot::{RestoreError, Snapshot};
 pub use trades::TRADES_KEPT;

@@ -3,6 +3,17 @@
 use super::Reject;
 use mm_core::domain::{OrderId, Price, Qty, Side, TickSize, Usdc};
 
+/// Whether an address that may only reduce what it has may place an order: a sale is of shares that are held.
+///
+/// # Errors
+/// The venue's words.
+pub fn may_reduce(address: impl std::fmt::Display, side: Side) -> Result<(), Reject> {
+    match side {
+        Side::Sell => Ok(()),
+        Side::Buy => Err(Reject::bad(format!("'{address}' address in closed only mode"))),
+    }
+}
+
 /// Why an order was not taken. It left no trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RejectWhy {

@@ -5,7 +5,7 @@
 
 use super::call::{ApiError, Call, Caller};
 use super::front::Venue;
-use crate::exchange::Reject;
+use crate::exchange::{Reject, may_reduce};
 use crate::limits::Limits;
 use crate::limits::bucket::{Kind, Signer, Stamp};
 use crate::mode::Mode;
@@ -137,9 +137,7 @@ fn enter(venue: &mut Venue, at: Timestamp, call: &Call, kind: Kind, cost: usize)
 pub(super) fn may_place(standing: Standing, key: Address, side: Side) -> Result<(), Reject> {
     match standing {
         Standing::Good => Ok(()),
-        // a sale is of shares that are held: it always reduces
-        Standing::ClosedOnly if side == Side::Sell => Ok(()),
-        Standing::ClosedOnly => Err(Reject::bad(format!("'{key}' address in closed only mode"))),
+        Standing::ClosedOnly => may_reduce(key, side),
         Standing::Banned => Err(Reject::bad(format!("'{key}' address banned"))),
     }
 }

@@ -1,7 +1,7 @@
 //! The venue's answers to the desk's calls: the bodies the wire would bring, without the wire. Of lists only what a desk reads is written:
 //! the rest would be made and skipped a thousand times an hour.
 
-use crate::exchange::{AccountIx, Exchange, Filter, OrderBrief, PlaceRequest, TradeBrief};
+use crate::exchange::{AccountIx, Exchange, Filter, OrderBrief, PlaceRequest, TradeBrief, may_reduce};
 use crate::rewards::{Currency, Earning, Maker};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -58,6 +58,11 @@ pub(super) fn place(
     if switches.geoblocked {
         return refusal(403, "Trading restricted in your region, please refer to available regions".to_owned());
     }
+    if switches.closed_only
+        && let Err(no) = may_reduce(exchange.accounts().address(caller.account), order.side)
+    {
+        return refusal(no.status, no.text);
+    }
     match exchange.place(at, caller.account, order) {
         Ok(placed) => reply(200, &placed.reply()),
         Err(no) => refusal(no.status, no.text),
@@ -99,7 +104,8 @@ pub(super) fn answer(
             }
         }
         VenueCall::Scoring(ids) => {
-            let scoring: BTreeMap<OrderId, bool> = ids.iter().map(|id| (*id, exchange.scores(account, id))).collect();
+            let told = exchange.scoring(at, account, ids);
+            let scoring: BTreeMap<OrderId, bool> = ids.iter().copied().zip(told).collect();
             reply(200, &scoring)
         }
         VenueCall::Shares => {
@@ -195,3 +201,6 @@ fn page<T: Serialize>(cursor: Option<&str>, rows: Vec<T>) -> VenueReply {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     reply(200, &Page { limit: count(PAGE), count: count(data.len()), next_cursor, data })
 }
+
+#[cfg(test)]
+mod tests;
