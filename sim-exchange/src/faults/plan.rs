@@ -120,6 +120,26 @@ impl Spec {
         Ok(())
     }
 
+    /// Whether the parameters go together: what one of them says is not to be ignored because of another.
+    ///
+    /// # Errors
+    /// Which do not.
+    pub fn check(&self) -> Result<(), String> {
+        let of = |key| {
+            let mut all = self.kind.knobs.iter().zip(&self.knobs);
+            all.find(|(knob, _)| knob.key == key).map(|(knob, range)| (knob.usual, *range))
+        };
+        let Some((_, tokens)) = of("tokens").filter(|(_, tokens)| tokens.hi > 0) else { return Ok(()) };
+        for (key, why) in [("channel", "on market sockets alone"), ("fresh", "on new connections too")] {
+            if let Some(((lo, hi), range)) = of(key)
+                && range != (Range { lo, hi })
+            {
+                return Err(format!("tokens above zero ({}) are dead {why}: leave out {key}", tokens.hi));
+            }
+        }
+        Ok(())
+    }
+
     /// The keys this kind knows.
     fn known(&self) -> String {
         let lasts = if self.kind.is_moment() { None } else { Some("lasts_ms") };

@@ -195,6 +195,28 @@ fn a_zombie_is_silent_about_so_many_tokens_and_the_seed_says_which() {
 }
 
 #[test]
+fn dead_tokens_are_dead_on_every_market_socket_and_nowhere_else() {
+    let zombie = |settings: &[(&str, Setting)]| {
+        let mut spec = often("zombie-feed", 1);
+        for (key, setting) in settings {
+            spec.set(key, setting).expect("in bounds");
+        }
+        spec.check()
+    };
+    let word = |word: &str| Setting::Word(word.to_owned());
+    for (settings, words) in [
+        (vec![("tokens", Setting::Number(1)), ("channel", word("user"))], "channel"),
+        (vec![("channel", word("both")), ("tokens", Setting::Between(0, 3))], "channel"),
+        (vec![("tokens", Setting::Number(2)), ("fresh", word("alive"))], "fresh"),
+    ] {
+        let why = zombie(&settings).expect_err("it would be ignored");
+        assert!(why.contains(words) && why.contains("tokens"), "{settings:?}: {why:?}");
+    }
+    zombie(&[("tokens", Setting::Number(2))]).expect("market sockets, fresh ones too");
+    zombie(&[("channel", word("user")), ("fresh", word("alive"))]).expect("all data of a channel");
+}
+
+#[test]
 fn drift_keeps_what_a_tolerant_reader_needs() {
     let frame = r#"{"market":"0x1587ee233e3c926209cc5c4f888f34c96c9c7f7c1448d17989d3b7a79c1cdf32", "price_changes":[{"asset_id":"99", "price":"0.85", "size":"503.32", "side":"BUY", "hash":"52a1ab0b83926e8d34a1018feea85a50af0cea81", "best_bid":"0.85", "best_ask":"0.86"}, {"asset_id":"98", "price":"0.15", "size":"503.32", "side":"SELL", "hash":"4e761e84f74fbbd20f0787409962cfa66221ddc4", "best_bid":"0.14", "best_ask":"0.15"}], "timestamp":"1778204225252", "event_type":"price_change"}"#;
     let changes = |text: &str| match decode(text).expect("still a frame").0 {

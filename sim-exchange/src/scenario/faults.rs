@@ -60,6 +60,7 @@ fn row(mut table: Keys, kind: &'static Kind, plan: &Plan) -> Result<Spec, Scenar
             spec.set(key, &setting).map_err(|why| table.bad(key, why))?;
         }
     }
+    spec.check().map_err(|why| table.bad("kind", why))?;
     table.end()?;
     Ok(spec)
 }

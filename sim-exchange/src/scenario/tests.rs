@@ -237,6 +237,10 @@ fn faults_are_read_against_the_table_of_kinds() {
         "[[fault]]\nkind = \"lost-answer\"\nrate_per_h = 1\ncalls = \"gold\"",
         "fault[0].calls: \"gold\" is none of orders",
     );
+    refused(
+        "[[fault]]\nkind = \"zombie-feed\"\nrate_per_h = 1\ntokens = 1\nfresh = \"alive\"",
+        "fault[0].kind: tokens above zero",
+    );
     let twice = "[[fault]]\nkind = \"geoblock\"\nrate_per_h = 1\n";
     refused(&format!("{twice}{twice}"), "fault[1].name: there are two rows \"geoblock\"");
     check(&format!("{WORLD}{twice}{twice}name = \"again\"")).expect("a name of its own");

@@ -185,6 +185,7 @@ async fn switch(State(front): State<Shared>, call: Call) -> Answer {
                 setting(&value).ok_or_else(|| ApiError::bad(&format!("{key}: a number, [a, b] or a word")))?;
             spec.set(&key, &setting).map_err(|why| ApiError::bad(&format!("{key}: {why}")))?;
         }
+        spec.check().map_err(|why| ApiError::bad(&why))?;
         turn(venue, at, &spec, lasts)
     })
 }

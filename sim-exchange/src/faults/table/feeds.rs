@@ -10,7 +10,8 @@ const FRAMES: &str = "lost, duplicated, reordered, late frames";
 const DRIFT: &str = "format drift";
 const BOOK: &str = "stale or ghost REST book";
 
-const TOKENS: Knob = Knob::number("tokens", (0, 10_000), (0, 0), "so many tokens are dead; 0 = all data");
+const TOKENS: Knob =
+    Knob::number("tokens", (0, 10_000), (0, 0), "so many tokens are dead on every market socket; 0 = all data");
 const FRESH: Knob = Knob::words("fresh", &["alive", "dead"], 1, "what connections are that open meanwhile");
 const AFTER: Knob = Knob::number("after_frames", (0, 100_000), (1, 20), "frames that still arrive");
 const LIVES: Knob = Knob::number("lives_ms", (1, 60_000), (50, 1_500), "how long each connection lives");
