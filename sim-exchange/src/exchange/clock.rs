@@ -145,7 +145,7 @@ impl Exchange {
         };
         // in the order of `Due`: a later kind must be strictly earlier to go first
         consider(self.agenda.first_key_value().map(|((at, _), _)| *at), Due::Plan);
-        consider(self.expiries.first_key_value().map(|((at, _), _)| *at), Due::Expire);
+        consider(self.expiries.first_key_value().map(|((at, _), _)| self.unshown(*at)), Due::Expire);
         consider((!self.beats.armed.is_empty()).then_some(self.beats.next_check), Due::Sweep);
         consider(self.held.first_key_value().map(|((at, _), _)| *at), Due::Release);
         consider(self.player.as_ref().and_then(|player| player.next_due()), Due::Play);

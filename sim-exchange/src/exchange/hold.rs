@@ -30,7 +30,7 @@ impl Exchange {
         let order = NewOrder { token, side: row.side, price: row.price, qty: row.qty, post_only: false, tif };
         let (side, price) = in_yes_terms(row.outcome, row.side, row.price);
         if let TimeInForce::Gtd(end) = tif
-            && end.minus(super::trading::GTD_SAFETY) <= self.now
+            && end.minus(super::trading::GTD_SAFETY) <= self.shown(self.now)
         {
             self.finish(ix, Ended::Expired);
             return;

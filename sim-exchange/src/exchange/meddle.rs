@@ -86,10 +86,19 @@ impl MarketState {
 }
 
 impl Exchange {
-    /// From now on every stamp is this many milliseconds off; what is due when does not change.
+    /// From now on every stamp is this many milliseconds off. What is due when does not change, but for the ends of orders: those are
+    /// times of the clock that is shown.
     pub fn set_skew(&mut self, at: Timestamp, ms: i64) {
         self.tick(at);
         self.skew_ms = ms;
+        self.wake_by(self.now);
+        self.tick(at);
+    }
+
+    /// The moment at which the venue's clock shows this.
+    pub(super) const fn unshown(&self, shown: Timestamp) -> Timestamp {
+        let by = Nanos::from_ms(self.skew_ms.unsigned_abs());
+        if self.skew_ms < 0 { shown.plus(by) } else { shown.minus(by) }
     }
 
     /// A moment as the venue's clock shows it.

@@ -93,7 +93,7 @@ pub struct Exchange {
     accounts: Accounts,
     cached: Cached,
     orders: Orders,
-    /// By time and order of acceptance.
+    /// By time, as the venue's clock shows it, and order of acceptance.
     expiries: BTreeMap<(Timestamp, u64), OrderIx>,
     trades: Trades,
     ladder: Ladder,

@@ -47,6 +47,7 @@ pub struct Snapshot {
     house_orders: u64,
     rendering: bool,
     frames_sent: u64,
+    skew_ms: i64,
 }
 
 /// One market of it.
@@ -123,6 +124,7 @@ impl Exchange {
             house_orders: self.house_orders,
             rendering: self.rendering,
             frames_sent: self.frames_sent,
+            skew_ms: self.skew_ms,
         }
     }
 
@@ -185,6 +187,7 @@ impl Exchange {
         exchange.house_orders = kept.house_orders;
         exchange.rendering = kept.rendering;
         exchange.frames_sent = kept.frames_sent;
+        exchange.skew_ms = kept.skew_ms;
         exchange.now = kept.now;
         // the next call looks at everything that is due
         exchange.wake = Timestamp::EPOCH;

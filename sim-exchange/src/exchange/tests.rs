@@ -401,6 +401,28 @@ fn a_market_that_is_kept_shut_becomes_what_it_would_be_without() {
 }
 
 #[test]
+fn a_gtd_order_ends_by_the_clock_that_is_shown() {
+    let mut exchange = world(OPENING);
+    let account = exchange.open_account(at(0), "0xAA");
+    let status = |exchange: &Exchange, n| exchange.order(account, &id(n)).map(|order| order.status);
+    exchange.tick(at(2_500));
+    exchange.set_skew(at(2_500), -7_200_000);
+    exchange.place(at(2_500), account, order(1, "yes buy 0.41 10 gtd190000")).expect("far enough ahead");
+    exchange.tick(at(131_000));
+    assert_eq!(status(&exchange, 1).as_deref(), Some("LIVE"), "the venue's clock stands two hours before it");
+    exchange.set_skew(at(132_000), 0);
+    assert_eq!(status(&exchange, 1).as_deref(), Some("CANCELED_EXPIRED_ORDER"));
+    exchange.place(at(132_000), account, order(2, "yes buy 0.41 10 gtd400000")).expect("far enough ahead");
+    exchange.set_skew(at(133_000), 60_000);
+    exchange.tick(at(279_999));
+    assert_eq!(status(&exchange, 2).as_deref(), Some("LIVE"));
+    assert_eq!(exchange.next_deadline().map(|due| due <= at(280_000)), Some(true), "it is woken in time");
+    exchange.tick(at(280_000));
+    assert_eq!(status(&exchange, 2).as_deref(), Some("CANCELED_EXPIRED_ORDER"));
+    exchange.check().expect("every promise holds");
+}
+
+#[test]
 fn accounts_meet_directly_by_minting_and_by_merging() {
     let mut exchange = world(OPENING);
     let (a, b) = (exchange.open_account(at(0), "0xAA"), exchange.open_account(at(0), "0xBB"));

@@ -156,7 +156,7 @@ impl Exchange {
         if let TimeInForce::Gtd(end) = tif {
             let (end, number) = (end.minus(GTD_SAFETY), self.orders.row(ix).number);
             self.expiries.insert((end, number), ix);
-            self.wake_by(end);
+            self.wake_by(self.unshown(end));
         }
         self.publish_level(token.market, (yes_side, yes_price, token.outcome), level);
         accepted

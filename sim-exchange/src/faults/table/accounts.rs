@@ -121,7 +121,7 @@ pub(super) const KINDS: &[Kind] = &[
     Kind {
         name: "clock-skew",
         row: CLOCK,
-        says: "every stamp and /time are off",
+        says: "every stamp, /time and the ends of GTD orders are off",
         lasts_ms: Some((30_000, 3_600_000)),
         knobs: &[SKEW, SKEW_WAY],
         make: |v| Fault::Clock(Skew { by: ms(v[0]), ahead: v[1] == 0 }),
