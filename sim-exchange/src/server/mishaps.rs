@@ -4,7 +4,7 @@
 use super::front::Venue;
 use crate::accounts::Answer;
 use crate::draws::Draws;
-use crate::exchange::{AccountIx, Exchange, Filter, Notice, Stale, TradeIx};
+use crate::exchange::{AccountIx, Exchange, Filter, MarketInfo, Notice, Stale, TradeIx};
 use crate::faults::{
     AccountFault, BookFault, Call, CallFate, Change, Channel, Channels, Fault, Faults, LinkFault, MarketFault, Phase,
     Told, UserFault,
@@ -211,10 +211,15 @@ impl Venue {
             }
             MarketFault::GameStart => self.exchange.clear_book(at, market),
             MarketFault::SilentResolution => {
-                self.mishaps.untold.insert(info.market.condition.clone());
+                self.exchange.tick(at);
+                let open = (0u16..).map(MarketIx).zip(&markets).filter(|(ix, _)| self.exchange.answered(*ix).is_none());
+                let open: Vec<(MarketIx, &MarketInfo)> = open.collect();
                 if let Err(why) = self.exchange.resolve(at, market, Answer::Winner(Outcome::Yes)) {
                     tracing::warn!(%why, "nothing is left to resolve");
                 }
+                // the answer to one market of an event answers its siblings, as silently
+                let answered = open.into_iter().filter(|(ix, _)| self.exchange.answered(*ix).is_some());
+                self.mishaps.untold.extend(answered.map(|(_, info)| info.market.condition.clone()));
             }
         }
     }

@@ -480,3 +480,24 @@ async fn a_feed_frozen_twice_thaws_when_both_are_over() {
     stage.user.find(|event| event["price"] == "0.39").await;
     stage.end().await;
 }
+
+#[tokio::test]
+async fn nobody_hears_that_the_siblings_of_a_silent_market_are_resolved() {
+    let of_event = |slug: &str| {
+        format!("[[market]]\nslug = \"{slug}\"\nbuilt_in_book = false\nevent = \"race\"\nneg_risk = true\n")
+    };
+    let stage = Stage::set_with(&format!("{}{}", of_event("first"), of_event("second"))).await;
+    let markets = stage.running.ready.markets.clone();
+    assert_eq!(markets[1].slug, "second");
+    let tokens: Vec<&str> = markets.iter().map(|market| market.yes.as_str()).collect();
+    let first = json!({"assets_ids": tokens, "type": "market", "custom_feature_enabled": true});
+    let mut stream = Stream::open(&stage.running.ready, "market", &first).await;
+    stream.so_far().await;
+    stage.admin.on("silent-resolution", json!({"market": 0})).await;
+    let told = stream.so_far().await;
+    assert!(told.iter().all(|text| !text.contains("market_resolved")), "{told:?}");
+    for market in &markets[..2] {
+        assert_eq!(stage.clob(&format!("/clob-markets/{}", market.condition)).await["ao"], json!(false));
+    }
+    stage.end().await;
+}
