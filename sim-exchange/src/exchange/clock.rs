@@ -1,8 +1,8 @@
 //! What happens by itself, and when: the agenda, settlement, expiry, held orders, the dead-man's switch, the recording, the
 //! rewards.
 
-use super::fact::Ended;
-use super::{AccountIx, Exchange, Filter};
+use super::fact::{Ended, OrderIx};
+use super::{Exchange, Filter};
 use mm_core::domain::{Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -10,10 +10,11 @@ use std::collections::BTreeMap;
 /// Batches played by one call at unbounded speed: the caller must get a turn now and then.
 const BATCHES_PER_TICK: usize = 512;
 
-/// The dead-man's switches.
+/// The dead-man's switches: each belongs to an API key, not to a wallet (`clob-rest.md` section 9).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Beats {
-    armed: BTreeMap<AccountIx, Beat>,
+    /// By API key.
+    armed: BTreeMap<String, Beat>,
     check: Nanos,
     next_check: Timestamp,
     issued: u64,
@@ -157,13 +158,13 @@ impl Exchange {
         first
     }
 
-    /// One beat of the dead-man's switch: the id for the next call.
+    /// One beat of an API key's dead-man's switch: the id for the next call.
     ///
     /// # Errors
     /// The id that was expected; empty when the chain must start anew. Such a call refreshes nothing.
-    pub fn heartbeat(&mut self, at: Timestamp, account: AccountIx, id: Option<&str>) -> Result<String, String> {
+    pub fn heartbeat(&mut self, at: Timestamp, key: &str, id: Option<&str>) -> Result<String, String> {
         self.tick(at);
-        let expected = self.beats.armed.get(&account).map_or("", |beat| beat.id.as_str());
+        let expected = self.beats.armed.get(key).map_or("", |beat| beat.id.as_str());
         if id.unwrap_or("") != expected {
             return Err(expected.to_owned());
         }
@@ -174,20 +175,24 @@ impl Exchange {
         }
         let next = self.draws.uuid("heartbeat", "venue", self.beats.issued);
         self.beats.issued += 1;
-        self.beats.armed.insert(account, Beat { id: next.clone(), last: self.now });
+        self.beats.armed.insert(key.to_owned(), Beat { id: next.clone(), last: self.now });
         self.wake_by(self.beats.next_check);
         Ok(next)
     }
 
-    /// Cancels everything of accounts whose last beat is too old; their chains begin anew.
+    /// Cancels every order of keys whose last beat is too old, whichever wallets they are on; their chains begin anew.
     fn sweep(&mut self) {
         self.beats.next_check = self.beats.next_check.plus(self.beats.check);
         let (now, timeout) = (self.now, self.scenario.venue.heartbeat_timeout);
-        let silent: Vec<AccountIx> =
-            self.beats.armed.iter().filter(|(_, b)| now.since(b.last) >= timeout).map(|(ix, _)| *ix).collect();
-        for account in silent {
-            self.beats.armed.remove(&account);
-            for ix in self.resting(account, &Filter::default()) {
+        let is_silent = |beat: &Beat| now.since(beat.last) >= timeout;
+        let silent: Vec<String> =
+            self.beats.armed.iter().filter(|(_, beat)| is_silent(beat)).map(|(key, _)| key.clone()).collect();
+        for key in silent {
+            self.beats.armed.remove(&key);
+            let accounts = self.accounts.iter().map(|(account, _)| account);
+            let all = accounts.flat_map(|account| self.resting(account, &Filter::default()));
+            let own: Vec<OrderIx> = all.filter(|ix| self.owner(*ix) == key).collect();
+            for ix in own {
                 self.withdraw(ix, Ended::Canceled);
             }
         }

@@ -358,16 +358,16 @@ fn a_silent_key_loses_its_orders_at_the_next_check_and_a_wrong_beat_refreshes_no
     let mut exchange = world(OPENING);
     let account = exchange.open_account(at(0), "0xAA");
     exchange.tick(at(2_500));
-    let first = exchange.heartbeat(at(2_500), account, None).expect("the first beat arms");
+    let first = exchange.heartbeat(at(2_500), "owner", None).expect("the first beat arms");
     exchange.place(at(2_600), account, order(1, "yes buy 0.41 10 post")).expect("a sound order");
-    assert_eq!(exchange.heartbeat(at(9_000), account, Some("other")), Err(first.clone()));
+    assert_eq!(exchange.heartbeat(at(9_000), "owner", Some("other")), Err(first.clone()));
     exchange.tick(at(14_999));
     assert_eq!(exchange.open_orders(account, &Filter::default()).len(), 1);
     // the last good beat was at 2.5 s: at the check of 15 s it is older than ten seconds
     exchange.tick(at(15_000));
     assert!(exchange.open_orders(account, &Filter::default()).is_empty());
-    assert_eq!(exchange.heartbeat(at(15_100), account, Some(&first)), Err(String::new()));
-    assert!(exchange.heartbeat(at(15_200), account, Some("")).is_ok());
+    assert_eq!(exchange.heartbeat(at(15_100), "owner", Some(&first)), Err(String::new()));
+    assert!(exchange.heartbeat(at(15_200), "owner", Some("")).is_ok());
     exchange.check().expect("every promise holds");
 }
 

@@ -69,9 +69,6 @@ pub(super) struct KeyAccounts {
 pub(super) struct KeyAccount {
     pub(super) wallet: String,
     pub(super) account: AccountIx,
-    /// Id the next beat of this wallet's dead-man switch must carry, once armed. One API key has one chain for clients; behind
-    /// it every wallet is beaten along.
-    pub(super) beat: Option<String>,
 }
 
 impl KeyAccounts {
@@ -80,15 +77,11 @@ impl KeyAccounts {
         self.by_key.get(api_key).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn of_mut(&mut self, api_key: &str) -> &mut [KeyAccount] {
-        self.by_key.get_mut(api_key).map_or(&mut [], Vec::as_mut_slice)
-    }
-
     /// Remembers that the key acts for the wallet.
     fn add(&mut self, api_key: &str, wallet: &str, account: AccountIx) {
         let wallets = self.by_key.entry(api_key.to_owned()).or_default();
         if wallets.iter().all(|known| known.account != account) {
-            wallets.push(KeyAccount { wallet: wallet.to_owned(), account, beat: None });
+            wallets.push(KeyAccount { wallet: wallet.to_owned(), account });
             self.by_account.entry(account).or_default().insert(api_key.to_owned());
         }
     }

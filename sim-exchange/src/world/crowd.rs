@@ -134,7 +134,7 @@ impl Crowd {
             let account = trail.open(exchange, start, &address, funds);
             exchange.listen_to(account);
             tally.name(account, Kind::Bot);
-            let made = Bot::new(spec, &markets, account, &address, draws.uuid("owner", "bot", 0), start)?;
+            let made = Bot::new(spec, &markets, account, &address, bot_key(&draws), start)?;
             bot = Some(BotSeat::new(made, &draws, markets.len(), latency));
         }
         let (mut seats, mut seat_of, mut lots) = (Vec::new(), Vec::new(), vec![draws.stream("tie", "bot")]);
@@ -366,4 +366,9 @@ impl Crowd {
             .finish(exchange, self.now)
             .map_err(|why| self.checks.violation(&self.trail, self.now, format!("the log: {why}")))
     }
+}
+
+/// The API key the bot trades with.
+pub(super) fn bot_key(draws: &Draws) -> String {
+    draws.uuid("owner", "bot", 0)
 }

@@ -196,13 +196,18 @@ pub(crate) struct Trader {
 impl Trader {
     /// Logs in with published L1 headers of public key number `n`.
     pub(crate) async fn login(ready: &ReadyLine, n: usize) -> Self {
+        Self::login_with(ready, n, "0").await
+    }
+
+    /// The same with another nonce: another API key of the same wallet. Only key number 0 has one published, nonce 1.
+    pub(crate) async fn login_with(ready: &ReadyLine, n: usize, nonce: &str) -> Self {
         let key: PrivateKeySigner = KEYS[n].parse().expect("a key");
         let file: Value = serde_json::from_str(include_str!("../../testdata/l1.json")).expect("vectors");
         let of_key = |v: &&Value| {
             let headers = &v["headers"];
             let address = headers["POLY_ADDRESS"].as_str().expect("there");
             v["chain"] == 137
-                && headers["POLY_NONCE"] == "0"
+                && headers["POLY_NONCE"] == nonce
                 && address.eq_ignore_ascii_case(&key.address().to_string())
         };
         let vector = file["vectors"].as_array().expect("a list").iter().find(of_key).expect("a vector of the key");

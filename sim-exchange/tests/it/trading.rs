@@ -1,6 +1,6 @@
 //! Orders, cancels, the dead-man switch.
 
-use crate::client::{Trader, fetch, venue};
+use crate::client::{Trader, fetch, still_venue, venue};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -193,5 +193,35 @@ async fn balances_and_scoring_answer() {
     assert!(trades["data"].is_array());
     let (status, _) = fetch(trader.http.get(format!("{}/data/orders", running.ready.clob))).await;
     assert_eq!(status, 401, "never without credentials");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_dead_mans_switch_is_the_keys_and_not_the_wallets() {
+    let (running, hands) = still_venue("").await;
+    let keys = [Trader::login(&running.ready, 0).await, Trader::login_with(&running.ready, 0, "1").await];
+    assert_eq!(keys[0].address(), keys[1].address());
+    assert_ne!(keys[0].api_key, keys[1].api_key);
+    let beat = async |key: &Trader, id: &Value| key.call("POST", "/v1/heartbeats", &json!({"heartbeat_id": id})).await;
+    let mut next = Vec::new();
+    for key in &keys {
+        let (status, body) = beat(key, &json!("")).await;
+        assert_eq!(status, 200, "each key begins a chain of its own: {body}");
+        next.push(body["heartbeat_id"].clone());
+    }
+    let orders = [keys[0].order(true, "BUY", 40, 10), keys[1].order(true, "BUY", 39, 10)];
+    for (key, order) in keys.iter().zip(&orders) {
+        assert_eq!(key.call("POST", "/order", order).await.0, 200);
+    }
+    for _ in 0..3 {
+        hands.advance_ms(5_000);
+        let (status, body) = beat(&keys[1], &next[1]).await;
+        assert_eq!(status, 200, "{body}");
+        next[1] = body["heartbeat_id"].clone();
+    }
+    assert_eq!(keys[0].open_orders().await, [""; 0], "silent for 15 s");
+    assert_eq!(keys[1].open_orders().await, [keys[1].id_of(&orders[1])]);
+    assert_eq!(beat(&keys[0], &next[0]).await.0, 400, "its chain begins anew");
+    assert_eq!(beat(&keys[0], &json!("")).await.0, 200);
     running.stop().await;
 }

@@ -47,7 +47,8 @@ fn busy() -> (Scenario, Exchange) {
             exchange.split(at(0), account, MarketIx(market), shares(200)).expect("rich enough");
         }
     }
-    exchange.heartbeat(at(0), AccountIx(2), None).expect("armed: it will be swept");
+    let key = exchange.made_up.owner.uuid(2);
+    exchange.heartbeat(at(0), &key, None).expect("armed: it will be swept");
     exchange.plan(at(40_000), Planned::Resolve(MarketIx(0), Answer::Winner(Outcome::Yes)));
     (scenario, exchange)
 }

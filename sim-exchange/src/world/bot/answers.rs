@@ -95,7 +95,7 @@ pub(super) fn answer(
             page(cursor.as_deref(), rows.collect())
         }
         VenueCall::Heartbeat { id } => {
-            match exchange.heartbeat(at, account, Some(id).filter(|id| !id.is_empty()).map(|id| &**id)) {
+            match exchange.heartbeat(at, &caller.owner, Some(id).filter(|id| !id.is_empty()).map(|id| &**id)) {
                 Ok(next) => reply(200, &HeartbeatReply { heartbeat_id: next, error_msg: None }),
                 Err(expected) => {
                     let error_msg = Some("Invalid Heartbeat ID".to_owned());
