@@ -12,6 +12,8 @@ pub struct Limits {
     pub market: Usdc,
     /// All markets together.
     pub total: Usdc,
+    /// Free dollars: the venue keeps price × what is left of every open buy, and refuses what is beyond that.
+    pub free: Usdc,
     /// One order; known once the executor has told its caps.
     pub order: Option<Usdc>,
 }
@@ -25,6 +27,7 @@ impl Limits {
             Some(caps) => Self {
                 market: self.market.min(caps.market),
                 total: self.total.min(caps.total),
+                free: self.free,
                 order: Some(self.order.map_or(caps.order, |own| own.min(caps.order))),
             },
         }
@@ -38,6 +41,8 @@ pub struct Standing {
     pub held_here: Usdc,
     /// Resting buys and holdings of all other markets.
     pub elsewhere: Usdc,
+    /// The buys alone.
+    pub buys_elsewhere: Usdc,
 }
 
 /// What [`thin`] did.
@@ -47,18 +52,20 @@ pub struct Thinned {
     pub kept: usize,
     /// Which limit cut something off.
     pub cut: Option<&'static str>,
-    /// As long as no more than this stands elsewhere, what was kept would be kept.
+    /// As long as no more than this stands elsewhere, what was kept would be kept …
     pub room: Usdc,
+    /// … and as long as free dollars pay for these buys beside those elsewhere.
+    pub buys: Usdc,
 }
 
 /// Keeps of `want`, in its order, what fits, and moves the rest behind it.
 pub fn thin(limits: Limits, standing: Standing, want: &mut [NewOrder]) -> Thinned {
-    let mut here = standing.held_here;
+    let (mut here, mut buys) = (standing.held_here, Usdc::ZERO);
     let (mut kept, mut cut) = (0, None);
     for n in 0..want.len() {
         let order = want[n];
         let cost = if order.side == Side::Sell { Usdc::ZERO } else { order.notional() };
-        let would_be = here.saturating_add(cost);
+        let (would_be, bought) = (here.saturating_add(cost), buys.saturating_add(cost));
         let over = if order.side == Side::Sell {
             None
         } else if limits.order.is_some_and(|cap| cost > cap) {
@@ -67,17 +74,19 @@ pub fn thin(limits: Limits, standing: Standing, want: &mut [NewOrder]) -> Thinne
             Some("market")
         } else if would_be.saturating_add(standing.elsewhere) > limits.total {
             Some("total")
+        } else if bought.saturating_add(standing.buys_elsewhere) > limits.free {
+            Some("free dollars")
         } else {
             None
         };
         if over.is_none() {
-            here = would_be;
+            (here, buys) = (would_be, bought);
             want[kept..=n].rotate_right(1);
             kept += 1;
         }
         cut = cut.or(over);
     }
-    Thinned { kept, cut, room: limits.total.saturating_sub(here) }
+    Thinned { kept, cut, room: limits.total.saturating_sub(here), buys }
 }
 
 /// Why nothing is quoted anywhere.

@@ -382,6 +382,11 @@ impl Engine {
             }
             FromExecutor::Balance { usdc, tokens } => {
                 self.balanced = true;
+                self.ration.due = true;
+                // with other dollars than before there is room elsewhere, or what rests anywhere is not paid for any more
+                if self.ration.told.replace(*usdc) != Some(*usdc) || self.inventory.usdc_free() != *usdc {
+                    self.touch_all();
+                }
                 for market in self.inventory.set_balance(*usdc, tokens) {
                     self.dirty.insert(market);
                 }

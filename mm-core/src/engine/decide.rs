@@ -204,7 +204,7 @@ impl Engine {
             Err(why) => (Err(why), ArrayVec::new(), None),
         };
         self.markets[ix.index()].decision = Some(decision);
-        let Thinned { kept, cut, room } = thin(limits, standing, &mut want);
+        let Thinned { kept, cut, room, buys } = thin(limits, standing, &mut want);
         let (want, no_room) = want.split_at(kept);
         if self.told.news(ix, cut) {
             alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
@@ -232,15 +232,18 @@ impl Engine {
         if plan.cancels.is_empty() && plan.places.is_empty() && cut.is_none() && timeless && !silent {
             let follows_sizes = self.params[ix.index()].as_ref().is_none_or(|params| params.fair.follows_sizes());
             let basis = basis.filter(|_| !follows_sizes);
-            self.markets[ix.index()].quiet = Some(Quiet { horizon, room, basis, resized: false, gone: Qty::ZERO });
+            self.markets[ix.index()].quiet =
+                Some(Quiet { horizon, room, buys, basis, resized: false, gone: Qty::ZERO });
         }
         plan
     }
 
     /// Whether the last decision of a market still keeps the limits over all markets.
     fn still_fits(&mut self, ix: MarketIx) -> bool {
-        let elsewhere = self.elsewhere(ix);
-        self.markets[ix.index()].quiet.is_some_and(|quiet| elsewhere <= quiet.room)
+        let ([elsewhere, buys_elsewhere], free) = (self.elsewhere(ix), self.inventory.usdc_free());
+        self.markets[ix.index()]
+            .quiet
+            .is_some_and(|quiet| elsewhere <= quiet.room && quiet.buys.saturating_add(buys_elsewhere) <= free)
     }
 
     /// Asks whether the quotes of a decision, of which only sizes in the book have changed, are still what is wanted; what they bring is
@@ -359,14 +362,14 @@ impl Engine {
         let value = |qty: Qty, price: Option<Price>| cost_ceil(price.unwrap_or(Price::ONE), qty);
         let held_here = value(held.yes.matched, price)
             .saturating_add(value(held.no.matched, price.and_then(|p| p.complement().checked_add(1)).or(price)));
-        let elsewhere = self.elsewhere(ix);
+        let [elsewhere, buys_elsewhere] = self.elsewhere(ix);
         self.afoot.held = self.afoot.held - exact(self.markets[ix.index()].held_value) + exact(held_here);
         self.markets[ix.index()].held_value = held_here;
-        Standing { held_here, elsewhere }
+        Standing { held_here, elsewhere, buys_elsewhere }
     }
 
-    /// Resting buys and holdings of all other markets, and what they have planned in this turn.
-    fn elsewhere(&mut self, ix: MarketIx) -> Usdc {
+    /// Resting buys and holdings of all other markets, and what they have planned in this turn; and of that the buys alone.
+    fn elsewhere(&mut self, ix: MarketIx) -> [Usdc; 2] {
         let known = self.afoot.version == Some(self.orders.version()) && self.afoot.open_in.len() == self.markets.len();
         if !known {
             self.afoot.version = Some(self.orders.version());
@@ -381,9 +384,9 @@ impl Engine {
                 }
             }
         }
-        let here = self.afoot.open_in[ix.index()] + exact(self.markets[ix.index()].held_value);
-        let all = self.afoot.open + self.afoot.planned + self.afoot.held;
-        Usdc::from_micro(u64::try_from(all - here).unwrap_or(u64::MAX))
+        let buys = self.afoot.open + self.afoot.planned - self.afoot.open_in[ix.index()];
+        let held = self.afoot.held - exact(self.markets[ix.index()].held_value);
+        [buys + held, buys].map(|sum| Usdc::from_micro(u64::try_from(sum).unwrap_or(u64::MAX)))
     }
 
     /// Cancels of all markets by [`Urgency`], then placements, as far as the budget reaches. What does not fit is decided again when it

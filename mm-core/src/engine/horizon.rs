@@ -91,6 +91,8 @@ pub(super) struct Quiet {
     pub(super) horizon: Horizon,
     /// Most that may stand elsewhere.
     pub(super) room: Usdc,
+    /// What its buys cost: free dollars must pay for them beside the buys elsewhere.
+    pub(super) buys: Usdc,
     /// What its quotes were found from, if sizes within the horizon may change without the rest of the decision.
     pub(super) basis: Option<Basis>,
     /// They have changed since.

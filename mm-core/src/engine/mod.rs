@@ -34,6 +34,8 @@ mod tests;
 #[cfg(test)]
 mod tests_hashes;
 #[cfg(test)]
+mod tests_limits;
+#[cfg(test)]
 mod tests_minutes;
 #[cfg(test)]
 mod tests_ration;

@@ -1,6 +1,6 @@
 //! What a dollar at work must bring, so that the wishes of all markets fit under the limit over all of them (`strategy.md` section 3).
 //!
-//! Worked out anew with each sample, and when markets, terms, caps or a book have come. In between it stands, whatever moves: a new price
+//! Worked out anew with each sample, and when markets, terms, caps, a balance or a book have come. In between it stands, whatever moves: a new price
 //! touches every market. Where all wishes fit it is nothing, and changes nothing.
 
 use super::Engine;
@@ -15,6 +15,8 @@ use crate::risk::Limits;
 pub(super) struct Ration {
     pub(super) price: MoneyPrice,
     pub(super) due: bool,
+    /// The dollars the last balance told.
+    pub(super) told: Option<Usdc>,
     /// Who comes first is served first, as if there were no price.
     #[cfg(test)]
     off: bool,
@@ -40,9 +42,9 @@ impl Engine {
         if !runs || self.paused || !std::mem::take(&mut self.ration.due) {
             return;
         }
-        let left = Usdc::from_micro(
-            u64::try_from(exact(self.limits().total).saturating_sub(self.afoot.held)).unwrap_or(u64::MAX),
-        );
+        let Limits { total, free, .. } = self.limits();
+        let left =
+            Usdc::from_micro(u64::try_from(exact(total).saturating_sub(self.afoot.held)).unwrap_or(u64::MAX)).min(free);
         let mut scratch = self.scratch.take().unwrap_or_default();
         let mut own = std::mem::take(&mut self.own_orders);
         let price = money_price(left, |price| self.spent(price, &mut own, &mut scratch));
@@ -81,10 +83,10 @@ impl Engine {
         wanted.map_or(Usdc::ZERO, |quotes| buys(&quotes.orders))
     }
 
-    /// The limits of the configuration, within the executor's caps.
+    /// The limits of the configuration and of what there is, within the executor's caps.
     pub(super) fn limits(&self) -> Limits {
-        let risk = &self.config.risk;
-        Limits { market: risk.max_market, total: risk.max_total, order: None }.within(self.caps)
+        let (risk, free) = (&self.config.risk, self.inventory.usdc_free());
+        Limits { market: risk.max_market, total: risk.max_total, free, order: None }.within(self.caps)
     }
 
     /// What may be at risk in a market where this is held.

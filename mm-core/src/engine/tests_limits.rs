@@ -1,0 +1,139 @@
+//! What bounds all orders together: free dollars.
+
+use super::Engine;
+use super::tests_support::{config_for, market};
+use crate::domain::{ClientOrderId, Market, MarketIx, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, Token};
+use crate::domain::{TradeId, Usdc};
+use crate::event::{Action, Input, LinkIx, MarketEvent, Turn};
+use crate::protocol::{Caps, FromExecutor, Gate, Held, Stage};
+
+fn dollars(whole: u64) -> Usdc {
+    Usdc::from_micro(whole * 1_000_000)
+}
+
+fn shares(whole: u64) -> Qty {
+    Qty::from_whole(whole).expect("small")
+}
+
+/// An engine of some markets, whose orders rest as soon as they are placed.
+struct Rig {
+    engine: Engine,
+    seq: u64,
+    ms: u64,
+}
+
+impl Rig {
+    fn new(markets: Vec<Market>, total: &str) -> Self {
+        let numbers: Vec<u64> = (1..=markets.len() as u64).collect();
+        let mut config = config_for(&numbers, "200");
+        config.risk.max_market = dollars(100);
+        config.risk.max_total = Usdc::parse(total).expect("dollars");
+        let mut rig = Self { engine: Engine::new(config, Vec::new()), seq: 0, ms: 1_780_000_000_000 };
+        rig.turn(vec![Input::Universe(markets), Input::Link { link: LinkIx(0), up: true }]);
+        rig
+    }
+
+    fn welcome(order: Usdc) -> Input {
+        let gate = Gate::Open { until: Timestamp::MAX };
+        let caps = Caps { order, market: dollars(1_000), total: dollars(1_000) };
+        Input::Executor(FromExecutor::Welcome { open: Vec::new(), gate, caps })
+    }
+
+    fn balance(usdc: Usdc, tokens: &[(u16, u64)]) -> Input {
+        let held = |(row, n): &(u16, u64)| {
+            let token = Token { market: MarketIx(*row), outcome: Outcome::Yes };
+            (token, Held { matched: shares(*n), confirmed: shares(*n) })
+        };
+        Input::Executor(FromExecutor::Balance { usdc, tokens: tokens.iter().map(held).collect() })
+    }
+
+    fn book(&self, row: u16, bid: &str, ask: &str) -> Input {
+        let level = |text: &str| vec![(Price::parse(text).expect("a price"), shares(500))];
+        Input::Market(MarketEvent::Snapshot {
+            token: Token { market: MarketIx(row), outcome: Outcome::Yes },
+            bids: level(bid),
+            asks: level(ask),
+            tick: None,
+            last_trade: None,
+            hash: None,
+            venue_ms: self.ms,
+        })
+    }
+
+    /// What one turn spends on placements. They are accepted, and what it cancels has ended, in the next.
+    fn turn(&mut self, inputs: Vec<Input>) -> Usdc {
+        self.seq += 1;
+        let mut out = Vec::new();
+        self.engine.turn(&Turn { seq: self.seq, at: Timestamp::from_ms(self.ms), inputs }, &mut out);
+        let mut placed = Usdc::ZERO;
+        let mut answers = Vec::new();
+        for action in out {
+            match action {
+                Action::Place { id, order } => {
+                    placed = placed.saturating_add(order.notional());
+                    let order = OrderId::from_bytes([u8::try_from(id.0).expect("few"); 32]);
+                    answers.push(Input::Executor(FromExecutor::Accepted { id, order }));
+                }
+                Action::Cancel { id } => {
+                    answers.push(Input::Executor(FromExecutor::Canceled { id, matched: Qty::ZERO }));
+                }
+                _ => {}
+            }
+        }
+        if !answers.is_empty() {
+            self.turn(answers);
+        }
+        placed
+    }
+
+    fn rests(&self, row: u16) -> Vec<NewOrder> {
+        self.engine.own(MarketIx(row)).collect()
+    }
+
+    fn spent(&self, row: u16) -> Usdc {
+        let rests = self.rests(row);
+        let buys = rests.iter().filter(|o| o.side == Side::Buy);
+        buys.fold(Usdc::ZERO, |sum, o| sum.saturating_add(o.notional()))
+    }
+}
+
+#[test]
+fn all_open_buys_together_fit_into_the_free_dollars() {
+    // each wishes two orders of $10.56
+    let mut rig = Rig::new(vec![market(1), market(2)], "200");
+    let books = vec![rig.book(0, "0.48", "0.52"), rig.book(1, "0.48", "0.52")];
+    rig.turn([vec![Rig::welcome(dollars(1_000)), Rig::balance(dollars(30), &[])], books].concat());
+    let both = |rig: &Rig| rig.spent(0).saturating_add(rig.spent(1));
+    assert!(both(&rig) <= dollars(30), "{} of 30 dollars", both(&rig));
+    assert_eq!(rig.rests(0).len(), 2, "the first has room");
+    // a fill moves dollars from what rests to what is spent: nothing else may take them
+    let fill = FromExecutor::Fill {
+        id: ClientOrderId(1),
+        trade: TradeId::parse("t1").expect("visible"),
+        price: Price::parse("0.48").expect("a price"),
+        qty: shares(22),
+        stage: Stage::Matched,
+    };
+    rig.ms += 10_000;
+    let books = vec![rig.book(0, "0.48", "0.52"), rig.book(1, "0.48", "0.52")];
+    rig.turn([vec![Input::Executor(fill)], books].concat());
+    assert!(both(&rig) <= Usdc::parse("19.44").expect("dollars"), "{} of 19.44", both(&rig));
+    // the balance has it too; then somebody brings money, and in quiet books it is used at once
+    rig.ms += 10_000;
+    rig.turn(vec![Rig::balance(Usdc::parse("19.44").expect("dollars"), &[(0, 22)])]);
+    assert!(both(&rig) <= Usdc::parse("19.44").expect("dollars"), "{} of 19.44", both(&rig));
+    rig.turn(vec![Rig::balance(dollars(200), &[(0, 22)])]);
+    assert_eq!([rig.rests(0).len(), rig.rests(1).len()], [2, 2], "there is room for all");
+}
+
+#[test]
+fn dollars_that_are_gone_take_orders_with_them() {
+    let mut rig = Rig::new(vec![market(1)], "200");
+    let book = rig.book(0, "0.48", "0.52");
+    rig.turn(vec![Rig::welcome(dollars(1_000)), Rig::balance(dollars(100), &[]), book]);
+    assert_eq!(rig.rests(0).len(), 2);
+    // withdrawn by hand: the venue will cancel what is not paid for any more
+    rig.ms += 10_000;
+    rig.turn(vec![Rig::balance(dollars(5), &[])]);
+    assert!(rig.spent(0) <= dollars(5), "{}", rig.spent(0));
+}
