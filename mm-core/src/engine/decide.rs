@@ -7,7 +7,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, Edit, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, Scratch, Searched, Strategy, View, Why, again, quote_from};
+use crate::quote::{NoQuote, Quotes, Room, Scratch, Searched, Strategy, View, Why, again, may_rest_alone, quote_from};
 use crate::risk::{Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
 
@@ -204,7 +204,12 @@ impl Engine {
             Err(why) => (Err(why), ArrayVec::new(), None),
         };
         self.markets[ix.index()].decision = Some(decision);
-        let Thinned { kept, cut, room, buys } = thin(limits, standing, &mut want);
+        let Thinned { mut kept, cut, room, buys } = thin(limits, standing, &mut want);
+        if let ([left, _], 1) = (want.as_slice(), kept)
+            && !self.may_rest_alone((ix, runs), left, own, (held, space), scratch)
+        {
+            kept = 0;
+        }
         let (want, no_room) = want.split_at(kept);
         if self.told.news(ix, cut) {
             alert(Alert::LimitHit(format!("{} cap in market {}", cut.unwrap_or_default(), ix.0).into()), out);
@@ -306,6 +311,20 @@ impl Engine {
             None => quotes,
         };
         (wanted, wish, book.horizon())
+    }
+
+    /// Whether what the limits leave of a pair is worth resting.
+    fn may_rest_alone(
+        &self,
+        (ix, runs): (MarketIx, bool),
+        left: &NewOrder,
+        own: &[NewOrder],
+        (held, room): (Holdings, Room),
+        scratch: &mut Scratch,
+    ) -> bool {
+        let book = Watched::new(&self.markets[ix.index()].book);
+        let view = self.view(ix, &book, (runs, own, held, room));
+        view.is_some_and(|view| may_rest_alone(&view, left, scratch))
     }
 
     /// What a quote may depend on; `None` for a market that is never quoted.

@@ -1,11 +1,13 @@
-//! What bounds all orders together: free dollars.
+//! What bounds all orders together: free dollars, and one order's cap.
 
 use super::Engine;
+use super::horizon::Watched;
 use super::tests_support::{config_for, market};
 use crate::domain::{ClientOrderId, Market, MarketIx, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, Token};
 use crate::domain::{TradeId, Usdc};
 use crate::event::{Action, Input, LinkIx, MarketEvent, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Held, Stage};
+use crate::quote::{NoQuote, Quotes, Scratch, broken_promise, quote_with};
 
 fn dollars(whole: u64) -> Usdc {
     Usdc::from_micro(whole * 1_000_000)
@@ -95,6 +97,28 @@ impl Rig {
         let buys = rests.iter().filter(|o| o.side == Side::Buy);
         buys.fold(Usdc::ZERO, |sum, o| sum.saturating_add(o.notional()))
     }
+
+    /// The promise of a quote that what rests in a market breaks.
+    fn broken(&self, row: u16) -> Option<String> {
+        let ix = MarketIx(row);
+        let book = Watched::new(&self.engine.markets[ix.index()].book);
+        let room = self.engine.room(self.engine.limits(), Usdc::ZERO);
+        let view = self.engine.view(ix, &book, (true, &[], self.engine.holdings(ix), room)).expect("a quoted market");
+        let quotes = quote_with(&view, &mut Scratch::default()).expect("a quote");
+        let orders = self.rests(row).into_iter().collect();
+        broken_promise(&view, &Quotes { orders, ..quotes })
+    }
+
+    fn no_quote(&self, row: u16) -> Option<NoQuote> {
+        self.engine.markets[usize::from(row)].decision.and_then(Result::err)
+    }
+}
+
+/// A market whose scoring size is this.
+fn of_size(min_size: u64) -> Market {
+    let mut market = market(1);
+    market.rewards.as_mut().expect("funded").min_size = shares(min_size);
+    market
 }
 
 #[test]
@@ -136,4 +160,40 @@ fn dollars_that_are_gone_take_orders_with_them() {
     rig.ms += 10_000;
     rig.turn(vec![Rig::balance(dollars(5), &[])]);
     assert!(rig.spent(0) <= dollars(5), "{}", rig.spent(0));
+}
+
+#[test]
+fn an_order_cap_that_the_dearer_outcome_does_not_fit_takes_both() {
+    // 55 shares of YES at 0.91 cost $50
+    let mut rig = Rig::new(vec![of_size(50)], "200");
+    let book = rig.book(0, "0.92", "0.94");
+    let placed = rig.turn(vec![Rig::welcome(dollars(25)), Rig::balance(dollars(1_000), &[]), book]);
+    assert_eq!((placed, rig.rests(0)), (Usdc::ZERO, Vec::new()));
+    assert!(matches!(rig.no_quote(0), Some(NoQuote::BelowMinimum { .. })), "{:?}", rig.no_quote(0));
+    // in the middle both fit once they give up their head-room
+    let book = rig.book(0, "0.48", "0.52");
+    rig.turn(vec![book]);
+    assert_eq!(rig.rests(0).len(), 2, "{:?}", rig.no_quote(0));
+    assert!(rig.rests(0).iter().all(|order| order.notional() <= dollars(25) && order.qty >= shares(50)));
+    assert_eq!(rig.broken(0), None);
+}
+
+#[test]
+fn what_limits_leave_of_a_pair_rests_only_where_it_scores_alone() {
+    // YES for $20.02 has room, NO for $1.10 beside it has none
+    for (total, free) in [("20.5", dollars(1_000)), ("200", Usdc::parse("20.5").expect("dollars"))] {
+        let mut rig = Rig::new(vec![market(1)], total);
+        let book = rig.book(0, "0.92", "0.94");
+        rig.turn(vec![Rig::welcome(dollars(1_000)), Rig::balance(free, &[]), book]);
+        assert!(rig.no_quote(0).is_none(), "{:?}", rig.no_quote(0));
+        assert_eq!(rig.rests(0), [], "total {total}, free {free}");
+    }
+    // where one side alone scores, one may rest
+    for (total, free) in [("15", dollars(1_000)), ("200", dollars(15))] {
+        let mut rig = Rig::new(vec![market(1)], total);
+        let book = rig.book(0, "0.48", "0.52");
+        rig.turn(vec![Rig::welcome(dollars(1_000)), Rig::balance(free, &[]), book]);
+        assert_eq!(rig.rests(0).len(), 1, "total {total}, free {free}");
+        assert_eq!(rig.broken(0), None);
+    }
 }

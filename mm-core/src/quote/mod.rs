@@ -190,7 +190,7 @@ pub(crate) fn quote_from<B: Depth>(
     let (reference, best) = reference(view, rewards, best)?;
     let fair = Fair::new(view.params.fair, best, view.recent.flow);
     view.recent.forbids(view.at, view.params)?;
-    let [least, most] = sizes(view, rewards, reference)?;
+    let [least, most] = sizes(view, rewards, reference, fair.value)?;
     let raised = order_size_up(view.adjust.size(least)).min(most);
     let limits = Limits::of(view.market.tick, &mut near, fair.value);
     let tick = view.market.tick;
@@ -278,6 +278,26 @@ pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut
     Some(value.paying(view.room.money, orders))
 }
 
+/// Whether one order of a pair may rest where a limit leaves no room for the other: where one side alone scores, by the reference and by
+/// the scoring midpoint with this order alone, and strictly inside the band around that.
+#[must_use]
+pub(crate) fn may_rest_alone<B: Depth>(view: &View<'_, B>, order: &NewOrder, scratch: &mut Scratch) -> bool {
+    let mut near = near::read(view.book, view.own, &mut scratch.near);
+    let rewards = wanted_rewards(view);
+    let Some([(bid, _), (ask, _)]) = reference_levels(&mut near, rewards) else { return false };
+    if !Midpoint::between(bid, ask).allows_single_sided() {
+        return false;
+    }
+    let Some(terms) = rewards else { return true };
+    let orders = std::slice::from_ref(order);
+    let [bids, asks] = [Side::Buy, Side::Sell].map(|side| levels_of(orders, side).collect::<ArrayVec<Level, 1>>());
+    near.midpoint([&bids, &asks], terms.min_size).is_some_and(|scoring| {
+        let (_, price) = order.in_yes_terms();
+        let spread2x = (2 * price.ten_thousandths()).abs_diff(scoring.halves());
+        scoring.allows_single_sided() && spread2x < 2 * terms.max_spread.ten_thousandths()
+    })
+}
+
 /// The reward terms, if money stands behind them.
 fn funded(market: &Market) -> Option<&RewardTerms> {
     market.rewards.as_ref().filter(|terms| !terms.rate_per_day.is_zero())
@@ -346,8 +366,14 @@ fn reference<B>(
 }
 
 /// The least and the most shares of an order: what is configured, raised to what scores with head-room and to the venue's minimum; up
-/// to the configured maximum and, where the strategy chooses, to what the caps pay for. Whole hundredths.
-fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoint) -> Result<[Qty; 2], NoQuote> {
+/// to the configured maximum, to what the cap on one order pays for of the dearer outcome (else the cheaper one would be left alone)
+/// and, where the strategy chooses, to what the market's cap pays for. Whole hundredths.
+fn sizes<B>(
+    view: &View<'_, B>,
+    rewards: Option<&RewardTerms>,
+    reference: Midpoint,
+    fair: Midpoint,
+) -> Result<[Qty; 2], NoQuote> {
     let params = view.params;
     let scoring = scoring_size(rewards);
     let needed = scoring.max(view.market.min_order);
@@ -360,28 +386,39 @@ fn sizes<B>(view: &View<'_, B>, rewards: Option<&RewardTerms>, reference: Midpoi
         }
     };
     let wanted = params.size.max(order_size_up(roomy)).max(order_size_up(needed));
+    if params.strategy != Strategy::Reward {
+        // no price is at or through the fair value
+        let most = params.max_size.min(of_order(view.room.order, fair)).to_order_size_down();
+        let least = wanted.min(most);
+        if least < needed || least.is_zero() {
+            return Err(NoQuote::BelowMinimum { size: most, needed });
+        }
+        return Ok([least, most]);
+    }
     let least = wanted.min(params.max_size).to_order_size_down();
     if least < needed || least.is_zero() {
         return Err(NoQuote::BelowMinimum { size: params.max_size, needed });
     }
-    if params.strategy != Strategy::Reward {
-        return Ok([least, params.max_size.to_order_size_down()]);
-    }
-    // the dearer outcome costs at most this a share, and a pair at most a dollar
-    let dearer = u64::from(reference.halves().max(20_000 - reference.halves()));
-    let of_order = match view.room.order.micro().checked_mul(20_000) {
-        Some(halves) => Qty::from_micro(halves / dearer),
-        None => {
-            let halves = u128::from(view.room.order.micro()) * 20_000;
-            u64::try_from(halves / u128::from(dearer)).map_or(Qty::MAX, Qty::from_micro)
-        }
-    };
+    // a pair costs at most a dollar a share
+    let of_order = of_order(view.room.order, reference);
     let of_market = Qty::from_micro(view.room.market.micro());
     let most = params.max_size.min(of_order).min(of_market).to_order_size_down();
     if most < least {
         return Err(NoQuote::BelowMinimum { size: most, needed: least });
     }
     Ok([least, most])
+}
+
+/// Shares of the dearer outcome that so many dollars pay for, where one costs at most its part of `midpoint`.
+fn of_order(dollars: Usdc, midpoint: Midpoint) -> Qty {
+    let dearer = u64::from(midpoint.halves().max(20_000 - midpoint.halves()));
+    match dollars.micro().checked_mul(20_000) {
+        Some(halves) => Qty::from_micro(halves / dearer),
+        None => {
+            let halves = u128::from(dollars.micro()) * 20_000;
+            u64::try_from(halves / u128::from(dearer)).map_or(Qty::MAX, Qty::from_micro)
+        }
+    }
 }
 
 /// The next whole hundredth of a share at or above `qty`; the largest one at the end of the range.
