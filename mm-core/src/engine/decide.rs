@@ -80,6 +80,7 @@ impl Engine {
         }
         self.flatten(runs, out);
         self.couple();
+        self.value_holdings();
         self.ration(runs);
         let mut plans: Vec<(MarketIx, Plan)> = Vec::new();
         // Who was left out last time comes first.
@@ -374,17 +375,37 @@ impl Engine {
         held
     }
 
-    /// What stands against the limits besides this market's own wish. Holdings count at the book's midpoint.
+    /// Values what is held in all markets to decide before the first of them is: it counts against every other one.
+    fn value_holdings(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        self.dirty.append(&mut touched);
+        // one alone is valued when it is decided
+        if touched.len() > 1 || self.ration.due {
+            for ix in &touched {
+                self.value(*ix, self.holdings(*ix));
+            }
+        }
+        touched.clear();
+        self.touched = touched;
+    }
+
+    /// What stands against the limits besides this market's own wish.
     fn standing(&mut self, ix: MarketIx, held: Holdings) -> Standing {
+        let held_here = self.value(ix, held);
+        let [elsewhere, buys_elsewhere] = self.elsewhere(ix);
+        Standing { held_here, elsewhere, buys_elsewhere }
+    }
+
+    /// What is held in a market at the book's midpoint, noted as what counts against all others.
+    fn value(&mut self, ix: MarketIx, held: Holdings) -> Usdc {
         let halves = self.markets[ix.index()].book.midpoint2x();
         let price = halves.and_then(|h| u16::try_from(h.div_ceil(2)).ok()).and_then(Price::from_ten_thousandths);
         let value = |qty: Qty, price: Option<Price>| cost_ceil(price.unwrap_or(Price::ONE), qty);
         let held_here = value(held.yes.matched, price)
             .saturating_add(value(held.no.matched, price.and_then(|p| p.complement().checked_add(1)).or(price)));
-        let [elsewhere, buys_elsewhere] = self.elsewhere(ix);
         self.afoot.held = self.afoot.held - exact(self.markets[ix.index()].held_value) + exact(held_here);
         self.markets[ix.index()].held_value = held_here;
-        Standing { held_here, elsewhere, buys_elsewhere }
+        held_here
     }
 
     /// Resting buys and holdings of all other markets, and what they have planned in this turn; and of that the buys alone.

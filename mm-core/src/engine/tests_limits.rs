@@ -1,4 +1,4 @@
-//! What bounds all orders together: free dollars, and one order's cap.
+//! What bounds all orders together: free dollars, one order's cap, and holdings that a balance has only just told.
 
 use super::Engine;
 use super::horizon::Watched;
@@ -196,4 +196,14 @@ fn what_limits_leave_of_a_pair_rests_only_where_it_scores_alone() {
         assert_eq!(rig.rests(0).len(), 1, "total {total}, free {free}");
         assert_eq!(rig.broken(0), None);
     }
+}
+
+#[test]
+fn holdings_that_a_balance_has_just_told_count_in_all_markets_at_once() {
+    let mut rig = Rig::new(vec![market(1), market(2)], "50");
+    let books = vec![rig.book(0, "0.48", "0.52"), rig.book(1, "0.48", "0.52")];
+    rig.turn([vec![Rig::welcome(dollars(1_000))], books].concat());
+    // 80 shares at 0.50
+    let placed = rig.turn(vec![Rig::balance(dollars(1_000), &[(1, 80)])]);
+    assert!(placed <= dollars(10), "{placed} beside holdings of $40 under a limit of 50");
 }
