@@ -247,6 +247,17 @@ impl Engine {
         self.wake(ix, at.plus(wait));
     }
 
+    /// A snapshot that was asked for has not come, or the book was lost again so soon that nobody asked: asks. REST cannot mend a market
+    /// of which the stream says nothing any more.
+    fn subscribe_again(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+        let (at, wait, link) = (self.at, self.config.feed.snapshot_wait, self.link_of(ix));
+        let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        if state.resync_sent.is_some_and(|sent| at.since(sent) >= wait) {
+            state.resync_sent = Some(at);
+            out.push(Action::Resync { link, token: yes(ix) });
+        }
+    }
+
     fn await_snapshots(&mut self, link: LinkIx) {
         let (at, wait) = (self.at, self.config.feed.snapshot_wait);
         for ix in self.rows_of(link) {
@@ -317,6 +328,7 @@ impl Engine {
         }
         let down = self.links.get(&self.link_of(ix)).is_some_and(|l| l.up == Some(false));
         if fetch && !down {
+            self.subscribe_again(ix, out);
             self.fetch(yes(ix), out);
         }
     }

@@ -248,7 +248,11 @@ fn a_tick_that_the_catalogue_tells_first_asks_for_a_new_book() {
     finer.tick = TickSize::parse("0.001").expect("a tick");
     assert_eq!(rig.after(100, vec![Input::Universe(vec![finer.clone()])]), "resync YES, cancel 1, cancel 2");
     rig.after(100, vec![Rig::canceled(1), Rig::canceled(2)]);
-    assert_eq!(rig.after(5_000, vec![]), "fetch YES, fetch YES", "the snapshot does not come; and the link is quiet");
+    assert_eq!(
+        rig.after(5_000, vec![]),
+        "fetch YES, resync YES, fetch YES",
+        "the snapshot does not come; and the link is quiet"
+    );
     assert_eq!(rig.after(100, vec![Input::Universe(vec![finer])]), "", "no news");
 }
 
@@ -271,6 +275,30 @@ fn a_malformed_frame_unsyncs_the_book_it_names() {
     let frame = Input::MarketFrame { link: LinkIx(0), received: Timestamp::EPOCH, text: text.to_owned() };
     assert_eq!(rig.after(10, vec![frame]), "alert BadFrame(LinkIx(0)), alert broken, resync YES, cancel 1, cancel 2");
     assert_eq!(rig.engine.snapshot().markets[0].sync, "unsynced");
+}
+
+#[test]
+fn a_book_lost_again_before_a_new_one_may_be_asked_for_is_asked_for_later() {
+    let mut rig = Rig::quoting();
+    let bad = || {
+        let text = r#"{"event_type":"price_change","market":"0x0000000000000000000000000000000000000000000000000000000000000001","price_changes":[{"asset_id":"1002","price":"x"}],"timestamp":"1"}"#;
+        Input::MarketFrame { link: LinkIx(0), received: Timestamp::EPOCH, text: text.to_owned() }
+    };
+    assert!(rig.after(0, vec![bad()]).contains("resync YES"));
+    let book = rig.book("0.48", "0.52", 500);
+    rig.after(300, vec![book, Rig::canceled(1), Rig::canceled(2)]);
+    assert!(!rig.after(1_700, vec![bad()]).contains("resync"), "the last one is two seconds old");
+    // the stream says nothing more of this market, so that REST cannot mend it
+    let mut told = String::new();
+    for _ in 0..50 {
+        told.push_str(&rig.after(100, vec![]));
+    }
+    assert_eq!(told.matches("resync YES").count(), 1, "{told}");
+    // nor is that the last time
+    for _ in 0..50 {
+        told.push_str(&rig.after(100, vec![]));
+    }
+    assert_eq!(told.matches("resync YES").count(), 2, "{told}");
 }
 
 #[test]
