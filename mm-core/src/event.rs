@@ -149,6 +149,18 @@ impl MarketEvent {
             Self::Resolved { market } => *market,
         }
     }
+
+    /// The venue's clock, milliseconds since 1970, where the event tells it.
+    #[must_use]
+    pub const fn venue_ms(&self) -> Option<u64> {
+        match self {
+            Self::Snapshot { venue_ms, .. }
+            | Self::Delta { venue_ms, .. }
+            | Self::Top { venue_ms, .. }
+            | Self::Trade { venue_ms, .. } => Some(*venue_ms),
+            Self::TickSize { .. } | Self::Resolved { .. } => None,
+        }
+    }
 }
 
 /// Best prices of one token; a side without orders is `None`.
@@ -268,7 +280,7 @@ pub enum Action {
 /// What people should hear of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Alert {
-    /// A frame of a known type did not decode.
+    /// A frame of a known type did not decode, or tells a time far ahead of ours.
     BadFrame(LinkIx),
     /// A book lost its sync.
     BookBroken(Token),

@@ -12,6 +12,10 @@ use crate::protocol::{FromExecutor, Gate};
 use crate::rewards::Interval;
 use crate::venue::market_ws::{BadFrame, Read, Road, read};
 
+/// An event whose venue time is further ahead of us than this is a bad one. No clock is that wrong for long (the executor pauses at three
+/// seconds and halts at thirty), and a book that believed it would take every later event for an old one.
+pub(super) const AHEAD_MAX_MS: u64 = 60_000;
+
 impl Engine {
     pub(super) fn absorb(&mut self, input: &Input, out: &mut Vec<Action>) {
         match input {
@@ -159,12 +163,26 @@ impl Engine {
 
     pub(super) fn market_event(&mut self, event: &MarketEvent, out: &mut Vec<Action>) {
         let ix = event.market();
+        if self.is_far_ahead(event) {
+            return self.bad_event(ix, out);
+        }
         let was_synced = self.markets.get(ix.index()).is_some_and(|state| state.book.is_synced());
         let Some(proven) = (if was_synced { Some(false) } else { self.vouch(event, out) }) else { return };
         self.take_event(event, out);
         if proven {
             self.anchor(ix);
         }
+    }
+
+    fn is_far_ahead(&self, event: &MarketEvent) -> bool {
+        event.venue_ms().is_some_and(|ms| ms > self.at.ms().saturating_add(AHEAD_MAX_MS))
+    }
+
+    /// An event that cannot be taken: the book may lack what it says, or have something that it takes back.
+    fn bad_event(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
+        self.totals.bad_frames += 1;
+        alert(Alert::BadFrame(self.link_of(ix)), out);
+        self.lose_book(ix, out);
     }
 
     /// Takes an event of which nobody need vouch any more.

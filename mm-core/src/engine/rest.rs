@@ -1,6 +1,7 @@
 //! REST as the second source: it mends books that are out of sync and bears witness about those that are not.
 
 use super::Engine;
+use super::absorb::AHEAD_MAX_MS;
 use crate::book::Book;
 use crate::domain::Token;
 use crate::event::Action;
@@ -15,6 +16,10 @@ impl Engine {
             self.totals.bad_rest += 1;
             return;
         };
+        if body.venue_ms > self.at.ms().saturating_add(AHEAD_MAX_MS) {
+            self.totals.bad_rest += 1;
+            return;
+        }
         let Some(proven) = self.vouch_rest(token, &body, out) else { return };
         let (at, link, ix) = (self.at, self.link_of(token.market), token.market);
         self.link_mut(link).answered = Some(at);

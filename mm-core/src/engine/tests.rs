@@ -302,6 +302,39 @@ fn a_book_lost_again_before_a_new_one_may_be_asked_for_is_asked_for_later() {
 }
 
 #[test]
+fn a_frame_from_far_ahead_is_a_bad_one_and_freezes_no_book() {
+    let mut rig = Rig::quoting();
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    let top = |rig: &Rig| rig.engine.book(MarketIx(0)).map(|book| (book.is_synced(), book.top().bid));
+    let now = rig.ms;
+    // a minute is a clock; this is another unit
+    let ahead = book(price("0.48"), price("0.52"), qty(500), now * 1_000);
+    let told = rig.after(100, vec![ahead]);
+    assert_eq!(told, "alert BadFrame(LinkIx(0)), alert broken, resync YES, cancel 1, cancel 2");
+    assert_eq!(top(&rig).map(|(synced, _)| synced), Some(false));
+    let delta = |bid: &str, venue_ms: u64| {
+        Input::Market(MarketEvent::Delta {
+            token: Token { market: MarketIx(0), outcome: Outcome::Yes },
+            side: Side::Buy,
+            price: price(bid),
+            qty: qty(100),
+            top: None,
+            hash: None,
+            venue_ms,
+        })
+    };
+    // one of them in between is not kept for the book to come either
+    let (early, late) = (delta("0.49", rig.ms), delta("0.51", now * 1_000));
+    rig.after(100, vec![early, late, Rig::canceled(1), Rig::canceled(2)]);
+    let clean = rig.book("0.48", "0.52", 500);
+    rig.after(3_000, vec![clean]);
+    assert_eq!(top(&rig), Some((true, Some(price("0.48")))));
+    let moved = delta("0.49", rig.ms);
+    rig.after(100, vec![moved]);
+    assert_eq!(top(&rig), Some((true, Some(price("0.49")))));
+}
+
+#[test]
 fn no_snapshot_and_no_data_are_asked_about_and_given_up() {
     let mut rig = Rig::new();
     assert_eq!(rig.after(5_000, vec![]), "fetch YES, fetch YES");
