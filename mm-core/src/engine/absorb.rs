@@ -385,8 +385,12 @@ impl Engine {
     fn executor(&mut self, message: &FromExecutor, out: &mut Vec<Action>) {
         let at = self.at;
         if let Err(impossible) = self.orders.apply(at, message) {
-            // an answer about scoring moves no money: an order long forgotten may still get one
-            if !matches!(message, FromExecutor::Scoring { .. }) {
+            // An order long forgotten may still get an answer about scoring, which moves no money, and a late stage of a trade: what
+            // that moves, the next balance tells.
+            let forgotten = impossible.state.is_none()
+                && matches!(message, FromExecutor::Fill { .. })
+                && self.orders.was_placed(impossible.id);
+            if !forgotten && !matches!(message, FromExecutor::Scoring { .. }) {
                 self.impossible = Some(impossible.id);
             }
             alert(Alert::ImpossibleOrder(impossible.id), out);

@@ -335,6 +335,48 @@ fn a_frame_from_far_ahead_is_a_bad_one_and_freezes_no_book() {
 }
 
 #[test]
+fn a_late_stage_of_an_order_that_is_forgotten_stops_nothing() {
+    let mut rig = Rig::quoting();
+    rig.after(100, vec![Rig::accept(1), Rig::accept(2)]);
+    let fill = |n: u64, trade: &str, stage| {
+        let trade = TradeId::parse(trade).expect("visible");
+        Input::Executor(FromExecutor::Fill { id: ClientOrderId(n), trade, price: price("0.48"), qty: qty(22), stage })
+    };
+    rig.after(100, vec![fill(1, "t1", Stage::Matched)]);
+    // orders come and go
+    let done = crate::orders::DONE_KEPT as u64 + 1;
+    let mut ended = 0;
+    let mut ids = vec![2];
+    while ended < done {
+        rig.ms += 10_000;
+        let mut inputs: Vec<Input> = ids.drain(..).map(Rig::canceled).collect();
+        ended += inputs.len() as u64;
+        let (bid, ask) = if ended % 4 < 2 { ("0.47", "0.53") } else { ("0.40", "0.46") };
+        inputs.push(rig.book(bid, ask, 500));
+        for action in rig.turn(inputs) {
+            if let Action::Place { id, .. } = action {
+                ids.push(id.0);
+            }
+        }
+        if ids.is_empty() {
+            let live: Vec<u64> = rig.engine.orders().live().map(|(id, _)| id.0).collect();
+            ids.extend(live);
+        }
+    }
+    let told = rig.after(100, vec![fill(1, "t1", Stage::Confirmed)]);
+    assert!(!told.contains("cancel-all") && !told.contains("Impossible"), "{told}");
+    let yes = rig.engine.snapshot().markets[0].yes;
+    assert_eq!((yes.matched, yes.confirmed), (qty(22), qty(22)));
+    // of one that is forgotten all the same, the next balance tells; of one that never was, somebody else told
+    let told = rig.after(100, vec![fill(2, "t2", Stage::Confirmed)]);
+    assert!(told.contains("ImpossibleOrder") && !told.contains("cancel-all"), "{told}");
+    assert_eq!(rig.engine.snapshot().halted_by, None);
+    let told = rig.after(100, vec![fill(1_000_000, "t3", Stage::Matched)]);
+    assert!(told.contains("ImpossibleOrder"), "{told}");
+    assert!(rig.engine.snapshot().halted_by.is_some());
+}
+
+#[test]
 fn no_snapshot_and_no_data_are_asked_about_and_given_up() {
     let mut rig = Rig::new();
     assert_eq!(rig.after(5_000, vec![]), "fetch YES, fetch YES");

@@ -1,7 +1,7 @@
 //! Our orders: what we believe about each, and the fewest actions from what rests to what is wanted.
 //!
 //! Believes only what the executor says. Never replaces an order whose end is not confirmed, so exposure is never
-//! doubled; never resends a placement; forgets ended orders only beyond [`DONE_KEPT`].
+//! doubled; never resends a placement; forgets ended orders only beyond [`DONE_KEPT`], and then only those of which nothing is to come.
 
 mod live;
 mod reconcile;
@@ -23,8 +23,12 @@ use crate::protocol::{FromExecutor, Refusal};
 use live::Live;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Ended orders remembered, so that late fills and repeated cancels still find their order. The oldest go first.
+/// Ended orders remembered, so that late fills and repeated cancels still find their order. Beyond it the oldest go first, but for those
+/// with a trade that is not final or still to be told …
 pub const DONE_KEPT: usize = 4096;
+
+/// … which go beyond this: of them the next balance tells.
+pub const DONE_MAX: usize = 4 * DONE_KEPT;
 
 /// Most orders of one market that are meant to rest: one for each outcome and side. What is found beyond that, as after a restart, is
 /// cancelled.
@@ -176,11 +180,21 @@ impl OrderManager {
             }
             self.done.insert(id, tracked);
             self.done_order.push_back(id);
-            while self.done_order.len() > DONE_KEPT {
-                let oldest = self.done_order.pop_front().expect("it is longer than its limit");
-                if let Some(forgotten) = self.done.remove(&oldest) {
-                    self.owing.remove(&(forgotten.order.token.market, oldest));
-                }
+            self.forget();
+        }
+    }
+
+    /// Forgets ended orders that are too many. The newest [`DONE_KEPT`] stay in any case.
+    fn forget(&mut self) {
+        while self.done_order.len() > DONE_KEPT {
+            let old = self.done_order.len() - DONE_KEPT;
+            let is_over = |id: &ClientOrderId| self.done.get(id).is_none_or(Tracked::is_settled);
+            let over = self.done_order.iter().take(old).position(is_over);
+            let Some(place) = over.or((self.done_order.len() > DONE_MAX).then_some(0)) else { return };
+            if let Some(id) = self.done_order.remove(place)
+                && let Some(forgotten) = self.done.remove(&id)
+            {
+                self.owing.remove(&(forgotten.order.token.market, id));
             }
         }
     }
@@ -229,6 +243,12 @@ impl OrderManager {
     #[must_use]
     pub fn get(&self, id: ClientOrderId) -> Option<&Tracked> {
         self.live.get(id).or_else(|| self.done.get(&id))
+    }
+
+    /// Whether an order of this number was placed in this run, or found resting: one that is not known any more is forgotten.
+    #[must_use]
+    pub const fn was_placed(&self, id: ClientOrderId) -> bool {
+        id.0 > 0 && id.0 < self.next
     }
 
     /// Whether an order may rest.

@@ -163,6 +163,13 @@ impl Tracked {
         self.matched.saturating_sub(self.traded)
     }
 
+    /// Whether nothing is to come of its trades: all are final, and all that matched was told.
+    #[must_use]
+    pub(super) fn is_settled(&self) -> bool {
+        let is_final = |(_, stage): &(Qty, Stage)| matches!(stage, Stage::Confirmed | Stage::Failed);
+        self.owed().is_zero() && self.trades.values().all(is_final)
+    }
+
     /// The executor lists it as resting after a reconnect: whatever we thought, it rests.
     pub(super) fn adopt(&mut self, at: Timestamp, venue: OrderId, matched: Qty) {
         self.matched = self.matched.max(matched);
