@@ -1,9 +1,12 @@
 //! The configured markets' facts over public REST: tokens, tick, minimum size, reward terms, times. An error names the
 //! market and what is missing. The start needs all of them; what is read anew later is taken market by market.
 
+use super::clock::Reading;
 use super::http::{self, HttpError};
-use crate::domain::{ConditionId, EventId, Market, Nanos, Price, Qty, RewardTerms, Timestamp, Usdc, parse_decimal};
-use crate::venue::rest::{ClobMarket, ClobRewards, Page, RewardMarket};
+use crate::domain::{
+    ConditionId, EventId, Market, Nanos, Price, Qty, RewardTerms, Timestamp, Usdc, parse_decimal, parse_decimal_down,
+};
+use crate::venue::rest::{ClobMarket, ClobRewards, Page, RewardConfig, RewardMarket};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
@@ -13,6 +16,8 @@ pub use refresh::{FAILED_MAX, refresh};
 
 /// How many markets are asked about at once.
 const PARALLEL: usize = 8;
+/// A day of the calendar.
+const DAY: Nanos = Nanos::from_secs(86_400);
 /// Largest answer to any of these calls, in bytes.
 const BODY_MAX: usize = 1024 * 1024;
 
@@ -59,6 +64,8 @@ pub struct Catalog {
     client: reqwest::Client,
     base: String,
     conditions: Vec<ConditionId>,
+    /// The time of day: pools begin and end.
+    now: fn() -> Timestamp,
 }
 
 /// The part of `GET /markets/{condition}` that `/clob-markets` lacks.
@@ -68,6 +75,8 @@ struct MarketRow {
     active: Option<bool>,
     #[serde(default)]
     closed: Option<bool>,
+    #[serde(default)]
+    enable_order_book: Option<bool>,
     #[serde(default)]
     end_date_iso: Option<String>,
     /// Shared by the markets of a neg-risk event; empty elsewhere.
@@ -79,7 +88,14 @@ impl Catalog {
     /// A catalogue of `conditions`, asked at `base` (no slash at its end).
     #[must_use]
     pub fn new(client: reqwest::Client, base: &str, conditions: Vec<ConditionId>) -> Self {
-        Self { client, base: base.trim_end_matches('/').to_owned(), conditions }
+        let now = || Timestamp::EPOCH.plus(Reading::of_system().wall);
+        Self { client, base: base.trim_end_matches('/').to_owned(), conditions, now }
+    }
+
+    /// The same at another time.
+    #[cfg(test)]
+    fn at(self, now: fn() -> Timestamp) -> Self {
+        Self { now, ..self }
     }
 
     /// All markets, in the order of the list.
@@ -105,10 +121,8 @@ impl Catalog {
         // The pool and the end date live elsewhere. A venue that has no such page pays nothing and announces no end.
         let pool = self.get_known(condition, &format!("/rewards/markets/{condition}")).await?;
         let row = self.get_known(condition, &format!("/markets/{condition}")).await?;
-        assemble(condition, &terms, pool.as_ref(), row.unwrap_or_default()).map_err(|why| CatalogError::Body {
-            market: condition.clone(),
-            path: format!("/clob-markets/{condition}"),
-            why,
+        assemble((self.now)(), condition, &terms, pool.as_ref(), row.unwrap_or_default()).map_err(|why| {
+            CatalogError::Body { market: condition.clone(), path: format!("/clob-markets/{condition}"), why }
         })
     }
 
@@ -160,8 +174,9 @@ impl Catalog {
     }
 }
 
-/// One market from the three answers.
+/// One market from the three answers, as it is now.
 fn assemble(
+    at: Timestamp,
     condition: &ConditionId,
     terms: &ClobMarket,
     pool: Option<&Page<RewardMarket>>,
@@ -184,8 +199,11 @@ fn assemble(
         tick: terms.mts,
         min_order: terms.mos,
         neg_risk: terms.nr,
-        ready: terms.ao && row.active.unwrap_or(true) && !row.closed.unwrap_or(false),
-        rewards: reward_terms(condition, terms.r.as_ref(), pool)?,
+        ready: terms.ao
+            && row.active.unwrap_or(true)
+            && !row.closed.unwrap_or(false)
+            && row.enable_order_book.unwrap_or(true),
+        rewards: reward_terms(at, condition, terms.r.as_ref(), pool)?,
         starts: moment("gst", terms.gst.as_deref())?,
         ends: moment("end_date_iso", row.end_date_iso.as_deref())?,
     })
@@ -206,8 +224,28 @@ fn moment(key: &str, text: Option<&str>) -> Result<Option<Timestamp>, String> {
     }
 }
 
-/// Terms of rewards that are paid: enabled, with both bounds, and with a pool above zero.
+/// Whether a pool pays at a moment. The venue tells days, in one form or another: an end at midnight is a last day, not its beginning.
+fn pays(at: Timestamp, config: &RewardConfig) -> Result<bool, String> {
+    let date = |key: &str, text: Option<&str>| match text {
+        Some(ms) if !ms.is_empty() && ms.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let why = |why| format!("rewards_config.{key}: {ms:?}: {why}");
+            ms.parse().map(|ms| Some(Timestamp::from_ms(ms))).map_err(why)
+        }
+        // beyond what a moment can be
+        Some(text) if text.get(..4).and_then(|year| year.parse().ok()).is_some_and(|year: u16| year > 2500) => {
+            Ok(Some(Timestamp::MAX))
+        }
+        text => moment(&format!("rewards_config.{key}"), text),
+    };
+    let is_day = |end: &Timestamp| end.nanos() % DAY.nanos() == 0;
+    let begun = date("start_date", config.start_date.as_deref())?.is_none_or(|start| at >= start);
+    let end = date("end_date", config.end_date.as_deref())?;
+    Ok(begun && end.is_none_or(|end| at < if is_day(&end) { end.plus(DAY) } else { end }))
+}
+
+/// Terms of rewards that are paid: enabled, with both bounds, and with a pool above zero now.
 fn reward_terms(
+    at: Timestamp,
     condition: &ConditionId,
     terms: Option<&ClobRewards>,
     pool: Option<&Page<RewardMarket>>,
@@ -217,9 +255,13 @@ fn reward_terms(
     };
     let rates = pool.iter().flat_map(|page| &page.data).filter(|row| row.condition_id == *condition);
     let mut rate_per_day = Usdc::ZERO;
-    for rate in rates.flat_map(|row| &row.rewards_config).filter_map(|config| config.rate_per_day.as_deref()) {
-        let rate = Usdc::parse(rate).map_err(|why| format!("rate_per_day: {rate:?}: {why}"))?;
-        rate_per_day = rate_per_day.saturating_add(rate);
+    for config in rates.flat_map(|row| &row.rewards_config) {
+        let Some(rate) = config.rate_per_day.as_deref() else { continue };
+        if pays(at, config)? {
+            // a sponsor's sum over so many days has no last decimal
+            let micro = parse_decimal_down(rate, 6).map_err(|why| format!("rate_per_day: {rate:?}: {why}"))?;
+            rate_per_day = rate_per_day.saturating_add(Usdc::from_micro(micro));
+        }
     }
     if rate_per_day.is_zero() {
         return Ok(None);

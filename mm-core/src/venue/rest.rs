@@ -138,8 +138,8 @@ pub struct Page<T> {
     /// Rows on this page.
     #[serde(default)]
     pub count: u64,
-    /// [`LAST_CURSOR`] on the last page.
-    #[serde(default)]
+    /// [`LAST_CURSOR`] on the last page, or nothing: some lists end in `null`, some without it.
+    #[serde(default, deserialize_with = "or_empty")]
     pub next_cursor: String,
     /// The rows.
     pub data: Vec<T>,
@@ -420,6 +420,17 @@ pub struct RewardConfig {
     /// Dollars per day.
     #[serde(default, with = "number_option")]
     pub rate_per_day: Option<String>,
+    /// First day: ISO text or milliseconds since 1970, as a number or as text.
+    #[serde(default, deserialize_with = "number_option::deserialize")]
+    pub start_date: Option<String>,
+    /// Last day, in the same forms.
+    #[serde(default, deserialize_with = "number_option::deserialize")]
+    pub end_date: Option<String>,
+}
+
+/// Reads text, and `null` as none of it.
+fn or_empty<'de, D: serde::Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(d)?.unwrap_or_default())
 }
 
 /// Writes a decimal as a JSON number with the digits it prints.

@@ -17,7 +17,7 @@ const TERMS: &str = r#"{"c":"0x4c27acaa00000000000000000000000000000000000000000
 
 const POOL: &str = r#"{"limit":500,"count":1,"next_cursor":"LTE=","data":[{"question":"?",
  "condition_id":"0x4c27acaa00000000000000000000000000000000000000000000000000000000","rewards_max_spread":3.5,
- "rewards_min_size":50,"rewards_config":[{"id":0,"asset_address":"0xC011","start_date":"2026-11-01",
+ "rewards_min_size":50,"rewards_config":[{"id":0,"asset_address":"0xC011","start_date":"2026-04-01",
  "end_date":"2500-12-31","rate_per_day":25,"total_rewards":0},{"asset_address":"0x2791","rate_per_day":"2.5"}]}]}"#;
 
 const ROW: &str = r#"{"active":true,"closed":false,"accepting_orders":true,"end_date_iso":"2026-04-20T00:00:00Z"}"#;
@@ -43,7 +43,8 @@ fn fetch(terms: (u16, String), pool: (u16, String), row: (u16, String)) -> Resul
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
         let timeouts = Timeouts { connect: Duration::from_secs(20), total: Duration::from_secs(20) };
         let client = http::client(timeouts).expect("a client");
-        let markets = Catalog::new(client, &base, vec![condition()]).fetch().await;
+        let noon = || Timestamp::from_ms(1_776_513_600_000);
+        let markets = Catalog::new(client, &base, vec![condition()]).at(noon).fetch().await;
         server.abort();
         markets.map_err(|why| why.to_string())
     })
@@ -101,6 +102,51 @@ fn pages_that_do_not_exist_mean_no_rewards_and_no_end() {
 }
 
 #[test]
+fn the_last_page_may_end_in_nothing() {
+    for end in [r#""next_cursor":null,"#, ""] {
+        let markets = fetch(ok(TERMS), ok(&POOL.replace(r#""next_cursor":"LTE=","#, end)), ok(ROW)).expect(end);
+        assert!(markets[0].rewards.is_some(), "{end}");
+    }
+}
+
+#[test]
+fn a_pool_is_told_finer_than_it_is_kept() {
+    let pool = POOL.replace(r#""rate_per_day":25,"#, r#""rate_per_day":"25.00000099","#);
+    let markets = fetch(ok(TERMS), ok(&pool), ok(ROW)).expect("rounded down");
+    assert_eq!(markets[0].rewards.as_ref().map(|terms| terms.rate_per_day), Usdc::parse("27.5").ok());
+}
+
+#[test]
+fn pools_pay_from_their_first_day_to_the_end_of_their_last() {
+    // it is noon of 18 April 2026
+    for (start, end, pays) in [
+        ("null", "null", true),
+        (r#""2026-04-18""#, r#""2026-04-18""#, true),
+        (r#""2026-04-19""#, "null", false),
+        ("null", r#""2026-04-17""#, false),
+        (r#""2026-04-18T11:59:59Z""#, r#""2026-04-18T12:00:01Z""#, true),
+        (r#""2026-04-18T12:00:01Z""#, "null", false),
+        ("null", r#""2026-04-18T11:59:59Z""#, false),
+        ("1776513599000", r#""1776513601000""#, true),
+        (r#""1776513601000""#, "null", false),
+        ("null", "1776513599000", false),
+        ("null", r#""9999-12-31T00:00:00Z""#, true),
+        (r#""9999-12-31""#, "null", false),
+    ] {
+        let dates = format!(r#""start_date":{start},"end_date":{end},"rate_per_day":25"#);
+        let first = POOL.find(r#""start_date""#).expect("there");
+        let last = POOL.find(r#","total_rewards""#).expect("there");
+        let pool = format!("{}{dates}{}", &POOL[..first], &POOL[last..]);
+        let markets = fetch(ok(TERMS), ok(&pool), ok(ROW)).expect(&dates);
+        let rate = if pays { "27.5" } else { "2.5" };
+        assert_eq!(markets[0].rewards.as_ref().map(|t| t.rate_per_day), Usdc::parse(rate).ok(), "{dates}");
+    }
+    let pool = POOL.replace(r#""2500-12-31""#, r#""for ever""#);
+    let why = fetch(ok(TERMS), ok(&pool), ok(ROW)).expect_err("no date");
+    assert!(why.contains(r#"end_date: "for ever" is not a time"#), "{why}");
+}
+
+#[test]
 fn partial_or_disabled_terms_pay_nothing() {
     for r in ["null", r#"{"e":false,"mi":50,"ma":3.5}"#, r#"{"e":true,"mi":50}"#, r#"{"e":true,"ma":3.5}"#] {
         let start = TERMS.find(r#""r":{"mi""#).expect("there");
@@ -116,6 +162,8 @@ fn a_market_that_takes_no_orders_is_not_ready() {
     assert!(!fetch(ok(TERMS), none(), ok(&closed)).expect("good")[0].ready);
     let inactive = ROW.replace(r#""active":true"#, r#""active":false"#);
     assert!(!fetch(ok(TERMS), none(), ok(&inactive)).expect("good")[0].ready);
+    let bookless = ROW.replace(r#""active":true"#, r#""active":true,"enable_order_book":false"#);
+    assert!(!fetch(ok(TERMS), none(), ok(&bookless)).expect("good")[0].ready);
     let paused = TERMS.replace(r#""ao":true"#, r#""ao":false"#);
     assert!(!fetch(ok(&paused), none(), ok(ROW)).expect("good")[0].ready);
 }
