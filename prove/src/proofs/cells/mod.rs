@@ -67,7 +67,7 @@ const fn not_made_in(kind: CallKind, state: State) -> Option<&'static str> {
         (CallKind::Heartbeat, State::Halting | State::Starting) => Some("a halted desk feeds no heartbeat"),
         (CallKind::Books, State::Halting | State::Starting) => Some("prices are read while an order is possible"),
         (CallKind::Scoring, State::Halting | State::Starting) => Some("nothing rests that could score"),
-        (CallKind::Balance, State::Starting) => {
+        (CallKind::Balance | CallKind::Refresh, State::Starting) => {
             Some("balances are asked for after a trade and with a core, which is not armed")
         }
         (CallKind::CancelMarket, State::Halting | State::Starting) => Some("everything is being cancelled already"),

@@ -160,7 +160,7 @@ const fn not_made(name: &'static str, why: &'static str) -> Call {
     Call { name, kind: Err(why) }
 }
 
-pub(super) const CALLS: [Call; 19] = [
+pub(super) const CALLS: [Call; 20] = [
     call("POST order", CallKind::Post),
     call("DELETE order", CallKind::CancelOne),
     call("DELETE orders", CallKind::CancelMany),
@@ -178,6 +178,7 @@ pub(super) const CALLS: [Call; 19] = [
     call("GET geoblock", CallKind::Geoblock),
     call("POST books", CallKind::Books),
     call("GET balance", CallKind::Balance),
+    call("GET balance update", CallKind::Refresh),
     call("POST orders-scoring", CallKind::Scoring),
     call("GET earnings", CallKind::Earnings),
 ];
@@ -253,7 +254,7 @@ pub(super) fn senseless(call: &Call, fault: &Fault) -> Option<&'static str> {
 }
 
 /// Cells that make no sense: their number cannot grow unseen.
-pub(super) const SENSELESS: u64 = 1_358;
+pub(super) const SENSELESS: u64 = 1_440;
 
 /// The same of [`BATCH`].
 pub(super) const SENSELESS_OF_BATCH: u64 = 16;
@@ -305,6 +306,6 @@ pub(super) fn class_of(kind: CallKind, reply: &VenueReply, ours: OrderId) -> Opt
         CallKind::Scoring => read(outcome::scoring(reply).is_ok()),
         CallKind::Earnings => read(outcome::shares(reply).is_ok() || outcome::earned(reply).is_ok()),
         CallKind::Books => read(outcome::books(reply).is_ok()),
-        CallKind::Login => None,
+        CallKind::Login | CallKind::Refresh => None,
     }
 }
