@@ -71,9 +71,13 @@ impl Desk {
         };
         let placing = matches!(purpose, Purpose::Post(_));
         match outcome::sign(reply) {
-            Some(Sign::Forbidden | Sign::Region) if *purpose != Purpose::Geoblock => {
+            Some(Sign::Forbidden | Sign::Region) => {
                 self.health.geo_clear = None;
-                (self.checks.forbidden_at, self.checks.geoblock_at) = (self.at, self.at);
+                self.checks.forbidden_at = self.at;
+                // A check that was itself refused is made again in its own time.
+                if *purpose != Purpose::Geoblock {
+                    self.checks.geoblock_at = self.at;
+                }
                 if placing && outcome::sign(reply) == Some(Sign::Region) {
                     self.halt("the venue refused an order for our region", out);
                 }
@@ -121,7 +125,7 @@ impl Desk {
                 self.checks.geoblock_at = self.at.plus(self.setup.times.geoblock_every);
                 self.halt("the venue may not be traded from here", out);
             }
-            // An old clear answer stays good until it is too old; nothing new is learnt from a failure.
+            // An old clear answer stays good until it is too old; nothing new is learnt from a failure that is no refusal.
             Geo::Unknown(why) => {
                 out.push(Effect::Alert(format!("geoblock check: {why}").into()));
                 self.checks.geoblock_at = self.at.plus(self.setup.times.geoblock_every.min(RETRY));

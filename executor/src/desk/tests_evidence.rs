@@ -2,7 +2,7 @@
 //! come too early.
 
 use super::DeskInput;
-use super::tests::{check, hash, heard};
+use super::tests::{bid, check, hash, heard};
 use super::tests_stream::{order_event, says};
 use super::tests_truth::{cost, covers_the_truth, shares};
 use crate::rehearsal::{Acts, CallKind, Mishap, OnPost, Rehearsal, Seen, policy, setup};
@@ -248,4 +248,22 @@ fn a_clear_place_from_before_a_403_opens_nothing() {
     stage.venue.on_geo = crate::rehearsal::OnGeo::Clear;
     stage.run_ms(30_000);
     assert!(stage.is_open(), "{:?}", stage.desk.status());
+}
+
+#[test]
+fn a_check_of_the_place_that_is_refused_lets_nothing_out_until_one_is_clear() {
+    for status in [403, 451] {
+        let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+        stage.venue.on_geo = crate::rehearsal::OnGeo::Status(status);
+        stage.run_ms(61_000);
+        stage.place(2, bid(30));
+        stage.run_ms(200);
+        assert_eq!((stage.venue.posts.len(), stage.is_open()), (1, false), "{status}: {:?}", stage.desk.status());
+        stage.run_ms(10_000);
+        assert_eq!((stage.resting(), stage.is_open()), (0, false), "{status}");
+        assert!(stage.desk.status().halted.is_none(), "{status}: it may have been a gateway");
+        stage.venue.on_geo = crate::rehearsal::OnGeo::Clear;
+        stage.run_ms(10_000);
+        assert!(stage.is_open(), "{status}: {:?}", stage.desk.status());
+    }
 }

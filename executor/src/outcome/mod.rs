@@ -61,15 +61,15 @@ pub enum Sign {
     Throttled,
     /// 401: credentials.
     Unauthorized,
-    /// 403: the place must be checked again at once.
+    /// 403, or 451: the place must be checked again at once.
     Forbidden,
-    /// 403 with the venue's own words about our region.
+    /// The same with the venue's own words about our region.
     Region,
     /// 400 with the venue's words: only closing is allowed, or the address is banned.
     ClosedOnly,
 }
 
-/// The sign of any reply to an authenticated call.
+/// The sign of any reply.
 #[must_use]
 pub fn sign(reply: &VenueReply) -> Option<Sign> {
     let VenueReply::Answer(answer) = reply else { return None };
@@ -78,8 +78,8 @@ pub fn sign(reply: &VenueReply) -> Option<Sign> {
         425 => Some(Sign::Restarting),
         429 => Some(Sign::Throttled),
         401 => Some(Sign::Unauthorized),
-        403 if texts::is_region(&text) => Some(Sign::Region),
-        403 => Some(Sign::Forbidden),
+        403 | 451 if texts::is_region(&text) => Some(Sign::Region),
+        403 | 451 => Some(Sign::Forbidden),
         503 if texts::is_post_only_mode(&text) => Some(Sign::PostOnly),
         503 => Some(Sign::NoPlacing),
         200 | 400 if texts::is_closed_only(&text) => Some(Sign::ClosedOnly),

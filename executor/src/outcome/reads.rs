@@ -57,6 +57,13 @@ fn body_of<T: DeserializeOwned>(reply: &VenueReply) -> Result<T, Box<str>> {
     }
 }
 
+/// The same where only a JSON object counts: what serde derives takes an array for the fields in their order.
+fn object_of<T: DeserializeOwned>(reply: &VenueReply) -> Result<T, Box<str>> {
+    let object: serde_json::Map<String, serde_json::Value> = body_of(reply)?;
+    serde_json::from_value(object.into())
+        .map_err(|why| short(&format!("status 200 with an object that is not what was asked for: {why}")))
+}
+
 /// Any cancel call. `Ok` is the venue's hint, not evidence.
 ///
 /// # Errors
@@ -147,19 +154,19 @@ pub fn trades(reply: &VenueReply) -> Result<(Page<ListedTrade>, Vec<Unreadable>)
 /// The geoblock endpoint: only a JSON object with a boolean `blocked` counts.
 #[must_use]
 pub fn geoblock(reply: &VenueReply) -> Geo {
-    match body_of::<GeoblockBody>(reply) {
+    match object_of::<GeoblockBody>(reply) {
         Ok(body) if body.blocked => Geo::Blocked(short(&format!("{} {}", body.country, body.region))),
         Ok(_) => Geo::Clear,
         Err(why) => Geo::Unknown(why),
     }
 }
 
-/// `GET /auth/ban-status/closed-only`.
+/// `GET /auth/ban-status/closed-only`: only a JSON object with a boolean `closed_only` counts.
 ///
 /// # Errors
 /// Why nothing was learnt.
 pub fn closed_only(reply: &VenueReply) -> Result<bool, Box<str>> {
-    body_of::<ClosedOnlyBody>(reply).map(|body| body.closed_only)
+    object_of::<ClosedOnlyBody>(reply).map(|body| body.closed_only)
 }
 
 /// `GET /time`: Unix seconds.

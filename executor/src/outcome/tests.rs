@@ -76,12 +76,27 @@ fn geoblock_counts_only_an_object_with_a_boolean() {
     let geo = |status, body: &str| geoblock(&VenueReply::Answer(Answer::new(status, body)));
     assert_eq!(geo(200, r#"{"blocked":false,"ip":"203.0.113.42","country":"IE","region":""}"#), Geo::Clear);
     assert!(matches!(geo(200, r#"{"blocked":true}"#), Geo::Blocked(_)));
-    for (status, body) in
-        [(200, "false"), (200, r#"{"blocked":"false"}"#), (200, "{}"), (200, "<html>"), (500, r#"{"blocked":false}"#)]
-    {
+    for (status, body) in [
+        (200, "false"),
+        (200, "[false]"),
+        (200, r#"[false,"","",""]"#),
+        (200, r#"{"blocked":"false"}"#),
+        (200, "{}"),
+        (200, "<html>"),
+        (500, r#"{"blocked":false}"#),
+    ] {
         assert!(matches!(geo(status, body), Geo::Unknown(_)), "{status} {body}");
     }
     assert!(matches!(geoblock(&VenueReply::Lost(Lost::Timeout)), Geo::Unknown(_)));
+}
+
+#[test]
+fn closed_only_counts_only_an_object_with_a_boolean() {
+    let closed = |body: &str| closed_only(&VenueReply::Answer(Answer::new(200, body)));
+    assert_eq!((closed(r#"{"closed_only":false}"#), closed(r#"{"closed_only":true}"#)), (Ok(false), Ok(true)));
+    for body in ["[false]", "[]", "false", "{}", r#"{"closed_only":0}"#] {
+        assert!(closed(body).is_err(), "{body}");
+    }
 }
 
 #[test]
@@ -91,6 +106,7 @@ fn signs_of_the_venue() {
     assert_eq!(of(503, mode), Some(Sign::PostOnly));
     assert_eq!(of(503, ""), Some(Sign::NoPlacing));
     assert_eq!(of(403, "<html>"), Some(Sign::Forbidden));
+    assert_eq!(of(451, "<html>"), Some(Sign::Forbidden));
     assert_eq!(of(400, r#"{"error":"'0x01' address in closed only mode"}"#), Some(Sign::ClosedOnly));
     assert_eq!(of(200, "[]"), None);
 }

@@ -45,6 +45,8 @@ pub enum OnGeo {
     Html,
     /// JSON without the field.
     NoField,
+    /// This status and a page.
+    Status(u16),
     /// Never answers.
     Silent,
 }
@@ -278,6 +280,7 @@ impl Venue {
                 OnGeo::Blocked => ok(json!({ "blocked": true, "ip": "203.0.113.42", "country": "US", "region": "NY" })),
                 OnGeo::Html => Some(VenueReply::Answer(Answer::new(200, "<html>welcome</html>"))),
                 OnGeo::NoField => ok(json!({ "ip": "203.0.113.42" })),
+                OnGeo::Status(status) => Some(VenueReply::Answer(Answer::new(status, "<html>no</html>"))),
                 OnGeo::Silent => None,
             },
             VenueCall::Books(tokens) => {
