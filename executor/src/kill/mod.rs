@@ -13,6 +13,7 @@ use mm_core::io::http::{self, HttpError, Timeouts};
 use mm_core::venue::rest::{FIRST_CURSOR, LAST_CURSOR};
 use reqwest::{Client, Method};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -75,14 +76,11 @@ pub async fn kill(state_dir: &Path, limit: Duration, mut say: impl FnMut(&str)) 
                 }
                 Err(why) => {
                     tell(format!("cancel-all was NOT taken: {why}"));
-                    // The executor may have renewed them meanwhile.
-                    if let Ok(newer) = deposit::read(state_dir) {
-                        venue.deposit = newer;
-                    }
+                    venue.renew(state_dir);
                 }
             }
         }
-        match venue.open_orders().await {
+        match venue.open_orders(until).await {
             Ok(open) if open.is_empty() => {
                 tell("no order rests".to_owned());
                 zeros += u32::from(taken);
@@ -92,7 +90,12 @@ pub async fn kill(state_dir: &Path, limit: Duration, mut say: impl FnMut(&str)) 
                 venue.cancel_named(&open).await;
                 (taken, zeros) = (false, 0);
             }
-            Err(why) => tell(format!("open orders could NOT be read: {why}")),
+            Err(why) => {
+                tell(format!("open orders could NOT be read: {why}"));
+                // What the cancel-all left, or what came after it, is not known: it is sent again, with the newest credentials.
+                (taken, zeros) = (false, 0);
+                venue.renew(state_dir);
+            }
         }
         if zeros >= 2 {
             tell("no order rests, read twice".to_owned());
@@ -134,6 +137,13 @@ impl Venue {
         Ok(Self { deposit, cancel: http::client(CANCEL)?, read: http::client(READ)?, ahead: 0, refused: false })
     }
 
+    /// Takes the credentials that lie there now: the executor may have renewed them meanwhile.
+    fn renew(&mut self, state_dir: &Path) {
+        if let Ok(newer) = deposit::read(state_dir) {
+            self.deposit = newer;
+        }
+    }
+
     async fn cancel_all(&mut self) -> Result<(), String> {
         let client = self.cancel.clone();
         self.ask(&client, Method::DELETE, "/cancel-all", "", &[]).await.map(drop)
@@ -148,10 +158,14 @@ impl Venue {
         }
     }
 
-    /// All pages, or nothing.
-    async fn open_orders(&mut self) -> Result<Vec<String>, String> {
+    /// All pages, or nothing: no further page is asked for once it is `until`.
+    async fn open_orders(&mut self, until: Instant) -> Result<Vec<String>, String> {
         let (client, mut open, mut cursor) = (self.read.clone(), Vec::new(), FIRST_CURSOR.to_owned());
-        for _ in 0..PAGES_MAX {
+        let mut asked = BTreeSet::new();
+        for nth in 0..PAGES_MAX {
+            if nth > 0 && Instant::now() >= until {
+                return Err(format!("the time is up after {nth} pages"));
+            }
             let query = format!("?next_cursor={}", wire::percent(&cursor));
             let body = self.ask(&client, Method::GET, "/data/orders", &query, &[]).await?;
             let page: Page = serde_json::from_slice(&body).map_err(|_| "the answer is no page of orders".to_owned())?;
@@ -159,10 +173,10 @@ impl Venue {
             if page.next_cursor.is_empty() || page.next_cursor == LAST_CURSOR {
                 return Ok(open);
             }
-            if !is_cursor(&page.next_cursor) || page.next_cursor == cursor {
+            asked.insert(std::mem::replace(&mut cursor, page.next_cursor));
+            if !is_cursor(&cursor) || asked.contains(&cursor) {
                 return Err("the list of orders does not go on as it should".to_owned());
             }
-            cursor = page.next_cursor;
         }
         Err("the list of orders does not end".to_owned())
     }

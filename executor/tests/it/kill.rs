@@ -4,6 +4,8 @@ use serde_json::json;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use wiremock::matchers::{body_json, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -71,7 +73,7 @@ async fn a_cancel_all_that_was_taken_proves_nothing_until_two_readings_are_empty
     let (code, words, seen) = killed(&server, 20).await;
     assert_eq!(code, Some(0), "{words}");
     let (all, list) = ("DELETE /cancel-all", "GET /data/orders");
-    assert_eq!(seen, [all, list, list, "DELETE /orders", all, list, list, list], "{words}");
+    assert_eq!(seen, [all, list, list, "DELETE /orders", all, list, all, list, list], "{words}");
     assert!(
         words.contains("1 orders rest")
             && words.contains("could NOT be read")
@@ -88,6 +90,47 @@ async fn no_order_to_be_seen_is_not_flat_while_the_venue_takes_no_cancel_all() {
     assert_eq!(code, Some(3), "{words}");
     assert!(words.contains("status 503") && words.contains("NOT FLAT after 2 s"), "{words}");
     assert!(seen.iter().filter(|asked| *asked == "DELETE /cancel-all").count() > 2, "it goes on trying");
+}
+
+#[tokio::test]
+async fn a_cancel_all_is_sent_again_while_nothing_can_be_read() {
+    let server = MockServer::start().await;
+    on(&server, "DELETE", "/cancel-all", u64::MAX, ok(&json!({ "canceled": [] }))).await;
+    on(&server, "GET", "/data/orders", u64::MAX, ResponseTemplate::new(503)).await;
+    let (code, words, seen) = killed(&server, 2).await;
+    assert_eq!(code, Some(3), "{words}");
+    assert!(seen.iter().filter(|asked| *asked == "DELETE /cancel-all").count() > 2, "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_long_list_of_slow_pages_is_not_read_past_the_limit() {
+    let server = MockServer::start().await;
+    on(&server, "DELETE", "/cancel-all", u64::MAX, ok(&json!({ "canceled": [] }))).await;
+    let pages = AtomicU64::new(1000);
+    let slow = move |_: &wiremock::Request| {
+        let next = format!("p{}", pages.fetch_add(1, Ordering::Relaxed));
+        page(&[], &next).set_delay(Duration::from_millis(300))
+    };
+    Mock::given(method("GET")).and(path("/data/orders")).respond_with(slow).mount(&server).await;
+    let began = Instant::now();
+    let (code, words, _) = killed(&server, 2).await;
+    assert_eq!(code, Some(3), "{words}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_list_that_goes_round_is_noticed_at_its_first_page_again() {
+    let server = MockServer::start().await;
+    on(&server, "DELETE", "/cancel-all", u64::MAX, ok(&json!({ "canceled": [] }))).await;
+    for (at, next) in [("MA==", "AA"), ("AA", "BB"), ("BB", "AA")] {
+        let asked = Mock::given(method("GET")).and(path("/data/orders")).and(query_param("next_cursor", at));
+        asked.respond_with(page(&[], next)).mount(&server).await;
+    }
+    let (code, words, seen) = killed(&server, 1).await;
+    assert_eq!(code, Some(3), "{words}");
+    let pages = seen.iter().filter(|asked| *asked == "GET /data/orders").count();
+    let rounds = seen.iter().filter(|asked| *asked == "DELETE /cancel-all").count();
+    assert!(pages <= 3 * rounds && rounds > 1, "{pages} pages, {rounds} rounds");
 }
 
 #[tokio::test]
