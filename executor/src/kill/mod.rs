@@ -31,7 +31,7 @@ const PAGES_MAX: usize = 200;
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The venue took a cancel-all, and two complete readings after it showed no order.
+    /// The venue took a cancel-all, and two complete readings after it, and all until the watch ended, showed no order.
     Flat,
     /// That did not happen in time.
     NotFlat,
@@ -50,12 +50,19 @@ pub enum KillError {
     Client(#[from] HttpError),
 }
 
-/// Cancels and reads for at most `limit`, or until the account is flat. `say` gets a line whenever there is something new to tell.
+/// Cancels and reads for at most `limit`, or until the account is flat; then reads on for `watch`, and what appears is cancelled within
+/// `limit` again: the venue may hold what was sent before a death for a while before it rests. `say` gets a line whenever there is
+/// something new to tell.
 ///
 /// # Errors
 /// [`KillError`]: then nothing was sent.
-pub async fn kill(state_dir: &Path, limit: Duration, mut say: impl FnMut(&str)) -> Result<End, KillError> {
-    let (until, mut told) = (Instant::now() + limit, String::new());
+pub async fn kill(
+    state_dir: &Path,
+    limit: Duration,
+    watch: Duration,
+    mut say: impl FnMut(&str),
+) -> Result<End, KillError> {
+    let (mut until, mut told) = (Instant::now() + limit, String::new());
     let mut tell = |line: String| {
         if line != told {
             say(&line);
@@ -67,6 +74,8 @@ pub async fn kill(state_dir: &Path, limit: Duration, mut say: impl FnMut(&str)) 
     let mut venue = Venue::new(deposit)?;
     // zeros: readings without an order since the venue took a cancel-all
     let (mut taken, mut zeros, mut pause) = (false, 0, AGAIN[0]);
+    // When it may end; nothing before it was flat for the first time.
+    let mut watched = None;
     loop {
         if !taken {
             match venue.cancel_all().await {
@@ -82,7 +91,9 @@ pub async fn kill(state_dir: &Path, limit: Duration, mut say: impl FnMut(&str)) 
         }
         match venue.open_orders(until).await {
             Ok(open) if open.is_empty() => {
-                tell("no order rests".to_owned());
+                if zeros < 2 {
+                    tell("no order rests".to_owned());
+                }
                 zeros += u32::from(taken);
             }
             Ok(open) => {
@@ -97,15 +108,30 @@ pub async fn kill(state_dir: &Path, limit: Duration, mut say: impl FnMut(&str)) 
                 venue.renew(state_dir);
             }
         }
-        if zeros >= 2 {
-            tell("no order rests, read twice".to_owned());
-            return Ok(End::Flat);
-        }
-        if Instant::now() >= until {
+        let now = Instant::now();
+        let wait = if zeros >= 2 {
+            let end = *watched.get_or_insert_with(|| {
+                tell("no order rests, read twice".to_owned());
+                if !watch.is_zero() {
+                    let left = watch.as_secs();
+                    tell(format!("flat now; an order sent just before may still land: watching for {left} s"));
+                }
+                now + watch
+            });
+            if now >= end {
+                return Ok(End::Flat);
+            }
+            // What lands from now on has the whole limit.
+            (until, pause) = (now + limit, AGAIN[0]);
+            AGAIN[1].min(end - now)
+        } else if now >= until {
             return Ok(if venue.refused { End::Refused } else { End::NotFlat });
-        }
-        let wait = if zeros == 1 { ZERO_GAP } else { pause };
-        pause = (pause * 2).min(AGAIN[1]);
+        } else if zeros == 1 {
+            ZERO_GAP
+        } else {
+            let longer = (pause * 2).min(AGAIN[1]);
+            std::mem::replace(&mut pause, longer)
+        };
         tokio::time::sleep(wait).await;
     }
 }

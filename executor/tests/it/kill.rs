@@ -30,8 +30,13 @@ async fn killed(server: &MockServer, wait_s: u64) -> (Option<i32>, String, Vec<S
 
 /// The same with what lies in `folder`.
 async fn killed_in(server: &MockServer, folder: &Path, wait_s: u64) -> (Option<i32>, String, Vec<String>) {
+    told(server, folder, &["--wait-s", &wait_s.to_string(), "--watch-s", "0"]).await
+}
+
+/// The same with these arguments.
+async fn told(server: &MockServer, folder: &Path, arguments: &[&str]) -> (Option<i32>, String, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_executor-kill"));
-    command.arg(folder).args(["--wait-s", &wait_s.to_string()]);
+    command.arg(folder).args(arguments);
     let child = tokio::task::spawn_blocking(move || command.output().expect("it starts")).await.expect("it ends");
     let seen = server.received_requests().await.expect("recording is on");
     let seen = seen.iter().map(|request| format!("{} {}", request.method, request.url.path())).collect();
@@ -131,6 +136,42 @@ async fn a_list_that_goes_round_is_noticed_at_its_first_page_again() {
     let pages = seen.iter().filter(|asked| *asked == "GET /data/orders").count();
     let rounds = seen.iter().filter(|asked| *asked == "DELETE /cancel-all").count();
     assert!(pages <= 3 * rounds && rounds > 1, "{pages} pages, {rounds} rounds");
+}
+
+#[tokio::test]
+async fn an_order_that_lands_after_two_empty_lists_is_cancelled() {
+    let server = MockServer::start().await;
+    on(&server, "DELETE", "/cancel-all", u64::MAX, ok(&json!({ "canceled": [] }))).await;
+    on(&server, "GET", "/data/orders", 2, page(&[], "LTE=")).await;
+    on(&server, "GET", "/data/orders", 1, page(&["0x22"], "LTE=")).await;
+    on(&server, "GET", "/data/orders", u64::MAX, page(&[], "LTE=")).await;
+    Mock::given(method("DELETE"))
+        .and(path("/orders"))
+        .and(body_json(json!(["0x22"])))
+        .respond_with(ok(&json!({})))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    deposit(folder.path(), &server);
+    let (began, watch) = (Instant::now(), ["--wait-s", "20", "--watch-s", "4"]);
+    let (code, words, seen) = told(&server, folder.path(), &watch).await;
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.contains("may still land") && words.contains("FLAT: nothing rests."), "{words}");
+    assert!(began.elapsed() > Duration::from_secs(4), "{:?}", began.elapsed());
+    let all: Vec<usize> = (0..seen.len()).filter(|n| seen[*n] == "DELETE /cancel-all").collect();
+    let named = seen.iter().position(|asked| asked == "DELETE /orders").expect("it was cancelled by name");
+    assert!(all.len() >= 2 && all[1] > named, "{seen:?}");
+}
+
+#[tokio::test]
+async fn without_a_watch_it_says_what_may_still_land() {
+    let server = MockServer::start().await;
+    on(&server, "DELETE", "/cancel-all", u64::MAX, ok(&json!({ "canceled": [] }))).await;
+    on(&server, "GET", "/data/orders", u64::MAX, page(&[], "LTE=")).await;
+    let (code, words, seen) = killed(&server, 10).await;
+    assert_eq!((code, seen.len()), (Some(0), 3), "{words}");
+    assert!(words.contains("may still land") && words.contains("run this again in 120 s"), "{words}");
 }
 
 #[tokio::test]

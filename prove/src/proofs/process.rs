@@ -146,7 +146,7 @@ async fn killed_from_outside(bench: &mut Bench, stale: bool) -> Result<Verdict, 
     }
     let before = stack.open_orders_at_venue().await?;
     let mut command = Command::new(bench.binary("executor-kill"));
-    command.arg(&state_dir).args(["--wait-s", "5"]);
+    command.arg(&state_dir).args(["--wait-s", "5", "--watch-s", "0"]);
     let told = crate::shell::run(&mut command, Duration::from_secs(30))?;
     let after = stack.open_orders_at_venue().await?;
     executor.kill().await?;

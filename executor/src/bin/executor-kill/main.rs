@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Cancels every order of the account and reads twice that none rests. Works while the executor hangs or is gone.
+/// Cancels every order of the account, reads twice that none rests, and watches for what may still land. Works while the executor hangs or
+/// is gone.
 ///
 /// Ends with 0: flat. 3: NOT flat. 5: NOT flat, the venue refuses the credentials. 6: no credentials to try with.
 #[derive(Parser)]
@@ -23,7 +24,14 @@ struct Cli {
     /// Seconds to keep trying.
     #[arg(long, default_value_t = 120)]
     wait_s: u64,
+    /// Seconds to go on reading once it is flat, and to cancel what appears: the venue may hold an order for a while before it rests.
+    /// 0: end at once.
+    #[arg(long, default_value_t = LATE_S)]
+    watch_s: u64,
 }
+
+/// How long after its request an order may land (`gate.late_landing_ms` of the example).
+const LATE_S: u64 = 120;
 
 /// As the executor's own, so that one hook can judge both.
 const NOT_FLAT: u8 = 3;
@@ -33,7 +41,7 @@ const REFUSED: u8 = 5;
 const NONE: u8 = 6;
 
 fn main() -> ExitCode {
-    let Cli { state_dir, wait_s } = Cli::parse();
+    let Cli { state_dir, wait_s, watch_s } = Cli::parse();
     if let Err(why) = harden::harden_process() {
         // What this can do with its credentials is cancel: it does that on any machine.
         say(&format!("warning: {why}"));
@@ -45,8 +53,11 @@ fn main() -> ExitCode {
             return ExitCode::from(NOT_FLAT);
         }
     };
-    let (end, words) = match runtime.block_on(kill(&state_dir, Duration::from_secs(wait_s), say)) {
-        Ok(End::Flat) => (ExitCode::SUCCESS, format!("FLAT: nothing rests.{}", who_may_place(&state_dir))),
+    let [wait, watch] = [wait_s, watch_s].map(|secs| Duration::from_secs(secs.min(SECS_MAX)));
+    let (end, words) = match runtime.block_on(kill(&state_dir, wait, watch, say)) {
+        Ok(End::Flat) => {
+            (ExitCode::SUCCESS, format!("FLAT: nothing rests.{}{}", may_land(watch_s), who_may_place(&state_dir)))
+        }
         Ok(End::NotFlat) => (ExitCode::from(NOT_FLAT), format!("NOT FLAT after {wait_s} s. {AGAIN}")),
         Ok(End::Refused) => (ExitCode::from(REFUSED), refused(&state_dir)),
         Err(KillError::Deposit(why)) => (ExitCode::from(NONE), none(&why)),
@@ -54,6 +65,19 @@ fn main() -> ExitCode {
     };
     say(&words);
     end
+}
+
+/// Longer than anybody waits, and short enough to be added to a time.
+const SECS_MAX: u64 = 86_400;
+
+/// What a watch that was shorter has not seen.
+fn may_land(watch_s: u64) -> String {
+    if watch_s >= LATE_S {
+        return String::new();
+    }
+    format!(
+        " An order sent just before may still land: unless the executor ended more than {LATE_S} s ago, run this again in {LATE_S} s."
+    )
 }
 
 /// What there is to do besides.

@@ -249,7 +249,7 @@ fn collect(
 
 fn executor_kill(bench: &Bench, dir: &Path) -> Result<String, StackError> {
     let mut command = Command::new(bench.binary("executor-kill"));
-    command.arg(dir.join("executor")).args(["--wait-s", "2"]).env("RUST_LOG", "trace");
+    command.arg(dir.join("executor")).args(["--wait-s", "2", "--watch-s", "0"]).env("RUST_LOG", "trace");
     Ok(crate::shell::run(&mut command, LIMIT)?.text)
 }
 
