@@ -1,5 +1,7 @@
 //! The key holder against a venue and peers on loopback.
 
+#[expect(clippy::disallowed_methods, reason = "it changes files and starts a process")]
+mod audit;
 mod clob;
 mod connection;
 mod echo;

@@ -16,11 +16,14 @@ use std::time::Duration;
 const BROKEN: u8 = 1;
 /// Exit code for one that cannot be read, which says nothing about it.
 const UNREADABLE: u8 = 2;
+/// Exit code for one in which nothing wrong was found, and not all of it could be looked at.
+const IN_PART: u8 = 3;
 
 #[derive(Subcommand)]
 pub(crate) enum AuditCommand {
     /// Check the whole ledger of an executor that is not running, or the mirror of one that may be: the chain of its rows, their times,
     /// and what they say. Exit code 0: it holds. 1: it is broken. 2: it cannot be read.
+    /// 3: nothing wrong was found, and not all of it was checked.
     Verify {
         #[command(flatten)]
         config: ConfigFile,
@@ -41,20 +44,22 @@ pub(crate) enum AuditCommand {
 impl AuditCommand {
     pub(crate) fn run(self) -> ExitCode {
         let Self::Verify { config, head, ledger, mirror } = self;
-        let verified = load(&config.path).map_err(Unverified::Unreadable).and_then(|config| {
-            let ledger = ledger.unwrap_or_else(|| state::ledger_path(&config));
+        let verified = load(&config.path).and_then(|config| {
+            let ours = state::ledger_path(&config);
+            let is_ours = ledger.as_ref().is_none_or(|named| *named == ours) && mirror.is_none();
+            let ledger = ledger.unwrap_or(ours);
             let source = match mirror {
                 None => Source::Ledger(ledger),
                 Some(file) => Source::Mirror(file.map_or_else(|| MirrorFile::beside(&ledger), MirrorFile::at)),
             };
-            let (screen, sound) = verify(&source, head).map_err(Unverified::Unreadable)?;
-            say(&screen).map_err(Unverified::Unreadable)?;
-            if sound { Ok(()) } else { Err(Unverified::Broken) }
+            let (screen, end) = verify(&source, head, is_ours)?;
+            say(&screen).map(|_| end)
         });
         match verified {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(Unverified::Broken) => ExitCode::from(BROKEN),
-            Err(Unverified::Unreadable(why)) => {
+            Ok(End::Verified) => ExitCode::SUCCESS,
+            Ok(End::InPart) => ExitCode::from(IN_PART),
+            Ok(End::Broken) => ExitCode::from(BROKEN),
+            Err(why) => {
                 let _ = writeln!(std::io::stderr(), "executor: not verified: {why}");
                 ExitCode::from(UNREADABLE)
             }
@@ -62,9 +67,15 @@ impl AuditCommand {
     }
 }
 
-enum Unverified {
+/// What was found; each covers the ones before it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    /// All of it was looked at, and holds.
+    Verified,
+    /// What was looked at holds.
+    InPart,
+    /// Something does not.
     Broken,
-    Unreadable(String),
 }
 
 /// Where the rows are read.
@@ -130,8 +141,8 @@ impl Seen {
     }
 }
 
-/// One screen, and whether the rows hold.
-fn verify(source: &Source, asked: Option<Head>) -> Result<(String, bool), String> {
+/// One screen, and whether the rows hold. `is_ours`: it is the one the executor would start on.
+fn verify(source: &Source, asked: Option<Head>, is_ours: bool) -> Result<(String, End), String> {
     // Before the rows: a mirror is read while both grow.
     let file = HeadFile::beside(source.path());
     let beside = file.read().map_err(|why| format!("{}: {why}", file.path().display()))?;
@@ -140,8 +151,9 @@ fn verify(source: &Source, asked: Option<Head>) -> Result<(String, bool), String
         .filter_map(|(name, head)| Some((name, head?)))
         .collect();
     let mut seen = Seen::of(source, &heads)?;
-    // A mirror may be a moment behind what the head file tells.
-    if matches!(source, Source::Mirror(_)) && heads.iter().any(|(_, head)| head.rows > seen.end.rows) {
+    // A mirror may be a moment behind what the head file tells, and a line of it may be half written.
+    let behind = heads.iter().any(|(_, head)| head.rows > seen.end.rows) || matches!(seen.read, Read::Unfinished(_));
+    if matches!(source, Source::Mirror(_)) && behind {
         std::thread::sleep(MIRROR_BEHIND);
         seen = Seen::of(source, &heads)?;
     }
@@ -154,10 +166,15 @@ fn verify(source: &Source, asked: Option<Head>) -> Result<(String, bool), String
     };
     tell(&report, &mut line);
     line("ends at", &end.to_string());
-    let mut sound = report.findings.is_empty();
+    let mut found = match (report.findings.is_empty(), report.intents > report.judged) {
+        (false, _) => End::Broken,
+        (true, true) => End::InPart,
+        (true, false) => End::Verified,
+    };
     match &read {
         Read::Whole => line("chain", "whole: every row follows the one before it"),
         Read::Unfinished(bytes) => {
+            found = found.max(End::InPart);
             line("chain", "whole: every row follows the one before it");
             line(
                 "chain",
@@ -167,7 +184,7 @@ fn verify(source: &Source, asked: Option<Head>) -> Result<(String, bool), String
             );
         }
         Read::Damaged(what) => {
-            sound = false;
+            found = End::Broken;
             line("chain", &format!("BROKEN: {what}; what stands above is about the rows before it"));
         }
     }
@@ -175,12 +192,19 @@ fn verify(source: &Source, asked: Option<Head>) -> Result<(String, bool), String
         match sought.ended(end) {
             Ok(head) => line("head", &format!("row {} of {name} is there", head.rows)),
             Err(why) => {
-                sound = false;
+                found = End::Broken;
                 line("head", &format!("BROKEN: by {name}, {why}"));
             }
         }
     }
-    if heads.is_empty() {
+    if heads.is_empty() && is_ours && end.rows > 0 {
+        found = End::Broken;
+        line(
+            "head",
+            "BROKEN: its head file is missing: rows may be cut off at the end, and the executor would not start on it",
+        );
+    } else if heads.is_empty() {
+        found = found.max(End::InPart);
         line("head", "NOT CHECKED: no --head and no head file; rows cut off at the end cannot be noticed");
     }
     for finding in &report.findings {
@@ -189,8 +213,14 @@ fn verify(source: &Source, asked: Option<Head>) -> Result<(String, bool), String
     if report.more > 0 {
         line("rules", &format!("BROKEN: {} more", report.more));
     }
-    line(if sound { "VERIFIED" } else { "BROKEN" }, if sound { "" } else { "do not trade on this ledger" });
-    Ok((screen.trim_end().to_owned(), sound))
+    match found {
+        End::Verified => line("VERIFIED", ""),
+        End::InPart => {
+            line("NOT WHOLLY CHECKED:", "nothing wrong was found in what was; the lines above say what was not")
+        }
+        End::Broken => line("BROKEN", "do not trade on this ledger"),
+    }
+    Ok((screen.trim_end().to_owned(), found))
 }
 
 fn tell(report: &Report, line: &mut impl FnMut(&str, &str)) {
