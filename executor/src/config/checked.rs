@@ -1,7 +1,7 @@
 //! Raw values to typed ones, and the relations between them.
 
 use super::raw::{Raw, RawAccount, RawGate, RawKey, RawMarket, RawPeers, RawPolicy, RawProfile, RawSubmit, RawVenue};
-use super::{AccountConfig, Buckets, Config, ConfigError, Endpoints, KeySource, Peers, Profile, Submit, Tier};
+use super::{AccountConfig, Buckets, Config, ConfigError, Endpoints, KeySource, Peers, Profile, Submit, Tier, words};
 use crate::eip712::Chain;
 use crate::gate::GateTimes;
 use crate::outcome::VenueCall;
@@ -43,12 +43,16 @@ struct At<'a> {
 
 impl At<'_> {
     fn err<T>(&self, key: &str, value: impl Display, allowed: impl Display) -> Result<T, ConfigError> {
-        Err(ConfigError::Value {
-            file: self.file.into(),
-            key: key.into(),
-            value: value.to_string().into(),
-            allowed: allowed.to_string().into(),
-        })
+        let (given, allowed) = (value.to_string(), allowed.to_string());
+        let value = words::value(&given);
+        // why a value is none may repeat it, quoted
+        let quoted = format!("{given:?}");
+        let allowed = match *value == *given {
+            true => allowed,
+            false => allowed.replace(&quoted, "it").replace(quoted.trim_matches('"'), "it"),
+        };
+        let allowed = if words::holds_key(&allowed) { words::value(&allowed) } else { allowed.into() };
+        Err(ConfigError::Value { file: self.file.into(), key: key.into(), value, allowed })
     }
 
     fn parse<T, E: Display>(

@@ -6,6 +6,7 @@ mod checked;
 mod raw;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub(crate) use checked::is_venue;
 
@@ -142,7 +143,7 @@ pub enum ConfigError {
     Shape {
         /// The file.
         file: Box<str>,
-        /// The parser's words: line, key, what is allowed.
+        /// Line, column and the parser's words without a value: key, what is allowed.
         why: Box<str>,
     },
     /// A value out of range.
@@ -152,7 +153,7 @@ pub enum ConfigError {
         file: Box<str>,
         /// The key with its table.
         key: Box<str>,
-        /// What was given.
+        /// What was given, if it cannot be a secret.
         value: Box<str>,
         /// What is allowed.
         allowed: Box<str>,
@@ -189,8 +190,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names file, key and what is allowed.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let raw: raw::Raw = toml::from_str(text)
-            .map_err(|why| ConfigError::Shape { file: file.into(), why: why.to_string().trim_end().into() })?;
+        let shape = |why| ConfigError::Shape { file: file.into(), why };
+        if !words::has_schema(text) {
+            return Err(shape("no configuration: no line of it begins with `schema =`".into()));
+        }
+        let raw: raw::Raw = toml::from_str(text).map_err(|why| shape(words::shape(text, &why)))?;
         checked::check(file, raw, Digest::of(text.as_bytes()))
     }
 

@@ -171,3 +171,67 @@ fn live_addresses_are_compiled_in_and_others_are_loopback() {
         refused(&format!("{sim}{}", venue(host)), "venue.rest_url");
     }
 }
+
+#[test]
+fn no_error_repeats_what_may_be_a_secret() {
+    let key = "c0ffee".repeat(11)[..64].to_owned();
+    let prefixed = format!("0x{key}");
+    let words = "canary ".repeat(12);
+    let cut = |given: &str| given.trim_start_matches("0x")[..12].to_owned();
+    for given in [&key, &prefixed, &words] {
+        let table = |line: &str| EXAMPLE.replace("[account]", &format!("[account]\n{line}"));
+        for (what, text) in [
+            ("under an unknown key", table(&format!("private_key = \"{given}\""))),
+            ("as a key", table(&format!("\"{given}\" = 1"))),
+            ("as a bare key", table(&format!("{given} = 1"))),
+            ("twice", table(&format!("\"{given}\" = 1\n\"{given}\" = 1"))),
+            ("unquoted", table(&format!("private_key = {given}"))),
+            ("unquoted, in a known key", with("funder", &format!("funder = {given}"))),
+            ("on a line of its own", table(given)),
+            ("in a comment that is none", with("funder", &format!("funder = \"\" {given}"))),
+            ("not closed", with("funder", &format!("funder = \"{given}"))),
+            ("as a number", with("signature_type", &format!("signature_type = \"{given}\""))),
+            ("as the source of the key", with("key", &format!("key = {{ source = \"{given}\" }}"))),
+            ("as the key", with("key", &format!("key = \"{given}\""))),
+            (
+                "beside the source",
+                with("key", &format!("key = {{ source = \"file\", path = \"key\", hex = \"{given}\" }}")),
+            ),
+            ("as the profile", with("profile", &format!("profile = \"{given}\""))),
+            ("as the wallet", with("funder", &format!("funder = \"{given}\""))),
+            (
+                "as the credential's name",
+                with("key", &format!("key = {{ source = \"credential\", name = \"/{given}\" }}")),
+            ),
+            ("as the tier", with("tier", &format!("tier = \"{given}\""))),
+            ("as a cap", with("max_order_usdc", &format!("max_order_usdc = \"{given}\""))),
+            ("as a condition", with("condition", &format!("condition = \"1{given}\""))),
+            ("as a token", with("yes", &format!("yes = \"{given}\""))),
+            ("as a tick", with("tick", &format!("tick = \"{given}\""))),
+            ("as an event", with("event", &format!("event = \"\u{fc}{given}\""))),
+            ("as the whole file", (*given).clone()),
+            ("as the whole file, with an end", format!("{given}\n")),
+            ("as a line without a configuration", format!("key = \"{given}\"\n")),
+        ] {
+            let told = parse(&text).map(drop).expect_err(what).to_string();
+            assert!(!told.contains(&cut(given)), "{what}: {told}");
+        }
+    }
+}
+
+#[test]
+fn an_error_names_the_place_and_what_is_allowed() {
+    let line = 1 + EXAMPLE.lines().position(|line| line.starts_with("min_price =")).expect("it has one");
+    let text = with("min_price", "min_price = \"0.02\"\nmax_luck = 1");
+    refused(
+        &text,
+        &format!("executor.toml: line {}, column 1: unknown field `max_luck`, expected one of `max_order", line + 1),
+    );
+    let line = 1 + EXAMPLE.lines().position(|line| line.starts_with("max_open_orders =")).expect("it has one");
+    let text = with("max_open_orders", "max_open_orders = \"fifty\"");
+    refused(&text, &format!("line {line}, column 19: invalid type: string (not repeated here), expected u32"));
+    refused("hunter2\n", "executor.toml: no configuration: no line of it begins with `schema =`");
+    refused(&with("funder", "funder = \"0x12\""), "account.funder = \"0x12\"");
+    let whole = EXAMPLE.replace("schema = 1", "");
+    refused(&whole, "`schema =`");
+}
