@@ -4,25 +4,27 @@
 //! instead of `Hello`: a typed goodbye and the connection ends; nothing else happens. Queues are bounded: a peer that does not
 //! read is cut off, never waited for.
 
+mod door;
+
+pub use door::{CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX, KEPT_FOR_OPERATORS};
+
 use crate::config::Peers;
 use crate::desk::DeskInput;
 use crate::operator::{Ask, REASON_MAX, Told};
+use door::{Door, Guest, Refused, RefusedLines, turn_away};
 use mm_core::io::uds::{self, FrameError, FrameReader, FrameWriter};
 use mm_core::protocol::{FromExecutor, PROTOCOL_VERSION, SessionError, ToExecutor};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 /// Time a new connection has for its `Hello`.
 pub const HELLO_MAX: Duration = Duration::from_secs(1);
 /// Messages that may wait for a core that reads slowly.
 pub const OUTBOUND_MAX: usize = 1024;
-/// Connections of one socket at a time, whoever they are.
-pub const CONNECTIONS_MAX: usize = 8;
 /// Time a goodbye or an answer may take to leave.
 const PARTING_MAX: Duration = Duration::from_secs(1);
 /// A question's connection may be idle for this long.
@@ -90,21 +92,32 @@ impl CoreLine {
 
 /// User ids that may connect: those listed, or only our own.
 #[derive(Clone, Debug)]
-pub struct Allowed(Vec<u32>);
+pub struct Allowed {
+    uids: Vec<u32>,
+    /// Those among them that places are kept for; none: nothing is kept.
+    operators: Vec<u32>,
+}
 
 impl Allowed {
     /// An empty list means our own user alone.
     #[must_use]
     pub fn new(uids: &[u32]) -> Self {
-        if uids.is_empty() { Self(vec![rustix::process::geteuid().as_raw()]) } else { Self(uids.to_vec()) }
+        let uids = if uids.is_empty() { vec![rustix::process::geteuid().as_raw()] } else { uids.to_vec() };
+        Self { uids, operators: Vec::new() }
     }
 
     /// Who may use `view.sock`: its own users and the operator. Whoever may arm must be able to halt what was armed, and to look.
     #[must_use]
     pub fn viewers(peers: &Peers) -> Self {
-        let (Self(mut uids), Self(operators)) = (Self::new(&peers.view), Self::new(&peers.operator));
-        uids.extend(operators);
-        Self(uids)
+        let operators = Self::new(&peers.operator).uids;
+        let mut uids = Self::new(&peers.view).uids;
+        uids.extend(&operators);
+        Self { uids, operators }
+    }
+
+    /// Whether this user may have the last places too.
+    fn has_kept_places(&self, uid: u32) -> bool {
+        self.operators.is_empty() || self.operators.contains(&uid)
     }
 
     /// # Errors
@@ -112,35 +125,40 @@ impl Allowed {
     fn check(&self, stream: &UnixStream) -> Result<u32, SessionError> {
         // A kernel that does not tell who it is gets the answer for nobody.
         let uid = uds::peer_uid(stream).map_err(|_| SessionError::Peer(u32::MAX))?;
-        if self.0.contains(&uid) { Ok(uid) } else { Err(SessionError::Peer(uid)) }
+        if self.uids.contains(&uid) { Ok(uid) } else { Err(SessionError::Peer(uid)) }
     }
 }
 
 /// Serves `core.sock` until the desk is gone.
 pub async fn serve_core(server: uds::Server, allowed: Allowed, line: CoreLine, inbox: mpsc::Sender<DeskInput>) {
-    let open = Arc::new(AtomicUsize::new(0));
+    let (door, lines) = (Door::new(server, allowed), RefusedLines::default());
     while !inbox.is_closed() {
-        let Some((stream, place)) = accept(&server, &open).await else { continue };
-        let (allowed, line, inbox) = (allowed.clone(), line.clone(), inbox.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            core_session(stream, &allowed, &line, &inbox).await;
-        });
+        let guest = match door.next().await {
+            None => continue,
+            Some(Ok(guest)) => guest,
+            Some(Err((stream, why))) => {
+                lines.write(&why);
+                // Without a place it is hung up on: it may come again.
+                if let Refused::Peer(why) = why {
+                    turn_away(stream, &FromExecutor::Goodbye { why });
+                }
+                continue;
+            }
+        };
+        let (line, inbox, lines) = (line.clone(), inbox.clone(), lines.clone());
+        tokio::spawn(async move { core_session(guest, &line, &inbox, &lines).await });
     }
 }
 
 /// One core from connect to end.
-async fn core_session(stream: UnixStream, allowed: &Allowed, line: &CoreLine, inbox: &mpsc::Sender<DeskInput>) {
-    let peer = allowed.check(&stream);
+async fn core_session(guest: Guest, line: &CoreLine, inbox: &mpsc::Sender<DeskInput>, lines: &RefusedLines) {
+    let Guest { stream, uid, place: _place } = guest;
     let (mut reader, mut writer) = uds::split(stream);
-    let greeted = match peer {
-        Ok(uid) => hello(&mut reader).await.map(|message| (uid, message)),
-        Err(why) => Err(why),
-    };
+    let greeted = hello(&mut reader).await;
     let started = greeted.and_then(|greeted| line.take().map(|queue| (greeted, queue)).ok_or(SessionError::Busy));
-    let ((uid, first), mut queue) = match started {
+    let (first, mut queue) = match started {
         Ok(started) => started,
-        Err(why) => return part(&mut writer, why).await,
+        Err(why) => return part(&mut writer, why, lines).await,
     };
     let told = inbox.send(DeskInput::CoreUp { uid }).await.is_ok() && inbox.send(DeskInput::Core(first)).await.is_ok();
     let parting = if told { talk(&mut reader, &mut writer, &mut queue, inbox).await } else { None };
@@ -151,7 +169,7 @@ async fn core_session(stream: UnixStream, allowed: &Allowed, line: &CoreLine, in
     let _ = inbox.send(DeskInput::CoreLost).await;
     line.free();
     if let Some(why) = parting {
-        part(&mut writer, why).await;
+        part(&mut writer, why, lines).await;
     }
 }
 
@@ -227,8 +245,8 @@ fn goodbye(why: &FrameError) -> Option<SessionError> {
     }
 }
 
-async fn part(writer: &mut FrameWriter<OwnedWriteHalf>, why: SessionError) {
-    tracing::warn!(event = "core-refused", why = %why, "connection refused");
+async fn part(writer: &mut FrameWriter<OwnedWriteHalf>, why: SessionError, lines: &RefusedLines) {
+    lines.write(&why);
     // A peer that does not read its goodbye does not get one.
     let _ = timeout(PARTING_MAX, writer.send(&FromExecutor::Goodbye { why })).await;
 }
@@ -243,14 +261,18 @@ pub struct Question {
 
 /// Serves `view.sock` (`may_arm` false) or `op.sock` until nobody listens to questions any more.
 pub async fn serve_questions(server: uds::Server, allowed: Allowed, may_arm: bool, questions: mpsc::Sender<Question>) {
-    let open = Arc::new(AtomicUsize::new(0));
+    let door = Door::new(server, allowed);
     while !questions.is_closed() {
-        let Some((stream, place)) = accept(&server, &open).await else { continue };
-        let (allowed, questions) = (allowed.clone(), questions.clone());
-        tokio::spawn(async move {
-            let _place = place;
-            question_session(stream, &allowed, may_arm, &questions).await;
-        });
+        let guest = match door.next().await {
+            None => continue,
+            Some(Ok(guest)) => guest,
+            Some(Err((stream, why))) => {
+                turn_away(stream, &Told::Refused { why: vec![why.to_string()] });
+                continue;
+            }
+        };
+        let questions = questions.clone();
+        tokio::spawn(async move { question_session(guest, may_arm, &questions).await });
     }
 }
 
@@ -274,14 +296,10 @@ pub fn admit(may_arm: bool, ask: Ask) -> Result<Ask, String> {
     }
 }
 
-async fn question_session(stream: UnixStream, allowed: &Allowed, may_arm: bool, questions: &mpsc::Sender<Question>) {
-    let peer = allowed.check(&stream);
+async fn question_session(guest: Guest, may_arm: bool, questions: &mpsc::Sender<Question>) {
+    let Guest { stream, place: _place, .. } = guest;
     let (mut reader, mut writer) = uds::split(stream);
     let refuse = |why: String| Told::Refused { why: vec![why] };
-    if let Err(why) = peer {
-        let _ = timeout(PARTING_MAX, writer.send(&refuse(why.to_string()))).await;
-        return;
-    }
     loop {
         let (told, last) = match timeout(QUESTION_IDLE_MAX, reader.recv::<Ask>()).await {
             Err(_) => return,
@@ -305,24 +323,4 @@ async fn question_session(stream: UnixStream, allowed: &Allowed, may_arm: bool, 
             return;
         }
     }
-}
-
-/// One of [`CONNECTIONS_MAX`] places; given back on drop.
-struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The next connection; `None` when it had to be dropped for want of a place or of file descriptors.
-async fn accept(server: &uds::Server, open: &Arc<AtomicUsize>) -> Option<(UnixStream, Place)> {
-    let Ok(stream) = server.accept().await else {
-        // Out of descriptors: waiting is all that helps.
-        sleep(Duration::from_millis(50)).await;
-        return None;
-    };
-    let place = Place(Arc::clone(open));
-    (open.fetch_add(1, Ordering::Relaxed) < CONNECTIONS_MAX).then_some((stream, place))
 }

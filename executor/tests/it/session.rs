@@ -205,6 +205,59 @@ async fn whoever_may_arm_may_halt_and_look() {
     }
 }
 
+/// The sockets of an executor, which answers every question with who asked it.
+fn serve_asked(allowed: &[u32]) -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let (view, op) = (dir.path().join("run/view.sock"), dir.path().join("run/op.sock"));
+    let (questions, mut asked) = mpsc::channel::<Question>(4);
+    let server = |path| uds::bind(path).expect("bound");
+    tokio::spawn(serve_questions(server(&view), Allowed::new(allowed), false, questions.clone()));
+    tokio::spawn(serve_questions(server(&op), Allowed::new(allowed), true, questions));
+    tokio::spawn(async move {
+        while let Some(question) = asked.recv().await {
+            let _ = question.answer.send(Told::Done { what: format!("{:?}", question.ask) });
+        }
+    });
+    (dir, view, op)
+}
+
+/// Asks for a halt; it is answered within a second, whatever the answer.
+async fn halt_at(path: &std::path::Path) -> Told {
+    let (mut reader, mut writer) = uds::split(UnixStream::connect(path).await.expect("connected"));
+    // who is refused is told before it has asked
+    let _ = writer.send(&Ask::Halt { reason: "now".into() }).await;
+    let told = tokio::time::timeout(std::time::Duration::from_secs(1), reader.recv::<Told>());
+    told.await.expect("within a second").expect("an answer")
+}
+
+#[tokio::test]
+async fn idle_connections_of_one_user_take_half_the_places_and_the_next_is_told_so() {
+    let (_dir, view, op) = serve_asked(&[]);
+    let mut idle = Vec::new();
+    for _ in 0..8 {
+        idle.push(UnixStream::connect(&view).await.expect("connected"));
+    }
+    let Told::Refused { why } = halt_at(&view).await else { panic!("there was a place") };
+    assert!(why[0].contains("4 connections"), "{why:?}");
+    assert!(matches!(halt_at(&op).await, Told::Done { .. }));
+    drop(idle);
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(matches!(halt_at(&view).await, Told::Done { .. }), "their places are free again");
+}
+
+#[tokio::test]
+async fn who_is_refused_takes_no_place_and_is_told_at_once() {
+    let (_dir, view, _op) = serve_asked(&[rustix::process::geteuid().as_raw() + 1]);
+    // all at once: nobody is served meanwhile
+    let connect = |_| std::os::unix::net::UnixStream::connect(&view).expect("connected");
+    for stream in (0..100).map(connect).collect::<Vec<_>>() {
+        stream.set_nonblocking(true).expect("ours");
+        let (mut reader, _writer) = uds::split(UnixStream::from_std(stream).expect("ours"));
+        let Told::Refused { why } = reader.recv::<Told>().await.expect("an answer") else { panic!("let in") };
+        assert!(why[0].contains("may not connect"), "{why:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_next_core_is_let_in_only_when_the_desk_has_heard_of_the_first_ones_end() {
     let (_dir, path) = socket();

@@ -6,13 +6,18 @@ use crate::{Failure, say};
 use executor::config::Config;
 use executor::operator::{Ask, Status, Told};
 use mm_core::io::uds;
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 
 /// Time an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Time until a socket whose queue is full has room.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// Between two tries.
+const CONNECT_EVERY: Duration = Duration::from_millis(5);
 /// Between two looks while waiting.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -57,12 +62,12 @@ pub(crate) fn accept_balances(config: &Config) -> Result<ExitCode, Failure> {
 }
 
 pub(crate) fn halt(config: &Config, reason: String) -> Result<ExitCode, Failure> {
-    told(blocking(async { ask(config, "view.sock", &Ask::Halt { reason }).await })?)
+    told(blocking(async { ask_either(config, &Ask::Halt { reason }).await })?)
 }
 
 pub(crate) fn cancel_all(config: &Config, wait_s: u64) -> Result<ExitCode, Failure> {
     blocking(async {
-        if let Told::Refused { why } = ask(config, "view.sock", &Ask::CancelAll).await? {
+        if let Told::Refused { why } = ask_either(config, &Ask::CancelAll).await? {
             return Err(why.join("; "));
         }
         let deadline = Instant::now() + Duration::from_secs(wait_s);
@@ -93,17 +98,31 @@ fn told(told: Told) -> Result<ExitCode, Failure> {
 }
 
 async fn look(config: &Config) -> Result<Status, Failure> {
-    match ask(config, "view.sock", &Ask::Status).await? {
+    match ask_either(config, &Ask::Status).await? {
         Told::Status(status) => Ok(*status),
         Told::Refused { why } => Err(why.join("; ")),
         Told::Done { what } => Err(format!("asked for the status, was told {what:?}")),
     }
 }
 
+/// Asks on the socket for everybody, and where that one does not serve on the operator's: its places may all be taken. What may be asked
+/// there may be asked here, and to ask it twice does no harm.
+async fn ask_either(config: &Config, question: &Ask) -> Result<Told, Failure> {
+    let first = ask(config, "view.sock", question).await;
+    if !matches!(first, Err(_) | Ok(Told::Refused { .. })) {
+        return first;
+    }
+    match ask(config, "op.sock", question).await {
+        // Who may not use it, or meets nobody there either, is better told what the first one said.
+        Err(_) | Ok(Told::Refused { .. }) => first,
+        second => second,
+    }
+}
+
 async fn ask(config: &Config, socket: &str, question: &Ask) -> Result<Told, Failure> {
     let path = config.socket_dir.join(socket);
     let named = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let stream = UnixStream::connect(&path).await.map_err(|why| named(&format!("no executor answers ({why})")))?;
+    let stream = connect(&path).await.map_err(|why| named(&format!("no executor answers ({why})")))?;
     let (mut reader, mut writer) = uds::split(stream);
     let talk = async {
         // A refused peer is told why before it has asked: the answer is worth more than the error of the question.
@@ -120,10 +139,61 @@ async fn ask(config: &Config, socket: &str, question: &Ask) -> Result<Told, Fail
     }
 }
 
+/// Connects; whoever knocks all the time and is refused may fill the queue, for moments.
+async fn connect(path: &Path) -> std::io::Result<UnixStream> {
+    let until = Instant::now() + CONNECT_MAX;
+    loop {
+        match UnixStream::connect(path).await {
+            Err(why) if why.kind() == ErrorKind::WouldBlock && Instant::now() < until => {
+                tokio::time::sleep(CONNECT_EVERY).await;
+            }
+            connected => return connected,
+        }
+    }
+}
+
 fn blocking<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|why| format!("no runtime: {why}"))?
         .block_on(future)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use executor::session::{Allowed, Question, serve_questions};
+    use tokio::sync::mpsc;
+
+    /// The drill's configuration with another folder for its sockets.
+    fn config(folder: &Path) -> Config {
+        let text = include_str!("../../../../config/drill.toml");
+        let named = text.replace("\"run/drill\"", &format!("{:?}", folder.display().to_string()));
+        Config::parse("drill.toml", &named).expect("a configuration")
+    }
+
+    #[tokio::test]
+    async fn eight_idle_viewers_keep_nobody_from_halting() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let config = config(&dir.path().join("run"));
+        let socket = |name: &str| config.socket_dir.join(name);
+        let (questions, mut asked) = mpsc::channel::<Question>(4);
+        for (name, may_arm) in [("view.sock", false), ("op.sock", true)] {
+            let server = uds::bind(&socket(name)).expect("bound");
+            tokio::spawn(serve_questions(server, Allowed::new(&[]), may_arm, questions.clone()));
+        }
+        tokio::spawn(async move {
+            while let Some(question) = asked.recv().await {
+                let _ = question.answer.send(Told::Done { what: format!("{:?}", question.ask) });
+            }
+        });
+        let mut idle = Vec::new();
+        for _ in 0..8 {
+            idle.push(UnixStream::connect(&socket("view.sock")).await.expect("connected"));
+        }
+        let halt = tokio::task::spawn_blocking(move || halt(&config, "now".to_owned()));
+        let halted = tokio::time::timeout(Duration::from_secs(1), halt).await.expect("within a second");
+        assert_eq!(halted.expect("it ended"), Ok(ExitCode::SUCCESS));
+    }
 }
