@@ -93,7 +93,10 @@ impl Marker {
 
 /// Overwrites a marker in place: blocks that are there are kept.
 fn fill(path: &Path, text: &str) -> io::Result<()> {
-    let mut bytes = text.bytes().filter(|byte| *byte != b'\n').take(SIZE - 1).collect::<Vec<u8>>();
+    let mut line: String = text.chars().filter(|letter| *letter != '\n').collect();
+    // Half a letter could not be read.
+    line.truncate(line.floor_char_boundary(SIZE - 1));
+    let mut bytes = line.into_bytes();
     bytes.push(b'\n');
     bytes.resize(SIZE, b' ');
     let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
@@ -165,8 +168,9 @@ mod tests {
         let marker = Marker::of(folder.path());
         marker.prepare().expect("room");
         assert_eq!(marker.read(), None);
-        for why in ["by hand", "line one\nline two", &"x".repeat(9000)] {
-            let first: String = why.replace('\n', "").chars().take(SIZE - 1).collect();
+        for why in ["by hand", "line one\nline two", &"x".repeat(9000), &"é".repeat(9000)] {
+            let first: String =
+                why.replace('\n', "").chars().take((SIZE - 1) * why.chars().count() / why.len()).collect();
             marker.put(why).expect("put down");
             assert_eq!(marker.read().as_deref(), Some(first.as_str()));
             assert_eq!(std::fs::metadata(marker.down()).expect("it is there").len(), 4096);

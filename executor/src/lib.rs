@@ -44,6 +44,7 @@ pub mod outcome;
 #[cfg_attr(test, expect(clippy::disallowed_methods, reason = "its tests write files"))]
 pub mod passphrase;
 pub mod policy;
+pub mod reasons;
 pub mod recorded;
 #[doc(hidden)]
 pub mod rehearsal;

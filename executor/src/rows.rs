@@ -115,7 +115,7 @@ pub enum LedgerRow {
         /// Digest of the new policy.
         policy: Digest,
     },
-    /// Latched.
+    /// Latched, or a further reason to be: each has a row, up to a bound.
     Halt {
         /// When.
         at: Timestamp,

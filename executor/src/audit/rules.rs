@@ -53,7 +53,8 @@ impl Audit {
                 self.check_known(order);
             }
             LedgerRow::Halt { .. } => {
-                self.report.halts += 1;
+                // Further reasons of the same halt have rows of their own.
+                self.report.halts += u64::from(self.exposure.halted().is_none());
                 self.armed = false;
             }
             LedgerRow::Arm { .. } => {

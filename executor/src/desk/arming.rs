@@ -2,56 +2,54 @@
 //! within a minute. What was not known when the code was given ends it.
 
 use super::{Desk, Effect};
+use crate::reasons::{Reasons, marked, of_marker};
 use crate::rows::LedgerRow;
 use mm_core::domain::{Nanos, Timestamp};
 
 /// How long a code is good.
 const CODE_LIFE: Nanos = Nanos::from_secs(60);
-/// Reasons of a halt that are kept, by their words. Beyond that what people said goes first: whoever may halt must not be able to hide
-/// what the executor found out; then the middle, since the cause is among the first and the state among the last.
-const REASONS_MAX: usize = 8;
-/// What begins a reason that a person gave.
-pub(super) const BY_HAND: &str = "operator: ";
+/// What a desk is halted for that nothing halted.
+const NOT_ARMED: &str = "started and not yet armed";
 
 /// Why it is halted, and the code that was given.
 #[derive(Debug, Default)]
 pub(super) struct Arming {
-    /// In words, and when it came; one that was there at the start has no time.
-    reasons: Vec<(Box<str>, Option<Timestamp>)>,
-    /// How many are no longer kept.
-    more: u32,
+    reasons: Reasons,
     code: Option<(Box<str>, Timestamp)>,
 }
 
 impl Arming {
-    /// For a desk that starts halted.
-    pub(super) fn starting(why: &str) -> Self {
-        Self { reasons: vec![(why.into(), None)], ..Self::default() }
+    /// For a desk that starts halted: what the ledger tells, and what only the marker does.
+    pub(super) fn starting(written: &Reasons, marker: Option<&str>) -> Self {
+        let mut reasons = written.clone();
+        for why in marker.map(of_marker).unwrap_or_default() {
+            reasons.add(None, why);
+        }
+        if reasons.words().next().is_none() {
+            reasons.add(None, NOT_ARMED);
+        }
+        Self { reasons, code: None }
+    }
+
+    /// The oldest reason that is kept.
+    pub(super) fn first(&self) -> Option<Box<str>> {
+        self.reasons.words().next().map(Into::into)
     }
 
     /// One more reason; whether it is new since the last arm. A code given before it was known is good no more.
     pub(super) fn halted(&mut self, at: Timestamp, why: &str) -> bool {
         self.code = None;
-        if self.reasons.iter().any(|(known, _)| **known == *why) {
-            return false;
-        }
-        if self.reasons.len() == REASONS_MAX {
-            let by_hand = self.reasons.iter().position(|(why, _)| why.starts_with(BY_HAND));
-            self.reasons.remove(by_hand.unwrap_or(REASONS_MAX / 2));
-            self.more = self.more.saturating_add(1);
-        }
-        self.reasons.push((why.into(), Some(at)));
-        true
+        self.reasons.add(Some(at), why)
+    }
+
+    /// What the latch's marker is to hold.
+    pub(super) fn marked(&self) -> Box<str> {
+        marked(self.reasons.words().filter(|why| *why != NOT_ARMED))
     }
 
     /// The reasons since it was last armed, oldest first, and how many more there were.
     pub(super) fn reasons(&self) -> Vec<Box<str>> {
-        let more = (self.more > 0).then(|| format!("and {} more", self.more).into());
-        let told = self.reasons.iter().map(|(why, at)| match at {
-            Some(at) => format!("{why} ({at})").into(),
-            None => why.clone(),
-        });
-        told.chain(more).collect()
+        self.reasons.told()
     }
 }
 

@@ -127,7 +127,7 @@ pub enum Effect {
     RenewUserLink,
     /// Write the marker file that holds the latch even without a ledger.
     Latch {
-        /// Why.
+        /// Every reason, parted by tabs.
         why: Box<str>,
     },
     /// Remove the marker file: an operator armed.

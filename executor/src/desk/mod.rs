@@ -25,6 +25,8 @@ mod tests_evidence;
 #[cfg(test)]
 mod tests_gone;
 #[cfg(test)]
+mod tests_halts;
+#[cfg(test)]
 mod tests_reference;
 #[cfg(test)]
 mod tests_refresh;
@@ -45,6 +47,7 @@ use crate::exposure::Exposure;
 use crate::gate::{GateTimes, Health};
 use crate::outcome::{Lost, VenueCall, VenueReply};
 use crate::policy::Policy;
+use crate::reasons::one_line;
 use crate::recorded::Recorded;
 use crate::rows::{Became, LedgerRow};
 use crate::sign::Account;
@@ -153,11 +156,9 @@ impl Desk {
         if let Some(orders) = setup.remembered {
             exposure.remember(orders);
         }
-        let was_halted = latched.or_else(|| exposure.halted().map(Into::into));
-        let auto_arm = setup.auto_arm && was_halted.is_none();
-        let halted = was_halted.unwrap_or_else(|| "started and not yet armed".into());
-        let arming = arming::Arming::starting(&halted);
-        let health = Health { halted: Some(halted), withhold: setup.withhold, ..Health::default() };
+        let auto_arm = setup.auto_arm && latched.is_none() && exposure.halted().is_none();
+        let arming = arming::Arming::starting(exposure.reasons(), latched.as_deref());
+        let health = Health { halted: arming.first(), withhold: setup.withhold, ..Health::default() };
         let mut readings = readings::Readings::default();
         if let Some(made) = exposure.last_given_up() {
             readings.watch_until = made.plus(setup.times.late_landing);
@@ -350,14 +351,22 @@ impl Desk {
 
     /// Shuts for good, until armed. Cancels everything.
     fn halt(&mut self, why: &str, out: &mut Vec<Effect>) {
-        let fresh = self.exposure.halted().is_none();
-        if fresh || self.health.halted.is_none() {
-            self.record(LedgerRow::Halt { at: self.at, why: why.into() }, out);
-            out.push(Effect::Latch { why: why.into() });
-            self.health.halted = Some(why.into());
-        }
+        let why = one_line(why);
+        let fresh = self.exposure.halted().is_none() || self.health.halted.is_none();
+        let has_room = self.exposure.reasons().has_room_for(&why);
         // what is found with each reading is told once
-        if self.arming.halted(self.at, why) {
+        let is_new = self.arming.halted(self.at, &why);
+        if fresh || (is_new && has_room) {
+            self.record(LedgerRow::Halt { at: self.at, why: why.as_str().into() }, out);
+            // What the ledger holds the marker need not, but for the first.
+            if fresh || self.health.ledger_failed {
+                out.push(Effect::Latch { why: self.arming.marked() });
+            }
+        }
+        if fresh {
+            self.health.halted = Some(why.as_str().into());
+        }
+        if is_new {
             out.push(Effect::Alert(format!("halted: {why}").into()));
         }
         self.auto_arm = false;

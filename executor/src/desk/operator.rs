@@ -1,9 +1,9 @@
 //! What a person wants. Halting is always allowed; arming only when every precondition holds.
 
-use super::arming::BY_HAND;
 use super::{Desk, Effect, Op};
 use crate::exposure::Losses;
 use crate::policy::{AllowedMarket, Policy};
+use crate::reasons::BY_HAND;
 use crate::rows::{LedgerRow, RULES};
 use mm_core::domain::{Nanos, OrderId};
 use mm_core::protocol::Shut;

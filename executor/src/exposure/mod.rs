@@ -15,6 +15,7 @@ mod worst;
 pub use order::{Phase, Tracked, is_settled};
 pub use worst::{EventLosses, Losses, dollars};
 
+use crate::reasons::Reasons;
 use crate::rows::{Became, IntentRow, LedgerRow};
 use holding::Holding;
 use mark::{Mark, Market};
@@ -113,9 +114,10 @@ pub struct Exposure {
     traded: BTreeMap<TokenId, VecDeque<Timestamp>>,
     /// Orders the venue refused since it last took one.
     rejected: u32,
-    halted: Option<Box<str>>,
     /// When the last row was written.
     last_at: Option<Timestamp>,
+    /// Why it was halted since it was last armed.
+    reasons: Reasons,
 }
 
 impl Exposure {
@@ -188,8 +190,8 @@ impl Exposure {
                 self.spend();
                 self.spent = true;
             }
-            LedgerRow::Halt { why, .. } => self.halted = Some(why.clone()),
-            LedgerRow::Arm { .. } => (self.halted, self.rejected) = (None, 0),
+            LedgerRow::Halt { at, why } => drop(self.reasons.add(Some(*at), why)),
+            LedgerRow::Arm { .. } => (self.reasons, self.rejected) = (Reasons::default(), 0),
             LedgerRow::Refused(_) | LedgerRow::Tightened { .. } | LedgerRow::Policy { .. } => {}
         }
     }
@@ -206,10 +208,16 @@ impl Exposure {
         self.run
     }
 
-    /// Why it was halted, if it was not armed since.
+    /// Why it was halted first, if it was not armed since.
     #[must_use]
     pub fn halted(&self) -> Option<&str> {
-        self.halted.as_deref()
+        self.reasons.words().next()
+    }
+
+    /// Every reason to be halted since it was last armed.
+    #[must_use]
+    pub const fn reasons(&self) -> &Reasons {
+        &self.reasons
     }
 
     /// Dollars at risk in one market.
