@@ -184,7 +184,7 @@ async fn signalled(bench: &mut Bench, killed: bool) -> Result<Verdict, StackErro
     let (mut drains, mut halts) = (vec![Signal::HUP, Signal::QUIT], vec![Signal::USR1]);
     if bench.depth == Depth::Full {
         drains.extend([Signal::INT, Signal::TERM, Signal::ABORT, Signal::XCPU, Signal::POWER, Signal::ALARM]);
-        halts.push(Signal::USR2);
+        halts.extend([Signal::USR2, Signal::TSTP, Signal::TTIN, Signal::TTOU]);
     }
     let mut stack = quoting_stack(bench, |_| ()).await?;
     let mut evidence = Evidence::default();

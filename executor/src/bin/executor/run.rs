@@ -357,6 +357,10 @@ impl Shell {
                 told = signals.next() => match told {
                     Wish::Drain => must_drain = true,
                     Wish::Halt => {
+                        // One that comes again and again keeps no answer waiting.
+                        while batch.len() < TURN_MAX && let Ok(input) = inputs.try_recv() {
+                            batch.push(input);
+                        }
                         let ticket = self.ticket(None);
                         self.pending.push(DeskInput::Operator { ticket, op: Op::Halt { why: "a signal".into() } });
                     }

@@ -1,4 +1,4 @@
-//! What a signal wishes. Every signal that would end the process and can be caught is, but for those with which a fault of the program
+//! What a signal wishes. Every signal that would end or stop the process and can be caught is, but for those with which a fault of the program
 //! itself ends it (`ILL`, `TRAP`, `BUS`, `FPE`, `SEGV`, `SYS`): whoever returns from one of them meets it again.
 
 use rustix::process::Signal as Number;
@@ -34,7 +34,8 @@ const DRAIN: [Number; 12] = [
 ];
 /// As those of [`DRAIN`]; the two below are the C library's own.
 const REAL_TIME: RangeInclusive<i32> = 34..=64;
-const HALT: [Number; 2] = [Number::USR1, Number::USR2];
+/// The last three would stop us, with orders resting and nobody to watch them: Ctrl-Z, and a terminal that is another program's.
+const HALT: [Number; 5] = [Number::USR1, Number::USR2, Number::TSTP, Number::TTIN, Number::TTOU];
 
 /// The signals that are waited for.
 pub(crate) struct Signals {
@@ -79,16 +80,9 @@ mod tests {
     const MAY_END: [Number; 7] =
         [Number::KILL, Number::ILL, Number::TRAP, Number::BUS, Number::FPE, Number::SEGV, Number::SYS];
     /// Signals that end nothing.
-    const HARMLESS: [Number; 8] = [
-        Number::CHILD,
-        Number::CONT,
-        Number::STOP,
-        Number::TSTP,
-        Number::TTIN,
-        Number::TTOU,
-        Number::URG,
-        Number::WINCH,
-    ];
+    const HARMLESS: [Number; 4] = [Number::CHILD, Number::CONT, Number::URG, Number::WINCH];
+    /// Stops that nobody can catch.
+    const STOPS: Number = Number::STOP;
 
     /// Signals that this process catches or ignores.
     fn handled() -> Vec<i32> {
@@ -102,13 +96,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_signal_that_can_be_caught_ends_us_with_orders_resting() {
+    async fn no_signal_that_can_be_caught_ends_or_stops_us_with_orders_resting() {
         let mut signals = Signals::new().expect("taken over");
         let handled = handled();
-        let may = |number: &i32| MAY_END.iter().chain(&HARMLESS).any(|known| known.as_raw() == *number);
-        let ends: Vec<i32> =
-            (1..=64).filter(|number| !handled.contains(number) && !may(number) && ![32, 33].contains(number)).collect();
-        assert!(ends.is_empty(), "these end the process: {ends:?}");
+        let known = MAY_END.iter().chain(&HARMLESS).chain([&STOPS]);
+        let may: Vec<i32> = known.map(|known| known.as_raw()).chain([32, 33]).collect();
+        let ends: Vec<i32> = (1..=64).filter(|number| !handled.contains(number) && !may.contains(number)).collect();
+        assert!(ends.is_empty(), "these end or stop the process: {ends:?}");
 
         let drains = DRAIN.map(|number| (number, Wish::Drain));
         for (number, wish) in drains.into_iter().chain(HALT.map(|number| (number, Wish::Halt))) {
