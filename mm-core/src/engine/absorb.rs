@@ -6,7 +6,7 @@ use super::market::{MarketState, Verdict};
 use super::places::is_arriving;
 use super::{Engine, alert, yes};
 use crate::book::{BookError, Sync};
-use crate::domain::{Market, MarketIx, Qty, UniverseError};
+use crate::domain::{Market, MarketIx, UniverseError};
 use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent};
 use crate::protocol::{FromExecutor, Gate};
 use crate::rewards::Interval;
@@ -200,11 +200,7 @@ impl Engine {
             let orders = &self.orders;
             state.places.follow(&state.book, |id| orders.get(id).is_some_and(|tracked| is_arriving(tracked, at)));
         }
-        let ours = |side, price| {
-            let here = self.orders.live_in(ix).filter(|(_, t)| t.order.in_yes_terms() == (side, price));
-            here.fold(Qty::ZERO, |sum, (_, t)| sum.saturating_add(t.remaining()))
-        };
-        if was_synced && result.is_ok() && state.stands(event, had, ours) {
+        if was_synced && result.is_ok() && state.stands(event, had) {
             self.stirred.insert(ix);
         } else {
             self.dirty.insert(ix);
@@ -316,6 +312,7 @@ impl Engine {
     pub(super) fn tend(&mut self, ix: MarketIx, out: &mut Vec<Action>) {
         let (at, grace, wait) = (self.at, self.config.feed.suspect_after, self.config.feed.snapshot_wait);
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
+        state.places.settle(at);
         if state.book.judge(at).is_err() {
             self.broken(ix, out);
         }
@@ -331,7 +328,8 @@ impl Engine {
             self.lose_book(ix, out);
         }
         let Some(state) = self.markets.get_mut(ix.index()) else { return };
-        let mut wakes = [state.book.next_judgement(), state.witness.due(grace), None, state.markouts.due()];
+        let mut wakes =
+            [state.book.next_judgement(), state.witness.due(grace), None, state.markouts.due(), state.places.due()];
         let mut fetch = false;
         if let Some(since) = state.waiting_since.filter(|_| !state.book.is_synced() && !state.resolved) {
             let due = state.fetch_sent.map_or(since, |sent| sent.max(since)).plus(wait);
@@ -404,6 +402,7 @@ impl Engine {
                 self.gate = *gate;
                 self.caps = Some(*caps);
                 self.ration.due = true;
+                self.hear_all();
                 return self.touch_all();
             }
             FromExecutor::Goodbye { .. } => return,
@@ -458,7 +457,21 @@ impl Engine {
             FromExecutor::Earned { day, amount } => return self.days.earned(at, *day, *amount),
         };
         if let Some(tracked) = self.orders.get(id) {
-            self.dirty.insert(tracked.order.token.market);
+            let ix = tracked.order.token.market;
+            if let Some(state) = self.markets.get_mut(ix.index()) {
+                state.places.hear(at, id, tracked, &state.book);
+            }
+            self.dirty.insert(ix);
+        }
+    }
+
+    /// The executor has listed what rests: of every other order it is told that it has ended.
+    fn hear_all(&mut self) {
+        for (ix, state) in (0u16..).map(MarketIx).zip(&mut self.markets) {
+            let known: Vec<_> = state.places.ids().filter_map(|id| Some((id, self.orders.get(id)?))).collect();
+            for (id, tracked) in known.into_iter().chain(self.orders.live_in(ix)) {
+                state.places.hear(self.at, id, tracked, &state.book);
+            }
         }
     }
 }

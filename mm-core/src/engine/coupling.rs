@@ -89,8 +89,8 @@ impl Engine {
         }
         let min_size = state.facts.rewards.as_ref().map(|terms| terms.min_size).unwrap_or_default();
         let believed = state.book.is_synced() && !state.resolved;
-        let own: Vec<_> = self.own(ix).collect();
-        let midpoint = believed.then(|| book_midpoint(&state.book, &own, &[], min_size)).flatten();
+        let shown: Vec<_> = state.places.in_book(ix).collect();
+        let midpoint = believed.then(|| book_midpoint(&state.book, &shown, &[], min_size)).flatten();
         let held = self.holdings(ix);
         let outlook = midpoint.map(|midpoint| Linked { midpoint, yes: held.yes.matched, no: held.no.matched });
         std::mem::replace(&mut self.markets[ix.index()].coupling.outlook, outlook) != outlook

@@ -7,7 +7,7 @@ use crate::domain::{MarketIx, Nanos, NewOrder, Outcome, Price, Qty, Timestamp, U
 use crate::event::{Action, Alert};
 use crate::inventory::Holdings;
 use crate::orders::{Band, CancelWhy, Edit, OrderState, Plan, Wish};
-use crate::quote::{NoQuote, Quotes, Room, Scratch, Searched, Strategy, View, Why, again, may_rest_alone, quote_from};
+use crate::quote::{NoQuote, Quotes, Room, Scratch, Searched, View, Why, again, may_rest_alone, quote_from};
 use crate::risk::{Standing, Stop, Thinned, thin};
 use arrayvec::ArrayVec;
 
@@ -15,7 +15,16 @@ use arrayvec::ArrayVec;
 const FULL_WAIT: Nanos = Nanos::from_secs(1);
 
 /// Whether quoting runs, our orders, what is held, and dollars that may be at risk.
-pub(super) type Situation<'a> = (bool, &'a [NewOrder], Holdings, Room);
+pub(super) type Situation<'a> = (bool, &'a OwnOrders, Holdings, Room);
+
+/// Our orders in one market.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnOrders {
+    /// That may rest, with what is left of each.
+    pub(super) rest: Vec<NewOrder>,
+    /// What of the book they are, as far as it has told.
+    pub(super) shown: Vec<NewOrder>,
+}
 
 /// Dollars at work, millionths: sums that are kept up instead of taken anew for every decision.
 #[derive(Clone, Debug, Default)]
@@ -168,8 +177,7 @@ impl Engine {
             return None;
         }
         let mut own = std::mem::take(&mut self.own_orders);
-        own.clear();
-        own.extend(self.own(ix));
+        self.gather(ix, &mut own);
         let mut scratch = self.scratch.take().unwrap_or_default();
         let plan = self.plan_for((ix, runs), known, &own, &mut scratch, out);
         (self.own_orders, self.scratch) = (own, Some(scratch));
@@ -188,7 +196,7 @@ impl Engine {
         &mut self,
         (ix, runs): (MarketIx, bool),
         known: Option<Searched>,
-        own: &[NewOrder],
+        own: &OwnOrders,
         scratch: &mut Scratch,
         out: &mut Vec<Action>,
     ) -> Plan {
@@ -260,8 +268,7 @@ impl Engine {
             return Err(None);
         };
         let (mut own, mut scratch) = (std::mem::take(&mut self.own_orders), self.scratch.take().unwrap_or_default());
-        own.clear();
-        own.extend(self.own(ix));
+        self.gather(ix, &mut own);
         let room = self.room(self.limits(), state.held_value);
         let book = Watched::new(&state.book);
         let view = self.view(ix, &book, (runs, &own, self.holdings(ix), room));
@@ -279,7 +286,7 @@ impl Engine {
         &self,
         (ix, runs): (MarketIx, bool),
         known: Option<Searched>,
-        own: &[NewOrder],
+        own: &OwnOrders,
         (held, room): (Holdings, Room),
         scratch: &mut Scratch,
     ) -> (Result<Quotes, NoQuote>, Wish<'static>, Horizon) {
@@ -319,7 +326,7 @@ impl Engine {
         &self,
         (ix, runs): (MarketIx, bool),
         left: &NewOrder,
-        own: &[NewOrder],
+        own: &OwnOrders,
         (held, room): (Holdings, Room),
         scratch: &mut Scratch,
     ) -> bool {
@@ -345,7 +352,8 @@ impl Engine {
             stale: self.links.get(&self.link_of(ix)).is_some_and(|link| !link.is_alive()),
             held,
             linked: &state.coupling.linked,
-            own,
+            own: &own.rest,
+            shown: &own.shown,
             room,
             params: self.params[ix.index()].as_ref()?,
             adjust: state.minutes.adjust(&self.config.rewards.rules),
@@ -359,6 +367,14 @@ impl Engine {
     pub(super) fn own(&self, ix: MarketIx) -> impl Iterator<Item = NewOrder> {
         let left = self.orders.live_in(ix).map(|(_, t)| NewOrder { qty: t.remaining(), ..t.order });
         left.filter(|order| !order.qty.is_zero())
+    }
+
+    /// The same, and what of the book is ours.
+    pub(super) fn gather(&self, ix: MarketIx, own: &mut OwnOrders) {
+        own.rest.clear();
+        own.rest.extend(self.own(ix));
+        own.shown.clear();
+        own.shown.extend(self.markets[ix.index()].places.in_book(ix));
     }
 
     /// What is held, with shares whose trades are still to be told counted as held: that bounds risk.
@@ -464,11 +480,8 @@ impl Engine {
                 } else if self.budget.take(Call::Place) {
                     self.totals.placed += 1;
                     let id = self.orders.place(at, *order, out);
-                    // only this strategy weighs places
-                    if self.params[ix.index()].as_ref().is_some_and(|params| params.strategy == Strategy::Reward) {
-                        let state = &mut self.markets[ix.index()];
-                        state.places.join(id, order, &state.book, |id| self.orders.is_live(id));
-                    }
+                    let state = &mut self.markets[ix.index()];
+                    state.places.join(id, order, &state.book);
                 } else {
                     self.put_off(*ix, self.budget.next(Call::Place), &mut short);
                 }

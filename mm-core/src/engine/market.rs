@@ -47,7 +47,7 @@ pub(super) struct MarketState {
     pub(super) jumps: super::jumps::Jumps,
     /// What flowed to its best levels lately.
     pub(super) flow: super::flow::Flow,
-    /// Where our orders stand in their queues.
+    /// Where our orders stand in their queues, and how much of the book they are.
     pub(super) places: super::places::Places,
     /// Why the last decision left what rests though something better was wanted.
     pub(super) kept: Option<super::Kept>,
@@ -90,35 +90,29 @@ impl MarketState {
         matches!(self.decision, Some(Ok(_)))
     }
 
-    /// What rests at the level that an event changes, if the last decision may outlive that.
-    pub(super) fn rests_at(&self, event: &MarketEvent) -> Option<(Side, Price, Qty)> {
+    /// What rests at the level that an event changes and how much of that is ours, if the last decision may outlive that.
+    pub(super) fn rests_at(&self, event: &MarketEvent) -> Option<(Side, Price, [Qty; 2])> {
         match event {
             MarketEvent::Delta { token, side, price, .. } if self.quiet.is_some() => {
                 let (side, price) = in_yes_terms(token.outcome, *side, *price);
-                Some((side, price, self.book.size_at(side, price)))
+                Some((side, price, [self.book.size_at(side, price), self.places.at_level(side, price)]))
             }
             _ => None,
         }
     }
 
     /// Whether the last decision stands after an event that the book has just taken, or but for what sizes decide: the event is out of
-    /// sight or changed a size only, and nothing is doubted. `had`: the level as it was before; `ours`: how much of it is.
-    pub(super) fn stands(
-        &mut self,
-        event: &MarketEvent,
-        had: Option<(Side, Price, Qty)>,
-        ours: impl FnOnce(Side, Price) -> Qty,
-    ) -> bool {
+    /// sight or changed a size only, and nothing is doubted. `had`: what [`Self::rests_at`] told before.
+    pub(super) fn stands(&mut self, event: &MarketEvent, had: Option<(Side, Price, [Qty; 2])>) -> bool {
         let Some(quiet) = &mut self.quiet else { return false };
         let keeps = match (event, had) {
-            (MarketEvent::Delta { .. }, Some((side, price, had))) => {
+            (MarketEvent::Delta { .. }, Some((side, price, [had, had_ours]))) => {
                 let is = self.book.size_at(side, price);
                 let out_of_sight = quiet.horizon.is_beyond(side, price);
                 let least = self.quoted.rewards.as_ref().map_or(Qty::ZERO, |terms| terms.min_size);
                 let counts = |qty: Qty, ours: Qty| qty > ours && qty.saturating_sub(ours) >= least;
                 let resized = !out_of_sight && quiet.basis.is_some() && {
-                    let ours = ours(side, price);
-                    counts(had, ours) && counts(is, ours)
+                    counts(had, had_ours) && counts(is, self.places.at_level(side, price))
                 };
                 if resized && is != had {
                     quiet.resized = true;
@@ -337,7 +331,8 @@ mod tests {
             (Outcome::No, Side::Buy),
             (Outcome::No, Side::Sell),
         ]) {
-            state.places.join(crate::domain::ClientOrderId(n), &order(outcome, side), &state.book, |_| true);
+            let (id, order) = (crate::domain::ClientOrderId(n), order(outcome, side));
+            state.places.join(id, &order, &state.book);
         }
         let mut change = |outcome, n: u16, qty, venue_ms| {
             let (side, (price, qty)) = (Side::Buy, level(n, qty));

@@ -27,7 +27,7 @@ struct Pending {
     paid: u16,
     qty: Qty,
     /// Horizons done.
-    done: usize,
+    done: u8,
 }
 
 /// Sums of one horizon.
@@ -72,25 +72,25 @@ impl Markouts {
     /// Looks at every fill whose next horizon has come. Without a midpoint that look is left out.
     pub(super) fn judge(&mut self, at: Timestamp, midpoint2x: Option<u16>) {
         for pending in &mut self.pending {
-            while let Some(horizon) = HORIZONS.get(pending.done).filter(|h| at.since(pending.at) >= **h) {
+            while let Some(horizon) = HORIZONS.get(usize::from(pending.done)).filter(|h| at.since(pending.at) >= **h) {
                 // a look that comes late by more than its own time is none
                 let timely = at.since(pending.at) < Nanos::from_nanos(horizon.nanos().saturating_mul(2));
                 if let Some(now) = midpoint2x.filter(|_| timely) {
                     let moved = i128::from(now) - i128::from(pending.paid);
                     let gain = if pending.side == Side::Buy { moved } else { -moved };
-                    let sum = &mut self.sums[pending.done];
+                    let sum = &mut self.sums[usize::from(pending.done)];
                     sum.gain += gain * i128::from(pending.qty.micro());
                     sum.shares += u128::from(pending.qty.micro());
                 }
                 pending.done += 1;
             }
         }
-        self.pending.retain(|pending| pending.done < HORIZONS.len());
+        self.pending.retain(|pending| usize::from(pending.done) < HORIZONS.len());
     }
 
     /// When [`Self::judge`] has something to do.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.pending.iter().filter_map(|p| Some(p.at.plus(*HORIZONS.get(p.done)?))).min()
+        self.pending.iter().filter_map(|p| Some(p.at.plus(*HORIZONS.get(usize::from(p.done))?))).min()
     }
 
     /// An order rested for `time`, which the model says costs `nano_per_day` nano-dollars a share and day.
@@ -144,7 +144,7 @@ impl Markouts {
     /// Everything that tells one state from another, as numbers for a hash.
     pub(super) fn numbers(&self) -> impl Iterator<Item = i128> + '_ {
         let pending = self.pending.iter().flat_map(|p| {
-            [i128::from(p.at.nanos()), i128::from(p.paid), i128::from(p.qty.micro()), i128::from(p.done as u64)]
+            [i128::from(p.at.nanos()), i128::from(p.paid), i128::from(p.qty.micro()), i128::from(p.done)]
         });
         let sums = self.sums.iter().flat_map(|s| [s.gain, i128::try_from(s.shares).unwrap_or(i128::MAX)]);
         let rested = i128::try_from(self.rested).unwrap_or(i128::MAX);

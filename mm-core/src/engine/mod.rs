@@ -40,6 +40,8 @@ mod tests_minutes;
 #[cfg(test)]
 mod tests_ration;
 #[cfg(test)]
+mod tests_shown;
+#[cfg(test)]
 mod tests_stage;
 #[cfg(test)]
 mod tests_standing;
@@ -61,14 +63,14 @@ pub use snapshot::{MarketSnapshot, OrderSnapshot, ScoringSnapshot, Snapshot, Tot
 pub use worth::Kept;
 
 use crate::config::Config;
-use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, NewOrder, Outcome, Timestamp, Token, Universe};
+use crate::domain::{ClientOrderId, Market, MarketIx, Nanos, Outcome, Timestamp, Token, Universe};
 use crate::event::{Action, Alert, LinkIx, MarketEvent, Turn};
 use crate::inventory::Inventory;
 use crate::orders::{EditRules, OrderManager};
 use crate::protocol::{Caps, Gate};
 use crate::quote::{QuoteParams, Scratch};
 use crate::risk::{Brake, Stop, Told};
-use decide::Afoot;
+use decide::{Afoot, OwnOrders};
 use earnings::Days;
 use hashes::Hashes;
 use links::LinkState;
@@ -117,7 +119,7 @@ pub struct Engine {
     /// Markets of one event are known, so that what is held of one moves another.
     coupled: bool,
     /// Our orders in the market that is being decided; used again by every decision.
-    own_orders: Vec<NewOrder>,
+    own_orders: OwnOrders,
     /// Memory of quotes, used again by every decision.
     scratch: Option<Box<Scratch>>,
     /// What stands in each market, as of a version of the orders.
@@ -186,7 +188,7 @@ impl Engine {
             touched: Vec::new(),
             events: Vec::new(),
             coupled: false,
-            own_orders: Vec::new(),
+            own_orders: OwnOrders::default(),
             scratch: None,
             afoot: Afoot::default(),
             ration: Ration::default(),

@@ -27,7 +27,7 @@ impl Engine {
     fn market_snapshot(&self, ix: MarketIx) -> MarketSnapshot {
         let state = &self.markets[ix.index()];
         let scored = self.score(ix);
-        let own: Vec<NewOrder> = self.own(ix).collect();
+        let shown: Vec<NewOrder> = state.places.in_book(ix).collect();
         let min_size = state.facts.rewards.as_ref().map(|terms| terms.min_size).unwrap_or_default();
         let percent = |share: Option<Fixed12>| {
             let hundredths = share.map_or(0, |share| share.units() / 100_000_000);
@@ -40,7 +40,7 @@ impl Engine {
             sync: state.book.sync().as_str().to_owned(),
             bid: state.book.best(Side::Buy).map(|(price, _)| price),
             ask: state.book.best(Side::Sell).map(|(price, _)| price),
-            midpoint: book_midpoint(&state.book, &own, &[], min_size).map(|m| m.to_string()),
+            midpoint: book_midpoint(&state.book, &shown, &[], min_size).map(|m| m.to_string()),
             fair: state.decision.and_then(Result::ok).map(|why| why.fair.value.to_string()),
             orders: self
                 .orders

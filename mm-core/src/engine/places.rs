@@ -2,7 +2,9 @@
 //!
 //! Whoever rested at the price when an order was sent stands in front of it, whoever comes after it was accepted behind. What leaves the
 //! level may have stood in front or behind: so many stand in front at least and so many at most. A gap in what is told, and a whole book,
-//! leave the upper bound only.
+//! leave the upper bound only. How much of the level is ours at all is told in [`shown`].
+
+mod shown;
 
 use crate::book::Book;
 use crate::domain::{ClientOrderId, Nanos, NewOrder, Price, Qty, Side, Timestamp};
@@ -32,6 +34,21 @@ struct Place {
     /// Of others in front.
     least: Qty,
     most: Qty,
+    /// What rests of it, by the executor's word.
+    left: Qty,
+    /// The part of the level that is none of our orders that are still to arrive.
+    base: Qty,
+    /// It was seen in the book, or is known of for so long that it must be there.
+    arrived: bool,
+    /// When it must be there; [`Timestamp::MAX`] while nobody has said that the venue has it.
+    due: Timestamp,
+}
+
+impl Place {
+    /// Its level.
+    const fn spot(&self) -> (Side, Price) {
+        (self.side, self.price)
+    }
 }
 
 /// One market's.
@@ -47,24 +64,21 @@ impl Places {
         self.places.is_empty()
     }
 
-    /// An order is sent off. Places of orders that `rests` does not know any more are forgotten.
-    pub(super) fn join(
-        &mut self,
-        id: ClientOrderId,
-        order: &NewOrder,
-        book: &Book,
-        rests: impl Fn(ClientOrderId) -> bool,
-    ) {
-        self.places.retain(|place| rests(place.id));
+    /// An order is sent off.
+    pub(super) fn join(&mut self, id: ClientOrderId, order: &NewOrder, book: &Book) {
         let (side, price) = order.in_yes_terms();
         let there = book.size_at(side, price);
         // until now every message was followed, or there was nothing to follow
         self.epoch = book.epoch();
-        self.places.push(Place { id, side, price, seen: there, least: there, most: there });
+        let base = self.places.iter().find(|place| place.spot() == (side, price)).map_or(there, |place| place.base);
+        let (left, due) = (order.qty, Timestamp::MAX);
+        let [seen, least, most] = [there; 3];
+        self.places.push(Place { id, side, price, seen, least, most, left, base, arrived: false, due });
     }
 
     /// Takes the levels as they are after a message. `is_arriving`: what comes to the level of such an order may be in front of it.
     pub(super) fn follow(&mut self, book: &Book, is_arriving: impl Fn(ClientOrderId) -> bool) {
+        let mut moved = false;
         let gap = std::mem::replace(&mut self.epoch, book.epoch()) != book.epoch();
         for place in &mut self.places {
             let now = book.size_at(place.side, place.price);
@@ -80,6 +94,14 @@ impl Places {
             }
             place.most = place.most.min(now);
             place.seen = now;
+            // what is less than the others had is theirs, before ours has come; a book that is lost says nothing
+            if book.is_synced() {
+                place.base = place.base.min(now);
+            }
+            moved = true;
+        }
+        if moved && book.is_synced() {
+            self.land_seen();
         }
     }
 
@@ -92,7 +114,11 @@ impl Places {
 
     /// Everything that tells one state from another, as numbers for a hash.
     pub(super) fn numbers(&self) -> impl Iterator<Item = i128> + '_ {
-        let place = |p: &Place| [p.id.0, p.seen.micro(), p.least.micro(), p.most.micro()].map(i128::from);
+        let place = |p: &Place| {
+            let sizes = [p.seen, p.least, p.most, p.left, p.base].map(|qty| i128::from(qty.micro()));
+            let rest = [p.id.0, u64::from(p.arrived), p.due.nanos()].map(i128::from);
+            sizes.into_iter().chain(rest)
+        };
         std::iter::once(i128::from(self.epoch)).chain(self.places.iter().flat_map(place))
     }
 
@@ -160,7 +186,7 @@ mod tests {
         let mut book = Book::new(TickSize::CENT);
         tell(&mut book, &whole(100));
         let mut places = Places::default();
-        places.join(ID, &order(), &book, |_| true);
+        places.join(ID, &order(), &book);
         let mut step = |event: &MarketEvent, arriving: bool, others: u64| {
             tell(&mut book, event);
             places.follow(&book, |_| arriving);
@@ -229,7 +255,7 @@ mod tests {
             let mut book = Book::new(TickSize::CENT);
             tell(&mut book, &whole(total(&queue)));
             let mut places = Places::default();
-            places.join(ID, &order(), &book, |_| true);
+            places.join(ID, &order(), &book);
             let mut untold: VecDeque<(bool, VecDeque<(bool, u64)>)> = VecDeque::new();
             let mut ours_told = false;
             for (n, step) in sent.iter().take(arrives).chain([&Step::Come(0)]).chain(&later).enumerate() {

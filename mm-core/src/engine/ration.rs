@@ -4,7 +4,7 @@
 //! touches every market. Where all wishes fit it is nothing, and changes nothing.
 
 use super::Engine;
-use super::decide::exact;
+use super::decide::{OwnOrders, exact};
 use super::horizon::Watched;
 use crate::domain::{MarketIx, NewOrder, Side, Usdc};
 use crate::quote::{MoneyPrice, Room, Scratch, money_price, quote_with};
@@ -57,22 +57,21 @@ impl Engine {
     }
 
     /// What all markets would spend at a price.
-    fn spent(&self, price: MoneyPrice, own: &mut Vec<NewOrder>, scratch: &mut Scratch) -> Usdc {
+    fn spent(&self, price: MoneyPrice, own: &mut OwnOrders, scratch: &mut Scratch) -> Usdc {
         let rows = (0u16..).map(MarketIx).take(self.markets.len());
         rows.fold(Usdc::ZERO, |sum, ix| sum.saturating_add(self.spent_in(ix, price, own, scratch)))
     }
 
-    fn spent_in(&self, ix: MarketIx, price: MoneyPrice, own: &mut Vec<NewOrder>, scratch: &mut Scratch) -> Usdc {
+    fn spent_in(&self, ix: MarketIx, price: MoneyPrice, own: &mut OwnOrders, scratch: &mut Scratch) -> Usdc {
         let state = &self.markets[ix.index()];
         let buys = |orders: &[NewOrder]| {
             let buys = orders.iter().filter(|order| order.side == Side::Buy);
             buys.fold(Usdc::ZERO, |sum, order| sum.saturating_add(order.notional()))
         };
-        own.clear();
-        own.extend(self.own(ix));
+        self.gather(ix, own);
         if state.book.doubt().is_some() {
             // in the middle of a timestamp nothing is decided: what rests stays
-            return buys(own);
+            return buys(&own.rest);
         }
         let room = Room { money: price, ..self.room(self.limits(), state.held_value) };
         let book = Watched::new(&state.book);

@@ -9,23 +9,23 @@ use crate::event::{Action, Alert, Command, Input, LinkIx, MarketEvent, Turn};
 use crate::protocol::{Caps, FromExecutor, Gate, Held, Shut, Stage};
 use crate::quote::Markout;
 
-fn price(text: &str) -> Price {
+pub(super) fn price(text: &str) -> Price {
     Price::parse(text).expect("a price")
 }
 
-fn qty(whole: u64) -> Qty {
+pub(super) fn qty(whole: u64) -> Qty {
     Qty::from_whole(whole).expect("fits")
 }
 
 /// Drives an engine and remembers its clock.
-struct Rig {
-    engine: Engine,
+pub(super) struct Rig {
+    pub(super) engine: Engine,
     seq: u64,
-    ms: u64,
+    pub(super) ms: u64,
 }
 
 impl Rig {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut rig = Self { engine: Engine::new(config(), Vec::new()), seq: 0, ms: 1_780_000_000_000 };
         rig.turn(vec![Input::Universe(vec![market(1)]), Input::Link { link: LinkIx(0), up: true }]);
         rig
@@ -39,7 +39,7 @@ impl Rig {
         rig
     }
 
-    fn welcome(&self, open: bool) -> Input {
+    pub(super) fn welcome(&self, open: bool) -> Input {
         let gate = if open { Gate::Open { until: Timestamp::MAX } } else { Gate::Shut(Shut::Halted) };
         let cap = Usdc::from_micro(1_000_000_000);
         Input::Executor(FromExecutor::Welcome {
@@ -50,7 +50,7 @@ impl Rig {
     }
 
     /// Dollars, and this many settled shares of YES.
-    fn balance(yes: u64) -> Input {
+    pub(super) fn balance(yes: u64) -> Input {
         let token = Token { market: MarketIx(0), outcome: Outcome::Yes };
         let held = Held { matched: qty(yes), confirmed: qty(yes) };
         let tokens = if yes == 0 { Vec::new() } else { vec![(token, held)] };
@@ -61,7 +61,7 @@ impl Rig {
         book(price(bid), price(ask), qty(size), self.ms)
     }
 
-    fn turn(&mut self, inputs: Vec<Input>) -> Vec<Action> {
+    pub(super) fn turn(&mut self, inputs: Vec<Input>) -> Vec<Action> {
         self.seq += 1;
         let turn = Turn { seq: self.seq, at: Timestamp::from_ms(self.ms), inputs };
         let mut out = Vec::new();
@@ -69,13 +69,13 @@ impl Rig {
         out
     }
 
-    fn after(&mut self, ms: u64, inputs: Vec<Input>) -> String {
+    pub(super) fn after(&mut self, ms: u64, inputs: Vec<Input>) -> String {
         self.ms += ms;
         let actions = self.turn(inputs);
         self.told(&actions)
     }
 
-    fn accept(n: u64) -> Input {
+    pub(super) fn accept(n: u64) -> Input {
         let id = crate::domain::ClientOrderId(n);
         Input::Executor(FromExecutor::Accepted {
             id,
@@ -83,11 +83,11 @@ impl Rig {
         })
     }
 
-    fn canceled(n: u64) -> Input {
+    pub(super) fn canceled(n: u64) -> Input {
         Input::Executor(FromExecutor::Canceled { id: crate::domain::ClientOrderId(n), matched: Qty::ZERO })
     }
 
-    fn told(&self, actions: &[Action]) -> String {
+    pub(super) fn told(&self, actions: &[Action]) -> String {
         let one = |action: &Action| match action {
             Action::Place { id, order } => {
                 format!("place {id} {} {} {}x{}", order.side, order.token.outcome, order.price, order.qty)

@@ -1,6 +1,7 @@
 //! What bounds all orders together: free dollars, one order's cap, and holdings that a balance has only just told.
 
 use super::Engine;
+use super::decide::OwnOrders;
 use super::horizon::Watched;
 use super::tests_support::{config_for, market};
 use crate::domain::{ClientOrderId, Market, MarketIx, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, Token};
@@ -103,7 +104,8 @@ impl Rig {
         let ix = MarketIx(row);
         let book = Watched::new(&self.engine.markets[ix.index()].book);
         let room = self.engine.room(self.engine.limits(), Usdc::ZERO);
-        let view = self.engine.view(ix, &book, (true, &[], self.engine.holdings(ix), room)).expect("a quoted market");
+        let none = OwnOrders::default();
+        let view = self.engine.view(ix, &book, (true, &none, self.engine.holdings(ix), room)).expect("a quoted market");
         let quotes = quote_with(&view, &mut Scratch::default()).expect("a quote");
         let orders = self.rests(row).into_iter().collect();
         broken_promise(&view, &Quotes { orders, ..quotes })

@@ -1,6 +1,7 @@
 //! Markets that share less money than they would like: with a price for it, against serving them as they come.
 
 use super::Engine;
+use super::decide::OwnOrders;
 use super::horizon::Watched;
 use super::tests_support::{config_for, market};
 use crate::domain::{Market, MarketIx, NewOrder, OrderId, Outcome, Price, Qty, Side, Timestamp, Token, Usdc};
@@ -128,12 +129,13 @@ impl Rig {
     fn worth(&self, row: u16) -> i64 {
         let ix = MarketIx(row);
         let book = Watched::new(&self.engine.markets[ix.index()].book);
-        let (own, held) = (self.rests(row), self.engine.holdings(ix));
-        if own.is_empty() {
+        let (mut own, held) = (OwnOrders::default(), self.engine.holdings(ix));
+        self.engine.gather(ix, &mut own);
+        if own.rest.is_empty() {
             return 0;
         }
         let view = self.engine.view(ix, &book, (true, &own, held, Room::ALL)).expect("a quoted market");
-        value_of(&view, &own, &mut Scratch::default()).expect("it scores").net_per_day().micro()
+        value_of(&view, &own.rest, &mut Scratch::default()).expect("it scores").net_per_day().micro()
     }
 
     fn worths(&self) -> i64 {

@@ -430,6 +430,8 @@ fn what_flows_to_the_bid_raises_the_quotes_until_it_is_forgotten() {
     };
     let mut steps = vec![Step::Wait { ms: 100 }];
     steps.extend((0..12).map(|_| Step::Answer));
+    // then ours are taken to be in the book, whatever it shows
+    steps.push(Step::Wait { ms: 1_000 });
     assert_eq!(quoted(steps.clone()).1, 0);
     // two cents from the middle 500 instead of 300 are bid: 200 shares, a cent and a half a thousand of them a tick
     steps.push(Step::Level { market: 0, side: Side::Buy, away: 1, shares: 500, lie: Lie::None });
@@ -437,7 +439,7 @@ fn what_flows_to_the_bid_raises_the_quotes_until_it_is_forgotten() {
     let (sizes, flow, reference, due) = quoted(steps.clone());
     // ours of 22 were taken off both: 478 and 278
     assert_eq!((sizes, flow, reference), (63, 100, 10_000));
-    assert!(due <= Timestamp::from_ms(1_780_000_000_101 + 1_000), "woken when it fades: {due}");
+    assert!(due <= Timestamp::from_ms(1_780_000_001_101 + 1_000), "woken when it fades: {due}");
     steps.push(Step::Wait { ms: 2_000 });
     let (sizes, flow, ..) = quoted(steps);
     assert_eq!((sizes, flow), (63, 0));

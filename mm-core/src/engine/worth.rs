@@ -140,7 +140,7 @@ impl Engine {
         // what we have at a price goes, or stays where it is: it is in nobody's way but its own
         let others = |order: &NewOrder| {
             let at = order.in_yes_terms();
-            let ours = own.iter().filter(|own| own.in_yes_terms() == at);
+            let ours = own.shown.iter().filter(|own| own.in_yes_terms() == at);
             ours.fold(book.size_at(at.0, at.1), |left, own| left.saturating_sub(own.qty))
         };
         let gain = |edit: &Edit| {

@@ -237,7 +237,7 @@ fn pays(at: Timestamp, config: &RewardConfig) -> Result<bool, String> {
         }
         text => moment(&format!("rewards_config.{key}"), text),
     };
-    let is_day = |end: &Timestamp| end.nanos() % DAY.nanos() == 0;
+    let is_day = |end: &Timestamp| end.nanos().is_multiple_of(DAY.nanos());
     let begun = date("start_date", config.start_date.as_deref())?.is_none_or(|start| at >= start);
     let end = date("end_date", config.end_date.as_deref())?;
     Ok(begun && end.is_none_or(|end| at < if is_day(&end) { end.plus(DAY) } else { end }))

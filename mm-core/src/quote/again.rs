@@ -63,7 +63,7 @@ pub(crate) fn again<B: Depth>(
 ) -> Result<(Why, Basis), Option<Searched>> {
     let Scratch { near, rivals, search } = scratch;
     rivals.forget();
-    let mut near = near::read(view.book, view.own, near);
+    let mut near = near::read(view.book, [view.own, view.shown], near);
     let mut basis = *basis;
     if let Some(Searched { within, found, lead }) = basis.searched {
         let (Some(terms), Some(cost)) = (wanted_rewards(view), view.params.cost.as_ref()) else { return Err(None) };

@@ -82,6 +82,8 @@ pub struct View<'a, B> {
     pub linked: &'a [Linked],
     /// Our orders that may be in the book, with what is left of each as its size.
     pub own: &'a [NewOrder],
+    /// What of `book` is ours, as orders of that size: of an order that is not in it yet, nothing.
+    pub shown: &'a [NewOrder],
     /// Dollars that may be at risk here.
     pub room: Room,
     /// How to quote here.
@@ -185,7 +187,7 @@ pub(crate) fn quote_from<B: Depth>(
     let rewards = wanted_rewards(view);
     let Scratch { near, rivals, search } = scratch;
     rivals.forget();
-    let mut near = near::read(view.book, view.own, near);
+    let mut near = near::read(view.book, [view.own, view.shown], near);
     let best = reference_levels(&mut near, rewards);
     let (reference, best) = reference(view, rewards, best)?;
     let fair = Fair::new(view.params.fair, best, view.recent.flow);
@@ -256,7 +258,7 @@ pub(crate) fn quote_from<B: Depth>(
 /// `None` when a side has no such level.
 #[must_use]
 pub fn reference_best<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Option<Best> {
-    let mut near = near::read(view.book, view.own, &mut scratch.near);
+    let mut near = near::read(view.book, [view.own, view.shown], &mut scratch.near);
     let rewards = wanted_rewards(view);
     let min_size = scoring_size(rewards);
     let [bid, ask] = reference_levels(&mut near, rewards)?;
@@ -268,7 +270,7 @@ pub fn reference_best<B: Depth>(view: &View<'_, B>, scratch: &mut Scratch) -> Op
 pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut Scratch) -> Option<Value> {
     let terms = funded(view.market)?;
     scratch.rivals.forget();
-    let mut near = near::read(view.book, view.own, &mut scratch.near);
+    let mut near = near::read(view.book, [view.own, view.shown], &mut scratch.near);
     let best = reference_levels(&mut near, wanted_rewards(view))?;
     let fair = Fair::new(view.params.fair, best, view.recent.flow);
     let costs = (view.params.cost.as_ref(), view.recent.extra_dollars());
@@ -282,7 +284,7 @@ pub fn value_of<B: Depth>(view: &View<'_, B>, orders: &[NewOrder], scratch: &mut
 /// the scoring midpoint with this order alone, and strictly inside the band around that.
 #[must_use]
 pub(crate) fn may_rest_alone<B: Depth>(view: &View<'_, B>, order: &NewOrder, scratch: &mut Scratch) -> bool {
-    let mut near = near::read(view.book, view.own, &mut scratch.near);
+    let mut near = near::read(view.book, [view.own, view.shown], &mut scratch.near);
     let rewards = wanted_rewards(view);
     let Some([(bid, _), (ask, _)]) = reference_levels(&mut near, rewards) else { return false };
     if !Midpoint::between(bid, ask).allows_single_sided() {

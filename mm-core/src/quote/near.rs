@@ -17,6 +17,8 @@ struct Reader<'s, I> {
     rest: I,
     /// Ours of this side.
     own: &'s [Level],
+    /// What of it is in the book.
+    shown: &'s [Level],
     /// How many levels before the first of at least some size, when that was asked.
     dust: Option<(Qty, usize)>,
 }
@@ -26,7 +28,7 @@ impl<I: Iterator<Item = Level>> Reader<'_, I> {
     #[inline]
     fn pull(&mut self) -> Option<Level> {
         for (price, published) in self.rest.by_ref() {
-            let left = published.saturating_sub(total_at(self.own, price));
+            let left = published.saturating_sub(total_at(self.shown, price));
             if !left.is_zero() {
                 self.read.push((price, left));
                 return Some((price, left));
@@ -83,22 +85,25 @@ pub(super) fn levels_of(orders: &[NewOrder], side: Side) -> impl Iterator<Item =
 pub(super) struct Buffers {
     read: [Vec<Level>; 2],
     own: [Vec<Level>; 2],
+    shown: [Vec<Level>; 2],
 }
 
-/// Begins to read a book, `own` left out.
+/// Begins to read a book that has `shown` of our `own` orders in it; that is left out.
 pub(super) fn read<'s, B: Depth>(
     book: &'s B,
-    own: &[NewOrder],
+    [own, shown]: [&[NewOrder]; 2],
     buffers: &'s mut Buffers,
 ) -> Near<'s, impl Iterator<Item = Level> + use<'s, B>> {
-    let Buffers { read: [bids, asks], own: [own_bids, own_asks] } = buffers;
-    let side = |side, read: &'s mut Vec<Level>, ours: &'s mut Vec<Level>| {
+    let Buffers { read: [bids, asks], own: [own_bids, own_asks], shown: [shown_bids, shown_asks] } = buffers;
+    let side = |side, read: &'s mut Vec<Level>, [ours, seen]: [&'s mut Vec<Level>; 2]| {
         read.clear();
-        ours.clear();
-        ours.extend(levels_of(own, side));
-        Reader { read, own: ours, rest: book.levels(side), dust: None }
+        for (levels, orders) in [(&mut *ours, own), (&mut *seen, shown)] {
+            levels.clear();
+            levels.extend(levels_of(orders, side));
+        }
+        Reader { read, own: ours, shown: seen, rest: book.levels(side), dust: None }
     };
-    Near { sides: [side(Side::Buy, bids, own_bids), side(Side::Sell, asks, own_asks)] }
+    Near { sides: [side(Side::Buy, bids, [own_bids, shown_bids]), side(Side::Sell, asks, [own_asks, shown_asks])] }
 }
 
 impl<I: Iterator<Item = Level>> Near<'_, I> {
@@ -195,7 +200,7 @@ mod tests {
             let mut buffers = Buffers::default();
             // whatever was asked before
             for _ in 0..2 {
-                let mut near = read(&book, &own, &mut buffers);
+                let mut near = read(&book, [&own; 2], &mut buffers);
                 for (side, plus, min) in [Side::Buy, Side::Sell].into_iter().flat_map(|side| [(side, &plus, one), (side, &more, two)]) {
                     let min = Qty::from_whole(min).expect("few");
                     let levels: Vec<Level> = levels_of(plus, side).collect();

@@ -40,7 +40,7 @@ fn without_ours<B: Depth>(view: &View<'_, B>) -> Sizes {
             *sizes.entry((side, price)).or_default() += qty.micro();
         }
     }
-    for order in view.own {
+    for order in view.shown {
         if let Some(size) = sizes.get_mut(&order.in_yes_terms()) {
             *size = size.saturating_sub(order.qty.micro());
         }

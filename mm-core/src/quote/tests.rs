@@ -114,6 +114,7 @@ impl Scene {
             held: self.held,
             linked: &self.linked,
             own: &self.own,
+            shown: &self.own,
             room: self.room,
             params: &self.params,
             adjust: self.adjust,

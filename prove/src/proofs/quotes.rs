@@ -136,6 +136,7 @@ impl Scene {
             held: self.held,
             linked: &[],
             own: &self.own,
+            shown: &self.own,
             room: Room::ALL,
             params: &self.params,
             adjust: Adjust::default(),

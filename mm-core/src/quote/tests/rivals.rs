@@ -14,7 +14,7 @@ proptest! {
         let none: &[NewOrder] = &[];
         if let Some(midpoint) = book_midpoint(view.book, none, none, terms.min_size) {
             let (mut buffers, mut rivals) = (near::Buffers::default(), Rivals::default());
-            let mut near = near::read(view.book, view.own, &mut buffers);
+            let mut near = near::read(view.book, [view.own, view.shown], &mut buffers);
             // the second time what was read for another midpoint, farther than it reaches, is of no use
             for around in [midpoint, Midpoint::of_halves(midpoint.halves() ^ 512)] {
                 rivals.read(&mut near, &terms, around, 40);

@@ -138,6 +138,7 @@ pub(super) fn answer(
             let balance = exchange.told_balance(account, token.as_ref());
             reply(200, &BalanceAllowance { balance, allowances: BTreeMap::new() })
         }
+        // no cache without the fault of that name, and no faults in virtual time
         VenueCall::RefreshBalance(_) => reply(200, &()),
         VenueCall::Books(tokens) => {
             let level = |&(price, size): &(Price, Qty)| ListedLevel { price, size };
