@@ -6,13 +6,34 @@ use mm_core::domain::Timestamp;
 /// executor found out; then the middle, since the cause is among the first and the state among the last. As many of either kind are
 /// written in one halt.
 pub const REASONS_MAX: usize = 8;
-/// What begins a reason that a person gave.
-pub(crate) const BY_HAND: &str = "operator: ";
+/// What begins a reason that a person gave: as an [`Author`] is written, and as all of them were once.
+const BY_HAND: [&str; 4] = ["operator (uid ", "view (uid ", "signal ", "operator: "];
 /// Parts reasons in the latch's marker; none of them holds one.
 const PARTED_BY: char = '\t';
 
 fn is_by_hand(why: &str) -> bool {
-    why.starts_with(BY_HAND)
+    BY_HAND.iter().any(|begins| why.starts_with(begins))
+}
+
+/// Who wants a halt. It begins the reason, whatever the reason says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// A user who may arm.
+    Operator(u32),
+    /// A user who may look.
+    Viewer(u32),
+    /// Whoever sent this signal; the system does not tell who.
+    Signal(&'static str),
+}
+
+impl std::fmt::Display for Author {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Operator(uid) => write!(f, "operator (uid {uid})"),
+            Self::Viewer(uid) => write!(f, "view (uid {uid})"),
+            Self::Signal(name) => write!(f, "signal {name}"),
+        }
+    }
 }
 
 /// The reasons of one halt.

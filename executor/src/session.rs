@@ -11,6 +11,7 @@ pub use door::{CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX, KEPT_FOR_OPERATORS};
 use crate::config::Peers;
 use crate::desk::DeskInput;
 use crate::operator::{Ask, REASON_MAX, Told};
+use crate::reasons::Author;
 use door::{Door, Guest, Refused, RefusedLines, turn_away};
 use mm_core::io::uds::{self, FrameError, FrameReader, FrameWriter};
 use mm_core::protocol::{FromExecutor, PROTOCOL_VERSION, SessionError, ToExecutor};
@@ -117,7 +118,11 @@ impl Allowed {
 
     /// Whether this user may have the last places too.
     fn has_kept_places(&self, uid: u32) -> bool {
-        self.operators.is_empty() || self.operators.contains(&uid)
+        self.operators.is_empty() || self.is_operator(uid)
+    }
+
+    fn is_operator(&self, uid: u32) -> bool {
+        self.operators.contains(&uid)
     }
 
     /// # Errors
@@ -152,7 +157,7 @@ pub async fn serve_core(server: uds::Server, allowed: Allowed, line: CoreLine, i
 
 /// One core from connect to end.
 async fn core_session(guest: Guest, line: &CoreLine, inbox: &mpsc::Sender<DeskInput>, lines: &RefusedLines) {
-    let Guest { stream, uid, place: _place } = guest;
+    let Guest { stream, uid, place: _place, .. } = guest;
     let (mut reader, mut writer) = uds::split(stream);
     let greeted = hello(&mut reader).await;
     let started = greeted.and_then(|greeted| line.take().map(|queue| (greeted, queue)).ok_or(SessionError::Busy));
@@ -255,6 +260,8 @@ async fn part(writer: &mut FrameWriter<OwnedWriteHalf>, why: SessionError, lines
 pub struct Question {
     /// What is asked.
     pub ask: Ask,
+    /// Who asks.
+    pub by: Author,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Told>,
 }
@@ -297,7 +304,8 @@ pub fn admit(may_arm: bool, ask: Ask) -> Result<Ask, String> {
 }
 
 async fn question_session(guest: Guest, may_arm: bool, questions: &mpsc::Sender<Question>) {
-    let Guest { stream, place: _place, .. } = guest;
+    let Guest { stream, uid, place: _place, is_operator } = guest;
+    let by = if may_arm || is_operator { Author::Operator(uid) } else { Author::Viewer(uid) };
     let (mut reader, mut writer) = uds::split(stream);
     let refuse = |why: String| Told::Refused { why: vec![why] };
     loop {
@@ -307,7 +315,7 @@ async fn question_session(guest: Guest, may_arm: bool, questions: &mpsc::Sender<
                 Err(why) => (refuse(why), false),
                 Ok(ask) => {
                     let (answer, told) = oneshot::channel();
-                    if questions.send(Question { ask, answer }).await.is_err() {
+                    if questions.send(Question { ask, by, answer }).await.is_err() {
                         return;
                     }
                     (told.await.unwrap_or_else(|_| refuse("the executor is ending".into())), false)

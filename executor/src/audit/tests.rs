@@ -1,6 +1,7 @@
 use super::*;
 use crate::desk::Op;
 use crate::policy::PolicyCaps;
+use crate::reasons::Author;
 use crate::rehearsal::{Rehearsal, order, policy, policy_with, setup};
 use crate::rows::{Became, RULES};
 use mm_core::domain::{OrderId, Outcome, Qty, Side};
@@ -21,7 +22,7 @@ fn lived() -> Vec<LedgerRow> {
     stage.operate(Op::Tighten(Box::new(policy(1))));
     stage.place(8, order(0, Outcome::Yes, Side::Buy, 39, 5));
     stage.run_ms(500);
-    stage.operate(Op::Halt { why: "test".into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "test".into() });
     stage.run_ms(3000);
     stage.ledger.rows().to_vec()
 }

@@ -2,6 +2,7 @@
 
 use crate::outcome::{VenueCall, VenueReply};
 use crate::policy::{Approved, Policy};
+use crate::reasons::Author;
 use crate::recorded::Recorded;
 use crate::rows::LedgerRow;
 use mm_core::domain::{ClientOrderId, Nanos, Timestamp};
@@ -73,7 +74,9 @@ pub enum Op {
     },
     /// Latch and cancel everything.
     Halt {
-        /// Why; shown in `status`.
+        /// Who wants it.
+        by: Author,
+        /// Why; shown in `status`, behind who said it.
         why: Box<str>,
     },
     /// Cancel everything; the gate opens again by itself when nothing rests.

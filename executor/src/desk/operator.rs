@@ -3,7 +3,6 @@
 use super::{Desk, Effect, Op};
 use crate::exposure::Losses;
 use crate::policy::{AllowedMarket, Policy};
-use crate::reasons::BY_HAND;
 use crate::rows::{LedgerRow, RULES};
 use mm_core::domain::{Nanos, OrderId};
 use mm_core::protocol::Shut;
@@ -13,8 +12,8 @@ impl Desk {
         let result = match op {
             Op::AskArm { code } => self.ask_arm(code),
             Op::Arm { code } => self.confirm_arm(&code, out),
-            Op::Halt { why } => {
-                self.halt(&format!("{BY_HAND}{why}"), out);
+            Op::Halt { by, why } => {
+                self.halt(&format!("{by}: {why}"), out);
                 Ok("halted; cancelling everything".into())
             }
             Op::CancelAll => {

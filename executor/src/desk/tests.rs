@@ -1,5 +1,6 @@
 use super::{DeskInput, Op};
 use crate::exposure::Phase;
+use crate::reasons::Author;
 use crate::rehearsal::{OnGeo, OnPost, Rehearsal, START, Venue, condition, order, policy, setup};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::{No, Yes};
@@ -247,7 +248,7 @@ fn a_reconnect_lists_what_rests_and_a_new_run_finds_nothing() {
 #[test]
 fn halt_is_final_until_armed() {
     let mut stage = check(OnPost::Accept, 500, &["accepted"]);
-    stage.operate(Op::Halt { why: "drill".into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
     stage.run_ms(2000);
     assert_eq!(stage.resting(), 0);
     assert!(stage.desk.status().flat);
@@ -269,7 +270,7 @@ fn a_halt_in_the_turn_of_the_commit_keeps_the_order_in() {
     stage.run_ms(1);
     // The row is being written; the halt arrives together with its proof.
     stage.at = stage.at.plus(mm_core::domain::Nanos::from_ms(2));
-    stage.operate(Op::Halt { why: "drill".into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
     stage.run_ms(500);
     assert_eq!(heard(&stage, 1), ["refused 1"]);
     assert!(stage.venue.posts.is_empty());
@@ -388,14 +389,14 @@ fn no_auto_arm_after_a_halt() {
     set_up.auto_arm = true;
     let mut stage = Rehearsal::new(set_up.clone());
     stage.run_ms(1000);
-    stage.operate(Op::Halt { why: "drill".into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
     stage.run_ms(100);
     let ledger = std::mem::take(&mut stage.ledger);
     let mut again = Rehearsal::restarted(set_up, ledger, Venue::default(), stage.at);
     again.connect(2, 1);
     again.run_ms(5000);
     assert_eq!(again.gate(), Gate::Shut(Shut::Halted));
-    assert_eq!(again.desk.status().halted.as_deref(), Some("operator: drill"));
+    assert_eq!(again.desk.status().halted.as_deref(), Some("operator (uid 0): drill"));
 }
 
 #[test]
@@ -640,13 +641,13 @@ fn arming_takes_two_steps_and_a_code_is_good_once_for_a_minute() {
     let why = confirm(&mut stage, "333333").expect_err("a minute is over");
     assert!(why[0].contains("too old"), "{why:?}");
     ask(&mut stage, "444444").expect("a code");
-    stage.operate(Op::Halt { why: "a new reason".into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "a new reason".into() });
     stage.run_ms(3000);
     assert!(confirm(&mut stage, "444444").is_err(), "what was not known then");
     let told = ask(&mut stage, "555555").expect("a code");
     assert!(told.contains("not yet armed") && told.contains("a new reason"), "{told}");
-    (0..20).for_each(|n| stage.operate(Op::Halt { why: format!("word {n}").into() }));
-    stage.operate(Op::Halt { why: "word 19".into() });
+    (0..20).for_each(|n| stage.operate(Op::Halt { by: Author::Operator(0), why: format!("word {n}").into() }));
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "word 19".into() });
     stage.run_ms(3000);
     let halts = stage.desk.status().halts;
     assert_eq!(halts.len(), 9, "eight, and how many more: {halts:?}");

@@ -2,14 +2,41 @@
 
 use super::tests::armed;
 use super::{Desk, DeskInput, Effect, Op};
+use crate::reasons::Author;
 use crate::rehearsal::{Rehearsal, START, Venue, policy, setup};
 use crate::rows::LedgerRow;
 use mm_core::domain::Nanos;
 
 /// Says something now that halts.
 fn by_hand(stage: &mut Rehearsal, why: &str) {
-    stage.operate(Op::Halt { why: why.into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: why.into() });
     stage.run_ms(100);
+}
+
+#[test]
+fn who_halted_is_told_with_the_reason_and_nobody_is_taken_for_another() {
+    let mut stage = armed();
+    for by in [Author::Viewer(1003), Author::Operator(0), Author::Signal("USR1")] {
+        stage.operate(Op::Halt { by, why: "operator: it is me".into() });
+        stage.run_ms(100);
+    }
+    let text = told(&mut stage);
+    for who in ["view (uid 1003): operator: it", "operator (uid 0): operator: it", "signal USR1: operator: it"] {
+        assert!(text.contains(&format!("  {who}")), "{who}: {text}");
+    }
+}
+
+#[test]
+fn the_words_of_all_people_go_before_what_was_found() {
+    let mut stage = armed();
+    found(&mut stage, 7);
+    for n in 0..20 {
+        for by in [Author::Viewer(1003), Author::Operator(0), Author::Signal("USR1")] {
+            stage.operate(Op::Halt { by, why: format!("word {n}").into() });
+        }
+    }
+    stage.run_ms(100);
+    assert!(stage.desk.status().halts[0].contains("set by 7 s"), "{:?}", stage.desk.status().halts);
 }
 
 /// The executor finds something now that halts.
@@ -83,7 +110,7 @@ fn words_of_people_neither_fill_the_ledger_nor_hide_what_was_found() {
 fn without_a_ledger_the_marker_holds_them_all() {
     let mut desk = Desk::recover(setup(policy(2), false), [], None);
     let mut effects = Vec::new();
-    let halt = |why: &str| DeskInput::Operator { ticket: 1, op: Op::Halt { why: why.into() } };
+    let halt = |why: &str| DeskInput::Operator { ticket: 1, op: Op::Halt { by: Author::Operator(0), why: why.into() } };
     let inputs = vec![halt("by hand"), DeskInput::LedgerFailed("disk full".into()), halt("and\nagain")];
     desk.turn(START, inputs, &mut effects);
     let marker = effects.into_iter().rev().find_map(|effect| match effect {

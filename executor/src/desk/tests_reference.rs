@@ -2,6 +2,7 @@
 
 use super::Op;
 use crate::policy::{Policy, PolicyCaps};
+use crate::reasons::Author;
 use crate::rehearsal::{Rehearsal, order, policy, policy_with, setup};
 use mm_core::domain::{ClientOrderId, Outcome, Price, Side};
 use mm_core::protocol::{FromExecutor, Refusal};
@@ -139,7 +140,7 @@ fn books_are_read_only_while_an_order_is_possible() {
     stage.run_ms(500);
     stage.place(1, order(0, Outcome::Yes, Side::Buy, 50, 5));
     stage.run_ms(200);
-    stage.operate(Op::Halt { why: "a test".into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "a test".into() });
     stage.run_ms(100);
     let before = stage.venue.books_asked.len();
     stage.run_ms(20_000);

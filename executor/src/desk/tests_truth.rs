@@ -2,6 +2,7 @@
 
 use super::tests::{armed, bid, check, hash, heard};
 use super::{DeskInput, Op};
+use crate::reasons::Author;
 use crate::rehearsal::{OnPost, Rehearsal, START, order, policy, setup, standard_limits, token_id, wide_policy};
 use crate::rows::LedgerRow;
 use mm_core::domain::Outcome::Yes;
@@ -122,7 +123,7 @@ fn shares_that_came_count_once_they_have_been_there_for_minutes() {
 #[test]
 fn an_order_that_lands_when_all_is_flat_is_found_and_cancelled() {
     let mut stage = check(OnPost::StatusThenTake(401, Nanos::from_secs(5)), 2000, &["unknown", "canceled 0"]);
-    stage.operate(Op::Halt { why: "drill".into() });
+    stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
     stage.run_ms(2000);
     assert!(stage.desk.status().flat, "{:?}", stage.desk.status());
     stage.arm();

@@ -37,6 +37,8 @@ pub(super) struct Guest {
     pub(super) uid: u32,
     /// Given back at its end.
     pub(super) place: Place,
+    /// Named as one, on a socket that is not only theirs.
+    pub(super) is_operator: bool,
 }
 
 /// A socket with its places.
@@ -59,7 +61,7 @@ impl Door {
             return None;
         };
         Some(match self.judge(&stream) {
-            Ok((uid, place)) => Ok(Guest { stream, uid, place }),
+            Ok((uid, place)) => Ok(Guest { stream, uid, place, is_operator: self.allowed.is_operator(uid) }),
             Err(why) => Err((stream, why)),
         })
     }

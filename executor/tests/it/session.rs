@@ -3,6 +3,7 @@
 use executor::config::Peers;
 use executor::desk::DeskInput;
 use executor::operator::{Ask, Told};
+use executor::reasons::Author;
 use executor::session::{Allowed, CoreLine, OUTBOUND_MAX, Question, serve_core, serve_questions};
 use mm_core::domain::{ClientOrderId, Digest, Nanos};
 use mm_core::io::uds::{self, FrameReader, FrameWriter};
@@ -215,7 +216,7 @@ fn serve_asked(allowed: &[u32]) -> (tempfile::TempDir, PathBuf, PathBuf) {
     tokio::spawn(serve_questions(server(&op), Allowed::new(allowed), true, questions));
     tokio::spawn(async move {
         while let Some(question) = asked.recv().await {
-            let _ = question.answer.send(Told::Done { what: format!("{:?}", question.ask) });
+            let _ = question.answer.send(Told::Done { what: question.by.to_string() });
         }
     });
     (dir, view, op)
@@ -243,6 +244,23 @@ async fn idle_connections_of_one_user_take_half_the_places_and_the_next_is_told_
     drop(idle);
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     assert!(matches!(halt_at(&view).await, Told::Done { .. }), "their places are free again");
+}
+
+#[tokio::test]
+async fn a_question_says_who_asks_by_the_socket_and_by_the_user() {
+    let ours = rustix::process::geteuid().as_raw();
+    let (_dir, view, op) = serve_asked(&[]);
+    assert_eq!(halt_at(&view).await, Told::Done { what: format!("view (uid {ours})") });
+    assert_eq!(halt_at(&op).await, Told::Done { what: format!("operator (uid {ours})") });
+    // the operator is one also where everybody may ask
+    let (_dir, path) = socket();
+    let (questions, mut asked) = mpsc::channel::<Question>(4);
+    let peers = Peers { core: vec![], view: vec![ours + 1], operator: vec![ours] };
+    tokio::spawn(serve_questions(uds::bind(&path).expect("bound"), Allowed::viewers(&peers), false, questions));
+    let asker = tokio::spawn(async move { halt_at(&path).await });
+    let question = asked.recv().await.expect("asked");
+    assert_eq!(question.by, Author::Operator(ours));
+    asker.abort();
 }
 
 #[tokio::test]

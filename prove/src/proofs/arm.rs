@@ -5,6 +5,7 @@ use crate::proofs::executor::Draws;
 use crate::proofs::judged;
 use executor::desk::Op;
 use executor::ledger::MemoryLedger;
+use executor::reasons::Author;
 use executor::rehearsal::{OnGeo, Rehearsal, Venue, order, policy, setup};
 use mm_core::domain::{Outcome, Side, Timestamp};
 
@@ -140,7 +141,7 @@ fn arms(before: Before, moments: Moments, heeded: bool) -> bool {
         Before::AfterGuess => say(&mut stage, &other),
         Before::Late => stage.run_ms(moments.late),
         Before::Halted => {
-            stage.operate(Op::Halt { why: "something new".into() });
+            stage.operate(Op::Halt { by: Author::Operator(0), why: "something new".into() });
             stage.run_ms(3_000);
         }
         Before::Blocked => {
@@ -150,7 +151,7 @@ fn arms(before: Before, moments: Moments, heeded: bool) -> bool {
         Before::Older => ask(&mut stage, &other),
         Before::Used => {
             say(&mut stage, &code);
-            stage.operate(Op::Halt { why: "something new".into() });
+            stage.operate(Op::Halt { by: Author::Operator(0), why: "something new".into() });
             stage.run_ms(3_000);
         }
     }

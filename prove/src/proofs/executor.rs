@@ -2,6 +2,7 @@
 
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use executor::desk::Op;
+use executor::reasons::Author;
 use executor::rehearsal::{OnGeo, OnPost, Rehearsal, order, policy, policy_with, setup};
 use mm_core::domain::{Outcome, Qty, Side, Usdc};
 
@@ -242,7 +243,7 @@ fn halt_is_final(bench: &mut Bench, armed_between: bool) -> Verdict {
         }
         // The halt falls anywhere between the request and its answer.
         stage.run_ms(draws.below(60));
-        stage.operate(Op::Halt { why: "drill".into() });
+        stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
         stage.run_ms(0);
         let at_halt = stage.venue.posts.len();
         for id in 5..=20 {

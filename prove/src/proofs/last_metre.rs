@@ -12,6 +12,7 @@ use executor::latch::{Latch, Marker};
 use executor::ledger::{Ledger as _, MemoryLedger};
 use executor::outcome::{VenueCall, VenueReply};
 use executor::policy::{Ask, Reference, decide};
+use executor::reasons::Author;
 use executor::rehearsal::{Rehearsal, START, order, policy, setup, token_id};
 use executor::rows::{IntentRow, LedgerRow};
 use executor::sign::{Account, SignedOrder, order_id, sign};
@@ -244,7 +245,7 @@ fn slow_latch(bench: &mut Bench, on_the_spot: bool) -> Verdict {
     stage.place(1, order(0, Outcome::Yes, Side::Buy, 40, 10));
     stage.run_ms(500);
     let mut effects = Vec::new();
-    let halt = executor::desk::Op::Halt { why: "drill".into() };
+    let halt = executor::desk::Op::Halt { by: Author::Operator(0), why: "drill".into() };
     stage.desk.turn(stage.at, vec![executor::desk::DeskInput::Operator { ticket: 1, op: halt }], &mut effects);
     let latched = effects.iter().any(|effect| matches!(effect, Effect::Latch { .. }));
 

@@ -2,6 +2,7 @@
 
 use crate::proof::{Evidence, Proof, Verdict};
 use executor::desk::Op;
+use executor::reasons::Author;
 use executor::rehearsal::{OnGeo, Rehearsal, START, order, policy, setup};
 use mm_core::domain::{Nanos, Outcome, Side, Timestamp};
 use mm_core::io::clock::{Clock, Reading};
@@ -84,7 +85,7 @@ fn played(trouble: Trouble, clock: Option<fn(Timestamp) -> Timestamp>) -> (bool,
     match trouble {
         Trouble::CoreDies => stage.alive = false,
         Trouble::GeoblockFallsSilent => stage.venue.on_geo = OnGeo::Silent,
-        Trouble::OperatorHalts => stage.operate(Op::Halt { why: "drill".into() }),
+        Trouble::OperatorHalts => stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() }),
     }
     let mut flat_at = None;
     // a clear geoblock answer lives for three minutes

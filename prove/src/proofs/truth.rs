@@ -3,6 +3,7 @@
 use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::{Draws, verdict};
 use executor::desk::Op;
+use executor::reasons::Author;
 use executor::rehearsal::{OnPost, Rehearsal, order, policy, setup, standard_limits, wide_policy};
 use mm_core::domain::{Nanos, OrderId, Outcome, Qty, Side};
 
@@ -114,7 +115,7 @@ fn lands_late(bench: &mut Bench, unread: bool) -> Verdict {
         stage.venue.on_post = OnPost::StatusThenTake(status, Nanos::from_ms(lands_ms));
         stage.place(1, order(draws.market(), Outcome::Yes, Side::Buy, 40, 10));
         stage.run_ms(1500);
-        stage.operate(Op::Halt { why: "drill".into() });
+        stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
         stage.run_ms(4000);
         let flat_before = stage.desk.status().flat;
         stage.venue.lists_no_orders = unread;

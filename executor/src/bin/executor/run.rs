@@ -20,6 +20,7 @@ use executor::ledger::{self, Durable, Head, HeadFile, HeadKeeper, Ledger as _, L
 use executor::limits::{Limits, Next, Places, Toll, Waiting};
 use executor::operator::{Ask, Status, Told, new_code};
 use executor::outcome::{VenueCall, VenueReply};
+use executor::reasons::Author;
 use executor::sandbox::{self, Sandbox};
 use executor::session::{self, Allowed, CoreLine, Question};
 use executor::sign::{Account, sign};
@@ -356,13 +357,14 @@ impl Shell {
                 biased;
                 told = signals.next() => match told {
                     Wish::Drain => must_drain = true,
-                    Wish::Halt => {
+                    Wish::Halt(name) => {
                         // One that comes again and again keeps no answer waiting.
                         while batch.len() < TURN_MAX && let Ok(input) = inputs.try_recv() {
                             batch.push(input);
                         }
                         let ticket = self.ticket(None);
-                        self.pending.push(DeskInput::Operator { ticket, op: Op::Halt { why: "a signal".into() } });
+                        let op = Op::Halt { by: Author::Signal(name), why: "sent to the process".into() };
+                        self.pending.push(DeskInput::Operator { ticket, op });
                     }
                 },
                 () = drained => return Ok(false),
@@ -504,13 +506,13 @@ impl Shell {
     }
 
     fn ask(&mut self, question: Question) {
-        let Question { ask, answer } = question;
+        let Question { ask, by, answer } = question;
         let op = match ask {
             Ask::Status => {
                 let _ = answer.send(Told::Status(Box::new(self.status())));
                 return;
             }
-            Ask::Halt { reason } => Op::Halt { why: reason.into() },
+            Ask::Halt { reason } => Op::Halt { by, why: reason.into() },
             Ask::CancelAll => Op::CancelAll,
             Ask::AskArm => match new_code() {
                 Ok(code) => Op::AskArm { code },

@@ -108,6 +108,7 @@ mod tests {
     use super::*;
     use executor::desk::Op;
     use executor::ledger::{Head, Mirrored};
+    use executor::reasons::Author;
     use executor::rehearsal::{OnPost, Rehearsal, order, policy, setup};
     use expect_test::{Expect, expect};
     use mm_core::domain::{Digest, Outcome, Qty, Side};
@@ -187,20 +188,20 @@ mod tests {
     #[test]
     fn halted_with_reasons_and_nothing_resting() {
         let mut stage = Rehearsal::armed(setup(policy(1), false), 1);
-        stage.operate(Op::Halt { why: "drill".into() });
+        stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
         stage.run_ms(100);
-        stage.operate(Op::Halt { why: "again".into() });
+        stage.operate(Op::Halt { by: Author::Operator(0), why: "again".into() });
         stage.run_ms(100);
         check(
             &stage,
             &expect![[r#"
                 mode         sim, post   epoch 1   core run 1
                 gate         SHUT: Halted
-                shut by      Halted: operator: drill
+                shut by      Halted: operator (uid 0): drill
                 checked      place 2.6 s ago, account 2.6 s ago, clock 2.6 s ago, heartbeat 0.6 s ago, user stream 0.0 s ago, core 0.1 s ago
-                latch        HALTED: operator: drill
-                halted by    operator: drill (2026-06-07T01:30:02.500Z)
-                halted by    operator: again (2026-06-07T01:30:02.600Z)
+                latch        HALTED: operator (uid 0): drill
+                halted by    operator (uid 0): drill (2026-06-07T01:30:02.500Z)
+                halted by    operator (uid 0): again (2026-06-07T01:30:02.600Z)
                 no arm       not confirmed flat: 0 orders rest, may rest or are unknown
                 orders       0 may rest, 0 of them unknown; not known to be flat
                 cancel-all   never, cancelling now

@@ -12,8 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) enum Wish {
     /// Cancel everything, then end.
     Drain,
-    /// Latch, and stay.
-    Halt,
+    /// Latch, and stay; the signal's name.
+    Halt(&'static str),
 }
 
 /// A terminal that is closed hangs up, a service manager's watchdog aborts, a limit of processor time says XCPU first. Nobody uses the
@@ -35,7 +35,13 @@ const DRAIN: [Number; 12] = [
 /// As those of [`DRAIN`]; the two below are the C library's own.
 const REAL_TIME: RangeInclusive<i32> = 34..=64;
 /// The last three would stop us, with orders resting and nobody to watch them: Ctrl-Z, and a terminal that is another program's.
-const HALT: [Number; 5] = [Number::USR1, Number::USR2, Number::TSTP, Number::TTIN, Number::TTOU];
+const HALT: [(Number, &str); 5] = [
+    (Number::USR1, "USR1"),
+    (Number::USR2, "USR2"),
+    (Number::TSTP, "TSTP"),
+    (Number::TTIN, "TTIN"),
+    (Number::TTOU, "TTOU"),
+];
 
 /// The signals that are waited for.
 pub(crate) struct Signals {
@@ -53,8 +59,8 @@ impl Signals {
         for number in DRAIN.map(Number::as_raw).into_iter().chain(REAL_TIME) {
             waited_for.push((of(number)?, Wish::Drain));
         }
-        for number in HALT {
-            waited_for.push((of(number.as_raw())?, Wish::Halt));
+        for (number, name) in HALT {
+            waited_for.push((of(number.as_raw())?, Wish::Halt(name)));
         }
         Ok(Self { waited_for, _file_size: of(Number::XFSZ.as_raw())? })
     }
@@ -105,7 +111,7 @@ mod tests {
         assert!(ends.is_empty(), "these end or stop the process: {ends:?}");
 
         let drains = DRAIN.map(|number| (number, Wish::Drain));
-        for (number, wish) in drains.into_iter().chain(HALT.map(|number| (number, Wish::Halt))) {
+        for (number, wish) in drains.into_iter().chain(HALT.map(|(number, name)| (number, Wish::Halt(name)))) {
             kill_process(getpid(), number).expect("sent");
             assert_eq!(signals.next().await, wish, "{number:?}");
         }

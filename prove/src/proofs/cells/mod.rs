@@ -10,6 +10,7 @@ use crate::proof::{Bench, Evidence, Proof, Verdict};
 use crate::proofs::executor::verdict;
 use executor::desk::{DeskInput, Op, Setup};
 use executor::outcome::{self, VenueReply};
+use executor::reasons::Author;
 use executor::rehearsal::{Acts, CallKind, Mishap, Rehearsal, Seen, order, policy, setup};
 use executor::rows::{Became, LedgerRow};
 use mm_core::domain::{ClientOrderId, MarketIx, Nanos, OrderId, Outcome, Price, Qty, Side};
@@ -175,7 +176,7 @@ impl Cell {
         cell.stage.mishaps.clear();
         // one that waits for its row when the halt comes
         cell.place(29, 22);
-        cell.stage.operate(Op::Halt { why: "the cell ends".into() });
+        cell.stage.operate(Op::Halt { by: Author::Operator(0), why: "the cell ends".into() });
         cell.pass(2_000);
         for id in 30..33 {
             cell.place(id, 20);
@@ -239,7 +240,7 @@ impl Cell {
                 if kind == CallKind::CancelMany || kind == CallKind::CancelOne {
                     self.lead(kind);
                 }
-                self.stage.operate(Op::Halt { why: "drill".into() });
+                self.stage.operate(Op::Halt { by: Author::Operator(0), why: "drill".into() });
             }
             State::Starting => {
                 self.stage.restart(house());

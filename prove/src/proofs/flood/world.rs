@@ -6,6 +6,7 @@ use super::plain::{self, Lives, Order, Says};
 use crate::proofs::executor::Draws;
 use executor::desk::{DeskInput, Op};
 use executor::operator::{Ask, REASON_MAX};
+use executor::reasons::Author;
 use executor::rehearsal::{Rehearsal, setup, times, token_id, wide_policy};
 use executor::rows::LedgerRow;
 use executor::session::{admit, hear};
@@ -309,7 +310,7 @@ impl<'a> World<'a> {
                 self.stage.run_ms(600);
             }
         } else if self.draws.below(10_000) == 0 {
-            self.stage.operate(Op::Halt { why: "tried".into() });
+            self.stage.operate(Op::Halt { by: Author::Operator(0), why: "tried".into() });
         }
         self.listen();
     }
