@@ -209,7 +209,7 @@ fn no_error_repeats_what_may_be_a_secret() {
             ("as a token", with("yes", &format!("yes = \"{given}\""))),
             ("as a tick", with("tick", &format!("tick = \"{given}\""))),
             ("as an event", with("event", &format!("event = \"\u{fc}{given}\""))),
-            ("as the whole file", (*given).clone()),
+            ("as the whole file", given.clone()),
             ("as the whole file, with an end", format!("{given}\n")),
             ("as a line without a configuration", format!("key = \"{given}\"\n")),
         ] {

@@ -86,6 +86,37 @@ impl Secrets {
         Ok(Self { folder, key, passphrase, printed })
     }
 
+    /// What the executor says of files that hold a secret where a configuration should be, or in it.
+    fn misplaced(&self, bench: &Bench) -> Result<Vec<u8>, StackError> {
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(failed("a configuration"));
+        let example = read(&bench.root.join("config/executor.toml"))?;
+        let key = read(&self.folder.path().join("key"))?;
+        let mut texts = vec![example.replace("funder = \"\"", &format!("funder = \"0x{}\"", key.trim()))];
+        for secret in [key.trim(), self.passphrase.as_str()] {
+            texts.push(secret.to_owned());
+            texts.push(format!("key = \"{secret}\"\n"));
+            let account = |line: String| example.replace("[account]\n", &format!("[account]\n{line}\n"));
+            texts.extend([account(format!("private_key = \"{secret}\"")), account(format!("private_key = {secret}"))]);
+            texts.push(example.replace("signature_type = 0", &format!("signature_type = \"{secret}\"")));
+            texts.push(example.replace("profile = \"live\"", &format!("profile = \"{secret}\"")));
+        }
+        let mut told = Vec::new();
+        for text in texts {
+            let file = self.folder.path().join("misplaced");
+            std::fs::write(&file, text).map_err(failed("a configuration"))?;
+            let mut command = Command::new(bench.binary("executor"));
+            let output = crate::shell::run(command.args(["status", "--config"]).arg(file), LIMIT)?;
+            if output.ok || !output.text.contains("misplaced: ") {
+                return Err(StackError(format!(
+                    "a configuration with a secret in it was not refused: {}",
+                    output.text
+                )));
+            }
+            told.extend(output.text.bytes());
+        }
+        Ok(told)
+    }
+
     /// With what the venue gave the executor, as the file for `executor-kill` has it.
     fn canaries(&self, deposit: &Path) -> Result<Vec<Canary>, StackError> {
         let text = std::fs::read(deposit).map_err(failed("the deposit"))?;
@@ -224,6 +255,7 @@ fn collect(
         said("import and address", secrets.printed.clone()),
         said("ready line of the executor", stack.address.clone().into_bytes()),
         said("check-config", command(&["check-config"])?),
+        said("what is said of a configuration with a secret in it", secrets.misplaced(bench)?),
         said("status", command(&["status"])?),
         said("status as JSON", command(&["status", "--json"])?),
         said("transcript of core.sock", relay.map(Relay::heard).unwrap_or_default()),
