@@ -64,8 +64,9 @@ pub(super) struct Readings {
     pub(super) stream_since: Timestamp,
     /// The trades of what ended before this start were not read yet.
     pub(super) is_behind: bool,
-    /// Readings of trades that failed in a row.
+    /// Readings of trades that failed in a row, and since when they do.
     trades_failed: u32,
+    trades_failing: Option<Timestamp>,
     /// Ended orders of which it was told that trades are lacking.
     short_told: BTreeSet<OrderId>,
     /// When it was last told that a trade cannot be read.
@@ -238,7 +239,7 @@ impl Desk {
         self.readings.listed = reading.resting.keys().copied().collect();
         // What rests is half of what the stream tells: trades must be there to read as well.
         let dead = self.setup.times.user_dead;
-        if self.readings.trades_read.is_some_and(|read| read.plus(dead) > self.at) {
+        if self.readings.trades_failing.is_none_or(|since| self.at < since.plus(dead)) {
             self.health.user_word = Some(self.at);
         }
         self.sweep_read(reading.started, reading.resting.len());
@@ -311,6 +312,7 @@ impl Desk {
             None => {
                 self.readings.trades_read = Some(reading.started);
                 (self.readings.is_behind, self.readings.trades_failed) = (false, 0);
+                self.readings.trades_failing = None;
                 self.tell_short(reading.since, out);
                 let moves: BTreeSet<&TradeId> =
                     self.exposure.unsettled_orders().flat_map(Tracked::unsettled_trades).collect();
@@ -329,6 +331,7 @@ impl Desk {
             out.push(Effect::Alert(format!("trades cannot be read since {from}: {why}").into()));
         } else {
             self.readings.trades_failed = self.readings.trades_failed.saturating_add(1);
+            self.readings.trades_failing = Some(self.readings.trades_failing.unwrap_or(reading.started));
             if self.readings.trades_failed.is_multiple_of(FAILED_TOLD) {
                 let times = self.readings.trades_failed;
                 out.push(Effect::Alert(format!("trades cannot be read, {times} times in a row: {why}").into()));

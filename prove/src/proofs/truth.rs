@@ -39,7 +39,7 @@ pub(crate) const PROOFS: &[Proof] = &[
         quick: true,
         min_cases: 1,
         run: |_| restarts(false),
-        sabotage_claim: "answers to cancels name no order, so that each must be looked up",
+        sabotage_claim: "neither the stream nor answers to cancels name an order, so that each must be looked up",
         sabotage: Some(|_| restarts(true)),
     },
 ];
@@ -152,7 +152,7 @@ fn restarts(unnamed: bool) -> Verdict {
     let (venue, ledger) = (std::mem::take(&mut stage.venue), std::mem::take(&mut stage.ledger));
     let mut again = Rehearsal::restarted(setup(wide_policy(), false), ledger, venue, stage.at);
     again.limits = standard_limits();
-    again.venue.names_no_canceled = unnamed;
+    (again.venue.names_no_canceled, again.venue.mute) = (unnamed, unnamed);
     let old = |stage: &Rehearsal| stage.desk.status().reasons.iter().any(|reason| reason.why.contains("geoblock"));
     again.run_ms(3000);
     let (resting, held) = (again.resting(), again.desk.status().open_orders);
