@@ -279,7 +279,7 @@ impl Rehearsal {
         }
         resting.matched = resting.matched.saturating_add(qty);
         resting.live = resting.matched < resting.order.qty;
-        let price = resting.order.price;
+        let price = self.venue.trades_at.unwrap_or(resting.order.price);
         let nth = self.venue.trades.len();
         let matched = self.at.minus(self.venue.clock_behind);
         self.venue.trades.push(Traded { at: self.at, matched, order: id, price, qty });

@@ -400,6 +400,9 @@ impl Desk {
         self.land(order, out);
         let row = LedgerRow::Fill { at: self.at, order, trade: trade.clone(), price, qty, stage, matched };
         self.record(row, out);
+        // As it is counted, and would be told again: a core takes two words on one trade for a contradiction.
+        let counted = self.exposure.order(&order).and_then(|tracked| tracked.fills.get(&trade).copied());
+        let (price, qty, stage) = counted.unwrap_or((price, qty, stage));
         self.tell(&order, |id| FromExecutor::Fill { id, trade: trade.clone(), price, qty, stage }, out);
         if is_settled(stage) {
             self.want_fresh_balance(&token);

@@ -5,7 +5,7 @@ use super::tests_stream::{order_event, says};
 use super::tests_truth::{cost, covers_the_truth, shares};
 use super::{DeskInput, Op};
 use crate::rehearsal::{Acts, CallKind, Mishap, OnPost, Rehearsal, Seen, policy, setup};
-use mm_core::domain::Nanos;
+use mm_core::domain::{Nanos, Price};
 use mm_core::protocol::FromExecutor;
 
 /// Runs on in steps of ten milliseconds; at none of them is more at risk than is counted.
@@ -255,4 +255,27 @@ fn a_core_that_is_back_hears_of_the_trades_it_missed_before_the_balance() {
         })
         .collect();
     assert_eq!(fills, ["5", "3"]);
+}
+
+#[test]
+fn a_trade_is_told_in_the_same_words_however_often() {
+    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
+    let id = hash(&stage, 1);
+    stage.venue.mute = true;
+    // a better price than the order's own, which is what it counts at
+    stage.venue.trades_at = Some(Price::from_ten_thousandths(3_900).expect("below one"));
+    stage.fill(id, shares(5));
+    stage.run_ms(7_000);
+    stage.input(DeskInput::CoreLost);
+    stage.connect(1, 2);
+    stage.run_ms(200);
+    let prices: Vec<String> = stage
+        .told
+        .iter()
+        .filter_map(|message| match message {
+            FromExecutor::Fill { price, .. } => Some(price.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(prices, ["0.4", "0.4"]);
 }

@@ -99,6 +99,8 @@ pub struct Venue {
     pub lists_settled: bool,
     /// This many readings of trades fail first.
     pub trades_fail: u32,
+    /// The price of trades, if it is not that of the order.
+    pub trades_at: Option<Price>,
     /// Readings of trades that go back further than this fail.
     pub trades_reach: Option<Nanos>,
     /// A row that every page of trades has besides the others.
