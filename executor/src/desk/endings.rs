@@ -10,8 +10,6 @@ use mm_core::venue::rest::plain_status;
 
 /// A GTD order is given this long after its end to vanish.
 const EXPIRY_MARGIN: Nanos = Nanos::from_secs(60);
-/// Most letters of a status that are told.
-const STATUS_SHOWN: usize = 40;
 /// Between two readings made for horizons alone: one serves every order whose horizon is past.
 const SILENCE_EVERY: Nanos = Nanos::from_secs(1);
 
@@ -45,11 +43,11 @@ impl Desk {
                 }
                 // It may stand for an end or for none: as if nothing had been said.
                 status => {
-                    if self.errands.change(&order, |errand| !std::mem::replace(&mut errand.is_odd, true)) == Some(true)
-                    {
-                        let status: String = status.chars().take(STATUS_SHOWN).collect();
+                    let first = self.errands.change(&order, |errand| !std::mem::replace(&mut errand.is_odd, true));
+                    if first == Some(true) {
+                        let status = outcome::short(status);
                         out.push(Effect::Alert(
-                            format!("{order} has a status that nobody here knows: {status:?}").into(),
+                            format!("{order} has a status that nobody here knows: {status}").into(),
                         ));
                     }
                     self.missed(order, again, out);

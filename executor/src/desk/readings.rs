@@ -346,15 +346,14 @@ impl Desk {
             self.exposure.unsettled_orders().filter(|t| t.is_short_of_trades()).map(|t| t.row.order).collect();
         let untold: Vec<OrderId> = short.difference(&self.readings.short_told).copied().collect();
         for order in untold {
-            let Some(tracked) = self.exposure.order(&order).filter(|tracked| tracked.row.at >= since) else { continue };
-            let (lacking, long_ago) = (tracked.open_qty(), self.at.since(tracked.row.at) >= FAR_BACK);
-            if long_ago {
-                self.readings.short_told.insert(order);
-                let what = format!(
-                    "the venue said that {lacking} shares more of {order} matched than it lists trades for: they stay reserved"
-                );
-                out.push(Effect::Alert(what.into()));
+            let Some(tracked) = self.exposure.order(&order) else { continue };
+            let (made, lacking) = (tracked.row.at, tracked.open_qty());
+            if made < since || self.at.since(made) < FAR_BACK {
+                continue;
             }
+            self.readings.short_told.insert(order);
+            let what = "shares more matched, by the venue's word, than it lists trades for: they stay reserved";
+            out.push(Effect::Alert(format!("{order}: {lacking} {what}").into()));
         }
         self.readings.short_told.retain(|order| short.contains(order));
     }
@@ -362,10 +361,7 @@ impl Desk {
     /// A row of a list of trades makes no sense. One of other people's is theirs; one of ours may be a fill that nothing counts.
     fn unreadable(&mut self, row: &Unreadable, out: &mut Vec<Effect>) {
         if let Some(order) = row.named.iter().find(|order| self.exposure.order(order).is_some()) {
-            let why = format!("a trade of {order} cannot be read: {}", row.why);
-            if self.health.halted.as_deref().is_none_or(|halted| !halted.contains("cannot be read")) {
-                self.halt(&why, out);
-            }
+            self.halt(&format!("a trade of {order} cannot be read: {}", row.why), out);
         } else if self.readings.unreadable_told.is_none_or(|told| self.at >= told.plus(UNREADABLE_TOLD_EVERY)) {
             self.readings.unreadable_told = Some(self.at);
             out.push(Effect::Alert(

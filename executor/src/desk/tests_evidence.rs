@@ -6,7 +6,7 @@ use super::tests::{bid, check, hash, heard};
 use super::tests_stream::{order_event, says};
 use super::tests_truth::{cost, covers_the_truth, shares};
 use crate::rehearsal::{Acts, CallKind, Mishap, OnPost, Rehearsal, Seen, policy, setup};
-use mm_core::domain::Nanos;
+use mm_core::domain::{Nanos, OrderId};
 
 /// An order that has rested for longer than a late one takes to land.
 fn old() -> Rehearsal {
@@ -69,8 +69,8 @@ fn a_stream_that_repeats_an_old_size_after_the_answer_frees_nothing() {
     assert_eq!(cost(&stage).to_string(), "4", "{:?}", heard(&stage, 1));
 }
 
-#[test]
-fn one_that_has_traded_and_rests_although_it_was_said_to_have_ended_is_cancelled() {
+/// Five of twenty shares were bought, and then the order was cancelled; and it rests after all.
+pub(super) fn rests_after_all() -> (Rehearsal, OrderId) {
     let mut stage = check(OnPost::Accept, 500, &["accepted"]);
     let id = hash(&stage, 1);
     stage.fill(id, shares(5));
@@ -79,6 +79,12 @@ fn one_that_has_traded_and_rests_although_it_was_said_to_have_ended_is_cancelled
     stage.run_ms(1_000);
     assert_eq!(heard(&stage, 1), ["accepted", "fill 5 Matched", "fill 5 Confirmed", "canceled 5"]);
     stage.venue.orders.entry(id).and_modify(|resting| resting.live = true);
+    (stage, id)
+}
+
+#[test]
+fn one_that_has_traded_and_rests_although_it_was_said_to_have_ended_is_cancelled() {
+    let (mut stage, id) = rests_after_all();
     // a word of the stream is no evidence: it may be old
     says(&mut stage, &order_event("UPDATE", id, "5"));
     assert_eq!(heard(&stage, 1).len(), 4);

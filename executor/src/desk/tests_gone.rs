@@ -1,6 +1,7 @@
 //! What a desk believes of an order that is said to be gone, and what a start finds of those that went before it.
 
 use super::tests::{check, hash, heard};
+use super::tests_evidence::rests_after_all;
 use super::tests_stream::{order_event, says};
 use super::tests_truth::{cost, covers_the_truth, shares};
 use super::{DeskInput, Op};
@@ -89,15 +90,7 @@ fn a_start_is_not_ready_before_it_has_read_trades() {
 
 #[test]
 fn a_trade_beyond_the_size_an_order_ended_with_has_it_cancelled() {
-    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
-    let id = hash(&stage, 1);
-    stage.fill(id, shares(5));
-    stage.run_ms(4_000);
-    stage.cancel(1);
-    stage.run_ms(1_000);
-    assert_eq!(heard(&stage, 1), ["accepted", "fill 5 Matched", "fill 5 Confirmed", "canceled 5"]);
-    // it rests after all
-    stage.venue.orders.entry(id).and_modify(|resting| resting.live = true);
+    let (mut stage, id) = rests_after_all();
     stage.fill(id, shares(3));
     stage.run_ms(5_000);
     assert_eq!(stage.resting(), 0, "{:?}", stage.alerts);
@@ -174,14 +167,20 @@ fn an_order_that_is_seen_after_it_was_said_to_be_gone_is_cancelled_on() {
     assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
 }
 
-#[test]
-fn a_size_above_the_order_s_own_is_none() {
+/// An order that nobody filled is cancelled, and the stream alone says that so much of it had matched.
+fn cancelled_with(matched: &str) -> Rehearsal {
     let mut stage = check(OnPost::Accept, 500, &["accepted"]);
     let id = hash(&stage, 1);
     stage.venue.mute = true;
     stage.cancel(1);
     stage.run_ms(20);
-    says(&mut stage, &order_event("CANCELLATION", id, "2500000"));
+    says(&mut stage, &order_event("CANCELLATION", id, matched));
+    stage
+}
+
+#[test]
+fn a_size_above_the_order_s_own_is_none() {
+    let mut stage = cancelled_with("2500000");
     stage.run_ms(5_000);
     assert_eq!(heard(&stage, 1), ["accepted", "canceled 0"]);
     assert!(cost(&stage).is_zero());
@@ -190,12 +189,7 @@ fn a_size_above_the_order_s_own_is_none() {
 
 #[test]
 fn trades_that_never_come_are_told_of_once() {
-    let mut stage = check(OnPost::Accept, 500, &["accepted"]);
-    let id = hash(&stage, 1);
-    stage.venue.mute = true;
-    stage.cancel(1);
-    stage.run_ms(20);
-    says(&mut stage, &order_event("CANCELLATION", id, "5"));
+    let mut stage = cancelled_with("5");
     stage.run_ms(300_000);
     let told = |stage: &Rehearsal| stage.alerts.iter().filter(|alert| alert.contains("they stay reserved")).count();
     assert_eq!((heard(&stage, 1).last().map(String::as_str), told(&stage)), (Some("canceled 5"), 0));
