@@ -187,10 +187,10 @@ fn account(at: &At<'_>, raw: &RawAccount, real: bool) -> Result<AccountConfig, C
     const SAFE: &str = "only with profile = \"sim\" or submit = \"withhold\"; otherwise a keystore or a credential";
     let key = match &raw.key {
         RawKey::File { .. } if real => return at.err("account.key.source", "file", SAFE),
-        RawKey::ThrowAway if real => return at.err("account.key.source", "throw-away", SAFE),
+        RawKey::ThrowAway {} if real => return at.err("account.key.source", "throw-away", SAFE),
         RawKey::File { path } if path.is_empty() => return at.err("account.key.path", path, "must name a file"),
         RawKey::File { path } => KeySource::File(PathBuf::from(path)),
-        RawKey::ThrowAway => KeySource::ThrowAway,
+        RawKey::ThrowAway {} => KeySource::ThrowAway,
         RawKey::Keystore { path, .. } if path.is_empty() => {
             return at.err("account.key.path", path, "must name a keystore");
         }

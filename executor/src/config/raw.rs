@@ -70,7 +70,8 @@ pub(super) struct RawAccount {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "source")]
 pub(super) enum RawKey {
     File { path: String },
-    ThrowAway,
+    // braces: an unlisted key beside a variant without fields would be ignored
+    ThrowAway {},
     Credential { name: String },
     Keystore { path: String, passphrase_file: String },
 }

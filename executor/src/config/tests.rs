@@ -95,6 +95,9 @@ fn prices_of_many_markets_cannot_be_read_faster_than_the_limits_allow() {
 fn unknown_keys_and_other_schemas_are_refused() {
     refused(&with("schema", "schema = 2"), "schema");
     refused(&with("min_price", "min_price = \"0.02\"\nmax_luck = 1"), "max_luck");
+    let throw_away = |rest: &str| with("key", &format!("key = {{ source = \"throw-away\"{rest} }}"));
+    assert!(parse(&throw_away("")).is_ok());
+    refused(&throw_away(", path = \"run/key\""), "unknown field `path`");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! What a person wants. Halting is always allowed; arming only when every precondition holds.
 
 use super::{Desk, Effect, Op};
-use crate::exposure::Losses;
-use crate::policy::{AllowedMarket, Policy};
+use crate::policy::Policy;
 use crate::rows::{LedgerRow, RULES};
 use mm_core::domain::{Nanos, OrderId};
 use mm_core::protocol::Shut;
@@ -36,7 +35,7 @@ impl Desk {
 
     /// Takes a tighter policy; what rests in a market it no longer lists is cancelled.
     fn tighten(&mut self, policy: Policy, out: &mut Vec<Effect>) -> Result<Box<str>, Vec<Box<str>>> {
-        let torn = self.torn_events(&policy);
+        let torn = self.exposure.torn_from(&policy);
         if !torn.is_empty() {
             return Err(torn);
         }
@@ -54,25 +53,6 @@ impl Desk {
         }
         Ok(format!("policy {digest}; {} orders in markets it no longer lists are being cancelled", unlisted.len())
             .into())
-    }
-
-    /// What is held or rests in a market counts in its event's worst case, and would not once the market is off the list while another of
-    /// the event is on it: that frees what the event's cap holds back.
-    fn torn_events(&self, tighter: &Policy) -> Vec<Box<str>> {
-        let now = &self.setup.policy;
-        let listed = |market: &AllowedMarket| tighter.markets().iter().any(|kept| kept.condition == market.condition);
-        let off = now.markets().iter().filter(|market| !listed(market));
-        let counts = off.filter(|market| self.exposure.losses(&market.condition) != Losses::default());
-        let torn = counts.filter(|market| now.same_event(&market.condition).any(listed));
-        let told = |market: &AllowedMarket| {
-            format!(
-                "market {}: what is held or rests there counts in its event, of which other markets stay on the list: take off the \
-                 whole event, or this one once nothing of it is left",
-                market.slug
-            )
-            .into()
-        };
-        torn.map(told).collect()
     }
 
     pub(super) fn record_policy(&mut self, out: &mut Vec<Effect>) {
@@ -107,6 +87,7 @@ impl Desk {
             let left = left.ms().div_ceil(1000);
             blockers.push(format!("an order that was given up may still land: wait {left} s").into());
         }
+        blockers.extend(self.exposure.torn_from(&self.setup.policy));
         if self.health.draining {
             blockers.push("shutting down".into());
         }

@@ -46,3 +46,30 @@ fn a_market_that_counts_in_its_event_stays_on_the_list_with_the_others_of_it() {
     assert!(tighten(&mut stage, &both.markets()[..1]).is_ok(), "nothing is held there");
     assert!(tighten(&mut stage, &[]).is_ok(), "the whole event");
 }
+
+#[test]
+fn a_start_whose_list_tears_an_event_is_not_armed() {
+    let both = one_event(&policy(2));
+    let mut stage = Rehearsal::armed(setup(both.clone(), false), 2);
+    stage.place(1, order(0, Yes, Buy, 40, 50));
+    stage.run_ms(500);
+    let id = hash(&stage, 1);
+    stage.fill(id, Qty::from_whole(50).expect("small"));
+    stage.run_ms(5_000);
+    let start_with = |stage: &mut Rehearsal, markets: &[AllowedMarket]| {
+        let policy = Policy::new(*both.caps(), markets.to_vec()).expect("distinct tokens");
+        stage.restart(setup(policy, true));
+        stage.run_ms(120_000);
+        stage.operate(Op::AskArm { code: "123456".into() });
+        stage.run_ms(10);
+        stage.answers.last().cloned().expect("every question is answered")
+    };
+    // Twice: the shorter list is the ledger's last word on the policy by then.
+    for _ in 0..2 {
+        let why = start_with(&mut stage, &both.markets()[1..]).expect_err("its shares count in the event");
+        assert!(why.len() == 1 && why[0].contains("market-0"), "{why:?}");
+    }
+    let apart = start_with(&mut stage, &policy(2).markets()[1..]).expect("the other market is of another event");
+    assert!(apart.contains("code 123456"), "{apart}");
+    assert!(start_with(&mut stage, both.markets()).is_ok(), "as it was");
+}

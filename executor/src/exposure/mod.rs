@@ -4,6 +4,7 @@
 //! days and never go back. Nothing here reads a clock: `at` is an argument.
 
 mod holding;
+mod listed;
 mod mark;
 mod order;
 #[cfg(test)]
@@ -118,6 +119,7 @@ pub struct Exposure {
     last_at: Option<Timestamp>,
     /// Why it was halted since it was last armed.
     reasons: Reasons,
+    listed: listed::Listed,
 }
 
 impl Exposure {
@@ -192,7 +194,8 @@ impl Exposure {
             }
             LedgerRow::Halt { at, why } => drop(self.reasons.add(Some(*at), why)),
             LedgerRow::Arm { .. } => (self.reasons, self.rejected) = (Reasons::default(), 0),
-            LedgerRow::Refused(_) | LedgerRow::Tightened { .. } | LedgerRow::Policy { .. } => {}
+            LedgerRow::Policy { text, .. } => self.listed.learn(text),
+            LedgerRow::Refused(_) | LedgerRow::Tightened { .. } => {}
         }
     }
 
