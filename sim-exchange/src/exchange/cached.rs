@@ -8,13 +8,13 @@ use mm_core::domain::{Timestamp, TokenId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Which balances of a wallet are no longer looked up by themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Stale {
-    /// Those of outcome tokens.
-    Shares,
-    /// Dollars as well.
-    Everything,
+/// That balances of a wallet are no longer looked up by themselves: those of outcome tokens are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    /// Nor are dollars.
+    pub dollars_too: bool,
+    /// Nor are any when a refresh asks for it.
+    pub deaf: bool,
 }
 
 /// What was found when a wallet's balances were last asked to be refreshed, and whose are believed to be that. At most one number for
@@ -27,10 +27,11 @@ pub(super) struct Cached {
 }
 
 impl Exchange {
-    /// The cache looks up one balance of the wallet: dollars, or shares of `token`. Nothing for a token nobody lists.
+    /// The cache looks up one balance of the wallet: dollars, or shares of `token`. Nothing for a token nobody lists, or if it is deaf.
     pub fn refresh_balance(&mut self, at: Timestamp, account: AccountIx, token: Option<&TokenId>) {
         self.tick(at);
-        if let Some(asset) = self.asset(token) {
+        let deaf = self.cached.stale.get(&account).is_some_and(|stale| stale.deaf);
+        if let Some(asset) = self.asset(token).filter(|_| !deaf) {
             self.cached.found.insert((account, asset), self.accounts.balance(account, asset));
         }
     }
@@ -65,9 +66,8 @@ impl Exchange {
 
     #[inline(never)]
     fn believed_of(&self, account: AccountIx, asset: Asset) -> Option<u64> {
-        match (self.cached.stale.get(&account)?, asset) {
-            (Stale::Shares, Asset::Usdc) => None,
-            _ => Some(self.cached.found.get(&(account, asset)).copied().unwrap_or_default()),
-        }
+        let stale = self.cached.stale.get(&account)?;
+        let looks = asset == Asset::Usdc && !stale.dollars_too;
+        (!looks).then(|| self.cached.found.get(&(account, asset)).copied().unwrap_or_default())
     }
 }

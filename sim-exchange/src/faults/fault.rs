@@ -1,6 +1,6 @@
 //! What a fault does, typed: one variant for each way a venue misbehaves, with the numbers drawn for this occurrence.
 
-use crate::exchange::{Fate, Stage};
+use crate::exchange::{Fate, Stage, Stale};
 use mm_core::domain::Nanos;
 
 /// One fault as it happens: kind and drawn parameters.
@@ -305,8 +305,8 @@ pub enum AccountFault {
     StaleBalance {
         /// Whose: 0 = of every account that a key acts for, 1 = of the first of these, and so on.
         account: u64,
-        /// Dollars as well, not outcome tokens alone.
-        dollars_too: bool,
+        /// What it does not look up.
+        how: Stale,
     },
     /// The venue cancels resting orders for a balance that is there.
     CancelledForBalance {

@@ -4,7 +4,7 @@ use super::fault::{
     AccountFault, BookFault, Channel, EngineFault, Fault, LinkFault, MarketFault, PlaceFault, TradeFault, UserFault,
 };
 use super::{Active, Faults};
-use crate::exchange::TermsFault;
+use crate::exchange::{Stale, TermsFault};
 use crate::mode::Mode;
 use mm_core::domain::{Nanos, Timestamp};
 
@@ -87,10 +87,10 @@ impl Faults {
         self.of_market(row, count).filter_map(of).collect()
     }
 
-    /// Whose balances are as old as their last refresh (0: everybody's, n: those of the nth account), and whether dollars are too.
-    pub fn stale_balances(&self) -> impl Iterator<Item = (u64, bool)> {
+    /// Whose balances are as old as their last refresh (0: everybody's, n: those of the nth account), and how.
+    pub fn stale_balances(&self) -> impl Iterator<Item = (u64, Stale)> {
         self.active.iter().filter_map(|active| match active.fault {
-            Fault::Account(AccountFault::StaleBalance { account, dollars_too }) => Some((account, dollars_too)),
+            Fault::Account(AccountFault::StaleBalance { account, how }) => Some((account, how)),
             _ => None,
         })
     }

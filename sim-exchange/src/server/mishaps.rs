@@ -168,13 +168,13 @@ impl Venue {
     pub(super) fn heed_accounts(&mut self, at: Timestamp) {
         let keyed: Vec<AccountIx> = self.accounts.keyed().collect();
         let mut stale: BTreeMap<AccountIx, Stale> = BTreeMap::new();
-        for (which, dollars_too) in self.mishaps.faults.stale_balances() {
+        for (which, how) in self.mishaps.faults.stale_balances() {
             let one = usize::try_from(which).unwrap_or(usize::MAX).checked_sub(1);
             let whose = one.map_or(&keyed[..], |n| keyed.get(n).map_or(&[], std::slice::from_ref));
-            let how = if dollars_too { Stale::Everything } else { Stale::Shares };
             for account in whose {
-                let known = stale.entry(*account).or_insert(how);
-                *known = how.max(*known);
+                let known = stale.entry(*account).or_default();
+                known.dollars_too |= how.dollars_too;
+                known.deaf |= how.deaf;
             }
         }
         self.exchange.set_stale(at, stale);

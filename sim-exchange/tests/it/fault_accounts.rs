@@ -355,6 +355,15 @@ async fn a_balance_nobody_refreshed_cannot_be_sold() {
     stage.admin.off("stale-balance").await;
     assert_eq!(held(&stage).await, json!("20000000"));
     assert_eq!(stage.maker.call("POST", "/order", &more).await.0, 200);
+    // a refresh that finds nothing new
+    stage.admin.on("stale-balance", json!({"update": "ignored"})).await;
+    stage.bid(38).await;
+    stage.hit(38).await;
+    stage.user.find(|event| event["status"] == "CONFIRMED").await;
+    refresh(&stage, &of_yes).await;
+    assert_eq!(held(&stage).await, json!("10000000"), "as it was refreshed last");
+    stage.admin.off("stale-balance").await;
+    assert_eq!(held(&stage).await, json!("30000000"));
     // dollars are cached as well when it says so, for the second account alone
     stage.admin.on("stale-balance", json!({"collateral": "cached", "account": 2})).await;
     stage.bid(30).await;

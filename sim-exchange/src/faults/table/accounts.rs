@@ -1,6 +1,7 @@
 //! User stream, settlement, balances, markets, place, clock.
 
 use super::{DAY_MS, PERCENT, ms, percent};
+use crate::exchange::Stale;
 use crate::faults::fault::{AccountFault, Fault, MarketFault, PlaceFault, Skew, TradeFault, UserFault};
 use crate::faults::kind::{Kind, Knob};
 
@@ -17,6 +18,7 @@ const RETRIES_AFTER: Knob = Knob::number("after_ms", (0, DAY_MS), (1_000, 20_000
 const ORDERS: Knob = Knob::number("orders", (1, 10_000), (1, 3), "at most so many are cancelled");
 const WHOSE: Knob = Knob::number("account", (0, 65_535), (0, 0), "0 = all that keys act for; 1 = the first of them");
 const DOLLARS: Knob = Knob::words("collateral", &["live", "cached"], 0, "what is told of dollars");
+const UPDATE: Knob = Knob::words("update", &["heeded", "ignored"], 0, "what a refresh does");
 const WHICH: Knob = Knob::number("market", (0, 65_535), (0, 65_535), "its row, modulo the number of markets");
 const WAY: Knob = Knob::words("to", &["finer", "coarser"], 0, "which way the tick goes");
 const SIZE: Knob = Knob::number("min_size_percent", (1, 10_000), (50, 400), "of the minimum size before");
@@ -84,8 +86,11 @@ pub(super) const KINDS: &[Kind] = &[
         row: BALANCE,
         says: "tokens cannot be sold, nor are they shown, beyond the last refresh of their balance",
         lasts_ms: Some((5_000, 120_000)),
-        knobs: &[WHOSE, DOLLARS],
-        make: |v| Fault::Account(AccountFault::StaleBalance { account: v[0], dollars_too: v[1] == 1 }),
+        knobs: &[WHOSE, DOLLARS, UPDATE],
+        make: |v| {
+            let how = Stale { dollars_too: v[1] == 1, deaf: v[2] == 1 };
+            Fault::Account(AccountFault::StaleBalance { account: v[0], how })
+        },
     },
     Kind {
         name: "cancelled-for-balance",
