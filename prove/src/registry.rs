@@ -56,6 +56,7 @@ const WAITING: &[&str] = &[
     "false-answers-leave-a-true-ledger",
     "killed-anywhere-nothing-is-lost",
     "strange-fills-are-counted-once",
+    "what-is-bought-can-be-sold",
     "broken-frames-leave-true-books",
     "changed-worlds-are-survived",
     "no-secret-in-any-output",

@@ -6,6 +6,8 @@ pub(super) struct Case {
     pub(super) kind: &'static str,
     /// Its parameters as JSON.
     pub(super) with: &'static str,
+    /// A kind that acts at the same time: without it this one finds nothing to change.
+    pub(super) beside: Option<&'static str>,
     /// How long it acts, milliseconds.
     pub(super) acts_ms: u64,
     /// What must happen meanwhile.
@@ -29,21 +31,27 @@ pub(super) enum During {
     Filled,
     /// Orders are filled; the executor shuts its gate for its user stream, and nothing rests.
     Distrusts,
+    /// Orders are filled, and what that brought is offered for sale.
+    Sells,
     /// The executor halts with nothing resting, and quotes again only when a person has armed it.
     Halts,
 }
 
 impl Case {
     pub(super) fn name(&self) -> String {
-        format!("{} {}", self.kind, self.with)
+        format!("{} {}{}", self.kind, self.with, self.beside.map(|kind| format!(" beside {kind}")).unwrap_or_default())
     }
 
     const fn new(kind: &'static str, with: &'static str, acts_ms: u64, during: During) -> Self {
-        Self { kind, with, acts_ms, during, may_halt: false, default: false }
+        Self { kind, with, beside: None, acts_ms, during, may_halt: false, default: false }
     }
 
     const fn may_halt(self) -> Self {
         Self { may_halt: true, ..self }
+    }
+
+    const fn beside(self, kind: &'static str) -> Self {
+        Self { beside: Some(kind), ..self }
     }
 
     const fn default(self) -> Self {
@@ -51,7 +59,7 @@ impl Case {
     }
 }
 
-use During::{Anything, Distrusts, Filled, Halts, Heals, Withdraws};
+use During::{Anything, Distrusts, Filled, Halts, Heals, Sells, Withdraws};
 
 /// Connections.
 pub(super) const FEEDS: [Case; 9] = [
@@ -92,24 +100,25 @@ pub(super) const FRAMES: [Case; 13] = [
     Case::new("stale-rest-book", "{}", 4_000, Anything),
 ];
 
-/// Calls.
-pub(super) const ANSWERS: [Case; 19] = [
-    Case::new("bare-limit", r#"{"calls":"trading","applied":"no"}"#, 3_000, Anything).default(),
-    Case::new("lost-answer", r#"{"calls":"orders"}"#, 4_000, Anything).default(),
-    Case::new("applied-late", r#"{"calls":"orders","after_ms":5000}"#, 2_500, Anything).default(),
+/// Calls. Whoever rests well posts nothing and meets no fault of posts: orders are filled where one is to be met.
+pub(super) const ANSWERS: [Case; 20] = [
+    Case::new("bare-limit", r#"{"calls":"trading","applied":"no"}"#, 3_000, Filled).default(),
+    Case::new("lost-answer", r#"{"calls":"orders"}"#, 4_000, Filled).default(),
+    Case::new("applied-late", r#"{"calls":"orders","after_ms":5000}"#, 2_500, Filled).default(),
     Case::new("other-id", "{}", 10_000, Halts).default(),
+    Case::new("success-with-error", "{}", 4_000, Filled).beside("stuck-balance").default(),
     Case::new("lost-answer", r#"{"calls":"cancels"}"#, 3_000, Anything),
-    Case::new("applied-twice", r#"{"calls":"trading"}"#, 4_000, Anything),
-    Case::new("error-after-effect", r#"{"calls":"orders","status":"502"}"#, 4_000, Anything),
+    Case::new("applied-twice", r#"{"calls":"trading"}"#, 4_000, Filled),
+    Case::new("error-after-effect", r#"{"calls":"orders","status":"502"}"#, 4_000, Filled),
     Case::new("error-after-effect", r#"{"calls":"cancels","status":"500"}"#, 3_000, Anything),
-    Case::new("truncated-answer", r#"{"calls":"trading"}"#, 4_000, Anything),
-    Case::new("malformed-answer", r#"{"calls":"all"}"#, 4_000, Anything),
-    Case::new("empty-id", "{}", 4_000, Anything),
-    Case::new("html-answer", r#"{"calls":"all","status":"200"}"#, 4_000, Anything),
-    Case::new("bare-limit", r#"{"calls":"trading","applied":"yes"}"#, 3_000, Anything),
-    Case::new("signer-limit", r#"{"calls":"trading"}"#, 3_000, Anything),
+    Case::new("truncated-answer", r#"{"calls":"trading"}"#, 4_000, Filled),
+    Case::new("malformed-answer", r#"{"calls":"all"}"#, 4_000, Filled),
+    Case::new("empty-id", "{}", 4_000, Filled),
+    Case::new("html-answer", r#"{"calls":"all","status":"200"}"#, 4_000, Filled),
+    Case::new("bare-limit", r#"{"calls":"trading","applied":"yes"}"#, 3_000, Filled),
+    Case::new("signer-limit", r#"{"calls":"trading"}"#, 3_000, Filled),
     Case::new("cancel-debt", r#"{"debt":200}"#, 3_000, Anything),
-    Case::new("ip-delay", r#"{"by_ms":700}"#, 4_000, Anything),
+    Case::new("ip-delay", r#"{"by_ms":700}"#, 4_000, Filled),
     Case::new("lost-heartbeat", "{}", 4_000, Anything),
     Case::new("heartbeat-mismatch", "{}", 4_000, Anything).may_halt(),
     Case::new("heartbeat-sweep", "{}", 1_000, Anything),
@@ -125,6 +134,9 @@ pub(super) const FILLS: [Case; 7] = [
     Case::new("retried-fill", r#"{"after_ms":500}"#, 3_000, Filled),
     Case::new("lost-frames", r#"{"channel":"user","percent":50}"#, 3_000, Filled),
 ];
+
+/// The venue's balance cache.
+pub(super) const BALANCES: [Case; 1] = [Case::new("stale-balance", "{}", 25_000, Sells).default()];
 
 /// Everything else.
 pub(super) const WORLDS: [Case; 15] = [

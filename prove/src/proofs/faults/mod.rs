@@ -71,6 +71,16 @@ pub(crate) const PROOFS: &[Proof] = &[
         sabotage: Some(|bench| in_runtime(survives(bench, &cases::FILLS[..1], Sabotage::OneShareMore))),
     },
     Proof {
+        id: "what-is-bought-can-be-sold",
+        milestone: 5,
+        claim: "A venue that looks up no balance by itself takes sales of what has just been bought: it was asked to look, and a whole                 bot went from the fill to the resting sale.",
+        quick: false,
+        min_cases: 1,
+        run: |bench| in_runtime(survives(bench, &cases::BALANCES, Sabotage::None)),
+        sabotage_claim: "being asked to look changes nothing",
+        sabotage: Some(|bench| in_runtime(survives(bench, &cases::BALANCES, Sabotage::DeafToUpdates))),
+    },
+    Proof {
         id: "changed-worlds-are-survived",
         milestone: 5,
         claim: "Ticks, reward terms, markets, place, standing, balances and the venue's clock change in mid-session; where \
@@ -95,6 +105,8 @@ enum Sabotage {
     Endless,
     /// The venue's best prices are read as those of the other token.
     OtherToken,
+    /// The venue's balance cache stays as it is when it is asked to look again.
+    DeafToUpdates,
     /// The venue's holdings are read with one share too many: not with one fill, which can be what the venue still has to settle.
     OneShareMore,
 }
@@ -107,7 +119,8 @@ async fn survives(bench: &Bench, cases: &[Case], sabotage: Sabotage) -> Result<V
     };
     let mut evidence = Evidence::default();
     let mut wrong = Vec::new();
-    let stage = Stage::set(bench, sabotage).await?;
+    let sells = cases.iter().any(|case| case.during == During::Sells);
+    let stage = Stage::set(bench, sabotage, sells).await?;
     for case in cases.iter().filter(|case| case.default || bench.depth == Depth::Full) {
         match one(&stage, case, sabotage).await {
             Ok(()) => evidence.cases += 1,
@@ -143,6 +156,7 @@ async fn one(stage: &Stage, case: &Case, sabotage: Sabotage) -> Result<(), Failu
         },
         During::Filled => stage.is_filled(case).await,
         During::Distrusts => stage.distrusts(case).await,
+        During::Sells => stage.sells(case).await,
         During::Halts => stage.halts(case).await,
     };
     if sabotage != Sabotage::Endless {

@@ -5,9 +5,10 @@ use super::cases::Case;
 use crate::demo::ledger::known_before_sent;
 use crate::proof::Bench;
 use crate::stack::{Options, Stack, StackError};
-use mm_core::domain::{OrderId, Price, Timestamp};
+use mm_core::domain::{OrderId, Price, Timestamp, TokenId};
 use mm_core::engine::Snapshot;
 use mm_core::event::Top;
+use mm_core::venue::rest::OpenOrder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -70,8 +71,8 @@ impl From<StackError> for Failure {
 }
 
 impl Stage {
-    /// Two recorded markets at four times their time, and the bot.
-    pub(super) async fn set(bench: &Bench, sabotage: Sabotage) -> Result<Self, StackError> {
+    /// Two recorded markets at four times their time, and the bot, which offers what it holds if it `sells`.
+    pub(super) async fn set(bench: &Bench, sabotage: Sabotage, sells: bool) -> Result<Self, StackError> {
         let mut options = Options::new(bench.root.clone(), bench.bin_dir.clone(), bench.evidence.clone());
         (options.speed, options.markets) = (4.0, Some(2));
         (options.witness_ms, options.geoblock_every_ms) = (500, 1_000);
@@ -93,6 +94,9 @@ impl Stage {
             much("risk", "max_market_usdc", "9000"),
             much("risk", "max_total_usdc", "18000"),
         ]);
+        if sells {
+            options.core_keys.push(much("quote", "sell_from_shares", "20"));
+        }
         options.executor_keys.extend([
             much("policy", "max_market_usdc", "10000"),
             much("policy", "max_total_usdc", "20000"),
@@ -112,7 +116,14 @@ impl Stage {
         let mut body: Value =
             serde_json::from_str(case.with).map_err(|why| StackError(format!("{}: {why}", case.with)))?;
         body["kind"] = json!(case.kind);
-        self.stack.switch_fault(&body).await
+        if self.sabotage == Sabotage::DeafToUpdates {
+            body["update"] = json!("ignored");
+        }
+        self.stack.switch_fault(&body).await?;
+        match case.beside {
+            Some(kind) => self.stack.switch_fault(&json!({ "kind": kind })).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn switch_off(&self) -> Result<(), StackError> {
@@ -202,6 +213,24 @@ impl Stage {
             }
             tokio::time::sleep(BETWEEN_FILLS).await;
         }
+    }
+
+    /// Lets the venue take our resting orders until a token is for sale of which nothing had been bought before.
+    pub(super) async fn sells(&self, case: &Case) -> Result<(), Failure> {
+        let ours = || self.stack.orders_of(&self.stack.address);
+        let bought = |order: &OpenOrder| order.side == "BUY" && !order.size_matched.is_zero();
+        let before: BTreeSet<TokenId> = ours().await?.into_iter().filter(bought).map(|order| order.asset_id).collect();
+        let end = Instant::now() + Duration::from_millis(case.acts_ms);
+        while Instant::now() < end {
+            if ours().await?.iter().any(|order| order.side == "SELL" && !before.contains(&order.asset_id)) {
+                return Ok(());
+            }
+            if self.stack.open_orders_at_venue().await? > 0 {
+                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
+            }
+            tokio::time::sleep(BETWEEN_FILLS).await;
+        }
+        Err(Failure::Wrong("nothing that was bought meanwhile is for sale".to_owned()))
     }
 
     /// Fills of our account so far, as the venue counts them.
