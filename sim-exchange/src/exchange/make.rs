@@ -133,6 +133,7 @@ fn new_market(
             neg_risk: terms.neg_risk,
             ready: false,
             rewards: terms.rewards.clone(),
+            resolving: false,
             starts: None,
             ends: None,
         },

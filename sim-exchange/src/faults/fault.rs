@@ -342,6 +342,8 @@ pub enum MarketFault {
     GameStart,
     /// Resolved, and nobody is told.
     SilentResolution,
+    /// An answer is proposed; trading goes on.
+    AnswerProposed,
 }
 
 /// Place.

@@ -76,6 +76,12 @@ impl Faults {
         self.of_market(row, count).any(|what| what == MarketFault::Closed)
     }
 
+    /// Whether an answer to a market's question is proposed.
+    #[must_use]
+    pub fn is_proposed(&self, row: u64, count: u64) -> bool {
+        self.of_market(row, count).any(|what| what == MarketFault::AnswerProposed)
+    }
+
     /// What becomes of a market's reward terms, in order of beginning.
     #[must_use]
     pub fn terms(&self, row: u64, count: u64) -> Vec<TermsFault> {

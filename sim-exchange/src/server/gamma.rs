@@ -119,6 +119,12 @@ fn is_closed(venue: &Venue, info: &MarketInfo) -> bool {
     venue.exchange.life(&info.market.condition).is_some_and(|life| life.is_closed())
 }
 
+/// An answer waits for somebody to dispute it, in the market of this row.
+fn is_proposed(venue: &Venue, row: usize) -> bool {
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    venue.mishaps.faults.is_proposed(number(row), number(venue.exchange.markets().len()))
+}
+
 type Rows = fn(&Venue) -> Vec<Row>;
 
 async fn markets(State(front): State<Shared>, call: Call) -> Answer {
@@ -266,6 +272,8 @@ fn market_row(venue: &Venue, id: usize, info: &MarketInfo) -> Value {
     }
     if is_closed(venue, info) {
         row["umaResolutionStatus"] = json!("resolved");
+    } else if is_proposed(venue, id - 1) {
+        row["umaResolutionStatus"] = json!("proposed");
     }
     if market.neg_risk {
         row["negRisk"] = json!(true);

@@ -209,6 +209,8 @@ impl Venue {
                 let accepting = !self.mishaps.faults.is_closed(u64::from(market.0), count);
                 self.exchange.set_accepting(at, market, accepting);
             }
+            // Gamma's rows ask whether it holds
+            MarketFault::AnswerProposed => {}
             MarketFault::GameStart => self.exchange.clear_book(at, market),
             MarketFault::SilentResolution => {
                 self.exchange.tick(at);

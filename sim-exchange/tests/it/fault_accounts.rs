@@ -242,6 +242,14 @@ async fn markets_change_in_mid_session() {
     stage.admin.off("pool-gone").await;
     assert_eq!(stage.clob(&of_market).await["r"], before);
 
+    let gamma = format!("{}/markets?condition_ids={}", stage.running.ready.gamma, market.condition);
+    let answer = async || fetch(http().get(&gamma)).await.1[0]["umaResolutionStatus"].clone();
+    stage.admin.on("answer-proposed", json!({"market": 0})).await;
+    assert_eq!(answer().await, json!("proposed"));
+    assert_eq!(stage.clob(&of_market).await["ao"], json!(true), "trading goes on");
+    stage.admin.off("answer-proposed").await;
+    assert_eq!(answer().await, Value::Null);
+
     stage.bid(40).await;
     stage.admin.on("game-start", json!({"market": 0})).await;
     assert!(stage.maker.open_orders().await.is_empty());

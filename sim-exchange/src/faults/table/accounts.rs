@@ -118,6 +118,13 @@ pub(super) const KINDS: &[Kind] = &[
     market("silent-resolution", "resolved, and nobody is told", None, &[WHICH], |v| {
         Fault::Market(v[0], MarketFault::SilentResolution)
     }),
+    market(
+        "answer-proposed",
+        "Gamma tells of a proposed answer; trading goes on",
+        Some((30_000, 600_000)),
+        &[WHICH],
+        |v| Fault::Market(v[0], MarketFault::AnswerProposed),
+    ),
     lasting("geoblock", PLACE, "blocked, and orders get 403", |_| Fault::Place(PlaceFault::Blocked)),
     lasting("forbidden-orders", PLACE, "orders get 403 while the endpoint says all is well", |_| {
         Fault::Place(PlaceFault::Forbidden)
