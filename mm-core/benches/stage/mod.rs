@@ -63,6 +63,7 @@ fn market(n: u16) -> Market {
             min_age: Nanos::ZERO,
             rate_per_day: Usdc::from_whole(50).expect("few"),
         }),
+        resolving: false,
         starts: None,
         ends: None,
     }

@@ -14,6 +14,8 @@ pub struct Feed {
     pub ws_url: String,
     /// Public REST, `http://` or `https://`.
     pub rest_url: String,
+    /// Public REST of the markets' metadata, which alone tells of proposed answers; `None`: not asked.
+    pub gamma_url: Option<String>,
     /// Tokens on one connection; even, so that a market is never split.
     pub tokens_per_link: u16,
     /// Between two text `PING`s.
@@ -96,6 +98,10 @@ pub(super) fn check(raw: &RawFeed, markets: usize) -> Result<Feed, ConfigError> 
     Ok(Feed {
         ws_url: url("feed.ws_url", &raw.ws_url, ["wss://", "ws://"])?,
         rest_url: url("feed.rest_url", &raw.rest_url, ["https://", "http://"])?,
+        gamma_url: match raw.gamma_url.as_str() {
+            "" => None,
+            gamma => Some(url("feed.gamma_url", gamma, ["https://", "http://"])?),
+        },
         tokens_per_link,
         ping_every: ms("feed.ping_every_ms", raw.ping_every_ms, 1_000, 60_000)?,
         pong_timeout: ms("feed.pong_timeout_ms", raw.pong_timeout_ms, 1_000, 300_000)?,

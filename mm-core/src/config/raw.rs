@@ -41,6 +41,9 @@ pub struct RawFeed {
     pub ws_url: String,
     /// Public REST.
     pub rest_url: String,
+    /// Public REST of the markets' metadata; empty: not asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub gamma_url: String,
     /// 2 to 500, even.
     pub tokens_per_link: u16,
     /// Text `PING`.

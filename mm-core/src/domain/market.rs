@@ -41,6 +41,9 @@ pub struct Market {
     pub neg_risk: bool,
     /// Active, not closed and accepting orders: it may be quoted.
     pub ready: bool,
+    /// An answer to its question is proposed, disputed or given. It may trade on, against those who know the answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resolving: bool,
     /// Reward terms; `None` when nothing is paid.
     pub rewards: Option<RewardTerms>,
     /// When the event starts, if known.

@@ -59,6 +59,7 @@ fn a_universe_grows_only_at_its_end() {
         neg_risk: false,
         ready: true,
         rewards: None,
+        resolving: false,
         starts: None,
         ends: None,
     };

@@ -84,6 +84,7 @@ pub(crate) fn market(n: u64) -> Market {
             min_age: Nanos::ZERO,
             rate_per_day: Usdc::from_micro(50_000_000),
         }),
+        resolving: false,
         starts: None,
         ends: None,
     }

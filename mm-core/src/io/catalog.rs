@@ -63,6 +63,8 @@ pub enum CatalogError {
 pub struct Catalog {
     client: reqwest::Client,
     base: String,
+    /// Where the venue tells what is proposed; `None`: nobody is asked.
+    gamma: Option<String>,
     conditions: Vec<ConditionId>,
     /// The time of day: pools begin and end.
     now: fn() -> Timestamp,
@@ -84,12 +86,34 @@ struct MarketRow {
     neg_risk_market_id: Option<String>,
 }
 
+/// The part of a row of Gamma's `GET /markets` that the CLOB host tells nowhere (`clob-rest.md` section 5).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct GammaRow {
+    condition_id: ConditionId,
+    #[serde(default)]
+    uma_resolution_status: Option<String>,
+}
+
+impl GammaRow {
+    /// Whether an answer is proposed, disputed or given. A word nobody knows counts as one: who knows the answer trades first.
+    fn is_resolving(&self) -> bool {
+        !matches!(self.uma_resolution_status.as_deref(), None | Some("" | "requested"))
+    }
+}
+
 impl Catalog {
     /// A catalogue of `conditions`, asked at `base` (no slash at its end).
     #[must_use]
     pub fn new(client: reqwest::Client, base: &str, conditions: Vec<ConditionId>) -> Self {
         let now = || Timestamp::EPOCH.plus(Reading::of_system().wall);
-        Self { client, base: base.trim_end_matches('/').to_owned(), conditions, now }
+        Self { client, base: base.trim_end_matches('/').to_owned(), gamma: None, conditions, now }
+    }
+
+    /// The same, asking Gamma at `gamma` (no path) whether answers are proposed.
+    #[must_use]
+    pub fn with_gamma(self, gamma: &str) -> Self {
+        Self { gamma: Some(gamma.trim_end_matches('/').to_owned()), ..self }
     }
 
     /// The same at another time.
@@ -117,17 +141,33 @@ impl Catalog {
     }
 
     async fn market(&self, condition: &ConditionId) -> Result<Market, CatalogError> {
-        let terms: ClobMarket = self.get(condition, &format!("/clob-markets/{condition}")).await?;
+        let terms: ClobMarket = self.get(&self.base, condition, &format!("/clob-markets/{condition}")).await?;
         // The pool and the end date live elsewhere. A venue that has no such page pays nothing and announces no end.
         let pool = self.get_known(condition, &format!("/rewards/markets/{condition}")).await?;
         let row = self.get_known(condition, &format!("/markets/{condition}")).await?;
-        assemble((self.now)(), condition, &terms, pool.as_ref(), row.unwrap_or_default()).map_err(|why| {
-            CatalogError::Body { market: condition.clone(), path: format!("/clob-markets/{condition}"), why }
-        })
+        let market = assemble((self.now)(), condition, &terms, pool.as_ref(), row.unwrap_or_default());
+        let market = market.map_err(|why| CatalogError::Body {
+            market: condition.clone(),
+            path: format!("/clob-markets/{condition}"),
+            why,
+        })?;
+        Ok(Market { resolving: self.is_resolving(condition).await?, ..market })
     }
 
-    async fn get<T: for<'de> Deserialize<'de>>(&self, market: &ConditionId, path: &str) -> Result<T, CatalogError> {
-        let (status, body) = self.ask(market, path).await?;
+    /// A market Gamma does not list is too new for an answer, or closed, which the CLOB host tells.
+    async fn is_resolving(&self, condition: &ConditionId) -> Result<bool, CatalogError> {
+        let Some(gamma) = &self.gamma else { return Ok(false) };
+        let rows: Vec<GammaRow> = self.get(gamma, condition, &format!("/markets?condition_ids={condition}")).await?;
+        Ok(rows.iter().any(|row| row.condition_id == *condition && row.is_resolving()))
+    }
+
+    async fn get<T: for<'de> Deserialize<'de>>(
+        &self,
+        host: &str,
+        market: &ConditionId,
+        path: &str,
+    ) -> Result<T, CatalogError> {
+        let (status, body) = self.ask(host, market, path).await?;
         if status != 200 {
             let body = body.chars().take(200).collect();
             return Err(CatalogError::Status { market: market.clone(), path: path.to_owned(), status, body });
@@ -141,7 +181,7 @@ impl Catalog {
         market: &ConditionId,
         path: &str,
     ) -> Result<Option<T>, CatalogError> {
-        match self.ask(market, path).await? {
+        match self.ask(&self.base, market, path).await? {
             (404, _) => Ok(None),
             (200, body) => self.decode(market, path, &body).map(Some),
             (status, body) => {
@@ -151,8 +191,8 @@ impl Catalog {
         }
     }
 
-    async fn ask(&self, market: &ConditionId, path: &str) -> Result<(u16, String), CatalogError> {
-        let url = format!("{}{path}", self.base);
+    async fn ask(&self, host: &str, market: &ConditionId, path: &str) -> Result<(u16, String), CatalogError> {
+        let url = format!("{host}{path}");
         http::get_text(&self.client, &url, BODY_MAX).await.map_err(|source| CatalogError::Http {
             market: market.clone(),
             path: path.to_owned(),
@@ -203,6 +243,7 @@ fn assemble(
             && row.active.unwrap_or(true)
             && !row.closed.unwrap_or(false)
             && row.enable_order_book.unwrap_or(true),
+        resolving: false,
         rewards: reward_terms(at, condition, terms.r.as_ref(), pool)?,
         starts: moment("gst", terms.gst.as_deref())?,
         ends: moment("end_date_iso", row.end_date_iso.as_deref())?,

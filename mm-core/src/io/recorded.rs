@@ -163,6 +163,7 @@ impl Recorded {
                 neg_risk: false,
                 ready: false,
                 rewards: None,
+                resolving: false,
                 starts: None,
                 ends: None,
             }),

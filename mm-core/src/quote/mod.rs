@@ -174,6 +174,9 @@ pub(crate) fn quote_from<B: Depth>(
     if !view.market.ready {
         return Err(NoQuote::NotReady);
     }
+    if view.market.resolving {
+        return Err(NoQuote::Resolving);
+    }
     if view.stale {
         return Err(NoQuote::Stale);
     }

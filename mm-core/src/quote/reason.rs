@@ -58,6 +58,9 @@ pub enum NoQuote {
     /// Closed, not accepting orders, or resolved.
     #[error("the market does not accept orders")]
     NotReady,
+    /// An answer to its question is proposed, disputed or given.
+    #[error("an answer to its question is proposed")]
+    Resolving,
     /// The book is not in sync, suspect, or crossed.
     #[error("the book is not trusted")]
     BookBroken,
@@ -187,6 +190,7 @@ impl NoQuote {
             Self::Paused => "paused",
             Self::GateShut => "gate-shut",
             Self::NotReady => "not-ready",
+            Self::Resolving => "resolving",
             Self::BookBroken => "book-broken",
             Self::Stale => "stale",
             Self::EndsSoon { .. } => "ends-soon",

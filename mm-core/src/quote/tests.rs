@@ -84,6 +84,7 @@ impl Scene {
                     min_age: Nanos::ZERO,
                     rate_per_day: Usdc::from_whole(50).expect("small"),
                 }),
+                resolving: false,
                 starts: None,
                 ends: None,
             },
@@ -322,6 +323,7 @@ fn every_reason_has_its_case() {
     check(BOOK, |s| s.paused = true, "paused: paused by an operator");
     check(BOOK, |s| s.gate_open = false, "gate-shut: the executor's gate is not open");
     check(BOOK, |s| s.market.ready = false, "not-ready: the market does not accept orders");
+    check(BOOK, |s| s.market.resolving = true, "resolving: an answer to its question is proposed");
     check(BOOK, |s| s.stale = true, "stale: the feed is stale");
     check(BOOK, |s| s.book_trusted = false, "book-broken: the book is not trusted");
     check("0.53x500 | 0.52x500", |_| (), "book-broken: the book is not trusted");

@@ -74,6 +74,7 @@ impl Stage {
             let line = match key {
                 "ws_url" => format!("ws_url = \"ws://{}\"", self.feed.local_addr().expect("bound")),
                 "rest_url" => format!("rest_url = \"{}\"", self.rest),
+                "gamma_url" => "gamma_url = \"\"".to_owned(),
                 "reconnect_min_ms" => "reconnect_min_ms = 1".to_owned(),
                 "alive_every_ms" => "alive_every_ms = 20".to_owned(),
                 "socket" => format!("socket = \"{folder}/run/core.sock\""),

@@ -204,6 +204,7 @@ fn market(d: &mut Draws, tick: TickSize) -> Market {
         neg_risk: false,
         ready: true,
         rewards: Some(terms),
+        resolving: false,
         starts: None,
         ends: None,
     }

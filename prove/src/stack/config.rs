@@ -12,6 +12,8 @@ pub(crate) struct Ready {
     pub(crate) clob: String,
     /// The sockets' base.
     pub(crate) ws: String,
+    /// The market list.
+    pub(crate) gamma: String,
     /// The Data API.
     pub(crate) data: String,
     /// The geoblock endpoint.
@@ -136,6 +138,7 @@ pub(super) fn mm_core(options: &Options, sockets: &Path, ready: &Ready) -> Resul
     let mut table = example(&options.root, "mm-core.toml")?;
     set(&mut table, "feed", "ws_url", format!("{}/market", ready.ws));
     set(&mut table, "feed", "rest_url", ready.clob.clone());
+    set(&mut table, "feed", "gamma_url", ready.gamma.clone());
     set(&mut table, "feed", "witness_every_ms", whole(options.witness_ms));
     // A market opens some seconds into the tape: its facts change from "not yet" to "accepting orders".
     set(&mut table, "feed", "catalog_every_ms", whole(1000));

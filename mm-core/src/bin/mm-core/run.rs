@@ -141,6 +141,10 @@ impl Shell {
         let client = http::client(REST)?;
         let conditions = config.markets.iter().map(|market| market.condition.clone()).collect();
         let catalog = Catalog::new(client.clone(), &config.feed.rest_url, conditions);
+        let catalog = match &config.feed.gamma_url {
+            Some(gamma) => catalog.with_gamma(gamma),
+            None => catalog,
+        };
         let markets = catalog.fetch().await?;
         Universe::new(markets.clone())?;
 

@@ -28,13 +28,25 @@ fn condition() -> ConditionId {
 
 /// Fetches from a venue that answers with these statuses and bodies.
 fn fetch(terms: (u16, String), pool: (u16, String), row: (u16, String)) -> Result<Vec<Market>, String> {
+    fetch_with(terms, pool, row, None)
+}
+
+/// The same, asking Gamma too if it answers anything.
+fn fetch_with(
+    terms: (u16, String),
+    pool: (u16, String),
+    row: (u16, String),
+    gamma: Option<(u16, String)>,
+) -> Result<Vec<Market>, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let answer = |(status, body): (u16, String)| {
             let status = StatusCode::from_u16(status).expect("a status");
             get(move || async move { (status, body) })
         };
+        let asked = gamma.is_some();
         let router = Router::new()
+            .route("/markets", answer(gamma.unwrap_or_else(none)))
             .route("/clob-markets/{condition}", answer(terms))
             .route("/rewards/markets/{condition}", answer(pool))
             .route("/markets/{condition}", answer(row));
@@ -44,7 +56,9 @@ fn fetch(terms: (u16, String), pool: (u16, String), row: (u16, String)) -> Resul
         let timeouts = Timeouts { connect: Duration::from_secs(20), total: Duration::from_secs(20) };
         let client = http::client(timeouts).expect("a client");
         let noon = || Timestamp::from_ms(1_776_513_600_000);
-        let markets = Catalog::new(client, &base, vec![condition()]).at(noon).fetch().await;
+        let catalog = Catalog::new(client, &base, vec![condition()]).at(noon);
+        let catalog = if asked { catalog.with_gamma(&base) } else { catalog };
+        let markets = catalog.fetch().await;
         server.abort();
         markets.map_err(|why| why.to_string())
     })
@@ -76,6 +90,7 @@ fn the_documented_answers_make_a_market() {
             min_age: Nanos::from_secs(4),
             rate_per_day: Usdc::parse("27.5").expect("good"),
         }),
+        resolving: false,
         starts: Timestamp::parse_iso("2026-04-18T15:00:00Z"),
         ends: Timestamp::parse_iso("2026-04-20"),
     };
@@ -166,6 +181,29 @@ fn a_market_that_takes_no_orders_is_not_ready() {
     assert!(!fetch(ok(TERMS), none(), ok(&bookless)).expect("good")[0].ready);
     let paused = TERMS.replace(r#""ao":true"#, r#""ao":false"#);
     assert!(!fetch(ok(&paused), none(), ok(ROW)).expect("good")[0].ready);
+}
+
+#[test]
+fn a_market_with_an_answer_is_resolving() {
+    let told = |gamma: &str| fetch_with(ok(TERMS), none(), ok(ROW), Some(ok(gamma)));
+    let status = |word: &str| {
+        let row = format!(r#"[{{"id":"7","conditionId":"{CONDITION}","umaResolutionStatus":{word}}}]"#);
+        told(&row).expect("good")[0].resolving
+    };
+    for word in ["\"proposed\"", "\"disputed\"", "\"resolved\"", "\"settled\"", "\"a word of tomorrow\""] {
+        assert!(status(word), "{word}");
+    }
+    for word in ["null", "\"\"", "\"requested\""] {
+        assert!(!status(word), "{word}");
+    }
+    let is_resolving = |gamma: &str| told(gamma).expect("good")[0].resolving;
+    assert!(!is_resolving(&format!(r#"[{{"conditionId":"{CONDITION}"}}]"#)), "nothing is told");
+    let other = CONDITION.replace("4c", "5c");
+    assert!(!is_resolving(&format!(r#"[{{"conditionId":"{other}","umaResolutionStatus":"proposed"}}]"#)), "another");
+    assert!(!is_resolving("[]"), "a market too new, or closed: its host tells that");
+    assert!(!fetch(ok(TERMS), none(), ok(ROW)).expect("good")[0].resolving, "nobody was asked");
+    let gone = fetch_with(ok(TERMS), none(), ok(ROW), Some((503, String::new()))).expect_err("not known");
+    assert!(gone.contains("/markets?condition_ids=0x4c27") && gone.contains("503"), "{gone}");
 }
 
 #[test]

@@ -244,6 +244,7 @@ fn events_carry_rows_and_come_best_first() {
         neg_risk: false,
         ready: true,
         rewards: None,
+        resolving: false,
         starts: None,
         ends: None,
     }])

@@ -56,6 +56,7 @@ fn universe() -> Universe {
         neg_risk: false,
         ready: true,
         rewards: None,
+        resolving: false,
         starts: None,
         ends: None,
     };

@@ -123,6 +123,7 @@ fn market(draws: &mut Draws, tick: TickSize) -> Market {
         neg_risk: false,
         ready: true,
         rewards: None,
+        resolving: false,
         starts: None,
         ends: None,
     }
