@@ -23,6 +23,8 @@ pub(super) struct Case {
 pub(super) enum During {
     /// No order rests any more before it ends.
     Withdraws,
+    /// No order rests in the first market any more before it ends, for an answer to its question alone.
+    LeavesFirst,
     /// Quoting or not: both are right.
     Anything,
     /// The bot is healthy again before the fault ends.
@@ -59,7 +61,7 @@ impl Case {
     }
 }
 
-use During::{Anything, Distrusts, Filled, Halts, Heals, Sells, Withdraws};
+use During::{Anything, Distrusts, Filled, Halts, Heals, LeavesFirst, Sells, Withdraws};
 
 /// Connections.
 pub(super) const FEEDS: [Case; 9] = [
@@ -139,11 +141,12 @@ pub(super) const FILLS: [Case; 7] = [
 pub(super) const BALANCES: [Case; 1] = [Case::new("stale-balance", "{}", 25_000, Sells).default()];
 
 /// Everything else.
-pub(super) const WORLDS: [Case; 15] = [
+pub(super) const WORLDS: [Case; 16] = [
     Case::new("geoblock", "{}", 8_000, Withdraws).may_halt().default(),
     Case::new("engine-restart", r#"{"down_ms":2000,"post_only_ms":1000}"#, 3_500, Anything).default(),
     Case::new("tick-change", r#"{"market":0,"to":"finer"}"#, 1_000, Anything).default(),
     Case::new("tick-change", r#"{"market":0,"to":"coarser"}"#, 1_000, Anything).default(),
+    Case::new("answer-proposed", r#"{"market":0}"#, 8_000, LeavesFirst).default(),
     Case::new("closed-only", "{}", 8_000, Withdraws).may_halt(),
     Case::new("forbidden-orders", "{}", 8_000, Anything).may_halt(),
     Case::new("cancel-only-mode", "{}", 3_000, Anything),

@@ -83,7 +83,7 @@ pub(crate) const PROOFS: &[Proof] = &[
     Proof {
         id: "changed-worlds-are-survived",
         milestone: 5,
-        claim: "Ticks, reward terms, markets, place, standing, balances and the venue's clock change in mid-session; where \
+        claim: "Ticks, reward terms, markets, answers, place, standing, balances and the venue's clock change in mid-session; where \
                 quoting must stop it stops, and it resumes by itself when the world is as before.",
         quick: false,
         min_cases: 3,
@@ -149,6 +149,7 @@ async fn one(stage: &Stage, case: &Case, sabotage: Sabotage) -> Result<(), Failu
     stage.switch_on(case).await?;
     let during = match case.during {
         During::Withdraws => stage.withdraws(case).await,
+        During::LeavesFirst => stage.leaves_first(case).await,
         During::Anything => stage.lives(case).await,
         During::Heals => match stage.lives(case).await {
             Ok(()) => stage.healthy("while it acts").await,

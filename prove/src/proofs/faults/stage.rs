@@ -142,6 +142,28 @@ impl Stage {
         self.stack.wait_for(limit, "the bot to withdraw", |open| open == 0).await?.map_err(Failure::Wrong)
     }
 
+    /// No order rests in the venue's first market, for an answer that is proposed, which keeps the other from nothing.
+    pub(super) async fn leaves_first(&self, case: &Case) -> Result<(), Failure> {
+        let first = &self.stack.ready.markets[0].condition;
+        let end = Instant::now() + Duration::from_millis(case.acts_ms);
+        loop {
+            let markets = self.stack.snapshot().await?.markets;
+            let left = markets.iter().all(|market| {
+                let resolving = market.no_quote.as_deref() == Some("resolving");
+                let is_first = market.condition.as_str() == first;
+                is_first == resolving && (!is_first || market.orders.is_empty())
+            });
+            if left {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                let told = markets.iter().map(|market| (&market.condition, market.orders.len(), &market.no_quote));
+                return Err(Failure::Wrong(format!("orders and reasons: {:?}", told.collect::<Vec<_>>())));
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// The executor halts, and nothing rests. Whoever rests well posts nothing, and meets no fault of posts: after half the time orders
     /// are filled, so that others are placed.
     pub(super) async fn halts(&self, case: &Case) -> Result<(), Failure> {
