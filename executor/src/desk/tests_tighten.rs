@@ -26,8 +26,8 @@ fn a_tighter_policy_cancels_what_rests_in_markets_it_no_longer_lists() {
     assert!(stage.answers.last().is_some_and(Result::is_err), "and it is not loosened again");
 }
 
-#[test]
-fn a_market_that_counts_in_its_event_stays_on_the_list_with_the_others_of_it() {
+/// Two markets of one event, and shares of the first of them.
+fn holding_one_of_an_event() -> (Rehearsal, Policy) {
     let both = one_event(&policy(2));
     let mut stage = Rehearsal::armed(setup(both.clone(), false), 2);
     stage.place(1, order(0, Yes, Buy, 40, 50));
@@ -35,6 +35,12 @@ fn a_market_that_counts_in_its_event_stays_on_the_list_with_the_others_of_it() {
     let id = hash(&stage, 1);
     stage.fill(id, Qty::from_whole(50).expect("small"));
     stage.run_ms(5_000);
+    (stage, both)
+}
+
+#[test]
+fn a_market_that_counts_in_its_event_stays_on_the_list_with_the_others_of_it() {
+    let (mut stage, both) = holding_one_of_an_event();
     let tighten = |stage: &mut Rehearsal, markets: &[AllowedMarket]| {
         let policy = Policy::new(*both.caps(), markets.to_vec()).expect("distinct tokens");
         stage.operate(Op::Tighten(Box::new(policy)));
@@ -49,13 +55,7 @@ fn a_market_that_counts_in_its_event_stays_on_the_list_with_the_others_of_it() {
 
 #[test]
 fn a_start_whose_list_tears_an_event_is_not_armed() {
-    let both = one_event(&policy(2));
-    let mut stage = Rehearsal::armed(setup(both.clone(), false), 2);
-    stage.place(1, order(0, Yes, Buy, 40, 50));
-    stage.run_ms(500);
-    let id = hash(&stage, 1);
-    stage.fill(id, Qty::from_whole(50).expect("small"));
-    stage.run_ms(5_000);
+    let (mut stage, both) = holding_one_of_an_event();
     let start_with = |stage: &mut Rehearsal, markets: &[AllowedMarket]| {
         let policy = Policy::new(*both.caps(), markets.to_vec()).expect("distinct tokens");
         stage.restart(setup(policy, true));

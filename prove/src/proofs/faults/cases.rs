@@ -1,5 +1,7 @@
 //! The kinds of faults as cases. The first of each group stand for it by default; `--full` runs all.
 
+use std::time::Duration;
+
 /// One fault and what must hold while it acts.
 pub(super) struct Case {
     /// Kind in the venue's table.
@@ -9,7 +11,7 @@ pub(super) struct Case {
     /// A kind that acts at the same time: without it this one finds nothing to change.
     pub(super) beside: Option<&'static str>,
     /// How long it acts, milliseconds.
-    pub(super) acts_ms: u64,
+    acts_ms: u64,
     /// What must happen meanwhile.
     pub(super) during: During,
     /// The executor may halt, and then a person is needed afterwards: an order that was on its way was refused for our region.
@@ -42,6 +44,11 @@ pub(super) enum During {
 impl Case {
     pub(super) fn name(&self) -> String {
         format!("{} {}{}", self.kind, self.with, self.beside.map(|kind| format!(" beside {kind}")).unwrap_or_default())
+    }
+
+    /// How long it acts.
+    pub(super) const fn acts(&self) -> Duration {
+        Duration::from_millis(self.acts_ms)
     }
 
     const fn new(kind: &'static str, with: &'static str, acts_ms: u64, during: During) -> Self {

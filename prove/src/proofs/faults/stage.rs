@@ -132,80 +132,74 @@ impl Stage {
 
     /// Lets the fault act.
     pub(super) async fn lives(&self, case: &Case) -> Result<(), Failure> {
-        tokio::time::sleep(Duration::from_millis(case.acts_ms)).await;
+        tokio::time::sleep(case.acts()).await;
         Ok(())
     }
 
     /// Every order is withdrawn while the fault acts.
     pub(super) async fn withdraws(&self, case: &Case) -> Result<(), Failure> {
-        let limit = Duration::from_millis(case.acts_ms);
-        self.stack.wait_for(limit, "the bot to withdraw", |open| open == 0).await?.map_err(Failure::Wrong)
+        self.stack.wait_for(case.acts(), "the bot to withdraw", |open| open == 0).await?.map_err(Failure::Wrong)
+    }
+
+    /// Looks again and again until all is as it should be; after `limit` it tells what is not. From `fill_from` on the venue takes
+    /// resting orders of ours meanwhile, until the executor halts.
+    async fn until(
+        &self,
+        limit: Duration,
+        fill_from: Option<Duration>,
+        look: impl AsyncFn() -> Result<Result<(), String>, StackError>,
+    ) -> Result<(), Failure> {
+        let begun = Instant::now();
+        let mut fill_at = fill_from.map(|after| begun + after);
+        loop {
+            let Err(why) = look().await? else { return Ok(()) };
+            if begun.elapsed() > limit {
+                return Err(Failure::Wrong(why));
+            }
+            let is_due = fill_at.is_some_and(|at| Instant::now() >= at);
+            if is_due && !self.is_halted()? && self.stack.open_orders_at_venue().await? > 0 {
+                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
+                fill_at = Some(Instant::now() + BETWEEN_FILLS);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// No order rests in the venue's first market, for an answer that is proposed, which keeps the other from nothing.
     pub(super) async fn leaves_first(&self, case: &Case) -> Result<(), Failure> {
         let first = &self.stack.ready.markets[0].condition;
-        let end = Instant::now() + Duration::from_millis(case.acts_ms);
-        loop {
+        let look = async || {
             let markets = self.stack.snapshot().await?.markets;
             let left = markets.iter().all(|market| {
                 let resolving = market.no_quote.as_deref() == Some("resolving");
                 let is_first = market.condition.as_str() == first;
                 is_first == resolving && (!is_first || market.orders.is_empty())
             });
-            if left {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                let told = markets.iter().map(|market| (&market.condition, market.orders.len(), &market.no_quote));
-                return Err(Failure::Wrong(format!("orders and reasons: {:?}", told.collect::<Vec<_>>())));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+            let told = markets.iter().map(|market| (&market.condition, market.orders.len(), &market.no_quote));
+            Ok(if left { Ok(()) } else { Err(format!("orders and reasons: {:?}", told.collect::<Vec<_>>())) })
+        };
+        self.until(case.acts(), None, look).await
     }
 
     /// The executor halts, and nothing rests. Whoever rests well posts nothing, and meets no fault of posts: after half the time orders
     /// are filled, so that others are placed.
     pub(super) async fn halts(&self, case: &Case) -> Result<(), Failure> {
-        let limit = Duration::from_millis(case.acts_ms);
-        let end = Instant::now() + limit;
-        let mut fill_at = Instant::now() + limit / 2;
-        loop {
-            let halted = self.is_halted()?;
-            let open = self.stack.open_orders_at_venue().await?;
-            if halted && open == 0 {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(Failure::Wrong(format!("halted: {halted}, {open} orders rest")));
-            }
-            if !halted && open > 0 && Instant::now() >= fill_at {
-                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
-                fill_at = Instant::now() + BETWEEN_FILLS;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        let look = async || {
+            let (halted, open) = (self.is_halted()?, self.stack.open_orders_at_venue().await?);
+            Ok(if halted && open == 0 { Ok(()) } else { Err(format!("halted: {halted}, {open} orders rest")) })
+        };
+        self.until(case.acts(), Some(case.acts() / 2), look).await
     }
 
     /// Orders are filled until the executor says that it does not trust its user stream, with nothing resting.
     pub(super) async fn distrusts(&self, case: &Case) -> Result<(), Failure> {
-        let end = Instant::now() + Duration::from_millis(case.acts_ms);
-        let mut fill_at = Instant::now();
-        loop {
+        let look = async || {
             let gate = self.stack.executor_status()?["desk"]["gate"].to_string();
             let open = self.stack.open_orders_at_venue().await?;
-            if gate.contains("UserStream") && open == 0 {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(Failure::Wrong(format!("the gate is {gate}, {open} orders rest")));
-            }
-            if open > 0 && Instant::now() >= fill_at {
-                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
-                fill_at = Instant::now() + BETWEEN_FILLS;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+            let distrusts = gate.contains("UserStream") && open == 0;
+            Ok(if distrusts { Ok(()) } else { Err(format!("the gate is {gate}, {open} orders rest")) })
+        };
+        self.until(case.acts(), Some(Duration::ZERO), look).await
     }
 
     /// Whether the executor waits for a person.
@@ -220,39 +214,25 @@ impl Stage {
 
     /// Lets the venue take our resting orders until some have been filled, and for as long as the fault acts.
     pub(super) async fn is_filled(&self, case: &Case) -> Result<(), Failure> {
-        let before = self.fills().await?;
-        let started = Instant::now();
-        loop {
+        let (before, begun) = (self.fills().await?, Instant::now());
+        let look = async || {
             let filled = self.fills().await? > before;
-            if filled && started.elapsed() >= Duration::from_millis(case.acts_ms) {
-                return Ok(());
-            }
-            if started.elapsed() > HEALTHY {
-                return Err(Failure::Wrong("nothing was filled".to_owned()));
-            }
-            if self.stack.open_orders_at_venue().await? > 0 {
-                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
-            }
-            tokio::time::sleep(BETWEEN_FILLS).await;
-        }
+            let through = filled && begun.elapsed() >= case.acts();
+            Ok(if through { Ok(()) } else { Err("nothing was filled".to_owned()) })
+        };
+        self.until(HEALTHY, Some(Duration::ZERO), look).await
     }
 
     /// Lets the venue take our resting orders until a token is for sale of which nothing had been bought before.
     pub(super) async fn sells(&self, case: &Case) -> Result<(), Failure> {
-        let ours = || self.stack.orders_of(&self.stack.address);
+        let ours = async || self.stack.orders_of(&self.stack.address).await;
         let bought = |order: &OpenOrder| order.side == "BUY" && !order.size_matched.is_zero();
         let before: BTreeSet<TokenId> = ours().await?.into_iter().filter(bought).map(|order| order.asset_id).collect();
-        let end = Instant::now() + Duration::from_millis(case.acts_ms);
-        while Instant::now() < end {
-            if ours().await?.iter().any(|order| order.side == "SELL" && !before.contains(&order.asset_id)) {
-                return Ok(());
-            }
-            if self.stack.open_orders_at_venue().await? > 0 {
-                self.stack.switch_fault(&json!({"kind": "several-orders"})).await?;
-            }
-            tokio::time::sleep(BETWEEN_FILLS).await;
-        }
-        Err(Failure::Wrong("nothing that was bought meanwhile is for sale".to_owned()))
+        let look = async || {
+            let for_sale = ours().await?.iter().any(|order| order.side == "SELL" && !before.contains(&order.asset_id));
+            Ok(if for_sale { Ok(()) } else { Err("nothing that was bought meanwhile is for sale".to_owned()) })
+        };
+        self.until(case.acts(), Some(Duration::ZERO), look).await
     }
 
     /// Fills of our account so far, as the venue counts them.
@@ -263,14 +243,8 @@ impl Stage {
 
     /// Waits until the bot is healthy; says what was not.
     pub(super) async fn healthy(&self, when: &str) -> Result<(), Failure> {
-        let end = Instant::now() + HEALTHY;
-        loop {
-            let Err(why) = self.look().await? else { return Ok(()) };
-            if Instant::now() > end {
-                return Err(Failure::Wrong(format!("not healthy {when}: {why}")));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
+        let look = async || Ok(self.look().await?.map_err(|why| format!("not healthy {when}: {why}")));
+        self.until(HEALTHY, None, look).await
     }
 
     /// One look: books, quotes, orders, shares. The inner error says what is not as it should be.
